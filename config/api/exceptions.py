@@ -1,0 +1,258 @@
+"""The only translator of errors: whatever is raised leaves as {status, code, errors, message}.
+
+Services, models and the admin raise Django's own exceptions; a rule's refusal is a
+`ValidationError` with a code of `CODES`. A code this table does not know is plain bad input.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
+from django.core.signals import got_request_exception
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.views import csrf, defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.utils.serializer_helpers import ReturnDict
+from rest_framework.views import set_rollback
+
+from config.api import integrity
+from config.api.middleware import current_request_id
+
+logger = logging.getLogger("django.request")
+
+
+class Code(NamedTuple):
+    status: int
+    meaning: str
+    details: str = ""  # which of a refusal's `params` travels in `details`
+
+
+# The published list (docs/errors.md is checked against it).
+CODES = {
+    "validation_error": Code(400, "A field of the request is missing or wrong."),
+    "unknown_field": Code(400, "The body names a field that this operation does not know."),
+    "unknown_parameter": Code(400, "The query string names a parameter this address lacks."),
+    "parse_error": Code(400, "The body could not be read."),
+    "slot_in_past": Code(400, "The time slot lies in the past."),
+    "not_authenticated": Code(401, "No credentials were sent."),
+    "token_invalid": Code(401, "The token is invalid, expired or revoked."),
+    "invalid_credentials": Code(401, "Unknown account or wrong password."),
+    "permission_denied": Code(403, "This role may not do this."),
+    "license_not_verified": Code(403, "The doctor's medical licence is not verified yet."),
+    "not_found": Code(404, "No such record, or not one of yours."),
+    "method_not_allowed": Code(405, "This address does not answer this method."),
+    "not_acceptable": Code(406, "No representation fits the Accept header."),
+    "slot_taken": Code(409, "Another appointment holds the time slot."),
+    "slot_overlap": Code(409, "The doctor has another slot at that time."),
+    "slot_in_use": Code(409, "A live appointment holds the time slot."),
+    "patient_overlap": Code(409, "The patient has another appointment at that time."),
+    "invalid_transition": Code(409, "The record's state does not allow this.", "allowed"),
+    "consultation_exists": Code(409, "The appointment has its consultation already."),
+    "consultation_closed": Code(409, "A completed consultation takes only addenda."),
+    "allergy_conflict": Code(409, "The medication stands among the allergies.", "matches"),
+    "refresh_superseded": Code(409, "The refresh token was just rotated by another request."),
+    "too_large": Code(413, "The body is larger than the limit."),
+    "unsupported_media_type": Code(415, "Send application/json."),
+    "throttled": Code(429, "Too many requests; Retry-After says when to come back."),
+    "server_error": Code(500, "Our mistake; quote the request_id."),
+    "unavailable": Code(503, "The database cannot be reached; try again later."),
+}
+
+# DRF's words for what the table calls otherwise.
+ALIASES = {"authentication_failed": "token_invalid", "token_not_valid": "token_invalid"}
+
+RETRY_SECONDS = 5
+
+
+class Problem(NamedTuple):
+    """What an error says: its code, its sentences by field, and what else travels along."""
+
+    code: str
+    errors: dict
+    details: dict[str, Any] | None = None
+    headers: dict[str, str] | None = None
+
+    @property
+    def status(self):
+        return CODES[self.code].status
+
+    @property
+    def body(self):
+        body = {
+            "status": "error",
+            "code": self.code,
+            "errors": self.errors,
+            "message": first_sentence(self.errors),
+        }
+        if self.details is not None:
+            body["details"] = self.details
+        return {**body, "request_id": current_request_id()}
+
+
+def exception_handler(error, context):
+    """DRF's door (EXCEPTION_HANDLER): an answer for every error, also for those of ours."""
+    problem = describe(error)
+    if problem.code == "server_error":
+        request = context["request"]._request
+        logger.error("Unhandled error in %s", type(context["view"]).__name__, exc_info=error)
+        got_request_exception.send(sender=None, request=request)
+    elif problem.code == "unavailable":
+        logger.error("The database did not answer: %s", type(error).__name__)
+    set_rollback()
+    return Response(problem.body, status=problem.status, headers=problem.headers)
+
+
+def describe(error):
+    """The Problem an exception stands for."""
+    match error:
+        case ValidationError():
+            return _refused(error)
+        case exceptions.ValidationError():
+            return Problem(_code_among(error.get_codes()), _by_field(error.detail))
+        case IntegrityError() if rule := integrity.refusal(error):
+            return _refused(rule)
+        case DataError():
+            return _detail("validation_error", "A value is out of range.")
+        case OperationalError() | InterfaceError():
+            problem = _detail("unavailable", "The clinic's database cannot be reached just now.")
+            return problem._replace(headers={"Retry-After": str(RETRY_SECONDS)})
+        case exceptions.APIException():
+            return _of_the_framework(error)
+        case Http404():
+            return _detail("not_found", "Not found.")
+        case PermissionDenied():
+            return _detail("permission_denied", exceptions.PermissionDenied.default_detail)
+        case RequestDataTooBig():
+            return _detail("too_large", "The request is larger than the limit.")
+        case (
+            SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError()
+        ):
+            return _detail("parse_error", "The request could not be read.")
+        case _:
+            return _detail("server_error", "Something went wrong on our side.")
+
+
+def _refused(error):
+    """A rule's refusal: Django's ValidationError, by field where it names fields."""
+    if hasattr(error, "error_dict"):
+        by_field = error.error_dict
+    else:
+        by_field = {NON_FIELD_ERRORS: error.error_list}
+    everything = [one for errors in by_field.values() for one in errors]
+    known = next((one for one in everything if one.code in CODES), None)
+    code = known.code if known else "validation_error"
+    key = CODES[code].details
+    return Problem(
+        code,
+        {_name(field): _messages(errors) for field, errors in by_field.items()},
+        {key: (known.params or {}).get(key, [])} if key else None,
+    )
+
+
+def _messages(errors):
+    return [message for error in errors for message in error.messages]
+
+
+def _name(field):
+    return api_settings.NON_FIELD_ERRORS_KEY if field == NON_FIELD_ERRORS else field
+
+
+def _by_field(detail):
+    if isinstance(detail, (dict, ReturnDict)):
+        return detail
+    return {api_settings.NON_FIELD_ERRORS_KEY: detail}
+
+
+def _code_among(codes):
+    """The first code of the table found in a serializer's (nested) codes."""
+    for leaf in _leaves(codes):
+        if leaf in CODES:
+            return leaf
+    return "validation_error"
+
+
+def _leaves(tree):
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, list):
+        return [tree]
+    return [leaf for branch in tree for leaf in _leaves(branch)]
+
+
+def _of_the_framework(error):
+    codes = error.get_codes()
+    code = codes.get("code", "") if isinstance(codes, dict) else codes
+    code = ALIASES.get(code, code)
+    if isinstance(error, exceptions.AuthenticationFailed) and code != "invalid_credentials":
+        code = "token_invalid"
+    if code not in CODES:
+        fallback = {401: "token_invalid", 403: "permission_denied", 404: "not_found"}
+        code = fallback.get(error.status_code, "server_error")
+    headers = {}
+    if CODES[code].status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="api"'
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    detail = error.detail["detail"] if isinstance(error.detail, dict) else error.detail
+    return Problem(code, {"detail": [str(detail)]}, headers=headers)
+
+
+def _detail(code, sentence):
+    return Problem(code, {"detail": [sentence]})
+
+
+def first_sentence(errors):
+    """The first sentence for people in (nested) errors."""
+    leaves = _leaves(errors)
+    return str(leaves[0]) if leaves else ""
+
+
+# --- Outside DRF: Django's own handlers -----------------------------------------------------
+
+
+def _envelope(request, error, fallback):
+    """The envelope for what lives under /api/, Django's own page for the rest."""
+    if not request.path_info.startswith("/api/"):
+        return fallback
+    problem = describe(error)
+    return JsonResponse(problem.body, status=problem.status, headers=problem.headers)
+
+
+def bad_request(request, exception):
+    return _envelope(request, exception, defaults.bad_request(request, exception))
+
+
+def forbidden(request, exception):
+    return _envelope(request, exception, defaults.permission_denied(request, exception))
+
+
+def not_found(request, exception):
+    return _envelope(request, exception, defaults.page_not_found(request, exception))
+
+
+def server_error(request):
+    return _envelope(request, RuntimeError(), _plain_server_error(request))
+
+
+def csrf_failure(request, reason=""):
+    return _envelope(request, PermissionDenied(reason), csrf.csrf_failure(request, reason))
+
+
+def _plain_server_error(request):
+    try:
+        return defaults.server_error(request)
+    except Exception:  # the page itself may be what fails; the last answer must not
+        logger.exception("The error page could not be rendered")
+        return HttpResponse("Server error", status=500)

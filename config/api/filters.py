@@ -1,0 +1,113 @@
+"""Query parameters: typed, bounded, and none of them ignored in silence."""
+
+from datetime import date
+
+import django_filters
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.filters import OrderingFilter, SearchFilter
+
+from config.api.fields import IdFormField
+
+EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)  # no time zone can push these out of range
+MAX_SEARCH_LENGTH = 200
+MAX_SEARCH_WORDS = 10
+
+
+class StrictDateField(forms.DateField):
+    def __init__(self, **kwargs):
+        super().__init__(
+            **{"input_formats": ["%Y-%m-%d"]} | kwargs,
+            validators=[MinValueValidator(EARLIEST), MaxValueValidator(LATEST)],
+        )
+
+
+class DateFilter(django_filters.DateFilter):
+    """One day, as 2026-03-29."""
+
+    field_class = StrictDateField
+
+
+@extend_schema_field(OpenApiTypes.INT)
+class IdFilter(django_filters.Filter):
+    """Rows of one record; an id that names nothing gives an empty list."""
+
+    field_class = IdFormField
+
+
+class BoundedSearchFilter(SearchFilter):
+    """`?search=`: every word must be found; a novel is refused."""
+
+    def get_search_terms(self, request):
+        terms = super().get_search_terms(request)
+        text = request.query_params.get(self.search_param, "")
+        if len(text) > MAX_SEARCH_LENGTH or len(terms) > MAX_SEARCH_WORDS:
+            raise ValidationError(
+                {
+                    self.search_param: [
+                        f"Search for at most {MAX_SEARCH_WORDS} words of "
+                        f"{MAX_SEARCH_LENGTH} characters in all."
+                    ]
+                }
+            )
+        return terms
+
+
+class StrictOrderingFilter(OrderingFilter):
+    """`?ordering=`: `ordering_fields` maps each public name to what the rows are sorted by.
+
+    The view's own `ordering` ends each order, so that pages never share or lose a row.
+    """
+
+    def get_ordering(self, request, queryset, view):
+        fields = getattr(view, "ordering_fields", None) or {}
+        default = list(getattr(view, "ordering", ()))
+        asked = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
+        order = []
+        for name in filter(None, asked):
+            plain = name.removeprefix("-")
+            if plain not in fields:
+                known = ", ".join(fields)
+                raise ValidationError({"ordering": [f"Order by one of: {known}."]})
+            by = fields[plain]
+            if isinstance(by, str):
+                order.append(f"-{by}" if name.startswith("-") else by)
+            else:
+                order.append(by.desc() if name.startswith("-") else by.asc())
+        return order + default
+
+    def filter_queryset(self, request, queryset, view):
+        ordering = self.get_ordering(request, queryset, view)
+        return queryset.order_by(*ordering) if ordering else queryset
+
+    def get_schema_operation_parameters(self, view):
+        fields = getattr(view, "ordering_fields", None) or {}
+        if not fields:
+            return []
+        names = [sign + name for name in fields for sign in ("", "-")]
+        return [
+            {
+                "name": "ordering",
+                "required": False,
+                "in": "query",
+                "description": "Sort by this; a leading minus turns it round.",
+                "schema": {"type": "string", "enum": names},
+            }
+        ]
+
+
+def refuse_unknown_parameters(request, known):
+    """Raise for a query parameter that is not `known`, or given twice."""
+    errors = {}
+    for name, values in request.query_params.lists():
+        shown = name.encode(errors="backslashreplace").decode()
+        if name not in known:
+            sentence = "This address knows no such parameter."
+            errors[shown] = [ErrorDetail(sentence, code="unknown_parameter")]
+        elif len(values) > 1:
+            errors[shown] = [ErrorDetail("Give this parameter once.", code="invalid")]
+    if errors:
+        raise ValidationError(errors)

@@ -1,0 +1,91 @@
+"""Bodies are read strictly: what is ambiguous or damaged is refused, never guessed at."""
+
+import json
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
+from rest_framework.parsers import JSONParser, MultiPartParser
+
+MAX_DEPTH = 20
+
+
+class StrictJSONParser(JSONParser):
+    """UTF-8 JSON objects without duplicate keys, NaN, lone surrogates or deep nesting."""
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        _refuse_longer_than(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, parser_context)
+        try:
+            text = stream.read().decode("utf-8")
+            body = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not valid UTF-8.") from error
+        except (ValueError, RecursionError) as error:
+            raise ParseError("The body is not valid JSON.") from error
+        if not isinstance(body, dict):
+            raise ParseError("The body must be a JSON object.")
+        for name, value in body.items():
+            _inspect(name, name, 0)
+            _inspect(name, value, 1)
+        return body
+
+
+class BoundedMultiPartParser(MultiPartParser):
+    """Form data with a file, up to MAX_UPLOAD_BYTES, each name once."""
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        _refuse_longer_than(settings.MAX_UPLOAD_BYTES, parser_context)
+        parsed = super().parse(stream, media_type, parser_context)
+        for values in (parsed.data, parsed.files):
+            for name, given in values.lists():
+                if len(given) > 1:
+                    raise _wrong(name, "Give this field once.")
+        return parsed
+
+
+def _refuse_longer_than(limit, parser_context):
+    length = parser_context["request"].META.get("CONTENT_LENGTH") or 0
+    if int(length) > limit:
+        raise RequestDataTooBig
+
+
+def _unique(pairs):
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _wrong(twice, "Give this field once.")
+    return body
+
+
+def _refuse_constant(name):
+    raise ParseError(f"{name} is not valid JSON.")
+
+
+def _inspect(field, value, depth):
+    """Refuse what no field could take: text that is not text, and a tower of nesting."""
+    if depth > MAX_DEPTH:
+        raise _wrong(field, "This is nested too deeply.")
+    if isinstance(value, str):
+        if not _is_text(value):
+            raise _wrong(field, "This is not valid text.")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _inspect(field, key, depth)
+            _inspect(field, inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _inspect(field, inner, depth + 1)
+
+
+def _is_text(value):
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
+
+
+def _wrong(field, sentence):
+    name = field.encode(errors="backslashreplace").decode()
+    return ValidationError({name: [ErrorDetail(sentence, code="invalid")]})

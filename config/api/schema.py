@@ -1,0 +1,154 @@
+"""OpenAPI: the canonical mount, each operation with its envelope, its errors and examples."""
+
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiExample
+
+from config.api.exceptions import CODES
+from config.api.renderers import DEFAULT_MESSAGE
+
+ERROR_STATUSES = {
+    "400": "The request is malformed or a field is wrong.",
+    "401": "No credentials, or none that are good.",
+    "403": "The caller's role may not do this.",
+    "404": "No such record, or none in the caller's sight.",
+    "409": "The record's state forbids it.",
+    "429": "Too many requests.",
+}
+
+
+class SessionJWTScheme(SimpleJWTScheme):
+    """Documents our tokens as bearer tokens."""
+
+    target_class = "accounts.authentication.SessionJWTAuthentication"
+
+
+def canonical_mount_only(endpoints):
+    """Each operation once: the seed's paths are the same views."""
+    return [
+        endpoint
+        for endpoint in endpoints
+        if endpoint[0].startswith("/api/") and "/api/" not in endpoint[0].removeprefix("/api")[1:]
+    ]
+
+
+class EnvelopeAutoSchema(AutoSchema):
+    """Answers as the renderer sends them."""
+
+    def get_examples(self):
+        """What a body may say, from the `example` of the serializer that reads it."""
+        if self.method not in ("POST", "PUT", "PATCH"):
+            return []
+        serializer = self.get_request_serializer()
+        fields = getattr(_instance(serializer), "fields", {})
+        body = {
+            name: value
+            for name, value in (_example_of(serializer) or {}).items()
+            if name not in fields or not fields[name].read_only
+        }
+        return [OpenApiExample("Request", value=body, request_only=True)] if body else []
+
+    def _get_response_for_code(self, serializer, status_code, *args, **kwargs):
+        response = super()._get_response_for_code(serializer, status_code, *args, **kwargs)
+        if status_code == "204":
+            return response
+        content = response.setdefault("content", {}).setdefault("application/json", {})
+        data = content.get("schema", {"nullable": True})
+        content["schema"] = {
+            "type": "object",
+            "required": ["status", "data", "message"],
+            "properties": {
+                "status": {"type": "string", "enum": ["success"]},
+                "data": data,
+                "message": {"type": "string"},
+            },
+        }
+        content["example"] = self._answer_example(serializer)
+        return response
+
+    def _answer_example(self, serializer):
+        data = _example_of(serializer)
+        if self._is_list_view(serializer) and self.view.paginator:
+            data = {"count": 1, "next": None, "previous": None, "results": [data]}
+        messages = getattr(self.view, "messages", {})
+        message = messages.get(self.view.action, DEFAULT_MESSAGE)
+        return {"status": "success", "data": data, "message": message}
+
+
+def _instance(serializer):
+    return serializer() if isinstance(serializer, type) else serializer
+
+
+def _example_of(serializer):
+    """The example a serializer carries; that of one row for a list of them."""
+    serializer = getattr(serializer, "child", serializer)
+    if serializers_by_type := getattr(serializer, "serializers", None):  # one of several shapes
+        if isinstance(serializers_by_type, dict):
+            serializers_by_type = list(serializers_by_type.values())
+        serializer = serializers_by_type[0]
+    return getattr(serializer, "example", None)
+
+
+def document_errors(result, generator, request, public):
+    """The error envelope, once as a component, and referred to by every operation."""
+    components = result["components"]
+    components.setdefault("schemas", {})["Error"] = {
+        "type": "object",
+        "required": ["status", "code", "errors", "message", "request_id"],
+        "properties": {
+            "status": {"type": "string", "enum": ["error"]},
+            "code": {
+                "type": "string",
+                "enum": list(CODES),
+                "description": "\n".join(
+                    f"* `{name}` ({code.status}): {code.meaning}" for name, code in CODES.items()
+                ),
+            },
+            "errors": {
+                "type": "object",
+                "additionalProperties": {},
+                "description": "Field to sentences; nested input keeps its nesting.",
+            },
+            "message": {"type": "string"},
+            "details": {"type": "object", "additionalProperties": {}},
+            "request_id": {"type": "string"},
+        },
+    }
+    components["responses"] = {
+        f"Error{status}": _error_response(status, sentence)
+        for status, sentence in ERROR_STATUSES.items()
+    }
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            for status in _errors_of(path, method, operation):
+                reference = {"$ref": f"#/components/responses/Error{status}"}
+                operation["responses"].setdefault(status, reference)
+    return result
+
+
+def _error_response(status, sentence):
+    name, code = next((n, c) for n, c in CODES.items() if str(c.status) == status)
+    example = {
+        "status": "error",
+        "code": name,
+        "errors": {"detail": [code.meaning]},
+        "message": code.meaning,
+        "request_id": "6f1d2c0b7f5a4b1e9d3c8a7e5f4b2a10",
+    }
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {
+        "description": sentence,
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+def _errors_of(path, method, operation):
+    """Which errors an operation may answer."""
+    statuses = ["400", "401", "429"]
+    if operation.get("security") != [{}] and operation.get("security"):
+        statuses.append("403")
+    if "{" in path:
+        statuses.append("404")
+    if method != "get":
+        statuses.append("409")
+    return sorted(statuses)

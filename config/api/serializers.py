@@ -1,0 +1,60 @@
+"""Bodies in which nothing is dropped in silence."""
+
+import json
+from collections.abc import Mapping
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.renderers import JSONRenderer
+
+
+class StrictBody:
+    """Refuses names the operation does not know, and read-only fields that are not an echo.
+
+    A client may send back what GET showed it. A read-only field that differs from that, or that
+    stands in the body of a POST, is refused under its name; lists in the representation (parts, the
+    open moves) are ignored, for they change by themselves.
+    """
+
+    def to_internal_value(self, data):
+        refused = self._refused(data) if isinstance(data, Mapping) else {}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**error.detail, **refused}) from error
+        if refused:
+            raise serializers.ValidationError(refused)
+        return values
+
+    def _refused(self, data):
+        fields, refused, shown = self.fields, {}, None
+        for name, value in data.items():
+            if name not in fields:
+                sentence = "This operation knows no such field."
+                refused[name] = [ErrorDetail(sentence, code="unknown_field")]
+            elif fields[name].read_only:
+                if shown is None:
+                    shown = self._shown()
+                if not _is_echo(value, shown.get(name, ...)):
+                    refused[name] = [ErrorDetail("This field is read-only.", code="read_only")]
+        return refused
+
+    def _shown(self):
+        """What GET shows of the record being changed; nothing where there is none yet."""
+        if self.instance is None:
+            return {}
+        return json.loads(JSONRenderer().render(self.to_representation(self.instance)))
+
+
+def _is_echo(value, shown):
+    if isinstance(shown, list):
+        return isinstance(value, list)
+    return value == shown or (isinstance(value, str) and value == str(shown))
+
+
+class StrictSerializer(StrictBody, serializers.Serializer):
+    """For a body that is not simply a row."""
+
+
+class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
+    """For a body that is a row."""

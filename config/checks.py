@@ -1,0 +1,70 @@
+"""What must not reach production: `check --deploy` reports it, config.wsgi refuses to start."""
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.checks import Error, Tags, register
+from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from consultations.demo import SIGN_INS
+
+SHORTEST_KEY = 50
+FEWEST_CHARACTERS = 5  # distinct ones; Django's own measure of a weak key
+
+
+@register(Tags.security, deploy=True)
+def unsafe_production(app_configs=None, **kwargs):
+    if settings.DEBUG:
+        return []
+    return [*_weak_key(), *_any_host(), *_demo_accounts()]
+
+
+def refuse_unsafe_production():
+    """Raise ImproperlyConfigured for each error above; a database that is down stops nothing."""
+    if errors := [found for found in unsafe_production() if found.is_serious()]:
+        raise ImproperlyConfigured("\n".join(f"{found.msg} {found.hint}" for found in errors))
+
+
+def _weak_key():
+    key = settings.SECRET_KEY
+    weak = (
+        settings.SECRET_KEY_IS_GENERATED
+        or key.startswith("django-insecure-")
+        or len(key) < SHORTEST_KEY
+        or len(set(key)) < FEWEST_CHARACTERS
+    )
+    if weak:
+        yield Error(
+            "SECRET_KEY is generated or weak.",
+            hint=f"Set SECRET_KEY to {SHORTEST_KEY} random characters or more.",
+            id="config.E001",
+        )
+
+
+def _any_host():
+    if "*" in settings.ALLOWED_HOSTS:
+        yield Error(
+            "ALLOWED_HOSTS allows any host.",
+            hint="Set ALLOWED_HOSTS to the names the clinic is reached by.",
+            id="config.E002",
+        )
+
+
+def _demo_accounts():
+    try:
+        accounts = get_user_model().objects.filter(username__in=SIGN_INS, is_active=True)
+        found = [one.username for one in accounts if one.check_password(SIGN_INS[one.username])]
+    except DatabaseError:
+        yield CheckWarning(
+            "The database could not be asked for demo accounts.",
+            hint="Run this check again when it is up and migrated.",
+            id="config.W001",
+        )
+        return
+    if found:
+        yield Error(
+            f"Demo accounts with published passwords exist: {', '.join(sorted(found))}.",
+            hint="Use a fresh database, or change their passwords.",
+            id="config.E003",
+        )

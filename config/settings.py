@@ -1,0 +1,361 @@
+"""Every setting, read from the environment or from `.env`; `.env.example` names them all.
+
+`config("NAME", ...)` is called in this file only. A blank value means the default.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import dj_database_url
+import dj_email_url
+from decouple import Config, Csv, RepositoryEmpty, RepositoryEnv
+from django.urls import reverse_lazy
+
+from config.keys import generated_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+_env_file = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+_read = Config(RepositoryEnv(_env_file) if _env_file.exists() else RepositoryEmpty())
+
+
+def config(name, default="", cast=str):
+    """The variable `name`, or `default` where it is missing or blank; `cast` reads it."""
+    value = _read(name, default="")
+    return _read(name, default=default, cast=cast) if value != "" else default
+
+
+# --- What kind of installation this is ------------------------------------------------------
+
+DEBUG = config("DEBUG", default=False, cast=bool)
+
+SECRET_KEY = config("SECRET_KEY")
+SECRET_KEY_IS_GENERATED = not SECRET_KEY  # config.checks refuses that in production
+if SECRET_KEY_IS_GENERATED:
+    SECRET_KEY = generated_key(BASE_DIR / ".secret_key")
+
+ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"], cast=Csv())
+
+# Whether TLS ends in front of us: redirect, HSTS and secure cookies.
+HTTPS = config("HTTPS", default=False, cast=bool)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=[], cast=Csv())
+X_FRAME_OPTIONS = "DENY"
+
+# Which single-page applications may call the API from a browser. Tokens travel in a header,
+# so credentials (cookies) stay off.
+CORS_ALLOWED_ORIGINS = config(
+    "CORS_ALLOWED_ORIGINS",
+    default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
+    cast=Csv(),
+)
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"]
+CORS_URLS_REGEX = r"^/(api|media)/.*$"
+
+# --- Rules of the clinic --------------------------------------------------------------------
+
+# Where it holds, a doctor is not bookable and sees no patient until an admin has verified the
+# licence (accounts.models.User.role).
+DOCTOR_VERIFICATION_REQUIRED = config(
+    "DOCTOR_VERIFICATION_REQUIRED", default=not DEBUG, cast=bool
+)
+
+TIME_ZONE = config("TIME_ZONE", default="UTC")  # the clinic's; appointments.clock reads it
+USE_TZ = True
+LANGUAGE_CODE = "en-us"
+USE_I18N = True
+
+# --- Applications ---------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "django_filters",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "simple_history",
+    "config",
+    "accounts",
+    "patients",
+    "appointments",
+    "consultations",
+]
+
+MIDDLEWARE = [
+    "config.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+# WSGI_APPLICATION stays unset: `runserver` must not pass through config/wsgi.py, which refuses
+# what only a development machine may have. gunicorn.conf.py names it.
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+CSRF_FAILURE_VIEW = "config.api.exceptions.csrf_failure"
+
+# --- Database -------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        config("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}",
+        conn_max_age=None,  # persistent: opening one costs more than most requests
+        conn_health_checks=True,
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE: a transaction that will write holds the write lock from its first statement, which
+    # is what stands in for row locks here. FULL: an acknowledged write survives a power cut.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People and sign-in ---------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(
+        minutes=config("ACCESS_TOKEN_MINUTES", default=15, cast=int)
+    ),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=config("REFRESH_TOKEN_DAYS", default=7, cast=int)),
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+    "ISSUER": "medical-platform",
+    "LEEWAY": 30,  # seconds two machines' clocks may differ
+    "AUTH_HEADER_TYPES": ("Bearer",),
+}
+# Two tabs may refresh with the same token at once; the slower one is told so (409) instead of being
+# taken for a thief, for this many seconds.
+REFRESH_GRACE_SECONDS = 10
+
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/api/"
+LOGOUT_REDIRECT_URL = "/api/"
+
+FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
+
+_email = dj_email_url.parse(config("EMAIL_URL", default="console:"))
+EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+EMAIL_HOST = _email["EMAIL_HOST"]
+EMAIL_PORT = _email["EMAIL_PORT"]
+EMAIL_HOST_USER = _email["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = _email["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = _email["EMAIL_USE_SSL"]
+EMAIL_FILE_PATH = _email["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = config("DEFAULT_FROM_EMAIL", default="clinic@localhost")
+
+# --- The API --------------------------------------------------------------------------------
+
+BROWSABLE_API = config("BROWSABLE_API", default=True, cast=bool)
+API_DOCS = config("API_DOCS", default=True, cast=bool)
+
+REST_FRAMEWORK = {
+    # Bearer first: it is what makes an answer to a stranger a 401 and not a 403.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.SessionJWTAuthentication",
+        *(["rest_framework.authentication.SessionAuthentication"] if BROWSABLE_API else []),
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.RoleAccess"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "config.api.renderers.EnvelopeJSONRenderer",
+        *(["config.api.renderers.EnvelopeBrowsableAPIRenderer"] if BROWSABLE_API else []),
+    ],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "config.api.filters.BoundedSearchFilter",
+        "config.api.filters.StrictOrderingFilter",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "config.api.pagination.Pages",
+    "DEFAULT_METADATA_CLASS": "config.api.metadata.ActionMetadata",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.EnvelopeAutoSchema",
+    "EXCEPTION_HANDLER": "config.api.exceptions.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.UserRateThrottle",
+        "rest_framework.throttling.ScopedRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        scope: None if DEBUG else config(f"THROTTLE_{scope.upper()}", default=rate)
+        for scope, rate in {"user": "600/min", "login": "10/min", "register": "20/hour"}.items()
+    },
+    # How many proxies stand in front and write X-Forwarded-For; with none, the header is ignored.
+    "NUM_PROXIES": config("NUM_PROXIES", default=0, cast=int),
+    "COERCE_DECIMAL_TO_STRING": False,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+# A body longer than this is refused with 413 before it is read; with a file, the second holds.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+MAX_UPLOAD_BYTES = config("MAX_UPLOAD_MB", default=6, cast=int) * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Medical Platform API",
+    "DESCRIPTION": (
+        "Runs a clinic: accounts, patients, appointments and consultations. Sign in at "
+        "`POST /api/auth/login/` and send `Authorization: Bearer <access>`. Every answer comes in "
+        "the envelope `{status, data, message}`; errors carry a stable `code`."
+    ),
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["config.api.schema.canonical_mount_only"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.schema.document_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "UserTypeEnum": "accounts.roles.UserType",
+        "GenderEnum": "accounts.roles.Gender",
+        "AppointmentStatusEnum": "appointments.lifecycle.Status",
+        "ConsultationStatusEnum": "consultations.states.ConsultationStatus",
+    },
+}
+
+# --- Files ----------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # static files are served without a collectstatic step
+MEDIA_URL = "/media/"
+MEDIA_ROOT = Path(config("MEDIA_ROOT", default=str(BASE_DIR / "media")))
+
+# --- Versions of records (django-simple-history) --------------------------------------------
+
+SIMPLE_HISTORY_REVERT_DISABLED = True  # a revert would go round the services
+
+# --- The admin (django-unfold) --------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Medical Platform",
+    "SITE_HEADER": "Medical Platform",
+    "SITE_SUBHEADER": "Clinic administration",
+    "SITE_SYMBOL": "local_hospital",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": title,
+                "items": [
+                    {"title": name, "icon": icon, "link": reverse_lazy(f"admin:{view}")}
+                    for name, icon, view in items
+                ],
+            }
+            for title, items in (
+                ("", [("Overview", "dashboard", "index")]),
+                (
+                    "Clinic",
+                    [
+                        ("Appointments", "event", "appointments_appointment_changelist"),
+                        ("Time slots", "schedule", "appointments_timeslot_changelist"),
+                        (
+                            "Consultations",
+                            "stethoscope",
+                            "consultations_consultation_changelist",
+                        ),
+                    ],
+                ),
+                (
+                    "People",
+                    [
+                        ("Patients", "personal_injury", "patients_patient_changelist"),
+                        ("Doctors", "medical_services", "accounts_doctor_changelist"),
+                        ("All accounts", "group", "accounts_user_changelist"),
+                        ("Sign-in sessions", "devices", "accounts_session_changelist"),
+                    ],
+                ),
+                (
+                    "Audit",
+                    [
+                        (
+                            "Appointment history",
+                            "history",
+                            "appointments_appointmenthistory_changelist",
+                        ),
+                    ],
+                ),
+            )
+        ],
+    },
+}
+
+# --- Logs -----------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "config.api.middleware.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}

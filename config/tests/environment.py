@@ -1,0 +1,20 @@
+"""Loaded before the settings (pytest.ini): tests see the documented defaults, whoever's machine.
+
+No `.env` is read and no exported variable counts but DATABASE_URL, which chooses the engine.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
+
+for name in re.findall(r"^#? ?([A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE):
+    if name != "DATABASE_URL":
+        os.environ.pop(name, None)
+
+os.environ["ENV_FILE"] = os.devnull
+os.environ["SECRET_KEY"] = "a key for the tests alone, long enough for every check of ours"  # noqa: S105
+os.environ["TIME_ZONE"] = "Europe/Berlin"  # two clock changes a year, and never UTC
+os.environ["MEDIA_ROOT"] = tempfile.mkdtemp(prefix="clinic-media-")

@@ -1,0 +1,52 @@
+"""Every address, once. The apps' routers stand at two mounts: the seed's and the canonical one.
+
+The canonical mount comes last, because Django asks the last pattern first when it makes addresses.
+"""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.static import serve
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from accounts.urls import router as accounts
+from appointments.urls import router as appointments
+from config.api.routers import RootRouter
+from config.api.views import NoSuchPath
+from consultations.urls import below_patients
+from consultations.urls import router as consultations
+from patients.urls import router as patients
+
+router = RootRouter(accounts, patients, appointments, consultations, below_patients)
+
+urlpatterns = [
+    path("", router.get_api_root_view(), name="home"),
+    path("admin/", admin.site.urls),
+    re_path(
+        r"^media/(?P<path>avatars/[A-Za-z0-9_-]+\.webp)$",
+        serve,
+        {"document_root": settings.MEDIA_ROOT},
+        name="avatar",
+    ),
+    path("api/patients/api/", include(patients.urls)),
+    path("api/patients/api/", include(below_patients.urls)),
+    path("api/appointments/api/", include(appointments.urls)),
+    path("api/consultations/api/", include(consultations.urls)),
+    path("api/", include(router.urls)),
+]
+
+if settings.API_DOCS:
+    urlpatterns += [
+        path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+        path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    ]
+
+if settings.BROWSABLE_API:
+    urlpatterns += [path("api-auth/", include("rest_framework.urls"))]
+
+urlpatterns += [re_path(r"^api(/|$)", NoSuchPath.as_view(), name="no-such-path")]
+
+handler400 = "config.api.exceptions.bad_request"
+handler403 = "config.api.exceptions.forbidden"
+handler404 = "config.api.exceptions.not_found"
+handler500 = "config.api.exceptions.server_error"

@@ -1,0 +1,27 @@
+"""The fixtures every test may ask for: `api`, and a clean slate."""
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from accounts.sessions import open_session
+
+
+@pytest.fixture(autouse=True)
+def clean_slate(settings):
+    """No test pays for a slow hash, or for the throttle counts of the one before it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+
+
+@pytest.fixture
+def api():
+    """A client signed in as the user it is called with, as the SPA would be; without, a stranger."""
+
+    def client(user=None, **kwargs):
+        client = APIClient(**kwargs)
+        if user is not None:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {open_session(user)['access']}")
+        return client
+
+    return client
