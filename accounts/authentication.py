@@ -1,0 +1,33 @@
+"""Who is calling, in one query: the session row and its person."""
+
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from accounts.models import Session
+from accounts.sessions import read_session_id
+
+
+class SessionJWTAuthentication(JWTAuthentication):
+    """An access token is good while its session lives and its person is active.
+
+    The role is read from the row, never from the token: what an admin changes acts on the next
+    request.
+    """
+
+    def get_user(self, validated_token):
+        session_id = read_session_id(validated_token)
+        session = (
+            Session.objects.select_related("user").filter(pk=session_id).first()
+            if session_id
+            else None
+        )
+        if (
+            session is None
+            or session.ended_at is not None
+            or session.expires_at <= timezone.now()
+            or not session.user.is_active
+            or str(session.user_id) != str(validated_token.get("user_id"))
+        ):
+            raise AuthenticationFailed("The token is invalid, expired or revoked.")
+        return session.user

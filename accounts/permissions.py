@@ -1,0 +1,58 @@
+"""May this role do this at all? One class reads each viewset's table."""
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+
+from accounts.roles import ANYONE, NOBODY, SIGNED_IN, UNVERIFIED, UserType
+
+SAME_AS = {"partial_update": "update"}
+
+
+class RoleAccess(BasePermission):
+    """The viewset's `access` table says who may; which rows they then see, `visible_to()`.
+
+    An action the table leaves out is refused, so a forgotten row is a closed door. OPTIONS is open
+    to whoever may do anything at the address.
+    """
+
+    def has_permission(self, request, view):
+        if view.action is None:  # no such method here: let the answer be 405
+            return True
+        if view.action == "metadata":
+            return any(allowed(request.user, view, one) for one in view.action_map.values())
+        if allowed(request.user, view, view.action):
+            return True
+        role = getattr(request.user, "role", None)
+        if role == UNVERIFIED and UserType.DOCTOR in _roles(view, view.action):
+            raise PermissionDenied(
+                "Your medical licence has not been verified yet.", code="license_not_verified"
+            )
+        return False
+
+
+def allowed(user, view, action):
+    roles = _roles(view, action)
+    return roles == ANYONE or (user.is_authenticated and user.role in roles)
+
+
+def _roles(view, action):
+    return view.access.get(SAME_AS.get(action, action), NOBODY)
+
+
+def is_open(access, action):
+    """Whether strangers may; such an action does not look at credentials at all."""
+    return access.get(action) == ANYONE
+
+
+AUTH = {
+    "register": ANYONE,
+    "login": ANYONE,
+    "refresh": ANYONE,
+    "logout": ANYONE,  # the refresh token in the body is the credential
+    "profile": SIGNED_IN,
+    "update_profile": SIGNED_IN,
+    "partial_update_profile": SIGNED_IN,
+    "change_password": SIGNED_IN,
+    "reset_password": ANYONE,
+    "confirm_password_reset": ANYONE,
+}

@@ -1,0 +1,31 @@
+"""Which rows exist for a person: said once per model, as a table."""
+
+from django.db.models import Q, QuerySet
+
+EVERYTHING = Q()
+
+
+class ScopedQuerySet(QuerySet):
+    """Rows that know whose they are.
+
+    `owners` maps a role to the rows it reads: the path from a row to the owner, a Q, or a function
+    of the user that gives a Q (with Exists, never a join). `writers` does so for unsafe methods and
+    is the same unless given. A role that is not named sees nothing.
+    """
+
+    owners = {}
+    writers = None
+
+    def visible_to(self, user):
+        return self._of(user, self.owners)
+
+    def writable_by(self, user):
+        return self._of(user, self.owners if self.writers is None else self.writers)
+
+    def _of(self, user, table):
+        whose = table.get(getattr(user, "role", None))
+        if whose is None:
+            return self.none()
+        if isinstance(whose, str):
+            return self.filter(**{whose: user.pk})
+        return self.filter(whose(user) if callable(whose) else whose)

@@ -1,0 +1,237 @@
+"""Bodies and shapes of accounts. What they decide about one field; rules are in services."""
+
+from django.contrib.auth import authenticate
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
+
+from accounts import avatars
+from accounts.models import User
+from accounts.roles import UserType
+from accounts.services import DOCTOR_FIELDS, LONGEST_PASSWORD, PATIENT_FIELDS
+from config.api.serializers import StrictModelSerializer, StrictSerializer
+
+PERSON = [
+    "id",
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "full_name",
+    "user_type",
+    "phone",
+    "date_of_birth",
+    "gender",
+    "address",
+    "avatar",
+    "created_at",
+    "updated_at",
+]
+DOCTOR = ["medical_license_number", "specialization", "license_verified"]
+PATIENT = [
+    "medical_history",
+    "allergies",
+    "emergency_contact",
+    "emergency_contact_phone",
+    "emergency_contact_relation",
+]
+
+PERSON_EXAMPLE = {
+    "id": 7,
+    "username": "jane",
+    "email": "jane@example.com",
+    "first_name": "Jane",
+    "last_name": "Doe",
+    "full_name": "Jane Doe",
+    "user_type": "patient",
+    "phone": "+49 30 1234567",
+    "date_of_birth": "1990-04-12",
+    "gender": "female",
+    "address": "1 Main Street, Springfield",
+    "avatar": None,
+    "created_at": "2026-11-02T08:30:00+01:00",
+    "updated_at": "2026-11-02T08:30:00+01:00",
+}
+DOCTOR_EXAMPLE = PERSON_EXAMPLE | {
+    "id": 3,
+    "username": "doctor1",
+    "email": "doctor@example.com",
+    "first_name": "John",
+    "last_name": "Smith",
+    "full_name": "John Smith",
+    "user_type": "doctor",
+    "gender": "male",
+    "medical_license_number": "MD123456",
+    "specialization": "Cardiology",
+    "license_verified": True,
+}
+PATIENT_EXAMPLE = PERSON_EXAMPLE | {
+    "medical_history": "Asthma since childhood",
+    "allergies": "Penicillin, peanuts",
+    "emergency_contact": "Max Doe",
+    "emergency_contact_phone": "+49 30 7654321",
+    "emergency_contact_relation": "brother",
+}
+
+
+class PasswordField(serializers.CharField):
+    """A password on its way in; the length limit is what bounds the cost of hashing it."""
+
+    def __init__(self, **kwargs):
+        style = {"input_type": "password"}
+        super().__init__(
+            **{"write_only": True, "trim_whitespace": False, "style": style} | kwargs,
+            max_length=LONGEST_PASSWORD,
+        )
+
+
+class AvatarField(serializers.ImageField):
+    """A picture in a multipart form; null takes it away; its own address is left as it is."""
+
+    def run_validation(self, data=serializers.empty):
+        shown = getattr(self.parent.instance, "avatar", None)
+        if isinstance(data, str) and shown and data == self.to_representation(shown):
+            raise serializers.SkipField
+        return super().run_validation(data)
+
+    def to_internal_value(self, data):
+        if not hasattr(data, "read"):
+            self.fail("invalid")
+        try:
+            return avatars.reencode(data)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+
+class ProfileSerializer(StrictModelSerializer):
+    """A person as shown to himself; the classes below add what a role has."""
+
+    full_name = serializers.CharField(read_only=True)
+    avatar = AvatarField(required=False, allow_null=True)
+    current_password = PasswordField(
+        required=False, help_text="Needed when the e-mail address changes."
+    )
+    example = PERSON_EXAMPLE | {"user_type": "admin"}
+
+    class Meta:
+        model = User
+        fields = [*PERSON, "current_password"]
+        read_only_fields = ["username", "user_type", "license_verified", "created_at", "updated_at"]
+        extra_kwargs = {name: {"required": True, "allow_blank": False} for name in
+                        ("email", "first_name", "last_name", *DOCTOR_FIELDS)}  # fmt: skip
+
+
+class PatientProfileSerializer(ProfileSerializer):
+    example = PATIENT_EXAMPLE
+
+    class Meta(ProfileSerializer.Meta):
+        fields = [*PERSON, *PATIENT, "current_password"]
+
+
+class DoctorProfileSerializer(ProfileSerializer):
+    example = DOCTOR_EXAMPLE
+
+    class Meta(ProfileSerializer.Meta):
+        fields = [*PERSON, *DOCTOR, "current_password"]
+
+
+PROFILES = {
+    UserType.PATIENT: PatientProfileSerializer,
+    UserType.DOCTOR: DoctorProfileSerializer,
+    UserType.ADMIN: ProfileSerializer,
+}
+
+
+class RegistrationSerializer(StrictModelSerializer):
+    """A stranger's own registration, as doctor or patient; the answer is the profile."""
+
+    password = PasswordField()
+    user_type = serializers.ChoiceField(choices=[UserType.DOCTOR, UserType.PATIENT])
+    example = {
+        "username": "doctor1",
+        "email": "doctor@example.com",
+        "password": "securepassword",
+        "first_name": "Dr. John",
+        "last_name": "Smith",
+        "user_type": "doctor",
+        "medical_license_number": "MD123456",
+        "specialization": "Cardiology",
+    }
+
+    class Meta:
+        model = User
+        fields = ["username", "email", "password", "user_type", "first_name", "last_name",
+                  "phone", "date_of_birth", "gender", "address", "medical_license_number",
+                  "specialization", *PATIENT]  # fmt: skip
+        extra_kwargs = {name: {"required": True, "allow_blank": False} for name in
+                        ("username", "email", "first_name", "last_name")}  # fmt: skip
+
+    def validate(self, attrs):
+        kind = attrs["user_type"]
+        foreign = PATIENT_FIELDS if kind == UserType.DOCTOR else DOCTOR_FIELDS
+        errors = {name: [f"A {kind} has no such field."] for name in foreign & attrs.keys()}
+        if kind == UserType.DOCTOR:
+            errors |= {
+                name: [ErrorDetail("A doctor needs this.", code="required")]
+                for name in DOCTOR_FIELDS
+                if not attrs.get(name)
+            }
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+    def to_representation(self, user):
+        return PROFILES[user.user_type](user, context=self.context).data
+
+
+class TokensSerializer(serializers.Serializer):
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+    example = {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}
+
+
+class LoginSerializer(StrictSerializer):
+    username = serializers.CharField(max_length=254, help_text="The username or e-mail address.")
+    password = PasswordField()
+    example = {"username": "doctor1", "password": "securepassword"}
+
+    def validate(self, attrs):
+        """Adds `user`. One answer for every cause, after the same work."""
+        user = authenticate(self.context["request"]._request, **attrs)
+        if user is None:
+            raise AuthenticationFailed(
+                "No account matches these credentials.", code="invalid_credentials"
+            )
+        return {"user": user}
+
+
+class LoginAnswerSerializer(TokensSerializer):
+    user = serializers.SerializerMethodField()
+    example = TokensSerializer.example | {"user": DOCTOR_EXAMPLE}
+
+    def get_user(self, answer) -> dict:
+        user = answer["user"]
+        return PROFILES[user.user_type](user, context=self.context).data
+
+
+class RefreshSerializer(StrictSerializer):
+    refresh = serializers.CharField(max_length=4096)
+    example = {"refresh": "eyJhbGciOi…"}
+
+
+class PasswordChangeSerializer(StrictSerializer):
+    old_password = PasswordField()
+    new_password = PasswordField()
+    example = {"old_password": "securepassword", "new_password": "even-more-secure"}
+
+
+class PasswordResetSerializer(StrictSerializer):
+    email = serializers.EmailField()
+    example = {"email": "doctor@example.com"}
+
+
+class PasswordResetConfirmSerializer(StrictSerializer):
+    uid = serializers.CharField(max_length=64)
+    token = serializers.CharField(max_length=128)
+    new_password = PasswordField()
+    example = {"uid": "Nw", "token": "cr4t5u-…", "new_password": "even-more-secure"}

@@ -1,0 +1,162 @@
+"""What is done to accounts. Refusals are Django's ValidationError, by field."""
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password as matches
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from accounts import mail
+from accounts.models import User
+
+LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
+
+PATIENT_FIELDS = frozenset(
+    {
+        "medical_history",
+        "allergies",
+        "emergency_contact",
+        "emergency_contact_phone",
+        "emergency_contact_relation",
+    }
+)
+DOCTOR_FIELDS = frozenset({"medical_license_number", "specialization"})
+
+
+@transaction.atomic
+def register(*, password=None, **fields):
+    """A new account of `user_type`; without a password nobody can sign in to it yet."""
+    user = User(**fields)
+    _set_password(user, password)
+    user.full_clean(exclude=["password"])
+    user.save(force_insert=True)
+    return user
+
+
+@transaction.atomic
+def update_profile(user, *, by, current_password=None, **changes):
+    """Change a person's own fields.
+
+    An e-mail address is a way in: its owner proves himself with `current_password`, an admin may
+    change it, and nobody else. A username that was the address follows it. A doctor's new licence
+    number has to be verified again.
+    """
+    user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+    if "email" in changes and changes["email"] != user.email:
+        _allow_new_email(user, by, current_password)
+        if user.username.lower() == user.email.lower() and user.email:
+            user.username = changes["email"] or user.username
+    licence = changes.get("medical_license_number", user.medical_license_number)
+    if licence != user.medical_license_number:
+        user.license_verified = False
+    old_avatar = user.avatar.name if user.avatar else None
+    for field, value in changes.items():
+        setattr(user, field, value)
+    user.full_clean(exclude=["password"])
+    user.save()
+    if old_avatar and "avatar" in changes:
+        storage = user.avatar.storage
+        transaction.on_commit(lambda: storage.delete(old_avatar))
+    return user
+
+
+def _allow_new_email(user, by, current_password):
+    if by.pk == user.pk:
+        if not current_password:
+            raise ValidationError(
+                {"current_password": "Changing the e-mail address needs the current password."}
+            )
+        _prove(user, current_password, field="current_password")
+    elif not by.is_staff:
+        raise ValidationError(
+            {"email": "Only its owner or an administrator can change an e-mail address."}
+        )
+
+
+@transaction.atomic
+def change_password(user, *, old_password, new_password):
+    """A new password; saving it ends every session of the account."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    _prove(user, old_password, field="old_password")
+    _set_password(user, new_password, field="new_password")
+    user.save()
+    return user
+
+
+def _prove(user, password, field):
+    if not matches(password, user.password):
+        raise ValidationError({field: "This is not the current password."})
+
+
+def _set_password(user, password, field="password"):
+    if password is None:
+        user.set_unusable_password()
+        return
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({field: error.error_list}) from error
+    user.set_password(password)
+
+
+def invite(user):
+    """Send a letter with a link at which the person chooses a password."""
+    _send_link(
+        user,
+        subject="Your account at the clinic",
+        reason="The clinic has opened an account for you. Choose your password here:",
+    )
+
+
+def request_password_reset(email):
+    """Send the account of that address, if there is one, a link to choose a new password."""
+    user = User.objects.filter(email__lower=email.lower(), is_active=True).first()
+    if user is not None:
+        _send_link(
+            user,
+            subject="Choose a new password",
+            reason=(
+                "Somebody, we hope it was you, asked for a new password. Choose it here; if it was "
+                "not you, nothing needs to be done:"
+            ),
+        )
+
+
+def _send_link(user, *, subject, reason):
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    link = f"{settings.FRONTEND_URL}/reset-password?uid={uid}&token={token}"
+    mail.send_after_commit(
+        to=user.email, subject=subject, body=f"Hello {user.full_name},\n\n{reason}\n\n{link}\n"
+    )
+
+
+@transaction.atomic
+def reset_password(*, uid, token, new_password):
+    """Set the password of whom the link was sent to. The link works once, for three days."""
+    try:
+        pk = int(urlsafe_base64_decode(uid).decode("ascii"))
+    except (ValueError, OverflowError):
+        pk = None
+    user = (
+        User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
+        if pk is not None
+        else None
+    )
+    if user is None or not default_token_generator.check_token(user, token):
+        raise ValidationError({"token": "This link is invalid or has expired."})
+    _set_password(user, new_password, field="new_password")
+    user.save()
+    return user
+
+
+@transaction.atomic
+def verify_licence(doctor):
+    """Say that an admin has seen the licence: from now on the doctor can be booked."""
+    doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
+    doctor.license_verified = True
+    doctor.save()
+    return doctor

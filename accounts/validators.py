@@ -1,0 +1,22 @@
+"""What a name, a number or a date of a person may look like."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.utils import timezone
+
+OLDEST_BIRTH = date(1900, 1, 1)
+
+phone = RegexValidator(
+    r"\A[0-9 +\-()./]{1,32}\Z",
+    "Enter a phone number: digits, spaces and +-()./, at most 32 characters.",
+)
+
+# Letters of other scripts look like Latin ones; two addresses that read alike must be one address.
+ascii_only = RegexValidator(r"\A[\x21-\x7e]+\Z", "Use unaccented Latin letters only.")
+
+
+def date_of_birth(value):
+    if not OLDEST_BIRTH <= value <= timezone.localdate():
+        raise ValidationError("Enter a date of birth between 1900-01-01 and today.")

@@ -1,0 +1,159 @@
+"""Signing in and out, and one's own account."""
+
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.response import Response
+
+from accounts import permissions, services, sessions
+from accounts.models import User
+from accounts.serializers import (
+    PROFILES,
+    LoginAnswerSerializer,
+    LoginSerializer,
+    PasswordChangeSerializer,
+    PasswordResetConfirmSerializer,
+    PasswordResetSerializer,
+    ProfileSerializer,
+    RefreshSerializer,
+    RegistrationSerializer,
+    TokensSerializer,
+)
+from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
+from config.api.viewsets import ApiViewSet
+
+# For what a stranger may do, credentials are not looked at: a stale token must not bar the way in.
+OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
+
+OwnProfile = PolymorphicProxySerializer(
+    component_name="OwnProfile",
+    serializers={kind.value: serializer for kind, serializer in PROFILES.items()},
+    resource_type_field_name="user_type",
+)
+
+
+class AuthViewSet(ApiViewSet):
+    """Accounts from the outside: registration, tokens, passwords and the own profile."""
+
+    queryset = User.objects.none()
+    serializer_class = ProfileSerializer
+    throttle_scope = None
+    access = permissions.AUTH
+    messages = {
+        "register": "Account created.",
+        "login": "Signed in.",
+        "refresh": "Token refreshed.",
+        "logout": "Signed out.",
+        "update_profile": "Profile updated.",
+        "partial_update_profile": "Profile updated.",
+        "change_password": "Password changed. Every other session has ended.",
+        "reset_password": "If that address has an account, a letter is on its way.",
+        "confirm_password_reset": "Password changed. Sign in with it.",
+    }
+
+    @extend_schema(responses={201: OwnProfile})
+    @action(**OPEN, serializer_class=RegistrationSerializer, throttle_scope="register")
+    def register(self, request):
+        form = self.read()
+        user = services.register(**form.validated_data)
+        return Response(form.to_representation(user), status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=LoginAnswerSerializer)
+    @action(**OPEN, serializer_class=LoginSerializer, throttle_scope="login")
+    def login(self, request):
+        user = self.read().validated_data["user"]
+        tokens = sessions.open_session(user)
+        if tokens is None:  # the account changed while the password was being checked
+            raise AuthenticationFailed(
+                "No account matches these credentials.", code="invalid_credentials"
+            )
+        answer = LoginAnswerSerializer(tokens | {"user": user}, context={"request": request})
+        return Response(answer.data)
+
+    @extend_schema(responses=TokensSerializer)
+    @action(**OPEN, serializer_class=RefreshSerializer, throttle_scope="login")
+    def refresh(self, request):
+        return Response(self.accepted(sessions.rotate(self.read().validated_data["refresh"])))
+
+    @extend_schema(responses=None)
+    @action(**OPEN, serializer_class=RefreshSerializer)
+    def logout(self, request):
+        self.accepted(sessions.close(self.read().validated_data["refresh"]))
+        return Response(None)
+
+    @extend_schema(responses=OwnProfile)
+    @action(detail=False)
+    def profile(self, request):
+        return Response(self.profile_serializer(request.user).data)
+
+    @extend_schema(request=OwnProfile, responses=OwnProfile)
+    @profile.mapping.put
+    def update_profile(self, request, partial=False):
+        form = self.profile_serializer(request.user, data=request.data, partial=partial)
+        form.is_valid(raise_exception=True)
+        changed = services.update_profile(request.user, by=request.user, **form.validated_data)
+        return Response(self.profile_serializer(changed).data)
+
+    @extend_schema(request=OwnProfile, responses=OwnProfile)
+    @profile.mapping.patch
+    def partial_update_profile(self, request):
+        return self.update_profile(request, partial=True)
+
+    @extend_schema(responses=TokensSerializer)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="password/change",
+        serializer_class=PasswordChangeSerializer,
+        throttle_scope="login",
+    )
+    def change_password(self, request):
+        user = services.change_password(request.user, **self.read().validated_data)
+        return Response(self.accepted(sessions.open_session(user)))
+
+    @extend_schema(responses=None)
+    @action(
+        **OPEN,
+        url_path="password/reset",
+        serializer_class=PasswordResetSerializer,
+        throttle_scope="login",
+    )
+    def reset_password(self, request):
+        services.request_password_reset(self.read().validated_data["email"])
+        return Response(None)
+
+    @extend_schema(responses=None)
+    @action(
+        **OPEN,
+        url_path="password/reset/confirm",
+        serializer_class=PasswordResetConfirmSerializer,
+        throttle_scope="login",
+    )
+    def confirm_password_reset(self, request):
+        services.reset_password(**self.read().validated_data)
+        return Response(None)
+
+    def get_parsers(self):
+        if self.action_map.get("put"):  # the profile, where a picture may travel
+            return [StrictJSONParser(), BoundedMultiPartParser()]
+        return super().get_parsers()
+
+    def get_serializer_class(self):
+        if self.action_map.get("get") == "profile" and self.request.user.is_authenticated:
+            return PROFILES[self.request.user.user_type]
+        return super().get_serializer_class()
+
+    def read(self):
+        """The request's body, valid."""
+        form = self.get_serializer(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return form
+
+    def profile_serializer(self, user, **kwargs):
+        return PROFILES[user.user_type](user, context=self.get_serializer_context(), **kwargs)
+
+    def accepted(self, outcome):
+        if not outcome:
+            raise AuthenticationFailed("The token is invalid, expired or revoked.")
+        return outcome
