@@ -1,0 +1,5 @@
+"""The door through which later apps hear of a patient; sent inside the transaction."""
+
+from django.dispatch import Signal
+
+patient_deactivated = Signal()  # patient, by

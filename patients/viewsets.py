@@ -1,0 +1,60 @@
+from rest_framework import mixins
+
+from accounts.doors import ScopedViewSet
+from accounts.services import update_profile
+from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
+from patients import permissions, services
+from patients.filters import PatientFilter
+from patients.models import Patient
+from patients.serializers import (
+    PatientListSerializer,
+    PatientRegistrationSerializer,
+    PatientSerializer,
+)
+
+SERIALIZERS = {"list": PatientListSerializer, "create": PatientRegistrationSerializer}
+
+
+class PatientViewSet(
+    mixins.ListModelMixin,
+    mixins.CreateModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    ScopedViewSet,
+):
+    """The patients' directory and records."""
+
+    queryset = Patient.objects.all()
+    serializer_class = PatientSerializer
+    access = permissions.PATIENTS
+    filterset_class = PatientFilter
+    search_fields = ["first_name", "last_name", "username", "email", "phone"]
+    ordering_fields = {
+        "last_name": "last_name",
+        "first_name": "first_name",
+        "created_at": "created_at",
+    }
+    ordering = ["last_name", "first_name", "pk"]
+    messages = {
+        "create": "Patient created.",
+        "update": "Patient updated.",
+        "partial_update": "Patient updated.",
+    }
+
+    def get_parsers(self):
+        if self.detail:  # where a picture may travel
+            return [StrictJSONParser(), BoundedMultiPartParser()]
+        return super().get_parsers()
+
+    def get_serializer_class(self):
+        return SERIALIZERS.get(self.action, PatientSerializer)
+
+    def perform_create(self, form):
+        form.instance = services.create_patient(**form.validated_data)
+
+    def perform_update(self, form):
+        form.instance = update_profile(form.instance, by=self.request.user, **form.validated_data)
+
+    def perform_destroy(self, patient):
+        services.deactivate(patient, by=self.request.user)
