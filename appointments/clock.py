@@ -1,0 +1,63 @@
+"""What time it is, and how the clinic's clock reads. The demo and the tests set it."""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, time, timedelta
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+_set_to = ContextVar("clinic_clock", default=None)
+
+
+def now():
+    return _set_to.get() or timezone.now()
+
+
+@contextmanager
+def at(moment):
+    """Make it `moment`, an aware datetime, within the block."""
+    token = _set_to.set(moment)
+    try:
+        yield
+    finally:
+        _set_to.reset(token)
+
+
+def zone():
+    """The clinic's time zone (TIME_ZONE)."""
+    return timezone.get_default_timezone()
+
+
+def local(moment):
+    return moment.astimezone(zone())
+
+
+def today():
+    return local(now()).date()
+
+
+def instant(date, clock_time):
+    """The UTC instant at which the clinic's clock shows `clock_time` on `date`.
+
+    A time that a change to summer time skips does not exist: ValidationError. One that the change
+    back shows twice is taken as the first.
+    """
+    shown = datetime.combine(date, clock_time)
+    moment = shown.replace(tzinfo=zone(), fold=0).astimezone(UTC)
+    if local(moment).replace(tzinfo=None) != shown:
+        raise ValidationError(
+            f"{clock_time:%H:%M} does not exist on {date}: the clocks go forward.",
+            code="nonexistent_time",
+        )
+    return moment
+
+
+def start_of(date):
+    """The first instant of a clinic day."""
+    return datetime.combine(date, time.min, zone()).astimezone(UTC)
+
+
+def day(date):
+    """The first instant of a clinic day, and that of the next."""
+    return start_of(date), start_of(date + timedelta(days=1))

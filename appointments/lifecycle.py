@@ -1,0 +1,95 @@
+"""The life of an appointment, as a table. Read by services, permissions, serializers and tests."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import TextChoices
+
+from accounts.roles import CLINICIANS, EVERYONE, UserType
+
+
+class Status(TextChoices):
+    SCHEDULED = "scheduled"
+    CONFIRMED = "confirmed"
+    IN_PROGRESS = "in_progress", "In progress"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show", "No-show"
+
+
+class ConsultationType(TextChoices):
+    GENERAL = "general"
+    FOLLOW_UP = "follow_up", "Follow-up"
+    EMERGENCY = "emergency"
+    ROUTINE_CHECKUP = "routine_checkup", "Routine check-up"
+    SPECIALIST = "specialist"
+
+
+class Priority(TextChoices):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+OPEN = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # ahead of the visit
+
+
+def always(role, starts_at, now):
+    return True
+
+
+def once_begun(role, starts_at, now):
+    return now >= starts_at
+
+
+def patients_before_it_begins(role, starts_at, now):
+    return role != UserType.PATIENT or now < starts_at
+
+
+class Move(NamedTuple):
+    sources: dict[Status, frozenset]  # from which status, and by whom
+    target: Status
+    when: Callable[[str, datetime, datetime], bool] = always
+
+    @property
+    def roles(self):
+        """Everyone who may ever make this move."""
+        return frozenset().union(*self.sources.values())
+
+    def is_open(self, *, status, role, starts_at, now):
+        return role in self.sources.get(status, ()) and self.when(role, starts_at, now)
+
+
+NEW = {Status.SCHEDULED: CLINICIANS}
+AHEAD = {Status.SCHEDULED: CLINICIANS, Status.CONFIRMED: CLINICIANS}
+ANYBODY_AHEAD = {Status.SCHEDULED: EVERYONE, Status.CONFIRMED: EVERYONE}
+UNDER_WAY = {Status.IN_PROGRESS: CLINICIANS}
+
+MOVES = {
+    # action           from, by                    to                  when
+    "confirm":    Move(NEW,                        Status.CONFIRMED),
+    "start":      Move(AHEAD,                      Status.IN_PROGRESS),
+    "complete":   Move(AHEAD | UNDER_WAY,          Status.COMPLETED),
+    "no_show":    Move(AHEAD,                      Status.NO_SHOW,     once_begun),
+    "cancel":     Move(ANYBODY_AHEAD | UNDER_WAY,  Status.CANCELLED,   patients_before_it_begins),
+    "reschedule": Move(ANYBODY_AHEAD,              Status.SCHEDULED),
+}  # fmt: skip
+
+
+def open_moves(*, status, role, starts_at, now):
+    """The moves open to a role now, in the table's order."""
+    return [
+        action
+        for action, move in MOVES.items()
+        if move.is_open(status=status, role=role, starts_at=starts_at, now=now)
+    ]
+
+
+def action_towards(status):
+    """The move that a `status` in a PUT asks for; None where no move needs only that."""
+    for action, move in MOVES.items():
+        if move.target == status and action != "reschedule":
+            return action
+    return None

@@ -1,0 +1,249 @@
+"""Time, and who holds it."""
+
+from django.db import models
+from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Subquery, Value, When
+
+from accounts import validators
+from accounts.models import Doctor, User, bookable
+from accounts.roles import UNVERIFIED, UserType
+from accounts.scoping import EVERYTHING, ScopedQuerySet
+from appointments import clock
+from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
+from patients.models import Patient
+
+LIVE = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
+
+
+def rank(field, choices):
+    """The place of a choice in its list, to sort by: urgent after high after medium."""
+    places = [When(**{field: value}, then=Value(place)) for place, value in enumerate(choices)]
+    return Case(*places, output_field=models.IntegerField())
+
+
+class Stamped(models.Model):
+    """When a row was made and last changed, by the clinic's clock."""
+
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args, **kwargs):
+        self.updated_at = clock.now()
+        super().save(*args, **kwargs)
+
+
+class Timed:
+    """`starts_at` and `ends_at`, read as the clinic's clock shows them."""
+
+    @property
+    def date(self):
+        return clock.local(self.starts_at).date()
+
+    @property
+    def start_time(self):
+        return clock.local(self.starts_at).time()
+
+    @property
+    def end_time(self):
+        return clock.local(self.ends_at).time()
+
+    @property
+    def duration_minutes(self):
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+class TimeSlotQuerySet(ScopedQuerySet):
+    """A withdrawn slot is out of everyone's sight; the row stays for the history."""
+
+    owners = {
+        UserType.PATIENT: lambda user: Q(withdrawn_at=None) & bookable("doctor__"),
+        UserType.DOCTOR: lambda user: Q(withdrawn_at=None, doctor=user.pk),
+        UNVERIFIED: lambda user: Q(withdrawn_at=None, doctor=user.pk),
+        UserType.ADMIN: Q(withdrawn_at=None),
+    }
+
+    def overlapping(self, starts_at, ends_at):
+        """Standing slots that share time with the interval; touching is not sharing."""
+        return self.filter(withdrawn_at=None, starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def between(self, first, last):
+        """Slots on the clinic days from `first` to `last`, both included."""
+        return self.filter(starts_at__gte=clock.start_of(first), starts_at__lt=clock.day(last)[1])
+
+    def free(self):
+        """What can be booked now."""
+        return self.filter(_is_available())
+
+    def with_availability(self):
+        """Adds `is_available`, which is derived and never stored."""
+        return self.annotate(
+            is_available=Case(
+                When(_is_available(), then=True), default=False, output_field=models.BooleanField()
+            )
+        )
+
+
+def _is_available():
+    held = Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))
+    return (
+        Q(starts_at__gt=clock.now(), withdrawn_at=None) & bookable("doctor__") & ~Q(Exists(held))
+    )
+
+
+class TimeSlot(Timed, models.Model):
+    """A time at which a doctor can be seen. Opened, changed and withdrawn by the services."""
+
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="time_slots")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = TimeSlotQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["starts_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="slot_ends_after_it_starts"
+            ),
+            models.UniqueConstraint(
+                fields=["doctor", "starts_at"],
+                condition=Q(withdrawn_at=None),
+                name="one_standing_slot_per_start",
+                violation_error_code="slot_overlap",
+                violation_error_message="The doctor has another slot at that time.",
+            ),
+        ]
+        indexes = [models.Index(fields=["starts_at"], name="slots_by_day")]
+
+    def __str__(self):
+        return f"{self.date} {self.start_time:%H:%M}–{self.end_time:%H:%M}, {self.doctor}"
+
+
+class AppointmentQuerySet(ScopedQuerySet):
+    owners = {
+        UserType.PATIENT: "patient",
+        UserType.DOCTOR: "doctor",
+        UserType.ADMIN: EVERYTHING,
+    }
+
+    def live(self):
+        return self.filter(LIVE)
+
+    def overlapping(self, starts_at, ends_at):
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def on(self, date):
+        start, end = clock.day(date)
+        return self.filter(starts_at__gte=start, starts_at__lt=end)
+
+    def today(self):
+        return self.live().on(clock.today())
+
+    def upcoming(self):
+        return self.filter(status__in=OPEN, starts_at__gt=clock.now())
+
+    def soonest_first(self):
+        return self.order_by("starts_at", "pk")
+
+    def with_people(self):
+        return self.select_related("patient", "doctor")
+
+    def that_make_treat(self, doctor):
+        """Those that make `doctor` treat their patient: asked for by the patient or an admin.
+
+        A doctor cannot give himself the sight of a record by booking.
+        """
+        return self.live().filter(
+            Q(booked_by=F("patient")) | Q(booked_by__user_type=UserType.ADMIN), doctor=doctor
+        )
+
+
+class Appointment(Timed, Stamped):
+    """One patient's hold on one slot, whose doctor and times it copies when it claims it.
+
+    Made by services.book(); its status and slot change only through services.move().
+    """
+
+    patient = models.ForeignKey(Patient, PROTECT, related_name="appointments")
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_appointments")
+    time_slot = models.ForeignKey(TimeSlot, PROTECT, related_name="appointments")
+    starts_at = models.DateTimeField(editable=False)
+    ends_at = models.DateTimeField(editable=False)
+    status = models.CharField(max_length=20, choices=Status, default=Status.SCHEDULED)
+    consultation_type = models.CharField(
+        max_length=20, choices=ConsultationType, default=ConsultationType.GENERAL
+    )
+    priority = models.CharField(max_length=10, choices=Priority, default=Priority.MEDIUM)
+    reason_for_visit = models.TextField()
+    symptoms = models.TextField(blank=True)
+    contact_phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
+    patient_notes = models.TextField(blank=True)
+    doctor_notes = models.TextField(blank=True, help_text="Never shown to the patient.")
+    booked_by = models.ForeignKey(User, PROTECT, related_name="booked_appointments")
+
+    objects = AppointmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-starts_at", "-pk"]
+        constraints = [
+            # The last word on double booking, whatever the code above it does.
+            models.UniqueConstraint(
+                fields=["time_slot"],
+                condition=~Q(status=Status.CANCELLED),
+                name="one_live_appointment_per_slot",
+                violation_error_code="slot_taken",
+                violation_error_message="This time slot is taken.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="appointment_ends_after_it_starts"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["doctor", "starts_at"], name="appointments_of_doctor"),
+            models.Index(fields=["patient", "starts_at"], name="appointments_of_patient"),
+            models.Index(fields=["starts_at"], name="appointments_by_day"),
+        ]
+
+    def __str__(self):
+        return f"{self.patient} with {self.doctor}, {self.date} {self.start_time:%H:%M}"
+
+
+class AppointmentHistoryQuerySet(ScopedQuerySet):
+    """History is in sight where its appointment is."""
+
+    def visible_to(self, user):
+        return self.filter(appointment__in=Appointment.objects.visible_to(user))
+
+
+class AppointmentHistory(models.Model):
+    """What happened to an appointment. Written by the services, in the change's transaction."""
+
+    appointment = models.ForeignKey(Appointment, PROTECT, related_name="history")
+    action = models.CharField(max_length=20)
+    from_status = models.CharField(max_length=20, blank=True, choices=Status)
+    to_status = models.CharField(max_length=20, choices=Status)
+    from_starts_at = models.DateTimeField(null=True, blank=True)
+    to_starts_at = models.DateTimeField()
+    changes = models.JSONField(default=list, help_text="Names of the fields, never their values.")
+    reason = models.TextField(blank=True)
+    changed_by = models.ForeignKey(User, PROTECT, related_name="appointment_changes")
+    created_at = models.DateTimeField(default=clock.now)
+
+    objects = AppointmentHistoryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "appointment history"
+
+    def __str__(self):
+        return f"{self.action} of appointment {self.appointment_id}"
+
+
+def with_next_available(doctors):
+    """Adds `next_available`: when each doctor's next free slot starts, or None."""
+    free = TimeSlot.objects.free().filter(doctor=OuterRef("pk")).order_by("starts_at")
+    return doctors.annotate(next_available=Subquery(free.values("starts_at")[:1]))

@@ -1,0 +1,193 @@
+"""Booking and everything after it: the transactions, the locks and the history.
+
+Locks are taken in one order, so that no two callers wait for each other: people, then slots by id,
+then the appointment. On SQLite the IMMEDIATE transaction is the lock.
+"""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from appointments import clock
+from appointments.lifecycle import MOVES, OPEN, Status, action_towards, open_moves
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.signals import appointment_changed
+from patients.models import Patient
+
+VISIT_DETAILS = frozenset(
+    {
+        "consultation_type",
+        "priority",
+        "reason_for_visit",
+        "symptoms",
+        "contact_phone",
+        "patient_notes",
+    }
+)
+
+
+@transaction.atomic
+def book(*, patient, time_slot, by, **details):
+    """A new appointment in a free slot.
+
+    Refusals: `slot_in_past`, `slot_taken`, `patient_overlap`; a slot that is withdrawn or whose
+    doctor cannot be booked, and a patient whose record is closed, are bad input.
+    """
+    patient = _lock_patient(patient.pk)
+    slot = _claim(time_slot, patient)
+    appointment = Appointment(
+        patient=patient,
+        doctor=slot.doctor,
+        time_slot=slot,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        booked_by=by,
+        **details,
+    )
+    appointment.save(force_insert=True)
+    _record(appointment, "book", by=by)
+    return appointment
+
+
+@transaction.atomic
+def move(appointment, action, *, by, reason="", time_slot=None):
+    """Take one step of lifecycle.MOVES; `reschedule` into the `time_slot` given.
+
+    Refused with `invalid_transition`, and the moves that are open, where the table says no.
+    """
+    if action == "reschedule":
+        patient = _lock_patient(appointment.patient_id)
+        _lock_slots({appointment.time_slot_id, time_slot.pk})
+    appointment = lock(appointment)
+    before = appointment.status, appointment.starts_at
+    state = {"status": appointment.status, "starts_at": appointment.starts_at}
+    if not MOVES[action].is_open(**state, role=by.role, now=clock.now()):
+        raise refusal(appointment, by, f"{action.replace('_', '-')} an appointment")
+    if action == "reschedule":
+        _check_new_slot(appointment, time_slot)
+        slot = _claim(time_slot, patient, instead_of=appointment)
+        appointment.time_slot = slot
+        appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
+    appointment.status = MOVES[action].target
+    appointment.save()
+    _record(appointment, action, by=by, before=before, reason=reason)
+    return appointment
+
+
+@transaction.atomic
+def amend(appointment, *, by, status=None, **details):
+    """Change visit details (while the visit is ahead) and `doctor_notes` (always).
+
+    A `status` is a move: the one whose target it is, in the same transaction.
+    """
+    appointment = lock(appointment)
+    changed = {name for name, value in details.items() if getattr(appointment, name) != value}
+    if changed & VISIT_DETAILS and appointment.status not in OPEN:
+        raise refusal(appointment, by, "change the details of an appointment")
+    if changed:
+        for name in changed:
+            setattr(appointment, name, details[name])
+        appointment.save()
+        before = appointment.status, appointment.starts_at
+        _record(appointment, "updated", by=by, before=before, changes=sorted(changed))
+    if status in (None, appointment.status):
+        return appointment
+    action = action_towards(status)
+    if action is None:
+        raise refusal(appointment, by, f"set back to {Status(status).label.lower()} an appointment")
+    return move(appointment, action, by=by)
+
+
+@transaction.atomic
+def cancel_coming(patient, *, by):
+    """Cancel what a patient whose record is closed still has ahead."""
+    for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
+        move(appointment, "cancel", by=by, reason="The patient's record was closed.")
+
+
+def lock(appointment):
+    """The appointment as it is now, held until the transaction ends."""
+    rows = Appointment.objects.select_for_update(of=("self",), no_key=True).with_people()
+    return rows.get(pk=appointment.pk)
+
+
+def refusal(appointment, by, what):
+    """The 409 for something the appointment's state does not allow."""
+    allowed = open_moves(
+        status=appointment.status,
+        role=by.role,
+        starts_at=appointment.starts_at,
+        now=clock.now(),
+    )
+    state = appointment.get_status_display().lower()
+    return ValidationError(
+        {
+            "status": ValidationError(
+                "Cannot %(what)s that is %(state)s.",
+                code="invalid_transition",
+                params={"what": what, "state": state, "allowed": allowed},
+            )
+        }
+    )
+
+
+def _lock_patient(pk):
+    patient = Patient.objects.select_for_update(no_key=True).get(pk=pk)
+    if not patient.is_active:
+        raise ValidationError({"patient": "This patient's record is closed."})
+    return patient
+
+
+def _lock_slots(ids):
+    slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).select_related("doctor")
+    return {slot.pk: slot for slot in slots.filter(pk__in=ids).order_by("pk")}
+
+
+def _claim(time_slot, patient, instead_of=None):
+    """The slot, locked and free for the patient: the next to ask waits, and then finds it taken.
+
+    Whether it is free is asked in a statement of its own, after the locks: only that sees what
+    another transaction committed while this one waited.
+    """
+    slot = _lock_slots({time_slot.pk})[time_slot.pk]
+    if slot.withdrawn_at or not slot.doctor.is_bookable:
+        raise ValidationError({"time_slot": "This time slot is not offered any more."})
+    if slot.starts_at <= clock.now():
+        raise _refused("time_slot", "This time slot lies in the past.", "slot_in_past")
+    in_the_way = Appointment.objects.live().exclude(pk=instead_of and instead_of.pk)
+    of_patient = in_the_way.filter(patient=patient).overlapping(slot.starts_at, slot.ends_at)
+    held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
+    if holders := set(held):
+        if slot.pk in holders:
+            raise _refused("time_slot", "This time slot is taken.", "slot_taken")
+        sentence = "The patient has another appointment at that time."
+        raise _refused("time_slot", sentence, "patient_overlap")
+    return slot
+
+
+def _check_new_slot(appointment, time_slot):
+    if time_slot.pk == appointment.time_slot_id:
+        raise ValidationError({"time_slot": "The appointment is in this slot already."})
+    if time_slot.doctor_id != appointment.doctor_id:
+        raise ValidationError({"time_slot": "Choose a slot of the same doctor."})
+
+
+def _refused(field, sentence, code):
+    return ValidationError({field: ValidationError(sentence, code=code)})
+
+
+def _record(appointment, action, *, by, before=("", None), reason="", changes=()):
+    """The history row, and word of it to whoever listens, once it is committed."""
+    entry = AppointmentHistory.objects.create(
+        appointment=appointment,
+        action=action,
+        from_status=before[0],
+        to_status=appointment.status,
+        from_starts_at=before[1],
+        to_starts_at=appointment.starts_at,
+        changes=list(changes),
+        reason=reason,
+        changed_by=by,
+    )
+    transaction.on_commit(
+        lambda: appointment_changed.send_robust(sender=AppointmentHistory, entry=entry)
+    )

@@ -1,0 +1,178 @@
+"""A doctor's time, opened and taken back. Overlaps are decided under the lock on the doctor."""
+
+from datetime import datetime, time, timedelta
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.models import Doctor
+from appointments import clock
+from appointments.models import TimeSlot
+
+SHORTEST = timedelta(minutes=5)
+MOST_SLOTS = 1000
+MOST_DAYS = 366
+
+
+class Plan(NamedTuple):
+    """Slots to open: from `start_time` to `end_time` on each of `dates`, in clinic time.
+
+    `duration` and `pause` between slots are timedeltas; a rest too short for a slot is left.
+    """
+
+    dates: list
+    start_time: time
+    end_time: time
+    duration: timedelta
+    pause: timedelta = timedelta(0)
+
+    @property
+    def starts(self):
+        """The clock times at which slots begin, each day."""
+        midnight = datetime.min
+        at = datetime.combine(midnight, self.start_time)
+        end = datetime.combine(midnight, self.end_time)
+        starts = []
+        while at + self.duration <= end:
+            starts.append(at.time())
+            at += self.duration + self.pause
+        return starts
+
+
+@transaction.atomic
+def open_slot(*, doctor, date, start_time, end_time):
+    """A new slot of the doctor's, given in clinic time.
+
+    Refusals: `slot_in_past`, `slot_overlap`; bad input where it is not 5 minutes or longer within
+    one day, or names a time that does not exist.
+    """
+    starts_at, ends_at = _interval(date, start_time, end_time)
+    doctor = _lock_doctor(doctor.pk)
+    _refuse_overlap(doctor, starts_at, ends_at)
+    return TimeSlot.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
+
+
+@transaction.atomic
+def open_slots(*, doctor, plan):
+    """Open what of the plan fits; (slots, skipped), the latter as {date, start_time, reason}.
+
+    A slot is skipped for `slot_in_past`, `slot_overlap` or `nonexistent_time`. Each lasts its full
+    duration, also on the day the clocks change. More than 1,000 slots or 366 days: ValidationError.
+    """
+    _check_size(plan)
+    doctor = _lock_doctor(doctor.pk)
+    taken = _standing_intervals(doctor, plan)
+    opened, skipped = [], []
+    for date in plan.dates:
+        for start_time in plan.starts:
+            starts_at, reason = _fits(date, start_time, plan.duration, taken)
+            if reason:
+                skipped.append({"date": date, "start_time": start_time, "reason": reason})
+            else:
+                ends_at = starts_at + plan.duration
+                opened.append(TimeSlot(doctor=doctor, starts_at=starts_at, ends_at=ends_at))
+                taken.append((starts_at, ends_at))
+    return TimeSlot.objects.bulk_create(opened), skipped
+
+
+@transaction.atomic
+def change_slot(slot, *, date=None, start_time=None, end_time=None):
+    """Move a slot nobody holds to another time; `slot_in_use` where somebody does."""
+    slot = _lock_unused(slot)
+    starts_at, ends_at = _interval(
+        date or slot.date, start_time or slot.start_time, end_time or slot.end_time
+    )
+    _refuse_overlap(slot.doctor, starts_at, ends_at, but=slot)
+    slot.starts_at, slot.ends_at = starts_at, ends_at
+    slot.save()
+    return slot
+
+
+@transaction.atomic
+def withdraw(slot):
+    """Take back a slot nobody holds; `slot_in_use` where somebody does."""
+    slot = _lock_unused(slot)
+    slot.withdrawn_at = clock.now()
+    slot.save()
+    return slot
+
+
+def _interval(date, start_time, end_time):
+    if end_time <= start_time:
+        raise ValidationError({"end_time": "A slot ends after it starts, on the same day."})
+    starts_at = _instant(date, start_time, "start_time")
+    ends_at = _instant(date, end_time, "end_time")
+    if ends_at - starts_at < SHORTEST:
+        raise ValidationError({"end_time": "A slot lasts 5 minutes or longer."})
+    if starts_at <= clock.now():
+        raise ValidationError(
+            {"start_time": ValidationError("This time lies in the past.", code="slot_in_past")}
+        )
+    return starts_at, ends_at
+
+
+def _instant(date, clock_time, field):
+    try:
+        return clock.instant(date, clock_time)
+    except ValidationError as error:
+        raise ValidationError({field: error}) from error
+
+
+def _lock_doctor(pk):
+    return Doctor.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def _refuse_overlap(doctor, starts_at, ends_at, but=None):
+    others = doctor.time_slots.overlapping(starts_at, ends_at).exclude(pk=but and but.pk)
+    if others.exists():
+        raise ValidationError(
+            {
+                "start_time": ValidationError(
+                    "The doctor has another slot at that time.", code="slot_overlap"
+                )
+            }
+        )
+
+
+def _lock_unused(slot):
+    doctor = _lock_doctor(slot.doctor_id)
+    slot = TimeSlot.objects.select_for_update(no_key=True).get(pk=slot.pk)
+    slot.doctor = doctor
+    if slot.appointments.live().exists():
+        raise ValidationError(
+            {
+                "time_slot": ValidationError(
+                    "An appointment holds this slot; cancel or move it first.", code="slot_in_use"
+                )
+            }
+        )
+    return slot
+
+
+def _check_size(plan):
+    if len(plan.dates) > MOST_DAYS:
+        raise ValidationError({"date_to": f"Choose at most {MOST_DAYS} days."})
+    if len(plan.dates) * len(plan.starts) > MOST_SLOTS:
+        raise ValidationError({"slot_duration": f"This makes more than {MOST_SLOTS} slots."})
+
+
+def _standing_intervals(doctor, plan):
+    if not plan.dates:
+        return []
+    first, last = min(plan.dates), max(plan.dates) + timedelta(days=1)
+    standing = doctor.time_slots.overlapping(clock.start_of(first), clock.start_of(last))
+    return list(standing.values_list("starts_at", "ends_at"))
+
+
+def _fits(date, start_time, duration, taken):
+    """(the instant, None), or (None, why the slot is skipped)."""
+    try:
+        starts_at = clock.instant(date, start_time)
+    except ValidationError as error:
+        return None, error.code
+    if starts_at <= clock.now():
+        return None, "slot_in_past"
+    if any(start < starts_at + duration and starts_at < end for start, end in taken):
+        return None, "slot_overlap"
+    return starts_at, None

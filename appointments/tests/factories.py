@@ -1,0 +1,54 @@
+"""Appointments with a past: each reaches its status by the real moves."""
+
+from datetime import timedelta
+
+import factory
+
+from accounts.tests.factories import DoctorFactory
+from appointments import clock, services
+from appointments.lifecycle import Status
+from appointments.models import TimeSlot
+from patients.tests.factories import PatientFactory
+
+# The moves that lead to a status, made by the doctor.
+PATHS = {
+    Status.SCHEDULED: [],
+    Status.CONFIRMED: ["confirm"],
+    Status.IN_PROGRESS: ["confirm", "start"],
+    Status.COMPLETED: ["confirm", "start", "complete"],
+    Status.CANCELLED: ["cancel"],
+    Status.NO_SHOW: ["no_show"],
+}
+
+
+def noon(days_ahead=1):
+    """The instant of noon on the clinic's clock, some days from today."""
+    return clock.start_of(clock.today() + timedelta(days=days_ahead)) + timedelta(hours=12)
+
+
+class TimeSlotFactory(factory.django.DjangoModelFactory):
+    """Half an hour, a day of its own for each slot, so that none overlaps another."""
+
+    class Meta:
+        model = TimeSlot
+
+    doctor = factory.SubFactory(DoctorFactory)
+    starts_at = factory.Sequence(lambda n: noon(days_ahead=1 + n % 300))
+    ends_at = factory.LazyAttribute(lambda slot: slot.starts_at + timedelta(minutes=30))
+
+
+def an_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
+    """An appointment booked by its patient (or `by`), in the status asked for."""
+    slot = details.pop("time_slot", None) or TimeSlotFactory(
+        **({"doctor": doctor} if doctor else {})
+    )
+    patient = patient or PatientFactory()
+    details = {"reason_for_visit": "A cough that does not go away"} | details
+    appointment = services.book(
+        patient=patient, time_slot=slot, by=by or patient, **details
+    )
+    for action in PATHS[Status(status)]:
+        moment = slot.starts_at if action == "no_show" else clock.now()
+        with clock.at(moment):
+            appointment = services.move(appointment, action, by=slot.doctor)
+    return appointment

@@ -1,0 +1,14 @@
+from rest_framework.routers import SimpleRouter
+
+from appointments import viewsets
+
+router = SimpleRouter()
+router.register("appointments", viewsets.AppointmentViewSet, basename="appointment")
+router.register("time-slots", viewsets.TimeSlotViewSet, basename="timeslot")
+router.register("doctors", viewsets.DoctorViewSet, basename="doctor")
+router.register(
+    "doctor-availability", viewsets.DoctorAvailabilityViewSet, basename="doctor-availability"
+)
+router.register("statistics", viewsets.StatisticsViewSet, basename="statistics")
+router.register("upcoming", viewsets.UpcomingViewSet, basename="upcoming")
+router.register("today", viewsets.TodayViewSet, basename="today")

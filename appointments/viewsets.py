@@ -1,0 +1,267 @@
+"""Appointments, and the time they are made of."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from accounts.doors import ScopedViewSet
+from accounts.models import Doctor
+from accounts.roles import UserType
+from appointments import permissions, services, slots
+from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
+from appointments.lifecycle import Priority, Status
+from appointments.models import Appointment, TimeSlot, rank, with_next_available
+from appointments.serializers import (
+    AppointmentSerializer,
+    AvailabilityQuerySerializer,
+    AvailabilitySerializer,
+    BookingSerializer,
+    BulkSlotsAnswerSerializer,
+    BulkSlotsSerializer,
+    DoctorSerializer,
+    HistorySerializer,
+    MoveSerializer,
+    PeriodSerializer,
+    RescheduleSerializer,
+    StatisticsSerializer,
+    TimeSlotSerializer,
+)
+from appointments.statistics import statistics
+
+
+class AppointmentViewSet(
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    ScopedViewSet,
+):
+    """Appointments of the caller; every step of their life is a POST."""
+
+    queryset = Appointment.objects.with_people()
+    serializer_class = AppointmentSerializer
+    filterset_class = AppointmentFilter
+    search_fields = [
+        "patient__first_name",
+        "patient__last_name",
+        "doctor__first_name",
+        "doctor__last_name",
+        "reason_for_visit",
+    ]
+    ordering_fields = {
+        "starts_at": "starts_at",
+        "created_at": "created_at",
+        "status": rank("status", Status),
+        "priority": rank("priority", Priority),
+    }
+    ordering = ["-starts_at", "-pk"]
+    access = permissions.APPOINTMENTS
+    messages = {
+        "create": "Appointment booked.",
+        "update": "Appointment updated.",
+        "partial_update": "Appointment updated.",
+        "confirm": "Appointment confirmed.",
+        "start": "Visit started.",
+        "complete": "Appointment completed.",
+        "no_show": "Appointment marked as no-show.",
+        "cancel": "Appointment cancelled.",
+        "reschedule": "Appointment rescheduled.",
+    }
+
+    def get_serializer_class(self):
+        return BookingSerializer if self.action == "create" else super().get_serializer_class()
+
+    def perform_create(self, booking):
+        booking.instance = services.book(by=self.request.user, **booking.validated_data)
+
+    def perform_update(self, form):
+        form.instance = services.amend(
+            form.instance, by=self.request.user, **form.validated_data
+        )
+
+    @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    def confirm(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    def start(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    def complete(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    def no_show(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    def cancel(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=RescheduleSerializer)
+    def reschedule(self, request, pk=None):
+        return self.move()
+
+    def move(self):
+        """The move the action is named for, as the body describes it."""
+        appointment = self.get_object()
+        step = self.get_serializer(data=self.request.data)
+        step.is_valid(raise_exception=True)
+        step.instance = services.move(
+            appointment, self.action, by=self.request.user, **step.validated_data
+        )
+        return Response(step.data)
+
+    @extend_schema(responses=HistorySerializer(many=True))
+    @action(detail=True, filter_backends=[], serializer_class=HistorySerializer)
+    def history(self, request, pk=None):
+        entries = self.get_object().history.select_related("changed_by")
+        page = self.paginate_queryset(entries)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def is_list(self):
+        return self.action in ("list", "history")
+
+
+class TimeSlotViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    ScopedViewSet,
+):
+    """When doctors can be seen. The list shows patients only what they could book."""
+
+    queryset = TimeSlot.objects.select_related("doctor")
+    serializer_class = TimeSlotSerializer
+    filterset_class = TimeSlotFilter
+    ordering = ["starts_at", "pk"]
+    access = permissions.TIME_SLOTS
+    messages = {
+        "create": "Time slot created.",
+        "create_bulk_slots": "Time slots created.",
+        "update": "Time slot updated.",
+        "partial_update": "Time slot updated.",
+    }
+
+    def filter_queryset(self, queryset):
+        queryset = super().filter_queryset(queryset.with_availability())
+        if self.action == "list" and self.request.user.role == UserType.PATIENT:
+            return queryset.free()
+        return queryset
+
+    def create(self, request):
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        slot = slots.open_slot(**form.validated_data)
+        return Response(self.shown([slot])[0], status=status.HTTP_201_CREATED)
+
+    def perform_update(self, form):
+        slot = slots.change_slot(form.instance, **form.validated_data)
+        form.instance = self.reread([slot])[0]
+
+    def perform_destroy(self, slot):
+        slots.withdraw(slot)
+
+    @extend_schema(responses={201: BulkSlotsAnswerSerializer})
+    @action(detail=False, methods=["post"], serializer_class=BulkSlotsSerializer)
+    def create_bulk_slots(self, request):
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        opened, skipped = slots.open_slots(
+            doctor=form.validated_data["doctor"], plan=form.plan()
+        )
+        answer = BulkSlotsAnswerSerializer(
+            {"created": self.reread(opened), "skipped": skipped},
+            context=self.get_serializer_context(),
+        )
+        return Response(answer.data, status=status.HTTP_201_CREATED)
+
+    def reread(self, opened):
+        """The slots as a GET would show them, availability included."""
+        if not opened:
+            return []
+        ids = [slot.pk for slot in opened]
+        return list(self.queryset.filter(pk__in=ids).with_availability().order_by("starts_at"))
+
+    def shown(self, opened):
+        context = self.get_serializer_context()
+        return TimeSlotSerializer(self.reread(opened), many=True, context=context).data
+
+
+class DoctorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSet):
+    """The doctors who can be booked."""
+
+    queryset = Doctor.objects.all()
+    serializer_class = DoctorSerializer
+    filterset_class = DoctorFilter
+    search_fields = ["first_name", "last_name", "specialization"]
+    ordering = ["last_name", "first_name", "pk"]
+    access = permissions.DOCTORS
+
+    def filter_queryset(self, queryset):
+        return super().filter_queryset(with_next_available(queryset))
+
+
+class DoctorAvailabilityViewSet(ScopedViewSet):
+    """A doctor's free slots; never whose the others are."""
+
+    queryset = TimeSlot.objects.select_related("doctor")
+    serializer_class = AvailabilitySerializer
+    filter_backends = []
+    pagination_class = None
+    access = permissions.AVAILABILITY
+    parameters = {"list": ("doctor", "date", "date_after", "date_before")}
+
+    @extend_schema(parameters=[AvailabilityQuerySerializer], responses=AvailabilitySerializer)
+    def list(self, request):
+        form = AvailabilityQuerySerializer(
+            data=request.query_params, context=self.get_serializer_context()
+        )
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        free = TimeSlot.objects.free().filter(doctor=asked["doctor"]).order_by("starts_at")
+        found = free.select_related("doctor").with_availability()
+        found = found.between(asked["date_after"], asked["date_before"])
+        next_available = free.values_list("starts_at", flat=True).first()
+        answer = asked | {"slots": found, "next_available": next_available}
+        return Response(self.get_serializer(answer).data)
+
+
+class StatisticsViewSet(ScopedViewSet):
+    """Numbers over the appointments the caller sees."""
+
+    queryset = Appointment.objects.all()
+    serializer_class = StatisticsSerializer
+    filter_backends = []
+    pagination_class = None
+    access = permissions.OVERVIEWS
+    parameters = {"list": ("date_after", "date_before")}
+
+    @extend_schema(parameters=[PeriodSerializer], responses=StatisticsSerializer)
+    def list(self, request):
+        period = PeriodSerializer(data=request.query_params)
+        period.is_valid(raise_exception=True)
+        counted = statistics(self.get_queryset(), **period.validated_data)
+        return Response(self.get_serializer(counted).data)
+
+
+class UpcomingViewSet(mixins.ListModelMixin, ScopedViewSet):
+    """The caller's appointments that are still ahead, soonest first."""
+
+    queryset = Appointment.objects.with_people()
+    serializer_class = AppointmentSerializer
+    filter_backends = []
+    access = permissions.OVERVIEWS
+
+    def filter_queryset(self, queryset):
+        return queryset.upcoming().soonest_first()
+
+
+class TodayViewSet(UpcomingViewSet):
+    """The clinic's day for the caller, without what was cancelled."""
+
+    def filter_queryset(self, queryset):
+        return queryset.today().soonest_first()
