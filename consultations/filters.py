@@ -1,0 +1,29 @@
+import django_filters
+
+from appointments.filters import ClinicDayFilter
+from config.api.filters import IdFilter
+from consultations.models import Consultation
+from consultations.states import ConsultationStatus
+
+
+class ConsultationFilter(ClinicDayFilter):
+    """The day is the one on which it took place, or was to."""
+
+    status = django_filters.ChoiceFilter(choices=ConsultationStatus, method="by_status")
+    patient = IdFilter(field_name="patient")
+    doctor = IdFilter(field_name="doctor")
+
+    moment = "took_place_at"
+
+    class Meta:
+        model = Consultation
+        fields = []
+
+    def from_day(self, rows, name, value):
+        return super().from_day(rows.with_day(), name, value)
+
+    def until_day(self, rows, name, value):
+        return super().until_day(rows.with_day(), name, value)
+
+    def by_status(self, rows, name, value: str):
+        return rows.having(value)

@@ -1,0 +1,250 @@
+"""What happened in the room: the consultation and its parts, each with its versions."""
+
+from decimal import Decimal
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import PROTECT, Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
+from simple_history.models import HistoricalRecords
+
+from accounts.models import Doctor, User
+from accounts.roles import UserType
+from accounts.scoping import EVERYTHING, ScopedQuerySet
+from appointments import clock
+from appointments.lifecycle import Status
+from appointments.models import Appointment, Stamped
+from consultations.states import ConsultationStatus, MedicationType, NoteType
+from patients.models import Patient
+
+# An appointment that did not take place takes its consultation with it.
+DID_NOT_TAKE_PLACE = frozenset({Status.CANCELLED, Status.NO_SHOW})
+
+CLOSED = Q(ended_at__isnull=False)
+VOID = Q(ended_at=None, appointment__status__in=DID_NOT_TAKE_PLACE)
+UNDER_WAY = Q(ended_at=None, started_at__isnull=False)
+HAVING_STATUS = {
+    ConsultationStatus.COMPLETED: CLOSED,
+    ConsultationStatus.CANCELLED: VOID,
+    ConsultationStatus.IN_PROGRESS: UNDER_WAY & ~Q(appointment__status__in=DID_NOT_TAKE_PLACE),
+    ConsultationStatus.SCHEDULED: Q(ended_at=None, started_at=None)
+    & ~Q(appointment__status__in=DID_NOT_TAKE_PLACE),
+}
+
+
+def of_doctor_or_treating(doctor):
+    """A doctor's own consultations, and all those of the patients he treats."""
+    treating = Appointment.objects.that_make_treat(doctor).filter(patient=OuterRef("patient"))
+    return Q(doctor=doctor.pk) | Q(Exists(treating))
+
+
+class ConsultationQuerySet(ScopedQuerySet):
+    owners = {
+        UserType.PATIENT: "patient",
+        UserType.DOCTOR: of_doctor_or_treating,
+        UserType.ADMIN: EVERYTHING,
+    }
+    writers = {UserType.DOCTOR: "doctor", UserType.ADMIN: EVERYTHING}
+
+    def with_people(self):
+        return self.select_related("patient", "doctor", "appointment")
+
+    def having(self, status):
+        """Those whose derived status it is."""
+        return self.filter(HAVING_STATUS[status])
+
+    def with_day(self):
+        """Adds `took_place_at`: when it began, was to begin, or was written."""
+        return self.annotate(
+            took_place_at=Coalesce("started_at", "appointment__starts_at", "created_at")
+        )
+
+
+class Consultation(Stamped):
+    """One visit's clinical record. Its status is derived; its stamps are set by the services."""
+
+    appointment = models.OneToOneField(
+        Appointment, PROTECT, null=True, blank=True, related_name="consultation"
+    )
+    patient = models.ForeignKey(Patient, PROTECT, related_name="consultations")
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_consultations")
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    chief_complaint = models.TextField()
+    history_of_present_illness = models.TextField(blank=True)
+    physical_examination = models.TextField(blank=True)
+    assessment = models.TextField(blank=True)
+    diagnosis = models.TextField(blank=True)
+    treatment_plan = models.TextField(blank=True)
+    follow_up_instructions = models.TextField(blank=True)
+    follow_up_date = models.DateField(null=True, blank=True)
+    doctor_notes = models.TextField(blank=True, help_text="Never shown to the patient.")
+
+    objects = ConsultationQuerySet.as_manager()
+    history = HistoricalRecords(excluded_fields=["updated_at"])
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at=None)
+                | Q(started_at=None)
+                | Q(ended_at__gte=F("started_at")),
+                name="consultation_ends_after_it_starts",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["doctor", "created_at"], name="consultations_of_doctor"),
+            models.Index(fields=["patient", "created_at"], name="consultations_of_patient"),
+        ]
+
+    def __str__(self):
+        return f"Consultation {self.pk}: {self.patient} with {self.doctor}"
+
+    @property
+    def status(self):
+        if self.ended_at:
+            return ConsultationStatus.COMPLETED
+        if self.appointment and self.appointment.status in DID_NOT_TAKE_PLACE:
+            return ConsultationStatus.CANCELLED
+        return ConsultationStatus.IN_PROGRESS if self.started_at else ConsultationStatus.SCHEDULED
+
+    @property
+    def is_closed(self):
+        return self.ended_at is not None
+
+    @property
+    def duration_minutes(self):
+        """Whole minutes from start to end; None until both are known."""
+        if not (self.started_at and self.ended_at):
+            return None
+        return int((self.ended_at - self.started_at).total_seconds() // 60)
+
+
+class PartQuerySet(ScopedQuerySet):
+    """A part is in sight where its consultation is."""
+
+    def visible_to(self, user):
+        return self.filter(consultation__in=Consultation.objects.visible_to(user))
+
+    def writable_by(self, user):
+        return self.filter(consultation__in=Consultation.objects.writable_by(user))
+
+
+def between(lowest, highest):
+    """Limits of a measurement, as api.md gives them: a slip of the pen lies outside."""
+    return [MinValueValidator(Decimal(lowest)), MaxValueValidator(Decimal(highest))]
+
+
+def measurement(lowest, highest, digits=None):
+    """An optional whole number, or a decimal of `digits` with one decimal place."""
+    limits = {"null": True, "blank": True, "validators": between(lowest, highest)}
+    if digits is None:
+        return models.PositiveSmallIntegerField(**limits)
+    return models.DecimalField(max_digits=digits, decimal_places=1, **limits)
+
+
+class VitalSigns(models.Model):
+    """Measurements taken together: mmHg, beats and breaths a minute, °C, %, kg, cm."""
+
+    consultation = models.ForeignKey(Consultation, PROTECT, related_name="vital_signs")
+    systolic_bp = measurement("40", "300")
+    diastolic_bp = measurement("20", "200")
+    heart_rate = measurement("20", "300")
+    temperature = measurement("25", "45", digits=3)
+    respiratory_rate = measurement("2", "80")
+    oxygen_saturation = measurement("30", "100")
+    weight = measurement("0.3", "500", digits=4)
+    height = measurement("20", "260", digits=4)
+    recorded_by = models.ForeignKey(User, PROTECT, related_name="recorded_vital_signs")
+    recorded_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = PartQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "vital signs"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(systolic_bp=None)
+                | Q(diastolic_bp=None)
+                | Q(diastolic_bp__lt=F("systolic_bp")),
+                name="diastolic_below_systolic",
+                violation_error_message="The diastolic pressure lies below the systolic.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"Vital signs {self.pk} of consultation {self.consultation_id}"
+
+    @property
+    def bmi(self):
+        """Body mass index in kg/m², to one decimal; None without weight and height."""
+        if not (self.weight and self.height):
+            return None
+        metres = Decimal(self.height) / 100
+        return round(Decimal(self.weight) / metres**2, 1)
+
+
+class Prescription(models.Model):
+    """A medication as prescribed. Only `is_active` changes afterwards."""
+
+    consultation = models.ForeignKey(Consultation, PROTECT, related_name="prescriptions")
+    medication_name = models.CharField(max_length=200)
+    dosage = models.CharField(max_length=100)
+    frequency = models.CharField(max_length=100)
+    duration = models.CharField(max_length=100)
+    instructions = models.TextField(blank=True)
+    medication_type = models.CharField(
+        max_length=20, choices=MedicationType, default=MedicationType.TABLET
+    )
+    quantity = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    is_active = models.BooleanField(default=True)
+    override_reason = models.TextField(
+        blank=True, help_text="Why it was prescribed against a listed allergy."
+    )
+    prescribed_by = models.ForeignKey(User, PROTECT, related_name="prescribed")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = PartQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self):
+        return f"{self.medication_name} {self.dosage}"
+
+
+class ConsultationNoteQuerySet(PartQuerySet):
+    def visible_to(self, user):
+        """As the consultation, but private notes never go to the patient."""
+        return super().visible_to(user).readable_by(user)
+
+    def readable_by(self, user):
+        """Those of consultations already in sight that this reader may read."""
+        if getattr(user, "user_type", None) == UserType.PATIENT:
+            return self.filter(is_private=False)
+        return self
+
+
+class ConsultationNote(models.Model):
+    consultation = models.ForeignKey(Consultation, PROTECT, related_name="notes")
+    note_type = models.CharField(max_length=20, choices=NoteType)
+    title = models.CharField(max_length=200, blank=True)
+    content = models.TextField()
+    is_private = models.BooleanField(default=False, help_text="Never shown to the patient.")
+    created_by = models.ForeignKey(User, PROTECT, related_name="written_notes")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = ConsultationNoteQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self):
+        return self.title or f"{self.get_note_type_display()} note"

@@ -1,0 +1,14 @@
+from accounts.roles import CLINICIANS, EVERYONE
+
+CONSULTATIONS = {
+    "list": EVERYONE,
+    "retrieve": EVERYONE,
+    "create": CLINICIANS,
+    "update": CLINICIANS,
+    "start_consultation": CLINICIANS,
+    "complete_consultation": CLINICIANS,
+}
+
+PARTS = {"list": EVERYONE, "retrieve": EVERYONE, "create": CLINICIANS, "update": CLINICIANS}
+
+PATIENT_CONSULTATIONS = {"list": EVERYONE}

@@ -1,0 +1,224 @@
+"""Clinical records as their reader may see them, and the bodies that write them."""
+
+from rest_framework import serializers
+
+from accounts.doors import VisibleRelatedField
+from accounts.roles import UserType
+from appointments.models import Appointment
+from appointments.serializers import DoctorField, doctor_or_self
+from config.api.serializers import StrictModelSerializer, StrictSerializer
+from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from patients.models import Patient
+
+TEXT = [
+    "chief_complaint",
+    "history_of_present_illness",
+    "physical_examination",
+    "assessment",
+    "diagnosis",
+    "treatment_plan",
+    "follow_up_instructions",
+    "follow_up_date",
+    "doctor_notes",
+]
+
+VITAL_SIGNS_EXAMPLE = {
+    "id": 5,
+    "systolic_bp": 128,
+    "diastolic_bp": 82,
+    "heart_rate": 71,
+    "temperature": 36.7,
+    "respiratory_rate": 14,
+    "oxygen_saturation": 98,
+    "weight": 68.5,
+    "height": 171.0,
+    "bmi": 23.4,
+    "recorded_by": 3,
+    "recorded_at": "2026-12-07T09:05:00+01:00",
+}
+
+PRESCRIPTION_EXAMPLE = {
+    "id": 8,
+    "medication_name": "Ramipril",
+    "dosage": "5 mg",
+    "frequency": "once a day",
+    "duration": "30 days",
+    "instructions": "In the morning, with water.",
+    "medication_type": "tablet",
+    "quantity": 30,
+    "is_active": True,
+    "override_reason": "",
+    "prescribed_by": 3,
+    "created_at": "2026-12-07T09:20:00+01:00",
+}
+
+NOTE_EXAMPLE = {
+    "id": 9,
+    "note_type": "plan",
+    "title": "Next steps",
+    "content": "Blood pressure diary for two weeks.",
+    "is_private": False,
+    "created_by": 3,
+    "created_at": "2026-12-07T09:25:00+01:00",
+}
+
+CONSULTATION_EXAMPLE = {
+    "id": 4,
+    "appointment": 12,
+    "patient": 7,
+    "patient_name": "Jane Doe",
+    "doctor": 3,
+    "doctor_name": "John Smith",
+    "status": "in_progress",
+    "started_at": "2026-12-07T09:02:00+01:00",
+    "ended_at": None,
+    "duration_minutes": None,
+    "chief_complaint": "Chest pain when climbing stairs",
+    "history_of_present_illness": "For two weeks, after exertion.",
+    "physical_examination": "Heart sounds normal, no oedema.",
+    "assessment": "Probable hypertension.",
+    "diagnosis": "Essential hypertension",
+    "treatment_plan": "Ramipril 5 mg once a day.",
+    "follow_up_instructions": "Come back with the diary.",
+    "follow_up_date": "2026-12-21",
+    "doctor_notes": "",
+    "created_at": "2026-12-07T09:00:00+01:00",
+    "updated_at": "2026-12-07T09:02:00+01:00",
+}
+
+
+class VitalSignsSerializer(StrictModelSerializer):
+    bmi = serializers.DecimalField(
+        max_digits=5, decimal_places=1, read_only=True, allow_null=True, help_text="kg/m²"
+    )
+    example = VITAL_SIGNS_EXAMPLE
+
+    class Meta:
+        model = VitalSigns
+        fields = list(VITAL_SIGNS_EXAMPLE)
+        read_only_fields = ["recorded_by", "recorded_at"]
+
+    def validate(self, attrs):
+        if all(value is None for value in attrs.values()):
+            raise serializers.ValidationError("Give at least one measurement.")
+        systolic, diastolic = attrs.get("systolic_bp"), attrs.get("diastolic_bp")
+        if systolic is not None and diastolic is not None and diastolic >= systolic:
+            raise serializers.ValidationError(
+                {"diastolic_bp": ["The diastolic pressure lies below the systolic."]}
+            )
+        return attrs
+
+
+class PrescriptionSerializer(StrictModelSerializer):
+    """A prescription; only `is_active` can be changed later."""
+
+    example = PRESCRIPTION_EXAMPLE
+
+    class Meta:
+        model = Prescription
+        fields = list(PRESCRIPTION_EXAMPLE)
+        read_only_fields = ["prescribed_by", "created_at"]
+
+    def get_fields(self):
+        fields = super().get_fields()
+        if isinstance(self.instance, Prescription):
+            for name, field in fields.items():
+                field.read_only = name != "is_active"
+        return fields
+
+
+class ConsultationNoteSerializer(StrictModelSerializer):
+    example = NOTE_EXAMPLE
+
+    class Meta:
+        model = ConsultationNote
+        fields = list(NOTE_EXAMPLE)
+        read_only_fields = ["created_by", "created_at"]
+
+
+class ConsultationSerializer(StrictModelSerializer):
+    """A consultation as its reader sees it: `doctor_notes` never goes to the patient."""
+
+    patient_name = serializers.CharField(source="patient.full_name", read_only=True)
+    doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
+    status = serializers.CharField(read_only=True)
+    duration_minutes = serializers.IntegerField(read_only=True, allow_null=True)
+    example = CONSULTATION_EXAMPLE
+
+    class Meta:
+        model = Consultation
+        fields = list(CONSULTATION_EXAMPLE)
+        read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT]
+        extra_kwargs = {"chief_complaint": {"required": False}}
+
+    def get_fields(self):
+        fields = super().get_fields()
+        request = self.context.get("request")
+        if getattr(getattr(request, "user", None), "user_type", None) == UserType.PATIENT:
+            del fields["doctor_notes"]
+        return fields
+
+
+class ConsultationDetailSerializer(ConsultationSerializer):
+    """The consultation with its parts, which have addresses of their own to be written at."""
+
+    vital_signs = VitalSignsSerializer(many=True, read_only=True)
+    prescriptions = PrescriptionSerializer(many=True, read_only=True)
+    notes = ConsultationNoteSerializer(many=True, read_only=True)
+    example = CONSULTATION_EXAMPLE | {
+        "vital_signs": [VITAL_SIGNS_EXAMPLE],
+        "prescriptions": [PRESCRIPTION_EXAMPLE],
+        "notes": [NOTE_EXAMPLE],
+    }
+
+    class Meta(ConsultationSerializer.Meta):
+        fields = [*ConsultationSerializer.Meta.fields, "vital_signs", "prescriptions", "notes"]
+
+
+class OpeningSerializer(StrictSerializer):
+    """For an own `appointment`, or a walk-in: `patient` and `chief_complaint`."""
+
+    appointment = VisibleRelatedField(
+        queryset=Appointment.objects.with_people(), scope="writable_by", required=False
+    )
+    patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
+    doctor = DoctorField()
+    chief_complaint = serializers.CharField(required=False)
+    example = {"appointment": 12, "chief_complaint": "Chest pain when climbing stairs"}
+
+    def validate(self, attrs):
+        if "appointment" in attrs:
+            return self._as_the_appointment_says(attrs)
+        errors = {
+            name: ["Give an appointment, or a patient and a chief_complaint."]
+            for name in ("patient", "chief_complaint")
+            if name not in attrs
+        }
+        if errors:
+            raise serializers.ValidationError(errors)
+        return doctor_or_self(self, attrs)
+
+    def _as_the_appointment_says(self, attrs):
+        for name in ("patient", "doctor"):
+            if name in attrs and attrs[name].pk != getattr(attrs["appointment"], f"{name}_id"):
+                raise serializers.ValidationError({name: [f"The appointment has another {name}."]})
+        return {name: attrs[name] for name in ("appointment", "chief_complaint") if name in attrs}
+
+
+class StartSerializer(StrictSerializer):
+    """Starting asks for nothing."""
+
+    example = {}
+
+
+class ClosingSerializer(ConsultationSerializer):
+    """The fields a consultation may be closed with."""
+
+    example = {
+        name: CONSULTATION_EXAMPLE[name]
+        for name in ("assessment", "diagnosis", "treatment_plan", "follow_up_date")
+    }
+
+    class Meta(ConsultationSerializer.Meta):
+        fields = TEXT
+        read_only_fields = []

@@ -1,0 +1,184 @@
+"""A consultation's course. Where it moves its appointment, both move in one transaction.
+
+Locks are taken in the order of appointments.services, and the consultation last.
+"""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from appointments import clock
+from appointments import services as appointments
+from appointments.lifecycle import MOVES, OPEN, Status
+from consultations import allergies
+from consultations.models import (
+    DID_NOT_TAKE_PLACE,
+    Consultation,
+    ConsultationNote,
+    Prescription,
+    VitalSigns,
+)
+from consultations.states import NoteType
+
+TAKES_A_CONSULTATION = OPEN | {Status.IN_PROGRESS}
+
+
+@transaction.atomic
+def open_for(appointment, *, by, chief_complaint=""):
+    """The consultation of an appointment that is not over; its complaint is the visit's reason.
+
+    Refusals: `consultation_exists`, and `invalid_transition` for an appointment that is over.
+    """
+    appointment = appointments.lock(appointment)
+    if Consultation.objects.filter(appointment=appointment).exists():
+        raise _refused(
+            "appointment", "This appointment has its consultation.", "consultation_exists"
+        )
+    if appointment.status not in TAKES_A_CONSULTATION:
+        raise appointments.refusal(appointment, by, "open a consultation for an appointment")
+    consultation = Consultation(
+        appointment=appointment,
+        patient=appointment.patient,
+        doctor=appointment.doctor,
+        chief_complaint=chief_complaint or appointment.reason_for_visit,
+    )
+    return _saved(consultation, by)
+
+
+@transaction.atomic
+def open_walk_in(*, patient, doctor, chief_complaint, by):
+    """A consultation without an appointment."""
+    return _saved(
+        Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint), by
+    )
+
+
+@transaction.atomic
+def start(consultation, *, by):
+    """Stamp the beginning, and bring the appointment under way if it is not yet."""
+    consultation = _lock(consultation)
+    _refuse_closed(consultation)
+    _refuse_void(consultation, by)
+    if consultation.started_at:
+        raise _refused("status", "This consultation has started already.", "invalid_transition")
+    _bring_along(consultation, "start", by)
+    consultation.started_at = clock.now()
+    return _saved(consultation, by)
+
+
+@transaction.atomic
+def complete(consultation, *, by, **closing):
+    """Write the `closing` fields, stamp the end and complete the appointment.
+
+    From then on the consultation is closed: `consultation_closed` for all but addenda.
+    """
+    consultation = _lock(consultation)
+    _refuse_closed(consultation)
+    _refuse_void(consultation, by)
+    _bring_along(consultation, "complete", by)
+    for field, value in closing.items():
+        setattr(consultation, field, value)
+    consultation.ended_at = clock.now()
+    return _saved(consultation, by)
+
+
+@transaction.atomic
+def write(consultation, *, by, **changes):
+    """Change the text of a consultation that is open."""
+    consultation = _lock(consultation)
+    _refuse_closed(consultation)
+    for field, value in changes.items():
+        setattr(consultation, field, value)
+    return _saved(consultation, by)
+
+
+@transaction.atomic
+def record_vital_signs(consultation, *, by, **measured):
+    consultation = _lock(consultation)
+    _refuse_closed(consultation)
+    vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
+    vital_signs.full_clean()
+    return _saved(vital_signs, by)
+
+
+@transaction.atomic
+def prescribe(consultation, *, by, **prescription):
+    """A new prescription. A listed allergy refuses it with `allergy_conflict` and the entries
+    that match, unless an `override_reason` is given, which is kept.
+    """
+    consultation = _lock(consultation)
+    _refuse_closed(consultation)
+    matches = allergies.matches(
+        prescription["medication_name"], consultation.patient.allergies
+    )
+    if matches and not prescription.get("override_reason"):
+        raise ValidationError(
+            {
+                "medication_name": ValidationError(
+                    "The patient's allergies list this medication. "
+                    "Give an override_reason to prescribe it all the same.",
+                    code="allergy_conflict",
+                    params={"matches": matches},
+                )
+            }
+        )
+    return _saved(Prescription(consultation=consultation, prescribed_by=by, **prescription), by)
+
+
+@transaction.atomic
+def set_active(prescription, *, by, is_active):
+    """Stop a prescription, or take it up again, while its consultation is open."""
+    consultation = _lock(prescription.consultation)
+    _refuse_closed(consultation)
+    prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
+    prescription.is_active = is_active
+    return _saved(prescription, by)
+
+
+@transaction.atomic
+def add_note(consultation, *, by, **note):
+    """A note; to a closed consultation only an addendum."""
+    consultation = _lock(consultation)
+    if note["note_type"] != NoteType.ADDENDUM:
+        _refuse_closed(consultation)
+    return _saved(ConsultationNote(consultation=consultation, created_by=by, **note), by)
+
+
+def _lock(consultation):
+    """The consultation as it is now, its appointment locked before it."""
+    if consultation.appointment_id:
+        appointments.lock(consultation.appointment)
+    rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
+    return rows.get(pk=consultation.pk)
+
+
+def _bring_along(consultation, action, by):
+    """Make the move with the appointment, unless it is there already or further on."""
+    appointment = consultation.appointment
+    if appointment and appointment.status in MOVES[action].sources:
+        consultation.appointment = appointments.move(appointment, action, by=by)
+
+
+def _refuse_closed(consultation):
+    if consultation.is_closed:
+        raise _refused(
+            "status",
+            "This consultation is completed; add a note of type addendum.",
+            "consultation_closed",
+        )
+
+
+def _refuse_void(consultation, by):
+    appointment = consultation.appointment
+    if appointment and appointment.status in DID_NOT_TAKE_PLACE:
+        raise appointments.refusal(appointment, by, "hold the consultation of an appointment")
+
+
+def _refused(field, sentence, code):
+    return ValidationError({field: ValidationError(sentence, code=code)})
+
+
+def _saved(record, by):
+    """Save it; its new version names who made it, also outside a request."""
+    record._history_user = by
+    record.save()
+    return record

@@ -1,0 +1,35 @@
+"""Consultations, and their parts, made by the services."""
+
+from appointments.tests.factories import an_appointment
+from consultations import services
+
+MEDICATION = {
+    "medication_name": "Ramipril",
+    "dosage": "5 mg",
+    "frequency": "once a day",
+    "duration": "30 days",
+}
+
+
+def a_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
+    """A consultation of an appointment, started or completed where asked for."""
+    appointment = appointment or an_appointment(**appointment_details)
+    doctor = appointment.doctor
+    consultation = services.open_for(appointment, by=doctor)
+    if started:
+        consultation = services.start(consultation, by=doctor)
+    if completed:
+        consultation = services.complete(consultation, by=doctor)
+    return consultation
+
+
+def with_parts(consultation):
+    """One of each part, and a private note; the consultation again."""
+    doctor = consultation.doctor
+    services.record_vital_signs(consultation, by=doctor, systolic_bp=120, diastolic_bp=80)
+    services.prescribe(consultation, by=doctor, **MEDICATION)
+    services.add_note(consultation, by=doctor, note_type="plan", content="Rest")
+    services.add_note(
+        consultation, by=doctor, note_type="general", content="Worried", is_private=True
+    )
+    return consultation

@@ -1,0 +1,201 @@
+"""Consultations, their parts, and the complete history of a patient."""
+
+from django.db.models import Prefetch
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
+from rest_framework.response import Response
+
+from accounts.doors import ScopedViewSet
+from consultations import permissions, services
+from consultations.filters import ConsultationFilter
+from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.serializers import (
+    ClosingSerializer,
+    ConsultationDetailSerializer,
+    ConsultationNoteSerializer,
+    ConsultationSerializer,
+    OpeningSerializer,
+    PrescriptionSerializer,
+    StartSerializer,
+    VitalSignsSerializer,
+)
+from patients.models import Patient
+
+
+class ConsultationViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    ScopedViewSet,
+):
+    """Clinical records of visits, with appointment or without."""
+
+    queryset = Consultation.objects.with_people()
+    serializer_class = ConsultationDetailSerializer
+    filterset_class = ConsultationFilter
+    search_fields = [
+        "patient__first_name",
+        "patient__last_name",
+        "doctor__first_name",
+        "doctor__last_name",
+        "chief_complaint",
+        "diagnosis",
+    ]
+    ordering_fields = {"created_at": "created_at"}
+    ordering = ["-created_at", "-pk"]
+    access = permissions.CONSULTATIONS
+    messages = {
+        "create": "Consultation opened.",
+        "update": "Consultation updated.",
+        "partial_update": "Consultation updated.",
+        "start_consultation": "Consultation started.",
+        "complete_consultation": "Consultation completed.",
+    }
+
+    def get_serializer_class(self):
+        shapes = {"list": ConsultationSerializer, "create": OpeningSerializer}
+        return shapes.get(self.action) or super().get_serializer_class()
+
+    def filter_queryset(self, queryset):
+        queryset = super().filter_queryset(queryset)
+        return queryset if self.action == "list" else self.with_parts(queryset)
+
+    @extend_schema(responses={201: ConsultationDetailSerializer})
+    def create(self, request):
+        form = self.read()
+        opens = (
+            services.open_for if "appointment" in form.validated_data else services.open_walk_in
+        )
+        consultation = opens(by=request.user, **form.validated_data)
+        return Response(self.shown(consultation), status=status.HTTP_201_CREATED)
+
+    def perform_update(self, form):
+        services.write(form.instance, by=self.request.user, **form.validated_data)
+        form.instance = self.reread(form.instance)
+
+    @extend_schema(responses=ConsultationDetailSerializer)
+    @action(detail=True, methods=["post"], serializer_class=StartSerializer)
+    def start_consultation(self, request, pk=None):
+        consultation = self.get_object()
+        self.read()
+        services.start(consultation, by=request.user)
+        return Response(self.shown(consultation))
+
+    @extend_schema(responses=ConsultationDetailSerializer)
+    @action(detail=True, methods=["post"], serializer_class=ClosingSerializer)
+    def complete_consultation(self, request, pk=None):
+        consultation = self.get_object()
+        services.complete(consultation, by=request.user, **self.read().validated_data)
+        return Response(self.shown(consultation))
+
+    def read(self):
+        """The request's body, valid."""
+        form = self.get_serializer(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return form
+
+    def with_parts(self, queryset):
+        notes = ConsultationNote.objects.readable_by(self.request.user)
+        return queryset.prefetch_related(
+            "vital_signs", "prescriptions", Prefetch("notes", queryset=notes)
+        )
+
+    def reread(self, consultation):
+        return self.with_parts(self.queryset.filter(pk=consultation.pk)).get()
+
+    def shown(self, consultation):
+        """The whole consultation as it is now."""
+        context = self.get_serializer_context()
+        return ConsultationDetailSerializer(self.reread(consultation), context=context).data
+
+
+class OfOneRecordMixin:
+    """A list below another record: where it is empty, the record itself must be in sight."""
+
+    def list(self, request, *args, **kwargs):
+        response = super().list(request, *args, **kwargs)
+        if not response.data["count"] and not self.parent_is_visible():
+            raise Http404
+        return response
+
+
+class PartViewSet(
+    OfOneRecordMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    ScopedViewSet,
+):
+    """A part of a consultation, reachable only through it. A wrong entry is followed by a right one:
+    parts are neither changed nor deleted.
+    """
+
+    filter_backends = []
+    access = permissions.PARTS
+
+    def get_queryset(self):
+        return super().get_queryset().filter(consultation=self.kwargs["consultation"])
+
+    def consultations(self):
+        return Consultation.objects.filter(pk=self.kwargs["consultation"])
+
+    def parent_is_visible(self):
+        return self.consultations().visible_to(self.request.user).exists()
+
+    def create(self, request, *args, **kwargs):
+        writable = self.consultations().writable_by(request.user).with_people()
+        self.consultation = get_object_or_404(writable)
+        return super().create(request, *args, **kwargs)
+
+    def perform_create(self, form):
+        form.instance = self.add(self.consultation, by=self.request.user, **form.validated_data)
+
+
+class VitalSignsViewSet(PartViewSet):
+    queryset = VitalSigns.objects.all()
+    serializer_class = VitalSignsSerializer
+    messages = {"create": "Vital signs recorded."}
+    add = staticmethod(services.record_vital_signs)
+
+
+class PrescriptionViewSet(mixins.UpdateModelMixin, PartViewSet):
+    queryset = Prescription.objects.select_related("consultation__appointment")
+    serializer_class = PrescriptionSerializer
+    http_method_names = ["get", "post", "patch", "head", "options"]
+    messages = {"create": "Prescription added.", "partial_update": "Prescription updated."}
+    add = staticmethod(services.prescribe)
+
+    def perform_update(self, form):
+        if "is_active" in form.validated_data:
+            form.instance = services.set_active(
+                form.instance, by=self.request.user, **form.validated_data
+            )
+
+
+class ConsultationNoteViewSet(PartViewSet):
+    queryset = ConsultationNote.objects.all()
+    serializer_class = ConsultationNoteSerializer
+    messages = {"create": "Note added."}
+    add = staticmethod(services.add_note)
+
+
+class PatientConsultationsViewSet(OfOneRecordMixin, mixins.ListModelMixin, ScopedViewSet):
+    """Every consultation of one patient, as far as the caller sees consultations."""
+
+    queryset = Consultation.objects.with_people()
+    serializer_class = ConsultationSerializer
+    filter_backends = []
+    access = permissions.PATIENT_CONSULTATIONS
+
+    def get_queryset(self):
+        return super().get_queryset().filter(patient__in=self.patients())
+
+    def patients(self):
+        visible = Patient.objects.visible_to(self.request.user)
+        return visible.filter(pk=self.kwargs["patient"])
+
+    def parent_is_visible(self):
+        return self.patients().exists()
