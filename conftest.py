@@ -16,7 +16,7 @@ def clean_slate(settings):
 
 @pytest.fixture
 def api():
-    """A client signed in as the user it is called with, as the SPA would be; without, a stranger."""
+    """A client signed in as the user it is called with; called without one, a stranger."""
 
     def client(user=None, **kwargs):
         client = APIClient(**kwargs)

@@ -1,10 +1,9 @@
-"""What must not reach production: `check --deploy` reports it, config.wsgi refuses to start."""
+"""What must not reach production: `check --deploy` reports it, config.gate refuses to start."""
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from consultations.demo import SIGN_INS
@@ -18,12 +17,6 @@ def unsafe_production(app_configs=None, **kwargs):
     if settings.DEBUG:
         return []
     return [*_weak_key(), *_any_host(), *_demo_accounts()]
-
-
-def refuse_unsafe_production():
-    """Raise ImproperlyConfigured for each error above; a database that is down stops nothing."""
-    if errors := [found for found in unsafe_production() if found.is_serious()]:
-        raise ImproperlyConfigured("\n".join(f"{found.msg} {found.hint}" for found in errors))
 
 
 def _weak_key():

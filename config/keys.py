@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from pathlib import Path
 
 
 def generated_key(path):
@@ -15,5 +16,5 @@ def generated_key(path):
         except FileExistsError:
             pass
         finally:
-            os.unlink(file.name)
+            Path(file.name).unlink()
     return path.read_text().strip()

@@ -60,9 +60,7 @@ CORS_URLS_REGEX = r"^/(api|media)/.*$"
 
 # Where it holds, a doctor is not bookable and sees no patient until an admin has verified the
 # licence (accounts.models.User.role).
-DOCTOR_VERIFICATION_REQUIRED = config(
-    "DOCTOR_VERIFICATION_REQUIRED", default=not DEBUG, cast=bool
-)
+DOCTOR_VERIFICATION_REQUIRED = config("DOCTOR_VERIFICATION_REQUIRED", default=not DEBUG, cast=bool)
 
 TIME_ZONE = config("TIME_ZONE", default="UTC")  # the clinic's; appointments.clock reads it
 USE_TZ = True
@@ -232,6 +230,9 @@ REST_FRAMEWORK = {
     # How many proxies stand in front and write X-Forwarded-For; with none, the header is ignored.
     "NUM_PROXIES": config("NUM_PROXIES", default=0, cast=int),
     "COERCE_DECIMAL_TO_STRING": False,
+    # As written in the contract, and nothing else that happens to parse.
+    "DATE_INPUT_FORMATS": ["%Y-%m-%d"],
+    "TIME_INPUT_FORMATS": ["%H:%M:%S", "%H:%M"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -24,7 +24,6 @@ from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework.views import set_rollback
 
 from config.api import integrity
@@ -115,33 +114,13 @@ def exception_handler(error, context):
 
 
 def describe(error):
-    """The Problem an exception stands for."""
-    match error:
-        case ValidationError():
-            return _refused(error)
-        case exceptions.ValidationError():
-            return Problem(_code_among(error.get_codes()), _by_field(error.detail))
-        case IntegrityError() if rule := integrity.refusal(error):
-            return _refused(rule)
-        case DataError():
-            return _detail("validation_error", "A value is out of range.")
-        case OperationalError() | InterfaceError():
-            problem = _detail("unavailable", "The clinic's database cannot be reached just now.")
-            return problem._replace(headers={"Retry-After": str(RETRY_SECONDS)})
-        case exceptions.APIException():
-            return _of_the_framework(error)
-        case Http404():
-            return _detail("not_found", "Not found.")
-        case PermissionDenied():
-            return _detail("permission_denied", exceptions.PermissionDenied.default_detail)
-        case RequestDataTooBig():
-            return _detail("too_large", "The request is larger than the limit.")
-        case (
-            SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError()
-        ):
-            return _detail("parse_error", "The request could not be read.")
-        case _:
-            return _detail("server_error", "Something went wrong on our side.")
+    """The Problem an exception stands for: the first row of TRANSLATIONS that fits."""
+    if isinstance(error, IntegrityError):
+        error = integrity.refusal(error) or error
+    for kinds, translate in TRANSLATIONS:
+        if isinstance(error, kinds):
+            return translate(error)
+    return _detail("server_error", "Something went wrong on our side.")
 
 
 def _refused(error):
@@ -169,10 +148,11 @@ def _name(field):
     return api_settings.NON_FIELD_ERRORS_KEY if field == NON_FIELD_ERRORS else field
 
 
-def _by_field(detail):
-    if isinstance(detail, (dict, ReturnDict)):
-        return detail
-    return {api_settings.NON_FIELD_ERRORS_KEY: detail}
+def _invalid(error):
+    """What a serializer refuses; nested input keeps its nesting."""
+    detail = error.detail
+    by_field = detail if isinstance(detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: detail}
+    return Problem(_code_among(error.get_codes()), by_field)
 
 
 def _code_among(codes):
@@ -209,8 +189,36 @@ def _of_the_framework(error):
     return Problem(code, {"detail": [str(detail)]}, headers=headers)
 
 
-def _detail(code, sentence):
-    return Problem(code, {"detail": [sentence]})
+def _detail(code, sentence, **headers):
+    return Problem(code, {"detail": [sentence]}, headers=headers)
+
+
+def _says(code, sentence, **headers):
+    """A translation that looks at nothing but the kind of error."""
+    return lambda error: _detail(code, sentence, **headers)
+
+
+TRANSLATIONS = [
+    (ValidationError, _refused),
+    (exceptions.ValidationError, _invalid),
+    (exceptions.APIException, _of_the_framework),
+    (Http404, _says("not_found", "Not found.")),
+    (PermissionDenied, _says("permission_denied", exceptions.PermissionDenied.default_detail)),
+    (RequestDataTooBig, _says("too_large", "The request is larger than the limit.")),
+    (
+        (SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError),
+        _says("parse_error", "The request could not be read."),
+    ),
+    (DataError, _says("validation_error", "A value is out of range.")),
+    (
+        (OperationalError, InterfaceError),
+        _says(
+            "unavailable",
+            "The clinic's database cannot be reached just now.",
+            **{"Retry-After": str(RETRY_SECONDS)},
+        ),
+    ),
+]
 
 
 def first_sentence(errors):

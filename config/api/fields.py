@@ -13,8 +13,8 @@ LARGEST_ID = 2**63 - 1
 def strict_id(value):
     """The id that `value` spells (a whole number or its ASCII digits), or None.
 
-    DRF alone would take 1.9, " 1 " and "١" for 1. An id past 64 bits becomes the largest there
-    could be, which names nothing.
+    DRF alone would take 1.9, " 1 " and the digits of other scripts. An id past 64 bits becomes the
+    largest there could be, which names nothing.
     """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None

@@ -42,18 +42,13 @@ class BoundedSearchFilter(SearchFilter):
     """`?search=`: every word must be found; a novel is refused."""
 
     def get_search_terms(self, request):
-        terms = super().get_search_terms(request)
         text = request.query_params.get(self.search_param, "")
-        if len(text) > MAX_SEARCH_LENGTH or len(terms) > MAX_SEARCH_WORDS:
-            raise ValidationError(
-                {
-                    self.search_param: [
-                        f"Search for at most {MAX_SEARCH_WORDS} words of "
-                        f"{MAX_SEARCH_LENGTH} characters in all."
-                    ]
-                }
-            )
-        return terms
+        if "\x00" in text:
+            raise ValidationError({self.search_param: ["Null characters are not allowed."]})
+        if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_WORDS:
+            limits = f"{MAX_SEARCH_WORDS} words of {MAX_SEARCH_LENGTH} characters in all"
+            raise ValidationError({self.search_param: [f"Search for at most {limits}."]})
+        return super().get_search_terms(request)
 
 
 class StrictOrderingFilter(OrderingFilter):

@@ -57,9 +57,7 @@ def _as_error(constraint):
     message = constraint.get_violation_error_message()
     fields = _fields(constraint)
     field = fields[0] if len(fields) == 1 else NON_FIELD_ERRORS
-    return ValidationError(
-        {field: ValidationError(message, code=constraint.violation_error_code)}
-    )
+    return ValidationError({field: ValidationError(message, code=constraint.violation_error_code)})
 
 
 def _not_unique(field):

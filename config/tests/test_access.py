@@ -1,0 +1,223 @@
+"""Who may do what: every door has its row, and the whole matrix once, literally."""
+
+import pytest
+from django.core.cache import cache
+
+from accounts.permissions import SAME_AS
+from accounts.roles import ANYONE, SIGNED_IN
+from config.tests.doors import door_names, every_door
+from config.tests.people import a_clinic
+
+CANONICAL = [door for door in every_door() if door.is_canonical]
+
+# P patient, D doctor, A admin, U unverified doctor; * anyone. What is not here does not exist.
+MATRIX = """
+POST   /api/auth/register/                                          *
+POST   /api/auth/login/                                             *
+POST   /api/auth/refresh/                                           *
+POST   /api/auth/logout/                                            *
+GET    /api/auth/profile/                                           PDAU
+PUT    /api/auth/profile/                                           PDAU
+PATCH  /api/auth/profile/                                           PDAU
+POST   /api/auth/password/change/                                   PDAU
+POST   /api/auth/password/reset/                                    *
+POST   /api/auth/password/reset/confirm/                            *
+GET    /api/patients/                                               DA
+POST   /api/patients/                                               DA
+GET    /api/patients/{pk}/                                          PDA
+PUT    /api/patients/{pk}/                                          PDA
+PATCH  /api/patients/{pk}/                                          PDA
+DELETE /api/patients/{pk}/                                          A
+GET    /api/patients/{patient}/consultations/                       PDA
+GET    /api/doctors/                                                PDAU
+GET    /api/doctors/{pk}/                                           PDAU
+GET    /api/time-slots/                                             PDAU
+POST   /api/time-slots/                                             DAU
+POST   /api/time-slots/create_bulk_slots/                           DAU
+GET    /api/time-slots/{pk}/                                        PDAU
+PUT    /api/time-slots/{pk}/                                        DAU
+PATCH  /api/time-slots/{pk}/                                        DAU
+DELETE /api/time-slots/{pk}/                                        DAU
+GET    /api/doctor-availability/                                    PDAU
+GET    /api/statistics/                                             PDA
+GET    /api/upcoming/                                               PDA
+GET    /api/today/                                                  PDA
+GET    /api/appointments/                                           PDA
+POST   /api/appointments/                                           PDA
+GET    /api/appointments/{pk}/                                      PDA
+PUT    /api/appointments/{pk}/                                      PDA
+PATCH  /api/appointments/{pk}/                                      PDA
+POST   /api/appointments/{pk}/confirm/                              DA
+POST   /api/appointments/{pk}/start/                                DA
+POST   /api/appointments/{pk}/complete/                             DA
+POST   /api/appointments/{pk}/no_show/                              DA
+POST   /api/appointments/{pk}/cancel/                               PDA
+POST   /api/appointments/{pk}/reschedule/                           PDA
+GET    /api/appointments/{pk}/history/                              PDA
+GET    /api/consultations/                                          PDA
+POST   /api/consultations/                                          DA
+GET    /api/consultations/{pk}/                                     PDA
+PUT    /api/consultations/{pk}/                                     DA
+PATCH  /api/consultations/{pk}/                                     DA
+POST   /api/consultations/{pk}/start_consultation/                  DA
+POST   /api/consultations/{pk}/complete_consultation/               DA
+GET    /api/consultations/{consultation}/vital-signs/               PDA
+POST   /api/consultations/{consultation}/vital-signs/               DA
+GET    /api/consultations/{consultation}/vital-signs/{pk}/          PDA
+GET    /api/consultations/{consultation}/prescriptions/             PDA
+POST   /api/consultations/{consultation}/prescriptions/             DA
+GET    /api/consultations/{consultation}/prescriptions/{pk}/        PDA
+PATCH  /api/consultations/{consultation}/prescriptions/{pk}/        DA
+GET    /api/consultations/{consultation}/notes/                     PDA
+POST   /api/consultations/{consultation}/notes/                     DA
+GET    /api/consultations/{consultation}/notes/{pk}/                PDA
+"""
+LETTERS = {"P": "patient", "D": "doctor", "A": "admin", "U": "unverified_doctor"}
+AGREED = {
+    (method, address): letters
+    for method, address, letters in (line.split() for line in MATRIX.split("\n") if line)
+}
+ACTORS = {"P": "jane", "D": "house", "A": "ada", "U": "new"}
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def rows():
+    """(door, method, action) of every canonical door."""
+    return [
+        (door, method.upper(), action)
+        for door in CANONICAL
+        for method, action in door.actions.items()
+        if method != "head"
+    ]
+
+
+@pytest.mark.parametrize(("door", "method", "action"), rows())
+def test_every_door_has_its_row(door, method, action):
+    assert SAME_AS.get(action, action) in door.view.access, f"{door.address} is closed to all"
+
+
+def test_no_row_is_without_its_door():
+    doors = {}
+    for door, _, action in rows():
+        doors.setdefault(door.view, set()).add(SAME_AS.get(action, action))
+
+    for view, actions in doors.items():
+        assert set(view.access) == actions, view.__name__
+
+
+def test_the_matrix_is_the_one_we_agreed():
+    """The tests below walk the tables and so cannot notice a wrong row; this does."""
+    found = {}
+    for door, method, action in rows():
+        roles = door.view.access[SAME_AS.get(action, action)]
+        found[method, door.address] = (
+            "*" if roles == ANYONE else "".join(x for x in "PDAU" if LETTERS[x] in roles)
+        )
+
+    assert found == AGREED
+    assert set(LETTERS.values()) == SIGNED_IN
+
+
+@pytest.mark.parametrize("letter", ACTORS)
+@pytest.mark.django_db
+def test_a_role_is_refused_exactly_where_the_matrix_says_whether_or_not_the_record_exists(
+    api, letter
+):
+    clinic = a_clinic()
+    client = api(getattr(clinic, ACTORS[letter]))
+    ids = {"pk": clinic.appointment.pk, "patient": clinic.jane.pk}
+    ids["consultation"] = clinic.consultation.pk
+    nowhere = dict.fromkeys(ids, 999_999)
+
+    for (method, address), letters in AGREED.items():
+        if letters == "*":
+            continue
+        for where in (ids, nowhere):
+            response = client.generic(
+                method, address.format(**where), '{"no": 1}', "application/json"
+            )
+
+            refused = response.status_code == 403
+            assert refused == (letter not in letters), (method, address, response.content)
+            if refused and letter == "U" and "D" in letters:
+                assert response.json()["code"] == "license_not_verified"
+
+
+@pytest.mark.django_db
+def test_a_stranger_is_asked_to_sign_in_at_every_closed_door(api):
+    for (method, address), letters in AGREED.items():
+        response = api().generic(
+            method,
+            address.format(pk=1, patient=1, consultation=1),
+            "{}",
+            "application/json",
+        )
+
+        if letters == "*":
+            assert response.status_code == 400, (method, address)
+        else:
+            assert response.status_code == 401, (method, address)
+            assert response.json()["code"] == "not_authenticated"
+            assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.django_db
+def test_what_a_door_does_not_do_is_405_for_everybody(api):
+    clinic = a_clinic()
+    addresses = {address for _, address in AGREED}
+
+    for name in ("jane", "house", "ada", "new"):
+        client = api(getattr(clinic, name))
+        for address in addresses:
+            cache.clear()  # the throttles count these too
+            for method in METHODS:
+                if (method, address) in AGREED:
+                    continue
+                response = client.generic(
+                    method,
+                    address.format(pk=1, patient=1, consultation=1),
+                    "{}",
+                    "application/json",
+                )
+                assert response.status_code == 405, (name, method, address)
+                assert response.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.django_db
+def test_options_names_nobody(api):
+    clinic = a_clinic()
+    people = (clinic.jane, clinic.paul, clinic.house, clinic.grey)
+    names = [word for one in people for word in (one.first_name, one.last_name)]
+
+    for address in {address for _, address in AGREED}:
+        for actor in (clinic.house, clinic.ada):
+            url = address.format(
+                pk=clinic.appointment.pk,
+                patient=clinic.jane.pk,
+                consultation=clinic.consultation.pk,
+            )
+            text = api(actor).options(url).content.decode()
+            assert not [name for name in names if name in text], address
+
+
+@pytest.mark.parametrize("kind", ["deactivated", "signed_out"])
+@pytest.mark.django_db
+def test_a_token_that_is_dead_opens_nothing(api, kind):
+    clinic = a_clinic()
+    client = api(clinic.ada)
+    if kind == "deactivated":
+        type(clinic.ada).objects.filter(pk=clinic.ada.pk).update(is_active=False)
+    else:
+        clinic.ada.sessions.end()
+
+    for (method, address), letters in AGREED.items():
+        if letters == "*":
+            continue
+        response = client.generic(
+            method, address.format(pk=1, patient=1, consultation=1), "{}", "application/json"
+        )
+        assert (response.status_code, response.json()["code"]) == (401, "token_invalid")
+
+
+def test_door_names_are_unique():
+    assert len(door_names(CANONICAL)) == len(AGREED)

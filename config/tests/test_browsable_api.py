@@ -1,0 +1,96 @@
+"""The API in a browser: signed in by session, in the same envelope, listing nobody in a form."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from accounts.tests.factories import PASSWORD
+from config.tests.people import a_clinic
+
+# Lists of words, such as the statuses to filter by; never of people.
+OF_WORDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
+
+
+@pytest.fixture
+def clinic(db):
+    return a_clinic()
+
+
+def signed_in(person):
+    browser = Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
+    page = browser.get("/api-auth/login/")
+    token = page.context["csrf_token"]
+    browser.post(
+        "/api-auth/login/",
+        {"username": person.username, "password": PASSWORD, "csrfmiddlewaretoken": str(token)},
+    )
+    return browser
+
+
+def test_a_person_signs_in_and_books(clinic):
+    browser = signed_in(clinic.jane)
+    page = browser.get("/api/appointments/")
+    assert page.status_code == 200
+    body = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
+
+    answer = browser.post(
+        "/api/appointments/",
+        body,
+        content_type="application/json",
+        headers={"X-CSRFToken": str(page.context["csrf_token"]), "Accept": "application/json"},
+    )
+
+    assert answer.status_code == 201
+    assert clinic.jane.appointments.filter(time_slot=clinic.free).count() == 1
+
+
+def test_a_write_without_the_csrf_token_is_403_and_writes_nothing(clinic):
+    browser = signed_in(clinic.jane)
+    body = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
+
+    answer = browser.post(
+        "/api/appointments/",
+        body,
+        content_type="application/json",
+        headers={"Accept": "application/json"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert not clinic.free.appointments.exists()
+
+
+def test_no_form_lists_people(clinic):
+    browser = signed_in(clinic.house)
+
+    for address in [
+        "/api/appointments/",
+        f"/api/appointments/{clinic.appointment.pk}/",
+        "/api/consultations/",
+        f"/api/consultations/{clinic.consultation.pk}/notes/",
+        "/api/time-slots/",
+        "/api/patients/",
+        "/api/auth/profile/",
+    ]:
+        page = browser.get(address)
+        text = page.content.decode()
+        assert page.status_code == 200, address
+        assert set(re.findall('<select name="([^"]*)"', text)) <= OF_WORDS, address
+        assert 'name="_content"' in text, address
+        if address != "/api/patients/":
+            assert "Paul" not in text, address
+
+
+def test_errors_are_shown_in_the_envelope(clinic):
+    page = signed_in(clinic.jane).get(f"/api/appointments/{clinic.pauls.pk}/")
+
+    assert page.status_code == 404
+    assert "&quot;not_found&quot;" in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_index_is_a_page_for_a_stranger():
+    page = Client(headers={"Accept": "text/html"}).get("/")
+
+    assert page.status_code == 200
+    assert "api-auth/login" in page.content.decode()

@@ -1,0 +1,280 @@
+"""Every answer in shape: 200, 201, 204, 4xx, 500 and 503."""
+
+import json
+import logging
+import re
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+from django.http import JsonResponse
+from django.test import RequestFactory
+
+from accounts.tests.factories import DoctorFactory
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from config.api import exceptions
+from config.api.exceptions import CODES
+from config.api.middleware import RequestIdFilter
+from config.tests.people import a_clinic
+from patients.tests.factories import PatientFactory
+
+# The list as published; a client may rely on each word.
+PUBLISHED = {
+    "validation_error": 400,
+    "unknown_field": 400,
+    "unknown_parameter": 400,
+    "parse_error": 400,
+    "slot_in_past": 400,
+    "not_authenticated": 401,
+    "token_invalid": 401,
+    "invalid_credentials": 401,
+    "permission_denied": 403,
+    "license_not_verified": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "slot_taken": 409,
+    "slot_overlap": 409,
+    "slot_in_use": 409,
+    "patient_overlap": 409,
+    "invalid_transition": 409,
+    "consultation_exists": 409,
+    "consultation_closed": 409,
+    "allergy_conflict": 409,
+    "refresh_superseded": 409,
+    "too_large": 413,
+    "unsupported_media_type": 415,
+    "throttled": 429,
+    "server_error": 500,
+    "unavailable": 503,
+}
+
+
+def test_the_list_of_codes_is_the_published_one():
+    assert {name: code.status for name, code in CODES.items()} == PUBLISHED
+
+
+@pytest.mark.django_db
+def test_a_success_says_status_data_and_message(api):
+    patient = PatientFactory()
+
+    body = api(patient).get("/api/auth/profile/").json()
+
+    assert list(body) == ["status", "data", "message"]
+    assert body["status"] == "success"
+    assert body["message"] == "Operation completed successfully"
+    assert body["data"]["username"] == patient.username
+
+
+@pytest.mark.django_db
+def test_a_list_is_a_page(api):
+    an_appointment(patient=(patient := PatientFactory()))
+
+    body = api(patient).get("/api/appointments/").json()
+
+    assert list(body["data"]) == ["count", "next", "previous", "results"]
+
+
+@pytest.mark.django_db
+def test_pages_are_of_twenty_and_at_most_of_a_hundred(api):
+    doctor = DoctorFactory()
+    TimeSlotFactory.create_batch(120, doctor=doctor)
+    client = api(doctor)
+
+    lengths = [
+        len(client.get(f"/api/time-slots/{query}").json()["data"]["results"])
+        for query in ("", "?page_size=50", "?page_size=1000", "?page=6")
+    ]
+
+    assert lengths == [20, 50, 100, 20]
+    assert client.get("/api/time-slots/?page=7").status_code == 404
+
+
+@pytest.mark.django_db
+def test_a_record_made_is_201_with_a_message_of_its_own(api):
+    slot = TimeSlotFactory()
+
+    response = api(PatientFactory()).post(
+        "/api/appointments/", {"time_slot": slot.pk, "reason_for_visit": "A cough"}
+    )
+
+    assert response.status_code == 201
+    assert response.json()["message"] == "Appointment booked."
+
+
+@pytest.mark.django_db
+def test_a_deletion_is_204_without_a_body(api):
+    slot = TimeSlotFactory()
+
+    response = api(slot.doctor).delete(f"/api/time-slots/{slot.pk}/")
+
+    assert response.status_code == 204
+    assert response.content == b""
+
+
+@pytest.mark.django_db
+def test_an_error_says_what_is_wrong_by_field_and_in_a_sentence(api):
+    response = api(PatientFactory()).post("/api/appointments/", {})
+
+    body = response.json()
+    assert response.status_code == 400
+    assert body == {
+        "status": "error",
+        "code": "validation_error",
+        "errors": {
+            "time_slot": ["This field is required."],
+            "reason_for_visit": ["This field is required."],
+        },
+        "message": "This field is required.",
+        "request_id": response["X-Request-ID"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("0123abcd-my-request", True), ("short", False), ("x" * 65, False), ("bad id\n", False)],
+)
+@pytest.mark.django_db
+def test_a_request_keeps_its_own_id_where_it_is_plain(api, sent, kept):
+    response = api().get("/api/doctors/", HTTP_X_REQUEST_ID=sent)
+
+    assert (response["X-Request-ID"] == sent) is kept
+    assert response.json()["request_id"] == response["X-Request-ID"]
+
+
+@pytest.mark.django_db
+def test_nested_input_keeps_its_nesting(api):
+    response = api(DoctorFactory()).post(
+        "/api/time-slots/create_bulk_slots/",
+        {
+            "date_from": "2027-01-04",
+            "date_to": "2027-01-08",
+            "weekdays": [0, 9],
+            "start_time": "09:00",
+            "end_time": "10:00",
+            "slot_duration": 30,
+        },
+    )
+
+    weekdays = response.json()["errors"]["weekdays"]
+    assert list(weekdays) == ["1"]
+    assert response.json()["message"] == weekdays["1"][0]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.django_db
+def test_a_mistake_of_ours_is_500_in_the_envelope_and_in_the_log(
+    api, settings, monkeypatch, caplog, debug
+):
+    settings.DEBUG = debug
+    monkeypatch.setattr("appointments.viewsets.UpcomingViewSet.pagination_class", "a secret path")
+    client = api(PatientFactory(), raise_request_exception=False)
+
+    response = client.get("/api/upcoming/")
+
+    body = response.json()
+    assert response.status_code == 500
+    assert body["code"] == "server_error"
+    assert list(body["errors"]) == ["detail"]
+    assert "secret" not in response.content.decode()
+    assert "Traceback" in caplog.text
+
+
+def test_a_database_that_is_gone_is_503_with_retry_after():
+    problem = exceptions.describe(OperationalError("server closed the connection"))
+
+    assert (problem.status, problem.code) == (503, "unavailable")
+    assert problem.headers == {"Retry-After": "5"}
+    assert "server closed" not in str(problem.body)
+
+
+@pytest.mark.django_db
+def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
+    for handler, status, code in [
+        (exceptions.bad_request, 400, "parse_error"),
+        (exceptions.forbidden, 403, "permission_denied"),
+        (exceptions.not_found, 404, "not_found"),
+    ]:
+        error = {400: exceptions.BadRequest(), 403: exceptions.PermissionDenied()}.get(
+            status, exceptions.Http404()
+        )
+        inside = handler(RequestFactory().get("/api/x/"), error)
+        outside = handler(RequestFactory().get("/admin/x/"), error)
+
+        assert (inside.status_code, json.loads(inside.content)["code"]) == (status, code)
+        assert outside.status_code == status
+        assert not isinstance(outside, JsonResponse)
+
+    crash = exceptions.server_error(RequestFactory().get("/api/x/"))
+    assert (crash.status_code, json.loads(crash.content)["code"]) == (500, "server_error")
+
+
+@pytest.mark.django_db
+def test_a_put_of_what_get_showed_changes_nothing(api):
+    clinic = a_clinic()
+    for actor, address in [
+        (clinic.jane, "/api/auth/profile/"),
+        (clinic.house, "/api/auth/profile/"),
+        (clinic.ada, "/api/auth/profile/"),
+        (clinic.jane, f"/api/patients/{clinic.jane.pk}/"),
+        (clinic.house, f"/api/patients/{clinic.jane.pk}/"),
+        (clinic.jane, f"/api/appointments/{clinic.appointment.pk}/"),
+        (clinic.house, f"/api/appointments/{clinic.appointment.pk}/"),
+        (clinic.house, f"/api/consultations/{clinic.consultation.pk}/"),
+        (clinic.house, f"/api/time-slots/{clinic.free.pk}/"),
+    ]:
+        client = api(actor)
+        shown = client.get(address).json()["data"]
+
+        response = client.put(address, shown)
+
+        assert response.status_code == 200, (address, response.json())
+        after = response.json()["data"]
+        assert after | {"updated_at": ""} == shown | {"updated_at": ""}
+
+
+@pytest.mark.django_db
+def test_a_read_only_field_that_differs_is_refused_by_name(api):
+    clinic = a_clinic()
+
+    for actor, address, field, value in [
+        (clinic.jane, "/api/auth/profile/", "user_type", "admin"),
+        (clinic.house, "/api/auth/profile/", "license_verified", False),
+        (clinic.jane, "/api/auth/profile/", "username", "other"),
+        (clinic.jane, f"/api/appointments/{clinic.appointment.pk}/", "time_slot", clinic.free.pk),
+        (clinic.jane, f"/api/appointments/{clinic.appointment.pk}/", "status", "completed"),
+        (clinic.house, f"/api/consultations/{clinic.consultation.pk}/", "status", "completed"),
+        (clinic.house, f"/api/consultations/{clinic.consultation.pk}/", "patient", clinic.paul.pk),
+        (clinic.house, f"/api/time-slots/{clinic.free.pk}/", "doctor", clinic.grey.pk),
+    ]:
+        client = api(actor)
+        before = client.get(address).json()["data"]
+
+        response = client.patch(address, {field: value})
+
+        assert response.status_code == 400, (address, field)
+        assert list(response.json()["errors"]) == [field]
+        assert client.get(address).json()["data"] == before
+
+
+def test_a_log_line_names_its_request(api, db):
+    lines = []
+    handler = logging.Handler()
+    handler.addFilter(RequestIdFilter())
+    handler.emit = lambda record: lines.append(record.request_id)
+    logging.getLogger("django.request").addHandler(handler)
+
+    response = api().get("/api/doctors/")
+
+    logging.getLogger("django.request").removeHandler(handler)
+    assert lines == [response["X-Request-ID"]]
+
+
+def test_the_published_page_lists_every_code():
+    page = (settings.BASE_DIR / "docs" / "errors.md").read_text()
+
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.*?) \| (?:`(\w+)`)? ?\|$", page, re.MULTILINE)
+
+    assert rows == [
+        (name, str(code.status), code.meaning, code.details) for name, code in CODES.items()
+    ]

@@ -1,0 +1,95 @@
+"""The README's walk, from registration to prescription, run as it stands there."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from appointments.models import Appointment
+from consultations.models import Consultation
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+# Enough of curl for the walk, so that it is run on a machine without curl too.
+STAND_IN = f"""#!{sys.executable}
+import sys
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+arguments = iter(sys.argv[1:])
+method, headers, body, url = "GET", {{}}, None, None
+for argument in arguments:
+    if argument == "-X":
+        method = next(arguments)
+    elif argument == "-H":
+        name, _, value = next(arguments).partition(": ")
+        headers[name] = value
+    elif argument == "-d":
+        body = next(arguments).encode()
+    elif not argument.startswith("-"):
+        url = argument
+try:
+    answer = urlopen(Request(url, body, headers, method=method))
+except HTTPError as error:
+    answer = error
+sys.stdout.write(answer.read().decode())
+"""
+
+
+def the_walk():
+    return re.search(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)[1]
+
+
+@pytest.fixture(params=["curl", "a stand-in"])
+def path_with_curl(request, tmp_path):
+    """A PATH on which `curl` is the real one where there is one, and then the stand-in."""
+    if request.param == "a stand-in" or shutil.which("curl") is None:
+        curl = tmp_path / "curl"
+        curl.write_text(STAND_IN)
+        curl.chmod(curl.stat().st_mode | stat.S_IXUSR)
+    return f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_walk_of_the_readme_leads_from_registration_to_prescription(
+    live_server, settings, path_with_curl
+):
+    settings.DOCTOR_VERIFICATION_REQUIRED = False  # as `make run` has it
+    walk = the_walk().replace("http://127.0.0.1:8000", live_server.url)
+    assert live_server.url in walk
+
+    done = subprocess.run(  # noqa: S603
+        ["/bin/sh", "-eu", "-c", walk],
+        env={"PATH": path_with_curl},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert '"status":"error"' not in done.stdout
+    consultation = Consultation.objects.get()
+    assert consultation.status == "completed"
+    assert consultation.diagnosis == "Essential hypertension"
+    assert consultation.prescriptions.get().medication_name == "Ramipril"
+    assert consultation.vital_signs.get().systolic_bp == 148
+    assert consultation.notes.get().note_type == "plan"
+    appointment = Appointment.objects.get()
+    assert appointment.status == "completed"
+    actions = list(appointment.history.values_list("action", flat=True))
+    assert actions == ["book", "confirm", "start", "complete"]
+
+
+def test_the_walk_starts_with_the_seeds_own_examples():
+    walk = the_walk()
+
+    for example in ('"username": "doctor1"', '"medical_license_number": "MD123456"',
+                    '"username": "patient1"', '"start_time\\": \\"09:00:00\\"'):  # fmt: skip
+        assert example in walk
