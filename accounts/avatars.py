@@ -1,5 +1,7 @@
 """Pictures of people, made harmless on the way in."""
 
+import struct
+from contextlib import suppress
 from io import BytesIO
 
 from django.conf import settings
@@ -11,6 +13,19 @@ FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
 MAX_PIXELS = 40_000_000
 MAX_BYTES = settings.MAX_UPLOAD_BYTES - 512 * 1024  # leaves room for the rest of the form
 SIDE = 512
+
+# What Pillow raises where a file, or its metadata, is damaged.
+DAMAGE = (
+    ArithmeticError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    OSError,
+    struct.error,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def reencode(upload):
@@ -25,11 +40,12 @@ def reencode(upload):
         if image.width * image.height > MAX_PIXELS:
             raise ValidationError("The picture has too many pixels.")
         image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+    except UnidentifiedImageError as error:
         raise ValidationError("This is not a JPEG, PNG, WebP or GIF picture.") from error
-    except SyntaxError as error:  # Pillow's word for a broken PNG
+    except DAMAGE as error:
         raise ValidationError("The picture is damaged.") from error
-    image = ImageOps.exif_transpose(image)
+    with suppress(*DAMAGE):  # metadata nobody can read turn no picture, and refuse none
+        image = ImageOps.exif_transpose(image)
     image.thumbnail((SIDE, SIDE))
     plain = Image.new("RGBA", image.size)
     plain.paste(image.convert("RGBA"))

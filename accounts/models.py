@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import PROTECT, Q
+from django.db.models import PROTECT, Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils import timezone
@@ -114,8 +114,7 @@ class User(AbstractUser):
             ),
             # So that nobody signs in by the name of another's e-mail address.
             models.CheckConstraint(
-                condition=~Q(username__contains="@")
-                | Q(Exact(Lower("username"), Lower("email"))),
+                condition=~Q(username__contains="@") | Q(Exact(Lower("username"), Lower("email"))),
                 name="username_with_at_is_the_email",
                 violation_error_message="A username with @ must be the account's e-mail address.",
             ),
@@ -151,13 +150,14 @@ class User(AbstractUser):
 
     def clean(self):
         super().clean()
+        self._follow_role()
         errors = {}
         if "@" in self.username and self.username.lower() != self.email.lower():
             errors["username"] = "A username with @ must be the account's e-mail address."
         others = User.objects.exclude(pk=self.pk)
         for field in ("username", "email", "medical_license_number"):
             mine = getattr(self, field)
-            if mine and others.filter(**{f"{field}__lower": mine.lower()}).exists():
+            if mine and others.filter(**{f"{field}__lower": Lower(Value(mine))}).exists():
                 errors[field] = self._taken(field)
         if self.user_type == UserType.DOCTOR:
             for field in ("medical_license_number", "specialization"):
@@ -167,6 +167,9 @@ class User(AbstractUser):
             errors["user_type"] = "The role of a person who has records cannot change."
         if errors:
             raise ValidationError(errors)
+
+    def _follow_role(self):
+        self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
 
     def _taken(self, field):
         """The sentence of the constraint that refuses a second `field`."""
@@ -193,7 +196,7 @@ class User(AbstractUser):
 
     def save(self, *args, **kwargs):
         """A new password ends every session opened with the old one, wherever it was set."""
-        self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
+        self._follow_role()
         password_changed = self._password is not None and not self._state.adding
         super().save(*args, **kwargs)
         if password_changed:
@@ -201,7 +204,7 @@ class User(AbstractUser):
 
 
 class DoctorQuerySet(ScopedQuerySet):
-    """Everyone signed in sees who can be booked; a body may name only oneself, or any for admins."""
+    """Everyone signed in sees who can be booked; a body names oneself, or anybody for admins."""
 
     owners = dict.fromkeys([*EVERYONE, UNVERIFIED], lambda user: bookable())
     writers = {

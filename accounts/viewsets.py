@@ -144,6 +144,9 @@ class AuthViewSet(ApiViewSet):
             return PROFILES[self.request.user.user_type]
         return super().get_serializer_class()
 
+    def get_object(self):
+        return self.request.user
+
     def read(self):
         """The request's body, valid."""
         form = self.get_serializer(data=self.request.data)

@@ -87,9 +87,7 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
 def _is_available():
     held = Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))
-    return (
-        Q(starts_at__gt=clock.now(), withdrawn_at=None) & bookable("doctor__") & ~Q(Exists(held))
-    )
+    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & bookable("doctor__") & ~Q(Exists(held))
 
 
 class TimeSlot(Timed, models.Model):
@@ -120,7 +118,7 @@ class TimeSlot(Timed, models.Model):
         indexes = [models.Index(fields=["starts_at"], name="slots_by_day")]
 
     def __str__(self):
-        return f"{self.date} {self.start_time:%H:%M}–{self.end_time:%H:%M}, {self.doctor}"
+        return f"{self.date} {self.start_time:%H:%M}-{self.end_time:%H:%M}, {self.doctor}"
 
 
 class AppointmentQuerySet(ScopedQuerySet):

@@ -42,23 +42,12 @@ class ClinicDateField(serializers.DateField):
         return date
 
 
-class ClockTimeField(serializers.TimeField):
-    """A time as the clinic's clock shows it, HH:MM or HH:MM:SS, without an offset."""
-
-    def to_internal_value(self, value):
-        time = super().to_internal_value(value)
-        if time.tzinfo or time.microsecond:
-            self.fail("invalid", format="hh:mm[:ss]")
-        return time
-
-
 class DoctorField(VisibleRelatedField):
     """The doctor a body acts for: an admin names one, a doctor is himself."""
 
     def __init__(self, **kwargs):
         super().__init__(
-            **{"queryset": Doctor.objects.all(), "scope": "writable_by", "required": False}
-            | kwargs
+            **{"queryset": Doctor.objects.all(), "scope": "writable_by", "required": False} | kwargs
         )
 
 
@@ -77,8 +66,8 @@ class TimeSlotSerializer(StrictModelSerializer):
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     doctor_specialization = serializers.CharField(source="doctor.specialization", read_only=True)
     date = ClinicDateField()
-    start_time = ClockTimeField()
-    end_time = ClockTimeField()
+    start_time = serializers.TimeField()
+    end_time = serializers.TimeField()
     duration_minutes = serializers.IntegerField(read_only=True)
     is_available = serializers.BooleanField(read_only=True)
     example = SLOT_EXAMPLE
@@ -112,11 +101,9 @@ class BulkSlotsSerializer(StrictSerializer):
         max_length=7,
         help_text="Monday is 0; every day unless given.",
     )
-    start_time = ClockTimeField()
-    end_time = ClockTimeField()
-    slot_duration = serializers.IntegerField(
-        min_value=5, max_value=24 * 60, help_text="Minutes."
-    )
+    start_time = serializers.TimeField()
+    end_time = serializers.TimeField()
+    slot_duration = serializers.IntegerField(min_value=5, max_value=24 * 60, help_text="Minutes.")
     break_minutes = serializers.IntegerField(
         min_value=0, max_value=24 * 60, required=False, help_text="Minutes between two slots."
     )
@@ -171,9 +158,7 @@ class BulkSlotsSerializer(StrictSerializer):
 class SkippedSlotSerializer(serializers.Serializer):
     date = serializers.DateField()
     start_time = serializers.TimeField()
-    reason = serializers.ChoiceField(
-        choices=["slot_in_past", "slot_overlap", "nonexistent_time"]
-    )
+    reason = serializers.ChoiceField(choices=["slot_in_past", "slot_overlap", "nonexistent_time"])
 
 
 class BulkSlotsAnswerSerializer(serializers.Serializer):

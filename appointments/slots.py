@@ -30,9 +30,9 @@ class Plan(NamedTuple):
     @property
     def starts(self):
         """The clock times at which slots begin, each day."""
-        midnight = datetime.min
-        at = datetime.combine(midnight, self.start_time)
-        end = datetime.combine(midnight, self.end_time)
+        any_day = clock.today()
+        at = datetime.combine(any_day, self.start_time)
+        end = datetime.combine(any_day, self.end_time)
         starts = []
         while at + self.duration <= end:
             starts.append(at.time())

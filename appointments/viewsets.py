@@ -76,9 +76,7 @@ class AppointmentViewSet(
         booking.instance = services.book(by=self.request.user, **booking.validated_data)
 
     def perform_update(self, form):
-        form.instance = services.amend(
-            form.instance, by=self.request.user, **form.validated_data
-        )
+        form.instance = services.amend(form.instance, by=self.request.user, **form.validated_data)
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
     def confirm(self, request, pk=None):
@@ -170,9 +168,7 @@ class TimeSlotViewSet(
     def create_bulk_slots(self, request):
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
-        opened, skipped = slots.open_slots(
-            doctor=form.validated_data["doctor"], plan=form.plan()
-        )
+        opened, skipped = slots.open_slots(doctor=form.validated_data["doctor"], plan=form.plan())
         answer = BulkSlotsAnswerSerializer(
             {"created": self.reread(opened), "skipped": skipped},
             context=self.get_serializer_context(),

@@ -87,9 +87,7 @@ class Consultation(Stamped):
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(ended_at=None)
-                | Q(started_at=None)
-                | Q(ended_at__gte=F("started_at")),
+                condition=Q(ended_at=None) | Q(started_at=None) | Q(ended_at__gte=F("started_at")),
                 name="consultation_ends_after_it_starts",
             ),
         ]

@@ -9,6 +9,7 @@ CONSULTATIONS = {
     "complete_consultation": CLINICIANS,
 }
 
-PARTS = {"list": EVERYONE, "retrieve": EVERYONE, "create": CLINICIANS, "update": CLINICIANS}
+PARTS = {"list": EVERYONE, "retrieve": EVERYONE, "create": CLINICIANS}
+PRESCRIPTIONS = PARTS | {"update": CLINICIANS}
 
 PATIENT_CONSULTATIONS = {"list": EVERYONE}

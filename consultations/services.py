@@ -47,9 +47,7 @@ def open_for(appointment, *, by, chief_complaint=""):
 @transaction.atomic
 def open_walk_in(*, patient, doctor, chief_complaint, by):
     """A consultation without an appointment."""
-    return _saved(
-        Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint), by
-    )
+    return _saved(Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint), by)
 
 
 @transaction.atomic
@@ -107,9 +105,7 @@ def prescribe(consultation, *, by, **prescription):
     """
     consultation = _lock(consultation)
     _refuse_closed(consultation)
-    matches = allergies.matches(
-        prescription["medication_name"], consultation.patient.allergies
-    )
+    matches = allergies.matches(prescription["medication_name"], consultation.patient.allergies)
     if matches and not prescription.get("override_reason"):
         raise ValidationError(
             {

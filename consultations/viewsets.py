@@ -66,9 +66,7 @@ class ConsultationViewSet(
     @extend_schema(responses={201: ConsultationDetailSerializer})
     def create(self, request):
         form = self.read()
-        opens = (
-            services.open_for if "appointment" in form.validated_data else services.open_walk_in
-        )
+        opens = services.open_for if "appointment" in form.validated_data else services.open_walk_in
         consultation = opens(by=request.user, **form.validated_data)
         return Response(self.shown(consultation), status=status.HTTP_201_CREATED)
 
@@ -129,15 +127,16 @@ class PartViewSet(
     mixins.CreateModelMixin,
     ScopedViewSet,
 ):
-    """A part of a consultation, reachable only through it. A wrong entry is followed by a right one:
-    parts are neither changed nor deleted.
+    """A part of a consultation, reachable only through it.
+
+    Parts are neither changed nor deleted: a wrong entry is followed by a right one.
     """
 
     filter_backends = []
     access = permissions.PARTS
 
     def get_queryset(self):
-        return super().get_queryset().filter(consultation=self.kwargs["consultation"])
+        return super().get_queryset().filter(consultation__pk=self.kwargs["consultation"])
 
     def consultations(self):
         return Consultation.objects.filter(pk=self.kwargs["consultation"])
@@ -161,18 +160,22 @@ class VitalSignsViewSet(PartViewSet):
     add = staticmethod(services.record_vital_signs)
 
 
-class PrescriptionViewSet(mixins.UpdateModelMixin, PartViewSet):
+class PrescriptionViewSet(PartViewSet):
     queryset = Prescription.objects.select_related("consultation__appointment")
     serializer_class = PrescriptionSerializer
-    http_method_names = ["get", "post", "patch", "head", "options"]
+    access = permissions.PRESCRIPTIONS
     messages = {"create": "Prescription added.", "partial_update": "Prescription updated."}
     add = staticmethod(services.prescribe)
 
-    def perform_update(self, form):
+    def partial_update(self, request, *args, **kwargs):
+        """Only `is_active`: stop the medication, or take it up again."""
+        form = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
         if "is_active" in form.validated_data:
             form.instance = services.set_active(
-                form.instance, by=self.request.user, **form.validated_data
+                form.instance, by=request.user, **form.validated_data
             )
+        return Response(form.data)
 
 
 class ConsultationNoteViewSet(PartViewSet):

@@ -16,9 +16,7 @@ class PatientSerializer(PatientProfileSerializer):
 
 
 class PatientListSerializer(PatientSerializer):
-    example = {
-        name: value for name, value in PATIENT_EXAMPLE.items() if name not in NOT_IN_LISTS
-    }
+    example = {name: value for name, value in PATIENT_EXAMPLE.items() if name not in NOT_IN_LISTS}
     avatar = current_password = None
 
     class Meta(PatientSerializer.Meta):

@@ -1,5 +1,6 @@
 import secrets
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts import services as accounts
@@ -12,16 +13,26 @@ from patients.signals import patient_deactivated
 def create_patient(*, username="", email="", password=None, **fields):
     """A new patient, registered at the desk.
 
-    The username defaults to the e-mail address, or to one nobody has. With an address and no
-    password, a letter invites the patient to choose one.
+    The username defaults to the e-mail address, where that can be one, or to one nobody has. With
+    an address and no password, a letter invites the patient to choose one.
     """
-    username = username or email or f"patient-{secrets.token_hex(4)}"
     user = accounts.register(
-        username=username, email=email, password=password, user_type=UserType.PATIENT, **fields
+        username=username or _username_from(email),
+        email=email,
+        password=password,
+        user_type=UserType.PATIENT,
+        **fields,
     )
     if email and password is None:
         accounts.invite(user)
     return Patient.objects.get(pk=user.pk)
+
+
+def _username_from(email):
+    try:
+        return Patient._meta.get_field("username").clean(email, None)
+    except ValidationError:  # there is none, or it holds what a username may not
+        return f"patient-{secrets.token_hex(4)}"
 
 
 @transaction.atomic
@@ -32,6 +43,7 @@ def deactivate(patient, *, by):
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     patient.is_active = False
+    patient._history_user = by
     patient.save()
     patient.sessions.live().end()
     patient_deactivated.send(sender=Patient, patient=patient, by=by)

@@ -29,7 +29,7 @@ class PatientViewSet(
     serializer_class = PatientSerializer
     access = permissions.PATIENTS
     filterset_class = PatientFilter
-    search_fields = ["first_name", "last_name", "username", "email", "phone"]
+    search_fields = ["first_name", "last_name", "email", "phone"]
     ordering_fields = {
         "last_name": "last_name",
         "first_name": "first_name",
