@@ -72,7 +72,7 @@ class AuthViewSet(ApiViewSet):
         return Response(answer.data)
 
     @extend_schema(responses=TokensSerializer)
-    @action(**OPEN, serializer_class=RefreshSerializer, throttle_scope="login")
+    @action(**OPEN, serializer_class=RefreshSerializer)
     def refresh(self, request):
         return Response(self.accepted(sessions.rotate(self.read().validated_data["refresh"])))
 

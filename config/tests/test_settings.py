@@ -1,0 +1,119 @@
+"""The settings and the page that names them agree."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+THROTTLES = {"THROTTLE_LOGIN", "THROTTLE_REGISTER", "THROTTLE_USER"}
+
+
+def read(*names):
+    return "".join((settings.BASE_DIR / name).read_text() for name in names)
+
+
+def test_the_example_names_every_variable_that_is_read_and_no_other():
+    source = read("config/settings.py", "gunicorn.conf.py")
+    named = set(re.findall(r"^([A-Z_]+)=", read(".env.example"), re.MULTILINE))
+
+    assert named == set(re.findall(r'config\(\s*"([A-Z_]+)"', source)) | THROTTLES
+
+
+def test_variables_are_read_in_the_settings_alone():
+    readers = {
+        str(path.relative_to(settings.BASE_DIR))
+        for folder in ("config", "accounts", "patients", "appointments", "consultations")
+        for path in (settings.BASE_DIR / folder).rglob("*.py")
+        if "tests" not in path.parts and re.search(r"os\.environ\[|decouple", path.read_text())
+    }
+
+    assert readers == {"config/settings.py"}
+
+
+def with_environment(expression, **variables):
+    """What an expression over the settings gives in a process of its own."""
+    code = f"import config.settings as s; print({expression})"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expression", "expected"),
+    [
+        ({}, "s.DEBUG, s.DOCTOR_VERIFICATION_REQUIRED", "(False, True)"),
+        ({"DEBUG": "true"}, "s.DEBUG, s.DOCTOR_VERIFICATION_REQUIRED", "(True, False)"),
+        (
+            {"DEBUG": "true", "DOCTOR_VERIFICATION_REQUIRED": "true"},
+            "s.DOCTOR_VERIFICATION_REQUIRED",
+            "True",
+        ),
+        ({"DATABASE_URL": ""}, "s.DATABASES['default']['ENGINE']", "django.db.backends.sqlite3"),
+        (
+            {"DATABASE_URL": "postgres://a:b@c:5/d"},
+            "s.DATABASES['default']['ENGINE'], s.DATABASES['default']['NAME']",
+            "('django.db.backends.postgresql', 'd')",
+        ),
+        ({}, "s.ALLOWED_HOSTS", "['localhost', '127.0.0.1', '[::1]']"),
+        ({"DEBUG": "true"}, "set(s.REST_FRAMEWORK['DEFAULT_THROTTLE_RATES'].values())", "{None}"),
+        (
+            {"THROTTLE_LOGIN": "3/min"},
+            "s.REST_FRAMEWORK['DEFAULT_THROTTLE_RATES']['login']",
+            "3/min",
+        ),
+        (
+            {"BROWSABLE_API": "false"},
+            "len(s.REST_FRAMEWORK['DEFAULT_RENDERER_CLASSES'] "
+            "+ s.REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'])",
+            "2",
+        ),
+        ({"HTTPS": "true"}, "s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE", "(True, True)"),
+        ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
+    ],
+)
+def test_a_variable_does_what_its_line_says(variables, expression, expected):
+    secret = {"SECRET_KEY": "k" * 50}
+
+    assert with_environment(expression, **secret, **variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [
+        ("API_DOCS", "/api/docs/"),
+        ("API_DOCS", "/api/schema/"),
+        ("BROWSABLE_API", "/api-auth/login/"),
+    ],
+)
+def test_what_is_switched_off_is_gone(variable, address):
+    code = (
+        "import django; django.setup()\n"
+        "from django.urls import resolve, Resolver404\n"
+        f"try: print(resolve({address!r}).view_name)\n"
+        "except Resolver404: print('gone')"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        env={
+            "PATH": os.environ["PATH"],
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": "k" * 50,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            variable: "false",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() in ("gone", "no-such-path")
