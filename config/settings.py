@@ -1,6 +1,6 @@
 """Every setting, read from the environment or from `.env`; `.env.example` names them all.
 
-`config("NAME", ...)` is called in this file only. A blank value means the default.
+They are read in this file only. A blank value means the default.
 """
 
 import os

@@ -8,6 +8,7 @@ import sys
 import pytest
 from django.conf import settings
 
+RATES = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
 THROTTLES = {"THROTTLE_LOGIN", "THROTTLE_REGISTER", "THROTTLE_USER"}
 
 
@@ -20,6 +21,7 @@ def test_the_example_names_every_variable_that_is_read_and_no_other():
     named = set(re.findall(r"^([A-Z_]+)=", read(".env.example"), re.MULTILINE))
 
     assert named == set(re.findall(r'config\(\s*"([A-Z_]+)"', source)) | THROTTLES
+    assert {f"THROTTLE_{scope.upper()}" for scope in RATES} == THROTTLES
 
 
 def test_variables_are_read_in_the_settings_alone():
@@ -35,7 +37,7 @@ def test_variables_are_read_in_the_settings_alone():
 
 def with_environment(expression, **variables):
     """What an expression over the settings gives in a process of its own."""
-    code = f"import config.settings as s; print({expression})"
+    code = f"import config.settings as s; print(({expression}))"
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", code],
         cwd=settings.BASE_DIR,
@@ -72,9 +74,8 @@ def with_environment(expression, **variables):
         ),
         (
             {"BROWSABLE_API": "false"},
-            "len(s.REST_FRAMEWORK['DEFAULT_RENDERER_CLASSES'] "
-            "+ s.REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES'])",
-            "2",
+            "[len(s.REST_FRAMEWORK[f'DEFAULT_{x}_CLASSES']) for x in ('RENDERER', 'AUTHENTICATION')]",
+            "[1, 1]",
         ),
         ({"HTTPS": "true"}, "s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE", "(True, True)"),
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
