@@ -7,11 +7,15 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import JSONParser, MultiPartParser
 
+from config.api.renderers import ExampleBodyRenderer
+
 MAX_DEPTH = 20
 
 
 class StrictJSONParser(JSONParser):
     """UTF-8 JSON objects without duplicate keys, NaN, lone surrogates or deep nesting."""
+
+    renderer_class = ExampleBodyRenderer  # fills the browsable API's form
 
     def parse(self, stream, media_type=None, parser_context=None):
         _refuse_longer_than(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, parser_context)

@@ -2,6 +2,8 @@
 
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
+from config.api.serializers import example_body
+
 DEFAULT_MESSAGE = "Operation completed successfully"
 
 
@@ -29,3 +31,18 @@ class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
 
     def render_form_for_serializer(self, serializer):
         return ""
+
+    def get_breadcrumbs(self, request):
+        """Only addresses that answer, the index once."""
+        crumbs = super().get_breadcrumbs(request)
+        return [(name, url) for name, url in crumbs if name != "No Such Path" and url != "/"]
+
+
+class ExampleBodyRenderer(JSONRenderer):
+    """What the raw form of a POST begins with: a body that would do, not a list of nulls."""
+
+    def render(self, data, accepted_media_type=None, renderer_context=None):
+        view = renderer_context["view"]
+        if view.request.method == "POST":
+            data = example_body(view.get_serializer())
+        return super().render(data, accepted_media_type, renderer_context)

@@ -10,7 +10,7 @@ class MedicalPlatform(APIRootView):
     """Everything the API offers. Sign in at auth/login/ and send the access token along.
 
     With a parameter in their address, and so not listed here: the records themselves, their moves
-    (`appointments/{id}/cancel/` …) and their parts (`consultations/{id}/notes/` …).
+    (appointments/{id}/cancel/ …) and their parts (consultations/{id}/notes/ …).
     """
 
     permission_classes = [AllowAny]

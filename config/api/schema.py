@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiExample
 
 from config.api.exceptions import CODES
 from config.api.renderers import DEFAULT_MESSAGE
+from config.api.serializers import example_body
 
 ERROR_STATUSES = {
     "400": "The request is malformed or a field is wrong.",
@@ -32,20 +33,32 @@ def canonical_mount_only(endpoints):
     ]
 
 
+VERBS = {
+    "list": "List",
+    "retrieve": "Show",
+    "create": "Create",
+    "update": "Replace",
+    "partial_update": "Change",
+    "destroy": "Remove",
+}
+
+
 class EnvelopeAutoSchema(AutoSchema):
     """Answers as the renderer sends them."""
+
+    def get_summary(self):
+        """What the operation does, in two words: "List appointments", "No show"."""
+        action = self.view.action
+        words = self.path.rstrip("/").removesuffix("/{id}").rsplit("/", 1)[-1].split("-")
+        if action in VERBS:
+            return f"{VERBS[action]} {' '.join(words)}"
+        return action.replace("_", " ").capitalize()
 
     def get_examples(self):
         """What a body may say, from the `example` of the serializer that reads it."""
         if self.method not in ("POST", "PUT", "PATCH"):
             return []
-        serializer = self.get_request_serializer()
-        fields = getattr(_instance(serializer), "fields", {})
-        body = {
-            name: value
-            for name, value in (_example_of(serializer) or {}).items()
-            if name not in fields or not fields[name].read_only
-        }
+        body = example_body(_one_of(self.get_request_serializer()))
         return [OpenApiExample("Request", value=body, request_only=True)] if body else []
 
     def _get_response_for_code(self, serializer, status_code, *args, **kwargs):
@@ -67,7 +80,7 @@ class EnvelopeAutoSchema(AutoSchema):
         return response
 
     def _answer_example(self, serializer):
-        data = _example_of(serializer)
+        data = getattr(_one_of(serializer), "example", None)
         if self._is_list_view(serializer) and self.view.paginator:
             data = {"count": 1, "next": None, "previous": None, "results": [data]}
         messages = getattr(self.view, "messages", {})
@@ -75,18 +88,13 @@ class EnvelopeAutoSchema(AutoSchema):
         return {"status": "success", "data": data, "message": message}
 
 
-def _instance(serializer):
-    return serializer() if isinstance(serializer, type) else serializer
-
-
-def _example_of(serializer):
-    """The example a serializer carries; that of one row for a list of them."""
+def _one_of(serializer):
+    """The serializer of one row for a list; the first of several shapes."""
     serializer = getattr(serializer, "child", serializer)
-    if serializers_by_type := getattr(serializer, "serializers", None):  # one of several shapes
-        if isinstance(serializers_by_type, dict):
-            serializers_by_type = list(serializers_by_type.values())
-        serializer = serializers_by_type[0]
-    return getattr(serializer, "example", None)
+    shapes = getattr(serializer, "serializers", None)
+    if isinstance(shapes, dict):
+        shapes = list(shapes.values())
+    return shapes[0] if shapes else serializer
 
 
 def document_errors(result, generator, request, public):

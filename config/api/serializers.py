@@ -58,3 +58,15 @@ class StrictSerializer(StrictBody, serializers.Serializer):
 
 class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
     """For a body that is a row."""
+
+
+def example_body(serializer):
+    """A body that the serializer reads: its `example` without what is read-only."""
+    if isinstance(serializer, type):
+        serializer = serializer()
+    fields = getattr(serializer, "fields", {})
+    return {
+        name: value
+        for name, value in getattr(serializer, "example", {}).items()
+        if name in fields and not fields[name].read_only
+    }

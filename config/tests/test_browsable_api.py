@@ -1,5 +1,7 @@
 """The API in a browser: signed in by session, in the same envelope, listing nobody in a form."""
 
+import html
+import json
 import re
 
 import pytest
@@ -79,6 +81,17 @@ def test_no_form_lists_people(clinic):
         assert 'name="_content"' in text, address
         if address != "/api/patients/":
             assert "Paul" not in text, address
+
+
+def test_the_form_of_a_post_begins_with_a_body_that_would_do(clinic):
+    page = signed_in(clinic.jane).get("/api/appointments/").content.decode()
+
+    form = json.loads(
+        html.unescape(re.search(r'name="_content"[^>]*>(.*?)</textarea>', page, re.DOTALL)[1])
+    )
+
+    assert form["reason_for_visit"] == "Chest pain when climbing stairs"
+    assert None not in form.values()
 
 
 def test_errors_are_shown_in_the_envelope(clinic):

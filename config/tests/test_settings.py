@@ -74,7 +74,7 @@ def with_environment(expression, **variables):
         ),
         (
             {"BROWSABLE_API": "false"},
-            "[len(s.REST_FRAMEWORK[f'DEFAULT_{x}_CLASSES']) for x in ('RENDERER', 'AUTHENTICATION')]",
+            "[len(s.REST_FRAMEWORK[f'DEFAULT_{x}_CLASSES']) for x in ('RENDERER', 'PARSER')]",
             "[1, 1]",
         ),
         ({"HTTPS": "true"}, "s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE", "(True, True)"),
