@@ -10,7 +10,7 @@ from accounts.roles import UserType
 from appointments import clock
 from appointments.lifecycle import ConsultationType, Priority, Status, open_moves
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.slots import Plan
+from appointments.slots import MOST_DAYS, Plan
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import Patient
@@ -133,8 +133,12 @@ class BulkSlotsSerializer(StrictSerializer):
                 for name in ("date_from", "date_to")
                 if name not in attrs
             }
-        if not errors and "date" not in attrs and attrs["date_to"] < attrs["date_from"]:
-            errors["date_to"] = ["It must not be before date_from."]
+        if not errors and "date" not in attrs:
+            beyond = (attrs["date_to"] - attrs["date_from"]).days
+            if beyond < 0:
+                errors["date_to"] = ["It must not be before date_from."]
+            elif beyond >= MOST_DAYS:
+                errors["date_to"] = [f"Choose at most {MOST_DAYS} days."]
         if errors:
             raise serializers.ValidationError(errors)
         return doctor_or_self(self, attrs)

@@ -139,6 +139,8 @@ def _lock_unused(slot):
     doctor = _lock_doctor(slot.doctor_id)
     slot = TimeSlot.objects.select_for_update(no_key=True).get(pk=slot.pk)
     slot.doctor = doctor
+    if slot.withdrawn_at:
+        raise ValidationError({"time_slot": "This time slot was withdrawn."})
     if slot.appointments.live().exists():
         raise ValidationError(
             {

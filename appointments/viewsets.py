@@ -1,5 +1,6 @@
 """Appointments, and the time they are made of."""
 
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -11,7 +12,7 @@ from accounts.roles import UserType
 from appointments import permissions, services, slots
 from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
 from appointments.lifecycle import Priority, Status
-from appointments.models import Appointment, TimeSlot, rank, with_next_available
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank, with_next_available
 from appointments.serializers import (
     AppointmentSerializer,
     AvailabilityQuerySerializer,
@@ -115,8 +116,10 @@ class AppointmentViewSet(
     @extend_schema(responses=HistorySerializer(many=True))
     @action(detail=True, filter_backends=[], serializer_class=HistorySerializer)
     def history(self, request, pk=None):
-        entries = self.get_object().history.select_related("changed_by")
-        page = self.paginate_queryset(entries)
+        entries = AppointmentHistory.objects.visible_to(request.user).filter(appointment=pk)
+        page = self.paginate_queryset(entries.select_related("changed_by"))
+        if not page:  # every appointment has its first entry, so there is none in sight
+            raise Http404
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def is_list(self):

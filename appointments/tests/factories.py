@@ -44,9 +44,7 @@ def an_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=Non
     )
     patient = patient or PatientFactory()
     details = {"reason_for_visit": "A cough that does not go away"} | details
-    appointment = services.book(
-        patient=patient, time_slot=slot, by=by or patient, **details
-    )
+    appointment = services.book(patient=patient, time_slot=slot, by=by or patient, **details)
     for action in PATHS[Status(status)]:
         moment = slot.starts_at if action == "no_show" else clock.now()
         with clock.at(moment):

@@ -7,7 +7,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import F
 
 # SQLite names the columns of a plain unique index and the name of any other constraint.
-SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+)\.(\w+)$")
+SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*)$")
 SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
 
 
@@ -20,7 +20,7 @@ def refusal(error):
     if diagnostics is not None:  # PostgreSQL
         return _by_name(diagnostics.constraint_name)
     if columns := SQLITE_COLUMNS.search(str(error)):
-        return _by_column(*columns.groups())
+        return _by_columns(columns[1].split(", "))
     if name := SQLITE_NAME.search(str(error)):
         return _by_name(name[1])
     return None
@@ -40,15 +40,18 @@ def _by_name(name):
     return None
 
 
-def _by_column(table, column):
+def _by_columns(named):
+    """By its columns, each as table.column."""
+    table = named[0].partition(".")[0]
+    columns = [name.partition(".")[2] for name in named]
     for model in apps.get_models():
         if model._meta.db_table != table or model._meta.proxy:
             continue
         for constraint in model._meta.constraints:
-            if _fields(constraint) == [column.removesuffix("_id")]:
+            if _fields(constraint) == [column.removesuffix("_id") for column in columns]:
                 return _as_error(constraint)
         for field in model._meta.local_concrete_fields:
-            if field.column == column and field.unique:
+            if [field.column] == columns and field.unique:
                 return _not_unique(field)
     return None
 

@@ -1,0 +1,52 @@
+"""The people of these tests, and the moment at which they meet."""
+
+import pytest
+
+from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
+from appointments import clock
+from appointments.tests.helpers import berlin
+from patients.tests.factories import PatientFactory
+
+
+@pytest.fixture
+def wednesday():
+    """Wednesday, 2 December 2026, ten o'clock in the clinic."""
+    moment = berlin("2026-12-02 10:00")
+    with clock.at(moment):
+        yield moment
+
+
+@pytest.fixture
+def smith(db):
+    """A cardiologist."""
+    return DoctorFactory(first_name="John", last_name="Smith")
+
+
+@pytest.fixture
+def meyer(db):
+    """A dermatologist."""
+    return DoctorFactory(first_name="Ruth", last_name="Meyer", specialization="Dermatology")
+
+
+@pytest.fixture
+def nils(db):
+    """A doctor whose licence nobody has verified yet."""
+    return UnverifiedDoctorFactory(first_name="Nils", last_name="Neu")
+
+
+@pytest.fixture
+def jane(db):
+    """A patient."""
+    return PatientFactory(first_name="Jane", last_name="Doe")
+
+
+@pytest.fixture
+def omar(db):
+    """Another patient."""
+    return PatientFactory(first_name="Omar", last_name="Haddad")
+
+
+@pytest.fixture
+def ada(db):
+    """The administrator."""
+    return AdminFactory(first_name="Ada", last_name="Admin")

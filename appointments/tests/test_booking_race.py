@@ -1,0 +1,71 @@
+"""Of many who ask at once exactly one gets it, whatever the engine."""
+
+from collections import Counter
+
+import pytest
+from django.db import connection
+
+from appointments.tests import scenes
+from appointments.tests.race import Processes, Threads
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    callers = Processes(tmp_path_factory.mktemp("race") / "clinic.sqlite3")
+    yield callers
+    callers.close()
+
+
+@pytest.fixture
+def callers(request):
+    if connection.vendor == "postgresql":
+        return Threads()
+    return request.getfixturevalue("processes")
+
+
+def race(callers, scene):
+    """The answers of a race, and what it added to (appointments, live, slots, history)."""
+    calls = callers.at_the_desk(scene)
+    before = callers.at_the_desk(scenes.rows)
+    answers = callers.all_at_once(scenes.ask, calls)
+    after = callers.at_the_desk(scenes.rows)
+    assert callers.at_the_desk(scenes.double_bookings) == ([], [])
+    added = tuple(now - then for now, then in zip(after, before, strict=True))
+    return Counter(answers), added
+
+
+def test_of_eight_who_want_one_slot_exactly_one_gets_it(callers):
+    answers, added = race(callers, scenes.eight_patients_want_one_slot)
+
+    assert answers == {(201, None): 1, (409, "slot_taken"): 7}
+    assert added == (1, 1, 0, 1)
+
+
+def test_one_patient_cannot_book_two_doctors_at_once(callers):
+    answers, added = race(callers, scenes.one_patient_wants_two_doctors_at_once)
+
+    assert answers == {(201, None): 1, (409, "patient_overlap"): 1}
+    assert added == (1, 1, 0, 1)
+
+
+def test_of_two_slots_that_overlap_exactly_one_is_opened(callers):
+    answers, added = race(callers, scenes.a_doctor_opens_two_slots_that_overlap)
+
+    assert answers == {(201, None): 1, (409, "slot_overlap"): 1}
+    assert added == (0, 0, 1, 0)
+
+
+def test_of_two_who_move_to_one_slot_the_slower_keeps_the_old_one(callers):
+    answers, added = race(callers, scenes.two_patients_move_to_one_slot)
+
+    assert answers == {(200, None): 1, (409, "slot_taken"): 1}
+    assert added == (0, 0, 0, 1)
+
+
+def test_of_moves_that_exclude_each_other_exactly_one_is_made(callers):
+    answers, added = race(callers, scenes.four_complete_what_four_others_cancel)
+
+    assert answers == {(200, None): 1, (409, "invalid_transition"): 7}
+    assert (added[0], added[3]) == (0, 1)

@@ -1,0 +1,340 @@
+"""Many slots at once: what fits is opened, what does not is named, and too much is refused."""
+
+from datetime import UTC, date, time, timedelta
+
+import pytest
+from django.db import IntegrityError
+from django.db.models.signals import pre_init
+
+from appointments.models import TimeSlot
+from appointments.slots import Plan, open_slots
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import (
+    a_slot,
+    berlin,
+    code,
+    data,
+    data_statements,
+    refusal,
+    snapshot,
+)
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+URL = "/api/time-slots/create_bulk_slots/"
+
+
+def a_day(date="2026-12-07", start="09:00", end="11:00", minutes=30, **more):
+    return {"date": date, "start_time": start, "end_time": end, "slot_duration": minutes} | more
+
+
+def days(first, last, start="09:00", end="10:00", minutes=30, **more):
+    return a_day(None, start, end, minutes, date_from=first, date_to=last, **more) | {"date": ...}
+
+
+def send(client, body):
+    return client.post(URL, {name: value for name, value in body.items() if value is not ...})
+
+
+def opened(response):
+    """[(date, start, end)] of the slots an answer says were made."""
+    return [
+        (slot["date"], slot["start_time"][:5], slot["end_time"][:5])
+        for slot in data(response, 201)["created"]
+    ]
+
+
+def skipped(response):
+    return [tuple(one.values()) for one in data(response, 201)["skipped"]]
+
+
+def test_a_day_is_cut_into_slots(api, smith):
+    response = send(api(smith), a_day())
+
+    assert response.json()["message"] == "Time slots created."
+    assert opened(response) == [
+        ("2026-12-07", "09:00", "09:30"),
+        ("2026-12-07", "09:30", "10:00"),
+        ("2026-12-07", "10:00", "10:30"),
+        ("2026-12-07", "10:30", "11:00"),
+    ]
+    assert skipped(response) == []
+    assert list(smith.time_slots.values_list("starts_at", flat=True)) == [
+        berlin("2026-12-07 09:00") + n * timedelta(minutes=30) for n in range(4)
+    ]
+
+
+def test_what_was_made_is_shown_as_a_get_shows_it(api, smith):
+    client = api(smith)
+
+    made = data(send(client, a_day(end="10:00")), 201)["created"]
+
+    assert made == data(client.get("/api/time-slots/"))["results"]
+    assert [slot["is_available"] for slot in made] == [True, True]
+
+
+def test_a_rest_too_short_for_a_slot_is_left(api, smith):
+    response = send(api(smith), a_day(end="10:29"))
+
+    assert [start for _, start, _ in opened(response)] == ["09:00", "09:30"]
+
+
+def test_breaks_lie_between_the_slots(api, smith):
+    response = send(api(smith), a_day(end="10:45", minutes=20, break_minutes=15))
+
+    assert opened(response) == [
+        ("2026-12-07", "09:00", "09:20"),
+        ("2026-12-07", "09:35", "09:55"),
+        ("2026-12-07", "10:10", "10:30"),
+    ]
+
+
+def test_a_range_takes_every_day_with_both_its_ends(api, smith):
+    response = send(api(smith), days("2026-12-05", "2026-12-08", end="09:30"))
+
+    assert [date for date, _, _ in opened(response)] == [
+        "2026-12-05",
+        "2026-12-06",
+        "2026-12-07",
+        "2026-12-08",
+    ]
+
+
+def test_a_range_takes_the_weekdays_chosen_and_monday_is_0(api, smith):
+    response = send(
+        api(smith), days("2026-12-07", "2026-12-20", end="09:30", weekdays=[0, 2, 6, 0])
+    )
+
+    assert [date for date, _, _ in opened(response)] == [
+        "2026-12-07",
+        "2026-12-09",
+        "2026-12-13",
+        "2026-12-14",
+        "2026-12-16",
+        "2026-12-20",
+    ]
+
+
+def test_what_does_not_fit_is_named_with_its_reason(api, smith):
+    standing = a_slot("2026-12-02 10:45", doctor=smith)
+
+    response = send(api(smith), a_day("2026-12-02", "09:30", "12:00"))
+
+    assert opened(response) == [("2026-12-02", "11:30", "12:00")]
+    assert skipped(response) == [
+        ("2026-12-02", "09:30:00", "slot_in_past"),
+        ("2026-12-02", "10:00:00", "slot_in_past"),
+        ("2026-12-02", "10:30:00", "slot_overlap"),
+        ("2026-12-02", "11:00:00", "slot_overlap"),
+    ]
+    assert TimeSlot.objects.filter(pk=standing.pk).exists()
+
+
+def test_where_all_are_skipped_it_is_still_an_answer(api, smith):
+    client = api(smith)
+    send(client, a_day(end="10:00"))
+    before = snapshot(TimeSlot)
+
+    again = send(client, a_day(end="10:00"))
+
+    assert (opened(again), [reason for *_, reason in skipped(again)]) == (
+        [],
+        ["slot_overlap", "slot_overlap"],
+    )
+    assert snapshot(TimeSlot) == before
+
+
+def test_withdrawn_slots_and_other_doctors_are_not_in_the_way(api, smith, meyer, wednesday):
+    a_slot("2026-12-07 09:00", doctor=smith, withdrawn_at=wednesday)
+    a_slot("2026-12-07 09:30", doctor=meyer)
+
+    response = send(api(smith), a_day(end="10:00"))
+
+    assert (len(opened(response)), skipped(response)) == (2, [])
+
+
+def test_a_slot_that_is_held_stays_as_it_is(api, smith):
+    held = an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith))
+
+    response = send(api(smith), a_day(end="10:00"))
+
+    assert skipped(response) == [("2026-12-07", "09:00:00", "slot_overlap")]
+    held.refresh_from_db()
+    assert held.time_slot.withdrawn_at is None
+
+
+# --- When the clocks change -----------------------------------------------------------------
+
+
+def test_the_hour_that_is_skipped_in_spring_has_no_slots(api, smith):
+    response = send(api(smith), a_day("2027-03-28", "01:00", "04:00"))
+
+    assert opened(response) == [
+        ("2027-03-28", "01:00", "01:30"),
+        ("2027-03-28", "01:30", "03:00"),
+        ("2027-03-28", "03:00", "03:30"),
+        ("2027-03-28", "03:30", "04:00"),
+    ]
+    assert skipped(response) == [
+        ("2027-03-28", "02:00:00", "nonexistent_time"),
+        ("2027-03-28", "02:30:00", "nonexistent_time"),
+    ]
+    assert {slot["duration_minutes"] for slot in data(response, 201)["created"]} == {30}
+
+
+def test_slots_that_reach_over_the_skipped_hour_do_not_overlap(api, smith):
+    response = send(api(smith), a_day("2027-03-28", "01:30", "04:30", 45))
+
+    assert opened(response) == [("2027-03-28", "01:30", "03:15"), ("2027-03-28", "03:45", "04:30")]
+    assert skipped(response) == [
+        ("2027-03-28", "02:15:00", "nonexistent_time"),
+        ("2027-03-28", "03:00:00", "slot_overlap"),
+    ]
+
+
+def test_the_hour_that_is_shown_twice_in_autumn_has_slots_once(api, smith):
+    response = send(api(smith), a_day("2027-10-31", "01:30", "03:30"))
+
+    created = data(response, 201)["created"]
+    assert [(slot["starts_at"], slot["duration_minutes"]) for slot in created] == [
+        ("2027-10-31T01:30:00+02:00", 30),
+        ("2027-10-31T02:00:00+02:00", 30),
+        ("2027-10-31T02:30:00+02:00", 30),
+        ("2027-10-31T03:00:00+01:00", 30),
+    ]
+
+
+def test_nine_oclock_stays_nine_oclock_over_the_change(api, smith):
+    response = send(api(smith), days("2027-03-27", "2027-03-29", end="09:30"))
+
+    assert [slot["start_time"] for slot in data(response, 201)["created"]] == ["09:00:00"] * 3
+    assert [
+        moment.astimezone(UTC).hour
+        for moment in TimeSlot.objects.values_list("starts_at", flat=True)
+    ] == [8, 7, 7]
+
+
+# --- Too much, or nonsense ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (a_day(start="00:00", end="23:59", minutes=5) | {"date": ...}, ["date_from", "date_to"]),
+        (days("2027-01-01", "2027-12-31", "09:00", "09:15", 5), ["slot_duration"]),
+        (days("2027-01-01", "2027-01-04", "00:00", "23:59", 5), ["slot_duration"]),
+        (days("2027-01-01", "2028-01-02", "09:00", "09:30"), ["date_to"]),
+        (days("2027-01-01", "2028-01-02", "09:00", "09:30", weekdays=[0]), ["date_to"]),
+        (days("2027-01-01", "2200-12-31", "09:00", "09:30"), ["date_to"]),
+        (days("2027-01-04", "2027-01-03"), ["date_to"]),
+        (days("2027-01-04", ...), ["date_to"]),
+        (days(..., "2027-01-04"), ["date_from"]),
+        (a_day(date_from="2026-12-07"), ["date_from"]),
+        (a_day(weekdays=[0]), ["weekdays"]),
+        (days("2027-01-01", "2027-01-31", weekdays=[]), ["weekdays"]),
+        (days("2027-01-01", "2027-01-31", weekdays=[7]), ["weekdays"]),
+        (days("2027-01-01", "2027-01-31", weekdays=[-1]), ["weekdays"]),
+        (days("2027-01-01", "2027-01-31", weekdays="0"), ["weekdays"]),
+        (days("2027-01-01", "2027-01-31", weekdays=[0] * 8), ["weekdays"]),
+        (a_day(start="11:00", end="09:00"), ["end_time"]),
+        (a_day(start="09:00", end="09:00"), ["end_time"]),
+        (a_day(minutes=4), ["slot_duration"]),
+        (a_day(minutes=-30), ["slot_duration"]),
+        (a_day(minutes=10**9), ["slot_duration"]),
+        (a_day(minutes="half an hour"), ["slot_duration"]),
+        (a_day(minutes=None), ["slot_duration"]),
+        (a_day(break_minutes=-30), ["break_minutes"]),
+        (a_day(break_minutes=10**9), ["break_minutes"]),
+        (a_day("2026-02-30"), ["date"]),
+        (a_day("9999-12-31"), ["date"]),
+    ],
+)
+def test_too_much_or_nonsense_is_refused_and_nothing_is_written(body, field, api, smith):
+    a_slot(doctor=smith)
+    before = snapshot(TimeSlot)
+
+    response = send(api(smith), body)
+
+    assert code(response) == (400, "validation_error")
+    assert list(refusal(response)[2]) == field
+    assert snapshot(TimeSlot) == before
+
+
+def test_a_thousand_slots_are_not_too_many(api, smith):
+    response = send(api(smith), days("2027-01-01", "2027-04-10", "09:00", "09:50", 5))
+
+    assert len(opened(response)) + len(skipped(response)) == 1000
+    assert smith.time_slots.count() == 1000
+
+
+def test_a_year_of_366_days_is_not_too_long(api, smith):
+    response = send(api(smith), days("2028-01-01", "2028-12-31", end="09:30"))
+
+    assert len(opened(response)) == 366
+
+
+def test_an_unknown_name_is_refused(api, smith):
+    response = send(api(smith), a_day(colour="red"))
+
+    assert code(response) == (400, "unknown_field")
+    assert TimeSlot.objects.count() == 0
+
+
+# --- Who, and all or nothing ----------------------------------------------------------------
+
+
+def test_an_admin_names_the_doctor(api, ada, meyer):
+    client = api(ada)
+
+    unnamed = send(client, a_day())
+    named = send(client, a_day(doctor=meyer.pk))
+
+    assert refusal(unnamed)[::2] == (400, {"doctor": ["Say which doctor this is for."]})
+    assert len(opened(named)) == meyer.time_slots.count() == 4
+
+
+def test_a_doctor_opens_none_for_another(api, smith, meyer):
+    response = send(api(smith), a_day(doctor=meyer.pk))
+
+    assert refusal(response)[::2] == (
+        400,
+        {"doctor": [f'Invalid pk "{meyer.pk}" - object does not exist.']},
+    )
+    assert TimeSlot.objects.count() == 0
+
+
+def test_an_unverified_doctor_opens_slots_and_a_patient_none(api, nils, jane):
+    hers, his = send(api(jane), a_day(doctor=nils.pk)), send(api(nils), a_day())
+
+    assert code(hers) == (403, "permission_denied")
+    assert [slot["is_available"] for slot in data(his, 201)["created"]] == [False] * 4
+
+
+def test_either_all_that_fit_are_written_or_none(smith):
+    """The database refuses the last row: it starts where another stands that nobody saw."""
+    ten = berlin("2026-12-07 10:00")
+    plan = Plan([date(2026, 12, 7)], time(9), time(10, 30), timedelta(minutes=30))
+
+    def sneak_in(sender, kwargs, **more):
+        if kwargs.get("starts_at") == ten:
+            pre_init.disconnect(sneak_in, sender=TimeSlot)
+            TimeSlot.objects.create(doctor=smith, starts_at=ten, ends_at=berlin("2026-12-07 10:05"))
+
+    pre_init.connect(sneak_in, sender=TimeSlot)
+    try:
+        with pytest.raises(IntegrityError):
+            open_slots(doctor=smith, plan=plan)
+    finally:
+        pre_init.disconnect(sneak_in, sender=TimeSlot)
+
+    assert TimeSlot.objects.count() == 0
+
+
+@pytest.mark.parametrize(("end", "count"), [("10:00", 2), ("13:00", 8)])
+def test_the_cost_does_not_grow_with_the_slots(end, count, api, smith):
+    client = api(smith)
+
+    with data_statements(6):  # who asks, the doctor, the lock, what stands, the insert, the answer
+        response = send(client, a_day(end=end))
+
+    assert len(opened(response)) == count

@@ -1,0 +1,119 @@
+"""The last word is the database's, whatever the code above it does."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from appointments.models import Appointment, TimeSlot
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.helpers import a_slot, snapshot
+from config.api import integrity
+from config.api.exceptions import describe
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+
+def refused(write):
+    """The IntegrityError that a write raises, with everything as it was before."""
+    before = snapshot(Appointment, TimeSlot)
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
+        write()
+    assert snapshot(Appointment, TimeSlot) == before
+    return error.value
+
+
+def answer(error):
+    """What a client would be told of it."""
+    problem = describe(error)
+    return problem.status, problem.code, problem.errors
+
+
+SLOT_TAKEN = (409, "slot_taken", {"time_slot": ["This time slot is taken."]})
+
+
+def row(appointment, **changes):
+    """An unsaved row like that appointment."""
+    values = Appointment.objects.filter(pk=appointment.pk).values().get()
+    return Appointment(**values | {"id": None} | changes)
+
+
+def test_a_second_row_for_a_slot_is_refused(smith, omar):
+    taken = an_appointment(doctor=smith)
+
+    error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient=omar)]))
+
+    assert answer(error) == SLOT_TAKEN
+
+
+def test_an_update_that_would_put_two_into_a_slot_is_refused(smith):
+    one, two = an_appointment(doctor=smith), an_appointment(doctor=smith)
+    rows = Appointment.objects.filter(pk=two.pk)
+
+    error = refused(lambda: rows.update(time_slot=one.time_slot))
+
+    assert answer(error) == SLOT_TAKEN
+
+
+def test_a_cancelled_appointment_cannot_come_back_to_a_slot_given_away(smith):
+    cancelled = an_appointment("cancelled", doctor=smith)
+    an_appointment(time_slot=cancelled.time_slot)
+    rows = Appointment.objects.filter(pk=cancelled.pk)
+
+    error = refused(lambda: rows.update(status="scheduled"))
+
+    assert answer(error) == SLOT_TAKEN
+
+
+def test_any_number_of_cancelled_rows_may_name_a_slot(smith):
+    live = an_appointment(doctor=smith)
+
+    Appointment.objects.bulk_create([row(live, status="cancelled"), row(live, status="cancelled")])
+
+    assert live.time_slot.appointments.count() == 3
+
+
+def test_the_error_is_told_as_the_rule_behind_it(smith, omar):
+    taken = an_appointment(doctor=smith)
+    error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient=omar)]))
+
+    rule = integrity.refusal(error)
+
+    assert isinstance(rule, ValidationError)
+    [told] = rule.error_dict["time_slot"]
+    assert (told.code, told.messages) == ("slot_taken", ["This time slot is taken."])
+
+
+def test_an_appointment_ends_after_it_starts(smith):
+    appointment = an_appointment(doctor=smith)
+
+    error = refused(lambda: Appointment.objects.update(ends_at=appointment.starts_at))
+
+    assert answer(error)[:2] == (400, "validation_error")
+
+
+def test_a_slot_ends_after_it_starts(smith):
+    slot = a_slot(doctor=smith)
+
+    error = refused(lambda: TimeSlot.objects.update(ends_at=slot.starts_at - timedelta(minutes=1)))
+
+    assert answer(error)[:2] == (400, "validation_error")
+
+
+def test_two_standing_slots_of_a_doctor_cannot_start_together(smith):
+    slot = a_slot(doctor=smith)
+    twin = TimeSlot(doctor=smith, starts_at=slot.starts_at, ends_at=slot.ends_at)
+
+    error = refused(lambda: TimeSlot.objects.bulk_create([twin]))
+
+    assert answer(error)[:2] == (409, "slot_overlap")
+
+
+def test_a_withdrawn_slot_and_another_doctors_do_not_count(wednesday, smith, meyer):
+    slot = a_slot(doctor=smith, withdrawn_at=wednesday)
+
+    TimeSlotFactory(doctor=smith, starts_at=slot.starts_at, ends_at=slot.ends_at)
+    TimeSlotFactory(doctor=meyer, starts_at=slot.starts_at, ends_at=slot.ends_at)
+
+    assert TimeSlot.objects.filter(starts_at=slot.starts_at).count() == 3

@@ -1,0 +1,119 @@
+"""The doctors who can be booked, as everybody signed in sees them."""
+
+import pytest
+
+from accounts.tests.factories import DoctorFactory
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import a_slot, code, data, data_statements, ids, refusal
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+URL = "/api/doctors/"
+
+
+def test_a_doctor_is_shown_with_the_next_free_slot(api, smith, jane, wednesday):
+    a_slot("2026-12-01 09:00", doctor=smith)
+    a_slot("2026-12-03 09:00", doctor=smith, withdrawn_at=wednesday)
+    an_appointment(time_slot=a_slot("2026-12-04 09:00", doctor=smith), patient=jane)
+    a_slot("2026-12-08 09:00", doctor=smith)
+    a_slot("2026-12-07 09:00", doctor=smith)
+
+    response = api(jane).get(f"{URL}{smith.pk}/")
+
+    assert data(response) == {
+        "id": smith.pk,
+        "full_name": "John Smith",
+        "specialization": "Cardiology",
+        "avatar": None,
+        "next_available": "2026-12-07T09:00:00+01:00",
+    }
+
+
+def test_a_doctor_without_a_free_slot_is_listed_all_the_same(api, smith, jane):
+    [row] = data(api(jane).get(URL))["results"]
+
+    assert (row["id"], row["next_available"]) == (smith.pk, None)
+
+
+@pytest.mark.parametrize("who", ["jane", "smith", "nils", "ada"])
+def test_everyone_signed_in_sees_who_can_be_booked_by_name(
+    *, who, api, request, smith, meyer, nils
+):
+    DoctorFactory(last_name="Abel", is_active=False)
+    client = api(request.getfixturevalue(who))
+
+    assert ids(client.get(URL)) == [meyer.pk, smith.pk]
+    assert data(client.get(f"{URL}{smith.pk}/"))["full_name"] == "John Smith"
+    assert code(client.get(f"{URL}{nils.pk}/")) == (404, "not_found")
+
+
+def test_where_no_verification_is_required_all_are_listed(settings, api, smith, nils, jane):
+    settings.DOCTOR_VERIFICATION_REQUIRED = False
+
+    assert ids(api(jane).get(URL)) == [nils.pk, smith.pk]
+
+
+def test_neither_a_patient_nor_an_admin_is_a_doctor(api, smith, jane, omar, ada):
+    client = api(jane)
+
+    assert ids(client.get(URL)) == [smith.pk]
+    assert code(client.get(f"{URL}{omar.pk}/")) == (404, "not_found")
+    assert code(client.get(f"{URL}{ada.pk}/")) == (404, "not_found")
+
+
+def test_a_stranger_sees_none(api, smith):
+    assert code(api().get(URL)) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"specialization": "cardiology"}, ["smith"]),
+        ({"specialization": "Cardio"}, []),
+        ({"search": "smi"}, ["smith"]),
+        ({"search": "ruth meyer"}, ["meyer"]),
+        ({"search": "dermat"}, ["meyer"]),
+        ({"search": "example.com"}, []),
+    ],
+)
+def test_the_list_is_narrowed(*, asked, found, api, smith, meyer, jane):
+    names = {smith.pk: "smith", meyer.pk: "meyer"}
+
+    response = api(jane).get(URL, asked)
+
+    assert [names[pk] for pk in ids(response)] == found
+
+
+def test_an_unknown_parameter_is_refused(api, smith, jane):
+    response = api(jane).get(URL, {"email": smith.email})
+
+    assert code(response) == (400, "unknown_parameter")
+    assert list(refusal(response)[2]) == ["email"]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_doctors_are_only_read_here(method, api, smith, ada):
+    address = URL if method == "post" else f"{URL}{smith.pk}/"
+
+    assert code(getattr(api(ada), method)(address)) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_listing_costs_the_same_however_long_it_is(count, api, jane):
+    for doctor in DoctorFactory.create_batch(count):
+        a_slot(doctor=doctor)
+    client = api(jane)
+
+    with data_statements(3):
+        response = client.get(URL)
+
+    assert data(response)["count"] == count
+
+
+def test_one_doctor_costs_two_statements(api, smith, jane):
+    client = api(jane)
+
+    with data_statements(2):
+        response = client.get(f"{URL}{smith.pk}/")
+
+    assert data(response)["id"] == smith.pk

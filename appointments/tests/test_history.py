@@ -1,0 +1,156 @@
+"""What happened to an appointment, as its readers are told."""
+
+from datetime import timedelta
+
+import pytest
+
+from appointments import clock, services
+from appointments.models import AppointmentHistory
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import a_slot, code, data, data_statements, refusal, snapshot
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+
+def address(appointment):
+    return f"/api/appointments/{appointment.pk}/history/"
+
+
+@pytest.fixture
+def visit(smith, jane):
+    """Jane's appointment with Dr. Smith on Monday at nine."""
+    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+
+
+def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
+    tuesday = a_slot("2026-12-08 09:00", doctor=smith)
+    with clock.at(wednesday + timedelta(hours=1)):
+        services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+        services.move(visit, "reschedule", by=jane, time_slot=tuesday, reason="Work")
+
+    response = api(jane).get(address(visit))
+
+    told = data(response)
+    pks = list(visit.history.values_list("pk", flat=True))
+    assert (told["count"], told["next"], told["previous"]) == (3, None, None)
+    assert told["results"] == [
+        {
+            "id": pks[0],
+            "action": "book",
+            "from_status": "",
+            "to_status": "scheduled",
+            "from_starts_at": None,
+            "to_starts_at": "2026-12-07T09:00:00+01:00",
+            "changes": [],
+            "reason": "",
+            "changed_by": jane.pk,
+            "changed_by_name": "Jane Doe",
+            "created_at": "2026-12-02T10:00:00+01:00",
+        },
+        {
+            "id": pks[1],
+            "action": "updated",
+            "from_status": "scheduled",
+            "to_status": "scheduled",
+            "from_starts_at": "2026-12-07T09:00:00+01:00",
+            "to_starts_at": "2026-12-07T09:00:00+01:00",
+            "changes": ["doctor_notes", "symptoms"],
+            "reason": "",
+            "changed_by": smith.pk,
+            "changed_by_name": "John Smith",
+            "created_at": "2026-12-02T11:00:00+01:00",
+        },
+        {
+            "id": pks[2],
+            "action": "reschedule",
+            "from_status": "scheduled",
+            "to_status": "scheduled",
+            "from_starts_at": "2026-12-07T09:00:00+01:00",
+            "to_starts_at": "2026-12-08T09:00:00+01:00",
+            "changes": [],
+            "reason": "Work",
+            "changed_by": jane.pk,
+            "changed_by_name": "Jane Doe",
+            "created_at": "2026-12-02T11:00:00+01:00",
+        },
+    ]
+
+
+def test_it_never_tells_what_a_text_said(api, visit, smith):
+    services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+    services.amend(visit, by=smith, symptoms="Zoanthropy")
+
+    told = api(smith).get(address(visit)).content
+
+    assert [word in told for word in (b"Xylophobia", b"Quixotic", b"Zoanthropy")] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("jane", 200),
+        ("smith", 200),
+        ("ada", 200),
+        ("omar", 404),
+        ("meyer", 404),
+        ("nils", 403),
+        ("stranger", 401),
+    ],
+)
+def test_it_is_in_sight_where_its_appointment_is(who, expected, api, request, visit):
+    client = api(None if who == "stranger" else request.getfixturevalue(who))
+
+    response = client.get(address(visit))
+
+    assert response.status_code == expected
+
+
+def test_the_history_of_anothers_is_as_if_it_did_not_exist(api, visit, omar):
+    client = api(omar)
+
+    anothers = client.get(address(visit)).json() | {"request_id": None}
+    missing = client.get(f"/api/appointments/{visit.pk + 1000}/history/").json()
+
+    assert anothers == missing | {"request_id": None}
+
+
+def test_it_is_of_one_appointment_only(api, visit, smith):
+    an_appointment("confirmed", doctor=smith)
+
+    told = data(api(smith).get(address(visit)))
+
+    assert [entry["id"] for entry in told["results"]] == [visit.history.get().pk]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nobody_writes_history(method, api, visit, ada):
+    before = snapshot(AppointmentHistory)
+
+    response = getattr(api(ada), method)(address(visit))
+
+    assert code(response) == (405, "method_not_allowed")
+    assert snapshot(AppointmentHistory) == before
+
+
+def test_it_comes_in_pages_and_knows_no_other_parameter(api, visit, smith):
+    services.move(visit, "confirm", by=smith)
+    client = api(smith)
+
+    page = data(client.get(address(visit), {"page_size": 1, "page": 2}))
+    refused = client.get(address(visit), {"ordering": "created_at"})
+
+    assert [entry["action"] for entry in page["results"]] == ["confirm"]
+    assert code(refused) == (400, "unknown_parameter")
+    assert list(refusal(refused)[2]) == ["ordering"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_it_costs_the_same_however_long_it_is(count, api, visit, smith):
+    for number in range(count - 1):
+        services.amend(visit, by=smith, doctor_notes=f"Note {number}")
+    client = api(smith)
+
+    with data_statements(3):  # who asks, how many, and these
+        response = client.get(address(visit))
+
+    assert data(response)["count"] == count

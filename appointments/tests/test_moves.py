@@ -1,0 +1,279 @@
+"""Each step of an appointment's life as a POST: who may, when, and what it leaves."""
+
+from datetime import timedelta
+
+import pytest
+
+from appointments import clock, services
+from appointments.models import Appointment, AppointmentHistory
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import a_slot, berlin, code, data, refusal, snapshot
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+URL = "/api/appointments/"
+START = berlin("2026-12-07 09:00")
+
+DONE, NOT_YOURS = (200, None), (404, "not_found")
+NEVER, WHO, LICENCE = (
+    (403, "permission_denied"),
+    (401, "not_authenticated"),
+    (403, "license_not_verified"),
+)
+STAFF_ONLY = {
+    "smith": DONE,
+    "ada": DONE,
+    "jane": NEVER,
+    "omar": NEVER,
+    "meyer": NOT_YOURS,
+    "nils": LICENCE,
+    "stranger": WHO,
+}
+ALL_CONCERNED = STAFF_ONLY | {"jane": DONE, "omar": NOT_YOURS}
+WHO_MAY = {
+    "confirm": STAFF_ONLY,
+    "start": STAFF_ONLY,
+    "complete": STAFF_ONLY,
+    "no_show": STAFF_ONLY,
+    "cancel": ALL_CONCERNED,
+    "reschedule": ALL_CONCERNED,
+}
+TARGETS = {
+    "confirm": "confirmed",
+    "start": "in_progress",
+    "complete": "completed",
+    "no_show": "no_show",
+    "cancel": "cancelled",
+    "reschedule": "scheduled",
+}
+MESSAGES = {
+    "confirm": "Appointment confirmed.",
+    "start": "Visit started.",
+    "complete": "Appointment completed.",
+    "no_show": "Appointment marked as no-show.",
+    "cancel": "Appointment cancelled.",
+}
+
+
+def address(appointment, action):
+    return f"{URL}{appointment.pk}/{action}/"
+
+
+def outcome(response):
+    return response.status_code, response.json().get("code")
+
+
+@pytest.fixture
+def visit(smith, jane):
+    """Jane's appointment with Dr. Smith on Monday at nine."""
+    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+
+
+@pytest.fixture
+def other_slot(smith):
+    return a_slot("2026-12-08 09:00", doctor=smith)
+
+
+@pytest.mark.parametrize(
+    ("action", "who", "expected"),
+    [(action, who, expected) for action, row in WHO_MAY.items() for who, expected in row.items()],
+)
+def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
+    *, action, who, expected, api, request, visit, other_slot
+):
+    client = api(None if who == "stranger" else request.getfixturevalue(who))
+    body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
+    before = snapshot(Appointment, AppointmentHistory)
+
+    with clock.at(START if action == "no_show" else clock.now()):
+        response = client.post(address(visit, action), body)
+
+    assert outcome(response) == expected
+    if expected == DONE:
+        visit.refresh_from_db()
+        assert data(response)["status"] == visit.status == TARGETS[action]
+    else:
+        assert snapshot(Appointment, AppointmentHistory) == before
+
+
+@pytest.mark.parametrize("action", ["confirm", "start", "complete", "no_show"])
+def test_what_a_patient_may_never_do_is_refused_before_anything_is_looked_up(
+    action, api, visit, jane, omar
+):
+    client = api(jane)
+
+    answers = [
+        client.post(f"{URL}{pk}/{action}/").json() | {"request_id": None}
+        for pk in (visit.pk, visit.pk + 1000)
+    ]
+
+    assert answers[0] == answers[1]
+    assert answers[0]["code"] == "permission_denied"
+
+
+@pytest.mark.parametrize("action", ["confirm", "start", "complete", "cancel"])
+def test_anothers_appointment_is_as_if_it_did_not_exist(action, api, visit, meyer):
+    client = api(meyer)
+
+    answers = [
+        client.post(f"{URL}{pk}/{action}/").json() | {"request_id": None}
+        for pk in (visit.pk, visit.pk + 1000)
+    ]
+
+    assert answers[0] == answers[1]
+    assert answers[0]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("action", MESSAGES)
+def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, visit, smith):
+    client = api(smith)
+    shown = data(client.get(f"{URL}{visit.pk}/"))
+    now = START + timedelta(minutes=1)
+
+    with clock.at(now):
+        response = client.post(address(visit, action), {"reason": "As agreed"})
+        after = data(client.get(f"{URL}{visit.pk}/"))
+
+    assert response.json()["message"] == MESSAGES[action]
+    assert data(response) == after
+    assert after == shown | {
+        "status": TARGETS[action],
+        "allowed": after["allowed"],
+        "updated_at": "2026-12-07T09:01:00+01:00",
+    }
+    [_, entry] = visit.history.all()
+    assert (entry.action, entry.from_status, entry.to_status) == (
+        action,
+        "scheduled",
+        TARGETS[action],
+    )
+    assert (entry.reason, entry.changed_by_id, entry.created_at) == ("As agreed", smith.pk, now)
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "action", "allowed"),
+    [
+        ("smith", "confirmed", "confirm", ["start", "complete", "cancel", "reschedule"]),
+        (
+            "smith",
+            "scheduled",
+            "no_show",
+            ["confirm", "start", "complete", "cancel", "reschedule"],
+        ),
+        ("ada", "in_progress", "start", ["complete", "cancel"]),
+        ("ada", "in_progress", "no_show", ["complete", "cancel"]),
+        ("smith", "completed", "complete", []),
+        ("smith", "completed", "cancel", []),
+        ("ada", "cancelled", "confirm", []),
+        ("ada", "no_show", "complete", []),
+        ("jane", "in_progress", "cancel", []),
+        ("jane", "cancelled", "cancel", []),
+    ],
+)
+def test_a_move_the_status_forbids_is_a_conflict_that_names_the_open_ones(
+    *, who, status, action, allowed, api, request, smith, jane
+):
+    appointment = an_appointment(status, doctor=smith, patient=jane)
+    before = snapshot(Appointment, AppointmentHistory)
+
+    response = api(request.getfixturevalue(who)).post(address(appointment, action))
+
+    assert code(response) == (409, "invalid_transition")
+    assert response.json()["details"] == {"allowed": allowed}
+    assert list(refusal(response)[2]) == ["status"]
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+def test_a_refusal_is_a_sentence(api, visit, smith):
+    services.move(visit, "complete", by=smith)
+
+    response = api(smith).post(address(visit, "cancel"))
+
+    assert response.json()["message"] == "Cannot cancel an appointment that is completed."
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-1, 200), (0, 409), (1, 409)])
+def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit, jane):
+    client = api(jane)
+
+    with clock.at(START + timedelta(seconds=seconds)):
+        response = client.post(address(visit, "cancel"))
+
+    assert response.status_code == expected
+    visit.refresh_from_db()
+    assert visit.status == {200: "cancelled", 409: "scheduled"}[expected]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-1, 409), (0, 200), (1, 200)])
+def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, api, visit, smith):
+    client = api(smith)
+
+    with clock.at(START + timedelta(seconds=seconds)):
+        response = client.post(address(visit, "no_show"))
+
+    assert response.status_code == expected
+    visit.refresh_from_db()
+    assert visit.status == {200: "no_show", 409: "scheduled"}[expected]
+
+
+@pytest.mark.parametrize("who", ["smith", "ada"])
+def test_staff_cancel_a_visit_under_way(who, api, request, smith, jane):
+    appointment = an_appointment("in_progress", doctor=smith, patient=jane)
+
+    response = api(request.getfixturevalue(who)).post(address(appointment, "cancel"))
+
+    assert data(response)["status"] == "cancelled"
+
+
+def test_a_cancelled_slot_is_free_at_once(api, visit, jane, omar):
+    api(jane).post(address(visit, "cancel"))
+
+    body = {"time_slot": visit.time_slot_id, "reason_for_visit": "A cough"}
+    response = api(omar).post(URL, body)
+
+    assert data(response, 201)["patient"] == omar.pk
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "field"),
+    [
+        ({"reason": "x" * 2001}, "validation_error", "reason"),
+        ({"reason": None}, "validation_error", "reason"),
+        ({"reason": "a\0b"}, "validation_error", "reason"),
+        ({"reason": {"why": "x"}}, "validation_error", "reason"),
+        ({"status": "completed"}, "unknown_field", "status"),
+        ({"time_slot": 1}, "unknown_field", "time_slot"),
+    ],
+)
+def test_a_bad_body_moves_nothing(*, body, expected, field, api, visit, smith):
+    before = snapshot(Appointment, AppointmentHistory)
+
+    response = api(smith).post(address(visit, "confirm"), body)
+
+    assert code(response) == (400, expected)
+    assert list(refusal(response)[2]) == [field]
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_a_move_is_a_post(method, api, visit, smith):
+    before = snapshot(Appointment, AppointmentHistory)
+
+    response = getattr(api(smith), method)(address(visit, "confirm"))
+
+    assert code(response) == (405, "method_not_allowed")
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+def test_a_query_parameter_moves_nothing(api, visit, smith):
+    response = api(smith).post(f"{address(visit, 'confirm')}?force=true")
+
+    assert code(response) == (400, "unknown_parameter")
+    visit.refresh_from_db()
+    assert visit.status == "scheduled"
+
+
+def test_the_seeds_path_leads_to_the_same_move(api, visit, smith):
+    response = api(smith).post(f"/api/appointments/api/appointments/{visit.pk}/confirm/")
+
+    assert data(response)["status"] == "confirmed"

@@ -1,0 +1,168 @@
+"""What is ahead, and the clinic's day."""
+
+from datetime import timedelta
+
+import pytest
+
+from appointments import clock
+from appointments.lifecycle import Status
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import a_slot, berlin, code, data, data_statements, ids, refusal
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+UPCOMING, TODAY = "/api/upcoming/", "/api/today/"
+
+
+def visit(shown, doctor, patient, status="scheduled", minutes=30):
+    """Booked the day before."""
+    slot = a_slot(shown, minutes, doctor=doctor)
+    with clock.at(slot.starts_at - timedelta(days=1)):
+        return an_appointment(status, time_slot=slot, patient=patient)
+
+
+@pytest.fixture
+def world(smith, meyer, jane, omar):
+    """Appointments by name, around ten o'clock on Wednesday, 2 December."""
+    return {
+        visit("2026-12-03 09:00", smith, jane, "confirmed").pk: "tomorrow",
+        visit("2026-12-02 09:30", smith, jane).pk: "missed",
+        visit("2026-12-02 10:00", smith, omar).pk: "now",
+        visit("2026-12-02 10:30", smith, jane).pk: "next",
+        visit("2026-12-02 11:00", smith, omar, "cancelled").pk: "cancelled",
+        visit("2026-12-02 11:30", meyer, omar, "in_progress").pk: "early",
+        visit("2026-12-02 09:00", meyer, jane, "completed").pk: "completed",
+        visit("2026-12-02 00:00", meyer, omar, "no_show").pk: "no_show",
+        visit("2026-12-02 23:30", meyer, jane, minutes=29).pk: "late",
+        visit("2026-12-01 23:30", meyer, omar, minutes=30).pk: "yesterday",
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("jane", ["next", "late", "tomorrow"]),
+        ("omar", []),
+        ("smith", ["next", "tomorrow"]),
+        ("meyer", ["late"]),
+        ("ada", ["next", "late", "tomorrow"]),
+    ],
+)
+def test_upcoming_is_what_is_open_and_ahead_soonest_first(who, expected, api, request, world):
+    response = api(request.getfixturevalue(who)).get(UPCOMING)
+
+    assert [world[pk] for pk in ids(response)] == expected
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("jane", ["completed", "missed", "next", "late"]),
+        ("omar", ["no_show", "now", "early"]),
+        ("smith", ["missed", "now", "next"]),
+        ("meyer", ["no_show", "completed", "early", "late"]),
+        ("ada", ["no_show", "completed", "missed", "now", "next", "early", "late"]),
+    ],
+)
+def test_today_is_the_clinics_day_without_cancelled_ones_soonest_first(
+    who, expected, api, request, world
+):
+    response = api(request.getfixturevalue(who)).get(TODAY)
+
+    assert [world[pk] for pk in ids(response)] == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-12-01 23:59:59", ["yesterday"]),
+        ("2026-12-02 00:00:00", ["no_show", "completed", "early", "late"]),
+        ("2026-12-02 23:59:59", ["no_show", "completed", "early", "late"]),
+        ("2026-12-03 00:00:00", []),
+    ],
+)
+def test_the_day_begins_and_ends_at_the_clinics_midnight(now, expected, api, world, meyer):
+    client = api(meyer)
+
+    with clock.at(berlin(now)):
+        response = client.get(TODAY)
+
+    assert [world[pk] for pk in ids(response)] == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "day_after"),
+    [
+        ("2027-03-28 00:00", "2027-03-28 23:30", "2027-03-29 00:00"),  # 23 hours
+        ("2027-10-31 00:00", "2027-10-31 23:30", "2027-11-01 00:00"),  # 25 hours
+    ],
+)
+def test_a_day_on_which_the_clocks_change_is_a_whole_day(
+    *, first, last, day_after, api, smith, jane
+):
+    expected = [visit(first, smith, jane).pk, visit(last, smith, jane).pk]
+    visit(day_after, smith, jane)
+    client = api(smith)
+
+    with clock.at(berlin(first)):
+        response = client.get(TODAY)
+
+    assert ids(response) == expected
+
+
+def test_the_day_is_the_clinics_whatever_the_clock_of_the_caller(api, world, meyer):
+    """Half past midnight in Berlin is still yesterday in UTC."""
+    client = api(meyer)
+
+    with clock.at(berlin("2026-12-02 00:30")):
+        response = client.get(TODAY)
+
+    assert [world[pk] for pk in ids(response)] == ["no_show", "completed", "early", "late"]
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_what_is_scheduled_or_confirmed_is_upcoming(status, api, smith):
+    an_appointment(status, doctor=smith)
+
+    assert len(ids(api(smith).get(UPCOMING))) == (status in {"scheduled", "confirmed"})
+
+
+@pytest.mark.parametrize("url", [UPCOMING, TODAY])
+def test_a_row_is_what_the_appointments_list_shows(url, api, world, jane):
+    client = api(jane)
+    rows = data(client.get("/api/appointments/"))["results"]
+
+    shown = data(client.get(url))["results"]
+
+    assert shown == [next(row for row in rows if row["id"] == one["id"]) for one in shown]
+
+
+@pytest.mark.parametrize("url", [UPCOMING, TODAY])
+def test_it_comes_in_pages_and_knows_no_filter(url, api, world, jane):
+    client = api(jane)
+
+    page = data(client.get(url, {"page_size": 1, "page": 2}))
+    refused = client.get(url, {"status": "confirmed"})
+
+    assert (len(page["results"]), page["count"] > 1) == (1, True)
+    assert code(refused) == (400, "unknown_parameter")
+    assert list(refusal(refused)[2]) == ["status"]
+
+
+@pytest.mark.parametrize("url", [UPCOMING, TODAY])
+def test_who_may_look(url, api, world, nils):
+    assert code(api().get(url)) == (401, "not_authenticated")
+    assert code(api(nils).get(url)) == (403, "license_not_verified")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("url", [UPCOMING, TODAY])
+def test_it_costs_the_same_however_long_it_is(url, count, api, smith, jane):
+    for hour in range(count):
+        an_appointment(time_slot=a_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith), patient=jane)
+    client = api(jane)
+
+    with data_statements(3):
+        response = client.get(url)
+
+    assert data(response)["count"] == count

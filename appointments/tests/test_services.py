@@ -1,0 +1,533 @@
+"""Booking and everything after it: what is written, what is not, and who hears of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from appointments import clock, services
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.signals import appointment_changed
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import a_slot, berlin, snapshot
+from patients import services as patients
+from patients.models import Patient
+from patients.signals import patient_deactivated
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+DETAILS = {"reason_for_visit": "A cough", "priority": "high", "symptoms": "Fever"}
+
+
+def told(refused):
+    """{field: [codes]} of a refusal."""
+    return {
+        field: [error.code for error in errors]
+        for field, errors in refused.value.error_dict.items()
+    }
+
+
+def history(appointment):
+    return [
+        (
+            entry.action,
+            entry.from_status,
+            entry.to_status,
+            entry.from_starts_at,
+            entry.to_starts_at,
+            entry.changes,
+            entry.reason,
+            entry.changed_by_id,
+            entry.created_at,
+        )
+        for entry in appointment.history.all()
+    ]
+
+
+@pytest.fixture
+def heard():
+    """The history entries that listeners were told of."""
+    entries = []
+
+    def listen(sender, entry, **kwargs):
+        entries.append(entry)
+
+    appointment_changed.connect(listen)
+    yield entries
+    appointment_changed.disconnect(listen)
+
+
+# --- book -----------------------------------------------------------------------------------
+
+
+def test_booking_copies_the_slot_and_writes_one_row_of_history(wednesday, smith, jane):
+    slot = a_slot("2026-12-07 09:00", doctor=smith)
+
+    booked = services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
+
+    [row] = Appointment.objects.values()
+    assert row == {
+        "id": booked.pk,
+        "patient_id": jane.pk,
+        "doctor_id": smith.pk,
+        "time_slot_id": slot.pk,
+        "starts_at": slot.starts_at,
+        "ends_at": slot.ends_at,
+        "status": "scheduled",
+        "consultation_type": "general",
+        "priority": "high",
+        "reason_for_visit": "A cough",
+        "symptoms": "Fever",
+        "contact_phone": "",
+        "patient_notes": "",
+        "doctor_notes": "",
+        "booked_by_id": jane.pk,
+        "created_at": wednesday,
+        "updated_at": wednesday,
+    }
+    assert history(booked) == [
+        ("book", "", "scheduled", None, slot.starts_at, [], "", jane.pk, wednesday)
+    ]
+
+
+def test_a_taken_slot_is_refused(smith, jane, omar):
+    slot = a_slot(doctor=smith)
+    an_appointment(time_slot=slot, patient=jane)
+    before = snapshot(Appointment, AppointmentHistory)
+
+    with pytest.raises(ValidationError) as refused:
+        services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
+
+    assert told(refused) == {"time_slot": ["slot_taken"]}
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+@pytest.mark.parametrize("status", ["confirmed", "in_progress", "completed", "no_show"])
+def test_every_status_but_cancelled_holds_the_slot(status, smith, jane, omar):
+    slot = a_slot(doctor=smith)
+    an_appointment(status, time_slot=slot, patient=jane)
+
+    with pytest.raises(ValidationError) as refused:
+        services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
+
+    assert told(refused) == {"time_slot": ["slot_taken"]}
+
+
+def test_a_cancelled_appointment_gives_its_slot_back(smith, jane, omar):
+    slot = a_slot(doctor=smith)
+    cancelled = an_appointment("cancelled", time_slot=slot, patient=jane)
+
+    booked = services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
+
+    cancelled.refresh_from_db()
+    assert [cancelled.status, booked.status] == ["cancelled", "scheduled"]
+    assert slot.appointments.count() == 2
+
+
+@pytest.mark.parametrize("ahead", [-1, 0])
+def test_a_slot_that_has_begun_is_refused(ahead, smith, jane):
+    slot = a_slot(doctor=smith)
+
+    with (
+        clock.at(slot.starts_at - timedelta(seconds=ahead)),
+        pytest.raises(ValidationError) as refused,
+    ):
+        services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
+
+    assert told(refused) == {"time_slot": ["slot_in_past"]}
+    assert Appointment.objects.count() == 0
+
+
+def test_a_slot_a_second_ahead_can_be_booked(smith, jane):
+    slot = a_slot(doctor=smith)
+
+    with clock.at(slot.starts_at - timedelta(seconds=1)):
+        booked = services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
+
+    assert booked.time_slot == slot
+
+
+@pytest.mark.parametrize(
+    ("start", "minutes"),
+    [
+        ("2026-12-07 09:00", 30),
+        ("2026-12-07 08:45", 30),
+        ("2026-12-07 09:15", 30),
+        ("2026-12-07 09:10", 10),
+        ("2026-12-07 08:00", 120),
+    ],
+)
+def test_a_patient_is_not_in_two_places_at_once(start, minutes, smith, meyer, jane):
+    an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    elsewhere = a_slot(start, minutes, doctor=meyer)
+
+    with pytest.raises(ValidationError) as refused:
+        services.book(patient=jane, time_slot=elsewhere, by=jane, **DETAILS)
+
+    assert told(refused) == {"time_slot": ["patient_overlap"]}
+    assert jane.appointments.count() == 1
+
+
+@pytest.mark.parametrize("start", ["2026-12-07 08:30", "2026-12-07 09:30"])
+def test_one_visit_may_follow_another_at_once(start, smith, meyer, jane):
+    an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+
+    services.book(patient=jane, time_slot=a_slot(start, doctor=meyer), by=jane, **DETAILS)
+
+    assert jane.appointments.count() == 2
+
+
+def test_a_cancelled_visit_does_not_hold_the_patients_time(smith, meyer, jane):
+    an_appointment("cancelled", time_slot=a_slot(doctor=smith), patient=jane)
+
+    services.book(patient=jane, time_slot=a_slot(doctor=meyer), by=jane, **DETAILS)
+
+    assert jane.appointments.live().count() == 1
+
+
+def test_a_withdrawn_slot_is_not_booked(wednesday, smith, jane):
+    slot = a_slot(doctor=smith)
+    TimeSlot.objects.update(withdrawn_at=wednesday)
+
+    with pytest.raises(ValidationError) as refused:
+        services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
+
+    assert refused.value.message_dict == {"time_slot": ["This time slot is not offered any more."]}
+    assert Appointment.objects.count() == 0
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"license_verified": False}])
+def test_a_doctor_who_is_not_bookable_is_not_booked(change, smith, jane, ada):
+    slot = a_slot(doctor=smith)
+    type(smith).objects.update(**change)
+
+    with pytest.raises(ValidationError) as refused:
+        services.book(patient=jane, time_slot=slot, by=ada, **DETAILS)
+
+    assert refused.value.message_dict == {"time_slot": ["This time slot is not offered any more."]}
+    assert Appointment.objects.count() == 0
+
+
+def test_where_no_verification_is_required_an_unverified_doctor_is_booked(settings, nils, jane):
+    settings.DOCTOR_VERIFICATION_REQUIRED = False
+
+    services.book(patient=jane, time_slot=a_slot(doctor=nils), by=jane, **DETAILS)
+
+    assert nils.doctor_appointments.count() == 1
+
+
+def test_a_patient_whose_record_is_closed_is_not_booked(smith, jane, ada):
+    slot = a_slot(doctor=smith)
+    patients.deactivate(jane, by=ada)
+
+    with pytest.raises(ValidationError) as refused:
+        services.book(patient=jane, time_slot=slot, by=ada, **DETAILS)
+
+    assert refused.value.message_dict == {"patient": ["This patient's record is closed."]}
+    assert Appointment.objects.count() == 0
+
+
+# --- move -----------------------------------------------------------------------------------
+
+
+def test_a_whole_life_leaves_exactly_its_steps_in_the_history(wednesday, smith, jane, ada):
+    first = a_slot("2026-12-07 09:00", doctor=smith)
+    second = a_slot("2026-12-08 09:00", doctor=smith)
+    later = wednesday + timedelta(hours=1)
+
+    appointment = services.book(patient=jane, time_slot=first, by=jane, **DETAILS)
+    services.move(appointment, "confirm", by=smith)
+    with clock.at(later):
+        services.move(appointment, "reschedule", by=jane, time_slot=second, reason="Work")
+        services.amend(appointment, by=ada, priority="low", doctor_notes="Careful")
+        services.move(appointment, "start", by=smith)
+        services.move(appointment, "complete", by=smith)
+
+    one, two = first.starts_at, second.starts_at
+    assert history(appointment) == [
+        ("book", "", "scheduled", None, one, [], "", jane.pk, wednesday),
+        ("confirm", "scheduled", "confirmed", one, one, [], "", smith.pk, wednesday),
+        ("reschedule", "confirmed", "scheduled", one, two, [], "Work", jane.pk, later),
+        (
+            "updated",
+            "scheduled",
+            "scheduled",
+            two,
+            two,
+            ["doctor_notes", "priority"],
+            "",
+            ada.pk,
+            later,
+        ),
+        ("start", "scheduled", "in_progress", two, two, [], "", smith.pk, later),
+        ("complete", "in_progress", "completed", two, two, [], "", smith.pk, later),
+    ]
+
+
+def test_a_refusal_says_which_moves_are_open(smith):
+    appointment = an_appointment("confirmed", doctor=smith)
+
+    with pytest.raises(ValidationError) as refused:
+        services.move(appointment, "confirm", by=smith)
+
+    [error] = refused.value.error_dict["status"]
+    assert error.messages == ["Cannot confirm an appointment that is confirmed."]
+    assert error.params["allowed"] == ["start", "complete", "cancel", "reschedule"]
+
+
+def test_a_move_is_decided_on_the_row_as_it_is_and_not_on_an_old_copy(smith):
+    appointment = an_appointment(doctor=smith)
+    old_copy = Appointment.objects.get(pk=appointment.pk)
+    services.move(appointment, "cancel", by=smith)
+
+    with pytest.raises(ValidationError) as refused:
+        services.move(old_copy, "confirm", by=smith)
+
+    assert told(refused) == {"status": ["invalid_transition"]}
+    assert Appointment.objects.get().status == "cancelled"
+
+
+def test_rescheduling_frees_the_old_slot_and_holds_the_new_one(smith, jane):
+    old, new = (
+        a_slot("2026-12-07 09:00", doctor=smith),
+        a_slot("2026-12-08 11:00", 45, doctor=smith),
+    )
+    appointment = an_appointment("confirmed", time_slot=old, patient=jane)
+
+    moved = services.move(appointment, "reschedule", by=jane, time_slot=new)
+
+    moved.refresh_from_db()
+    assert (moved.time_slot, moved.status) == (new, "scheduled")
+    assert (moved.starts_at, moved.ends_at) == (new.starts_at, new.ends_at)
+    assert list(TimeSlot.objects.free()) == [old]
+
+
+@pytest.mark.parametrize("hurdle", ["taken", "past", "withdrawn", "elsewhere", "same", "busy"])
+def test_rescheduling_leaves_the_old_slot_only_when_it_has_the_new(
+    *, hurdle, wednesday, smith, meyer, jane, omar
+):
+    old, new = a_slot("2026-12-07 09:00", doctor=smith), a_slot("2026-12-08 09:00", doctor=smith)
+    appointment = an_appointment("confirmed", time_slot=old, patient=jane)
+    expected = {
+        "taken": "slot_taken",
+        "past": "slot_in_past",
+        "busy": "patient_overlap",
+    }.get(hurdle)
+    if hurdle == "taken":
+        an_appointment(time_slot=new, patient=omar)
+    elif hurdle == "past":
+        new = a_slot("2026-12-02 10:00", doctor=smith)
+    elif hurdle == "withdrawn":
+        TimeSlot.objects.filter(pk=new.pk).update(withdrawn_at=wednesday)
+    elif hurdle == "elsewhere":
+        new = a_slot("2026-12-08 09:00", doctor=meyer)
+    elif hurdle == "same":
+        new = old
+    else:
+        an_appointment(time_slot=a_slot("2026-12-08 09:15", doctor=meyer), patient=jane)
+    before = snapshot(Appointment, AppointmentHistory)
+
+    with pytest.raises(ValidationError) as refused:
+        services.move(appointment, "reschedule", by=smith, time_slot=new)
+
+    assert told(refused) == {"time_slot": [expected]}
+    assert snapshot(Appointment, AppointmentHistory) == before
+    assert not TimeSlot.objects.free().filter(pk=old.pk).exists()
+
+
+def test_an_appointment_may_move_into_its_own_time(smith, jane):
+    """What it holds itself does not stand in its way."""
+    old = a_slot("2026-12-07 09:00", doctor=smith)
+    appointment = an_appointment(time_slot=old, patient=jane)
+    overlapping = a_slot("2026-12-07 09:15", doctor=smith)
+
+    moved = services.move(appointment, "reschedule", by=jane, time_slot=overlapping)
+
+    assert moved.time_slot == overlapping
+
+
+# --- amend ----------------------------------------------------------------------------------
+
+
+def test_amending_records_the_names_of_what_changed_and_never_the_values(wednesday, smith):
+    appointment = an_appointment(doctor=smith, symptoms="Cough")
+    before = appointment.history.count()
+
+    services.amend(appointment, by=smith, symptoms="A secret", priority="urgent", contact_phone="")
+
+    entry = appointment.history.last()
+    assert appointment.history.count() == before + 1
+    assert (entry.action, entry.changes) == ("updated", ["priority", "symptoms"])
+    assert "A secret" not in str(AppointmentHistory.objects.values())
+
+
+def test_amending_nothing_writes_nothing(smith):
+    appointment = an_appointment(doctor=smith, symptoms="Cough")
+    before = snapshot(Appointment, AppointmentHistory)
+
+    services.amend(appointment, by=smith, symptoms="Cough", status="scheduled")
+
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+@pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
+def test_visit_details_are_fixed_once_the_visit_is_not_ahead(status, smith):
+    appointment = an_appointment(status, doctor=smith)
+    before = snapshot(Appointment, AppointmentHistory)
+
+    with pytest.raises(ValidationError) as refused:
+        services.amend(appointment, by=smith, symptoms="New", doctor_notes="New")
+
+    assert told(refused) == {"status": ["invalid_transition"]}
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+@pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
+def test_the_doctors_notes_can_be_written_always(status, smith):
+    appointment = an_appointment(status, doctor=smith)
+
+    services.amend(appointment, by=smith, doctor_notes="Seen")
+
+    appointment.refresh_from_db()
+    assert (appointment.doctor_notes, appointment.status) == ("Seen", status)
+    assert appointment.history.last().changes == ["doctor_notes"]
+
+
+def test_a_status_among_the_changes_runs_its_move(smith):
+    appointment = an_appointment(doctor=smith)
+
+    services.amend(appointment, by=smith, status="confirmed", symptoms="Fever")
+
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.symptoms) == ("confirmed", "Fever")
+    assert [entry.action for entry in appointment.history.all()] == ["book", "updated", "confirm"]
+
+
+def test_where_the_move_is_refused_the_details_are_not_kept_either(smith):
+    appointment = an_appointment("confirmed", doctor=smith)
+    before = snapshot(Appointment, AppointmentHistory)
+
+    for status in ("no_show", "scheduled"):
+        with pytest.raises(ValidationError) as refused:
+            services.amend(appointment, by=smith, status=status, symptoms="Fever")
+        assert told(refused) == {"status": ["invalid_transition"]}
+
+    assert snapshot(Appointment, AppointmentHistory) == before
+
+
+# --- word of it -----------------------------------------------------------------------------
+
+
+def test_listeners_hear_of_a_change_after_the_commit_and_not_before(
+    heard, django_capture_on_commit_callbacks, smith, jane
+):
+    with django_capture_on_commit_callbacks() as waiting:
+        appointment = an_appointment(doctor=smith, patient=jane)
+        services.move(appointment, "confirm", by=smith)
+
+    assert (len(waiting), heard) == (2, [])
+
+    for tell in waiting:
+        tell()
+
+    assert heard == list(appointment.history.all())
+
+
+def test_nobody_hears_of_a_change_that_was_rolled_back(
+    heard, django_capture_on_commit_callbacks, smith
+):
+    appointment = an_appointment("confirmed", doctor=smith)
+
+    with django_capture_on_commit_callbacks(execute=True) as told_of:
+        with transaction.atomic():
+            services.move(appointment, "start", by=smith)
+            transaction.set_rollback(True)
+        with pytest.raises(ValidationError):
+            services.amend(appointment, by=smith, symptoms="Fever", status="no_show")
+
+    assert (told_of, heard) == ([], [])
+    assert [entry.action for entry in appointment.history.all()] == ["book", "confirm"]
+
+
+def test_a_listener_that_fails_spoils_nothing(
+    caplog, heard, django_capture_on_commit_callbacks, smith
+):
+    appointment = an_appointment(doctor=smith)
+
+    def broken(**kwargs):
+        raise RuntimeError
+
+    appointment_changed.connect(broken)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            services.move(appointment, "confirm", by=smith)
+    finally:
+        appointment_changed.disconnect(broken)
+
+    assert [entry.action for entry in heard] == ["confirm"]
+    assert Appointment.objects.get().status == "confirmed"
+
+
+# --- a record that is closed ----------------------------------------------------------------
+
+
+def test_closing_a_record_cancels_what_is_coming_and_nothing_else(
+    wednesday, smith, jane, omar, ada
+):
+    times = iter(f"2026-12-{day:02} 09:00" for day in range(7, 28))
+    mine = {
+        status: an_appointment(status, patient=jane, time_slot=a_slot(next(times), doctor=smith))
+        for status in ("scheduled", "confirmed", "in_progress", "completed", "no_show")
+    }
+    with clock.at(wednesday - timedelta(days=2)):
+        missed = an_appointment(patient=jane, time_slot=a_slot("2026-12-01 09:00", doctor=smith))
+    others = an_appointment(patient=omar, time_slot=a_slot(next(times), doctor=smith))
+
+    patients.deactivate(jane, by=ada)
+
+    rows = dict(Appointment.objects.values_list("pk", "status"))
+    assert {status: rows[one.pk] for status, one in mine.items()} == {
+        "scheduled": "cancelled",
+        "confirmed": "cancelled",
+        "in_progress": "in_progress",
+        "completed": "completed",
+        "no_show": "no_show",
+    }
+    assert (rows[missed.pk], rows[others.pk]) == ("scheduled", "scheduled")
+    entry = mine["confirmed"].history.last()
+    assert (entry.action, entry.from_status, entry.to_status) == (
+        "cancel",
+        "confirmed",
+        "cancelled",
+    )
+    assert (entry.reason, entry.changed_by_id) == ("The patient's record was closed.", ada.pk)
+
+
+def test_a_record_is_closed_together_with_its_appointments_or_not_at_all(smith, jane, ada):
+    an_appointment(patient=jane, doctor=smith)
+    before = snapshot(Appointment, AppointmentHistory, Patient)
+
+    def broken(**kwargs):
+        assert Appointment.objects.get().status == "cancelled"  # what must not stay
+        raise RuntimeError
+
+    patient_deactivated.connect(broken)
+    try:
+        with pytest.raises(RuntimeError):
+            patients.deactivate(jane, by=ada)
+    finally:
+        patient_deactivated.disconnect(broken)
+
+    assert snapshot(Appointment, AppointmentHistory, Patient) == before
+
+
+def test_the_clock_of_the_appointment_is_the_clinics(smith):
+    appointment = an_appointment(time_slot=a_slot("2026-12-07 23:30", 15, doctor=smith))
+
+    assert appointment.starts_at == berlin("2026-12-07 23:30")
+    assert (str(appointment.date), str(appointment.start_time), str(appointment.end_time)) == (
+        "2026-12-07",
+        "23:30:00",
+        "23:45:00",
+    )
