@@ -3,8 +3,9 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments import clock, services, slots
+from appointments import clock, services
 from appointments.models import Appointment, TimeSlot
+from appointments.slots import change_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import (
     a_slot,
@@ -717,10 +718,10 @@ def test_a_slot_seen_before_it_begins_is_gone_once_it_has(api, smith, jane):
     assert (before, after) == ([slot.pk], [])
 
 
-@pytest.mark.parametrize("act", [slots.change_slot, slots.withdraw])
+@pytest.mark.parametrize("act", [change_slot, withdraw])
 def test_a_slot_that_another_request_has_just_withdrawn_stays_as_it_is(smith, act):
     stale = a_slot(doctor=smith)
-    slots.withdraw(stale)
+    withdraw(stale)
     before = TimeSlot.objects.values().get(pk=stale.pk)
 
     with pytest.raises(ValidationError):
