@@ -9,8 +9,9 @@ from accounts.sessions import open_session
 
 @pytest.fixture(autouse=True)
 def clean_slate(settings):
-    """No test pays for a slow hash, or for the throttle counts of the one before it."""
+    """No test pays for a slow hash, a list of static files, or the throttles of the one before."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
     cache.clear()
 
 

@@ -49,6 +49,16 @@ class PeopleManager(UserManager.from_queryset(ScopedQuerySet)):
         return person
 
 
+class PeopleRecords(HistoricalRecords):
+    """Versions of people, also of those saved as a proxy, which sends signals of its own."""
+
+    def finalize(self, sender, **kwargs):
+        super().finalize(sender, **kwargs)
+        if sender._meta.proxy and issubclass(sender, self.cls):
+            models.signals.post_save.connect(self.post_save, sender=sender, weak=False)
+            sender._meta.simple_history_manager_attribute = self.manager_name
+
+
 class User(AbstractUser):
     """Everybody who can sign in. Admins, and they alone, are staff with full access."""
 
@@ -87,7 +97,7 @@ class User(AbstractUser):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = PeopleManager()
-    history = HistoricalRecords(excluded_fields=["password", "last_login", "updated_at"])
+    history = PeopleRecords(excluded_fields=["password", "last_login", "updated_at"])
 
     class Meta:
         ordering = ["last_name", "first_name", "pk"]
@@ -175,7 +185,7 @@ class User(AbstractUser):
         """The sentence of the constraint that refuses a second `field`."""
         constraint = next(
             one
-            for one in self._meta.constraints
+            for one in User._meta.constraints
             if isinstance(one, models.UniqueConstraint)
             and field in {part.name for part in one.expressions[0].get_source_expressions()}
         )
@@ -253,7 +263,9 @@ class Session(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
     jti = models.CharField(max_length=32)
-    previous_jti = models.CharField(max_length=32, blank=True)
+    rotated = models.JSONField(
+        default=dict, editable=False, help_text="jti: when it was rotated, for the last seconds."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     rotated_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()

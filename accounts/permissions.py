@@ -16,8 +16,10 @@ class RoleAccess(BasePermission):
     """
 
     def has_permission(self, request, view):
-        if view.action is None:  # no such method here: let the answer be 405
-            return True
+        if view.action is None:  # no such method: 405, for those the address is not closed to
+            return request.user.is_authenticated or any(
+                _roles(view, one) == ANYONE for one in view.action_map.values()
+            )
         if view.action == "metadata":
             return any(allowed(request.user, view, one) for one in view.action_map.values())
         if allowed(request.user, view, view.action):

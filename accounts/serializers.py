@@ -74,6 +74,11 @@ PATIENT_EXAMPLE = PERSON_EXAMPLE | {
 }
 
 
+def required(*names):
+    """Fields of a person that may not be left out or blank, as ModelSerializer takes it."""
+    return {name: {"required": True, "allow_blank": False} for name in names}
+
+
 class PasswordField(serializers.CharField):
     """A password on its way in; the length limit is what bounds the cost of hashing it."""
 
@@ -117,8 +122,6 @@ class ProfileSerializer(StrictModelSerializer):
         model = User
         fields = [*PERSON, "current_password"]
         read_only_fields = ["username", "user_type", "license_verified", "created_at", "updated_at"]
-        extra_kwargs = {name: {"required": True, "allow_blank": False} for name in
-                        ("email", "first_name", "last_name", *DOCTOR_FIELDS)}  # fmt: skip
 
 
 class PatientProfileSerializer(ProfileSerializer):
@@ -126,6 +129,7 @@ class PatientProfileSerializer(ProfileSerializer):
 
     class Meta(ProfileSerializer.Meta):
         fields = [*PERSON, *PATIENT, "current_password"]
+        extra_kwargs = required("email", "first_name", "last_name")
 
 
 class DoctorProfileSerializer(ProfileSerializer):
@@ -133,6 +137,7 @@ class DoctorProfileSerializer(ProfileSerializer):
 
     class Meta(ProfileSerializer.Meta):
         fields = [*PERSON, *DOCTOR, "current_password"]
+        extra_kwargs = required("email", "first_name", "last_name", *DOCTOR_FIELDS)
 
 
 PROFILES = {
@@ -163,8 +168,7 @@ class RegistrationSerializer(StrictModelSerializer):
         fields = ["username", "email", "password", "user_type", "first_name", "last_name",
                   "phone", "date_of_birth", "gender", "address", "medical_license_number",
                   "specialization", *PATIENT]  # fmt: skip
-        extra_kwargs = {name: {"required": True, "allow_blank": False} for name in
-                        ("username", "email", "first_name", "last_name")}  # fmt: skip
+        extra_kwargs = required("username", "email", "first_name", "last_name")
 
     def validate(self, attrs):
         kind = attrs["user_type"]
@@ -226,7 +230,7 @@ class PasswordChangeSerializer(StrictSerializer):
 
 
 class PasswordResetSerializer(StrictSerializer):
-    email = serializers.EmailField()
+    email = serializers.EmailField(max_length=254)
     example = {"email": "doctor@example.com"}
 
 

@@ -31,7 +31,7 @@ def register(*, password=None, **fields):
     """A new account of `user_type`; without a password nobody can sign in to it yet."""
     user = User(**fields)
     _set_password(user, password)
-    user.full_clean(exclude=["password"])
+    _clean(user)
     user.save(force_insert=True)
     return user
 
@@ -47,20 +47,36 @@ def update_profile(user, *, by, current_password=None, **changes):
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
     if "email" in changes and changes["email"] != user.email:
         _allow_new_email(user, by, current_password)
-        if user.username.lower() == user.email.lower() and user.email:
-            user.username = changes["email"] or user.username
+        if user.username.lower() == user.email.lower():
+            user.username = changes["email"]
     licence = changes.get("medical_license_number", user.medical_license_number)
     if licence != user.medical_license_number:
         user.license_verified = False
     old_avatar = user.avatar.name if user.avatar else None
     for field, value in changes.items():
         setattr(user, field, value)
-    user.full_clean(exclude=["password"])
+    _clean(user)
+    user._history_user = by
     user.save()
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
         transaction.on_commit(lambda: storage.delete(old_avatar))
     return user
+
+
+def _clean(user):
+    """The model's own rules; what is wrong with a username that is the address, under `email`.
+
+    The constraints are left to the database: `integrity` gives their refusals a field.
+    """
+    try:
+        user.full_clean(exclude=["password"], validate_constraints=False)
+    except ValidationError as error:
+        errors = error.error_dict
+        if user.username == user.email and "username" in errors:
+            errors.setdefault("email", errors["username"])
+            del errors["username"]
+        raise ValidationError(errors) from error
 
 
 def _allow_new_email(user, by, current_password):

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from accounts import tokens
 from accounts.models import Session, User
@@ -35,28 +35,34 @@ def rotate(raw):
     that comes back later has been copied, and its session ends.
     """
     session, presented = _session_of(raw)
-    if session is None:
+    if session is None or not session.user.is_active:
         return None
     now = timezone.now()
     token = tokens.refresh_token(session.pk, session.user)
-    won = Session.objects.live().filter(pk=session.pk, jti=presented["jti"], user__is_active=True)
+    # No join: its condition would not be read again by an UPDATE that has waited for another one.
+    won = Session.objects.live().filter(pk=session.pk, jti=presented["jti"])
     if won.update(
         jti=token["jti"],
-        previous_jti=presented["jti"],
+        rotated=_within_grace(session.rotated, now) | {presented["jti"]: now.timestamp()},
         rotated_at=now,
         expires_at=tokens.expiry(token),
     ):
         return tokens.as_pair(token)
-    session = Session.objects.live().filter(pk=session.pk, user__is_active=True).first()
+    session = Session.objects.live().filter(pk=session.pk).first()
     if session is None:
         return None
-    raced = constant_time_compare(session.previous_jti, presented["jti"])
-    if raced and not tokens.grace_ends_before(session.rotated_at, now):
+    if presented["jti"] in _within_grace(session.rotated, now):
         raise ValidationError(
             {"refresh": ValidationError("Use the newer token.", code="refresh_superseded")}
         )
     Session.objects.filter(pk=session.pk).live().end()
     return None
+
+
+def _within_grace(rotated, now):
+    """Of the tokens rotated lately, those that two tabs may still be racing with."""
+    oldest = now.timestamp() - settings.REFRESH_GRACE_SECONDS
+    return {jti: moment for jti, moment in rotated.items() if moment > oldest}
 
 
 def close(raw):

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from django.conf import settings
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
@@ -30,8 +29,3 @@ def expiry(token):
 
 def as_pair(token):
     return {"access": str(token.access_token), "refresh": str(token)}
-
-
-def grace_ends_before(rotated_at, now):
-    """Whether a token rotated at `rotated_at` is by `now` too old for a race of two tabs."""
-    return (now - rotated_at).total_seconds() >= settings.REFRESH_GRACE_SECONDS

@@ -90,6 +90,7 @@ class AuthViewSet(ApiViewSet):
     @extend_schema(request=OwnProfile, responses=OwnProfile)
     @profile.mapping.put
     def update_profile(self, request, partial=False):
+        self.count_as_sign_in(request)
         form = self.profile_serializer(request.user, data=request.data, partial=partial)
         form.is_valid(raise_exception=True)
         changed = services.update_profile(request.user, by=request.user, **form.validated_data)

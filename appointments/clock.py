@@ -37,14 +37,14 @@ def today():
     return local(now()).date()
 
 
-def instant(date, clock_time):
+def instant(date, clock_time, fold=0):
     """The UTC instant at which the clinic's clock shows `clock_time` on `date`.
 
     A time that a change to summer time skips does not exist: ValidationError. One that the change
-    back shows twice is taken as the first.
+    back shows twice is taken as the first, and with `fold=1` as the second.
     """
     shown = datetime.combine(date, clock_time)
-    moment = shown.replace(tzinfo=zone(), fold=0).astimezone(UTC)
+    moment = shown.replace(tzinfo=zone(), fold=fold).astimezone(UTC)
     if local(moment).replace(tzinfo=None) != shown:
         raise ValidationError(
             f"{clock_time:%H:%M} does not exist on {date}: the clocks go forward.",

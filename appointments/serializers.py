@@ -9,7 +9,7 @@ from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import clock
 from appointments.lifecycle import ConsultationType, Priority, Status, open_moves
-from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, with_next_available
 from appointments.slots import MOST_DAYS, Plan
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import StrictModelSerializer, StrictSerializer
@@ -352,7 +352,7 @@ HISTORY_EXAMPLE = {
 
 class HistorySerializer(serializers.ModelSerializer):
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
-    changes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")
     example = HISTORY_EXAMPLE
 
     class Meta:
@@ -360,11 +360,24 @@ class HistorySerializer(serializers.ModelSerializer):
         fields = list(HISTORY_EXAMPLE)
         read_only_fields = fields
 
+    def get_changes(self, entry) -> list[str]:
+        """A patient is not told that there are notes he may not read."""
+        if self.context["request"].user.user_type == UserType.PATIENT:
+            return [name for name in entry.changes if name != "doctor_notes"]
+        return entry.changes
+
+
+class AvailableDoctorField(VisibleRelatedField):
+    """A doctor in sight, with `next_available`."""
+
+    def get_queryset(self):
+        return with_next_available(super().get_queryset())
+
 
 class AvailabilityQuerySerializer(serializers.Serializer):
     """Which doctor and days: `date`, or `date_after` and `date_before`, at most 31 days."""
 
-    doctor = VisibleRelatedField(queryset=Doctor.objects.all())
+    doctor = AvailableDoctorField(queryset=Doctor.objects.all())
     date = ClinicDateField(required=False)
     date_after = ClinicDateField(required=False)
     date_before = ClinicDateField(required=False)
@@ -402,7 +415,7 @@ class AvailabilitySerializer(serializers.Serializer):
     date_after = serializers.DateField()
     date_before = serializers.DateField()
     slots = TimeSlotSerializer(many=True)
-    next_available = serializers.DateTimeField(allow_null=True)
+    next_available = serializers.DateTimeField(source="doctor.next_available", allow_null=True)
     example = {
         "doctor": {"id": 3, "full_name": "John Smith", "specialization": "Cardiology"},
         "date_after": "2026-12-07",

@@ -101,7 +101,8 @@ def amend(appointment, *, by, status=None, **details):
 def cancel_coming(patient, *, by):
     """Cancel what a patient whose record is closed still has ahead."""
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
-        move(appointment, "cancel", by=by, reason="The patient's record was closed.")
+        if lock(appointment).status in OPEN:  # it may have been ended a moment ago
+            move(appointment, "cancel", by=by, reason="The patient's record was closed.")
 
 
 def lock(appointment):

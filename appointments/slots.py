@@ -80,9 +80,11 @@ def open_slots(*, doctor, plan):
 def change_slot(slot, *, date=None, start_time=None, end_time=None):
     """Move a slot nobody holds to another time; `slot_in_use` where somebody does."""
     slot = _lock_unused(slot)
-    starts_at, ends_at = _interval(
-        date or slot.date, start_time or slot.start_time, end_time or slot.end_time
-    )
+    shown = slot.date, slot.start_time, slot.end_time
+    wanted = date or slot.date, start_time or slot.start_time, end_time or slot.end_time
+    if wanted == shown:
+        return slot
+    starts_at, ends_at = _interval(*wanted)
     _refuse_overlap(slot.doctor, starts_at, ends_at, but=slot)
     slot.starts_at, slot.ends_at = starts_at, ends_at
     slot.save()
@@ -101,8 +103,15 @@ def withdraw(slot):
 def _interval(date, start_time, end_time):
     if end_time <= start_time:
         raise ValidationError({"end_time": "A slot ends after it starts, on the same day."})
-    starts_at = _instant(date, start_time, "start_time")
-    ends_at = _instant(date, end_time, "end_time")
+    length = datetime.combine(date, end_time) - datetime.combine(date, start_time)
+    try:
+        starts_at = _starts_at(date, start_time, length)
+    except ValidationError as error:
+        raise ValidationError({"start_time": error}) from error
+    try:
+        ends_at = clock.instant(date, end_time)
+    except ValidationError as error:
+        raise ValidationError({"end_time": error}) from error
     if ends_at - starts_at < SHORTEST:
         raise ValidationError({"end_time": "A slot lasts 5 minutes or longer."})
     if starts_at <= clock.now():
@@ -112,11 +121,20 @@ def _interval(date, start_time, end_time):
     return starts_at, ends_at
 
 
-def _instant(date, clock_time, field):
-    try:
-        return clock.instant(date, clock_time)
-    except ValidationError as error:
-        raise ValidationError({field: error}) from error
+def _starts_at(date, start_time, length):
+    """The instant a slot of that length starts at.
+
+    Where the clocks go back and show the start twice, it is the first time, unless only the second
+    lets the slot end when the clock says: 02:30 to 03:00 is half an hour, not an hour and a half.
+    """
+    end = datetime.combine(date, start_time) + length
+    first, second = clock.instant(date, start_time), clock.instant(date, start_time, fold=1)
+    right = [
+        start
+        for start in (first, second)
+        if clock.local(start + length).replace(tzinfo=None) == end
+    ]
+    return right[0] if right else first
 
 
 def _lock_doctor(pk):
@@ -140,7 +158,8 @@ def _lock_unused(slot):
     slot = TimeSlot.objects.select_for_update(no_key=True).get(pk=slot.pk)
     slot.doctor = doctor
     if slot.withdrawn_at:
-        raise ValidationError({"time_slot": "This time slot was withdrawn."})
+        gone = ValidationError("This time slot was withdrawn.", code="not_found")
+        raise ValidationError({"time_slot": gone})
     if slot.appointments.live().exists():
         raise ValidationError(
             {
@@ -155,6 +174,8 @@ def _lock_unused(slot):
 def _check_size(plan):
     if len(plan.dates) > MOST_DAYS:
         raise ValidationError({"date_to": f"Choose at most {MOST_DAYS} days."})
+    if not plan.starts:
+        raise ValidationError({"slot_duration": "No slot of that length fits into these hours."})
     if len(plan.dates) * len(plan.starts) > MOST_SLOTS:
         raise ValidationError({"slot_duration": f"This makes more than {MOST_SLOTS} slots."})
 

@@ -116,7 +116,7 @@ class AppointmentViewSet(
     @extend_schema(responses=HistorySerializer(many=True))
     @action(detail=True, filter_backends=[], serializer_class=HistorySerializer)
     def history(self, request, pk=None):
-        entries = AppointmentHistory.objects.visible_to(request.user).filter(appointment=pk)
+        entries = AppointmentHistory.objects.visible_to(request.user).filter(appointment__pk=pk)
         page = self.paginate_queryset(entries.select_related("changed_by"))
         if not page:  # every appointment has its first entry, so there is none in sight
             raise Http404
@@ -221,12 +221,9 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
-        free = TimeSlot.objects.free().filter(doctor=asked["doctor"]).order_by("starts_at")
-        found = free.select_related("doctor").with_availability()
-        found = found.between(asked["date_after"], asked["date_before"])
-        next_available = free.values_list("starts_at", flat=True).first()
-        answer = asked | {"slots": found, "next_available": next_available}
-        return Response(self.get_serializer(answer).data)
+        free = self.queryset.free().filter(doctor=asked["doctor"]).with_availability()
+        found = free.between(asked["date_after"], asked["date_before"]).order_by("starts_at")
+        return Response(self.get_serializer(asked | {"slots": found}).data)
 
 
 class StatisticsViewSet(ScopedViewSet):

@@ -228,7 +228,7 @@ REST_FRAMEWORK = {
         for scope, rate in {"user": "600/min", "login": "10/min", "register": "20/hour"}.items()
     },
     # How many proxies stand in front and write X-Forwarded-For; with none, the header is ignored.
-    "NUM_PROXIES": config("NUM_PROXIES", default=0, cast=int),
+    "NUM_PROXIES": config("NUM_PROXIES", default=1 if HTTPS else 0, cast=int),
     "COERCE_DECIMAL_TO_STRING": False,
     # As written in the contract, and nothing else that happens to parse.
     "DATE_INPUT_FORMATS": ["%Y-%m-%d"],
@@ -288,6 +288,7 @@ UNFOLD = {
     "SITE_HEADER": "Medical Platform",
     "SITE_SUBHEADER": "Clinic administration",
     "SITE_SYMBOL": "local_hospital",
+    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
@@ -321,6 +322,14 @@ UNFOLD = {
                         ("Doctors", "medical_services", "accounts_doctor_changelist"),
                         ("All accounts", "group", "accounts_user_changelist"),
                         ("Sign-in sessions", "devices", "accounts_session_changelist"),
+                    ],
+                ),
+                (
+                    "Records",
+                    [
+                        ("Vital signs", "vital_signs", "consultations_vitalsigns_changelist"),
+                        ("Prescriptions", "pill", "consultations_prescription_changelist"),
+                        ("Notes", "clinical_notes", "consultations_consultationnote_changelist"),
                     ],
                 ),
                 (

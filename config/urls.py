@@ -38,7 +38,13 @@ urlpatterns = [
 if settings.API_DOCS:
     urlpatterns += [
         path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-        path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+        path(
+            "api/docs/",
+            SpectacularSwaggerSplitView.as_view(
+                url_name="schema", http_method_names=["get", "head"]
+            ),
+            name="docs",
+        ),
     ]
 
 if settings.BROWSABLE_API:

@@ -18,6 +18,7 @@ from consultations.models import (
     VitalSigns,
 )
 from consultations.states import NoteType
+from patients.models import Patient
 
 TAKES_A_CONSULTATION = OPEN | {Status.IN_PROGRESS}
 
@@ -75,7 +76,7 @@ def complete(consultation, *, by, **closing):
     _bring_along(consultation, "complete", by)
     for field, value in closing.items():
         setattr(consultation, field, value)
-    consultation.ended_at = clock.now()
+    consultation.ended_at = max(clock.now(), consultation.started_at or clock.now())
     return _saved(consultation, by)
 
 
@@ -84,6 +85,7 @@ def write(consultation, *, by, **changes):
     """Change the text of a consultation that is open."""
     consultation = _lock(consultation)
     _refuse_closed(consultation)
+    _refuse_void(consultation, by)
     for field, value in changes.items():
         setattr(consultation, field, value)
     return _saved(consultation, by)
@@ -93,6 +95,7 @@ def write(consultation, *, by, **changes):
 def record_vital_signs(consultation, *, by, **measured):
     consultation = _lock(consultation)
     _refuse_closed(consultation)
+    _refuse_void(consultation, by)
     vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
     vital_signs.full_clean()
     return _saved(vital_signs, by)
@@ -105,7 +108,10 @@ def prescribe(consultation, *, by, **prescription):
     """
     consultation = _lock(consultation)
     _refuse_closed(consultation)
-    matches = allergies.matches(prescription["medication_name"], consultation.patient.allergies)
+    _refuse_void(consultation, by)
+    # Read after the lock: what was listed while this waited for it counts.
+    listed = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
+    matches = allergies.matches(prescription["medication_name"], listed)
     if matches and not prescription.get("override_reason"):
         raise ValidationError(
             {
@@ -175,6 +181,6 @@ def _refused(field, sentence, code):
 
 def _saved(record, by):
     """Save it; its new version names who made it, also outside a request."""
-    record._history_user = by
+    record._history_user, record._history_date = by, clock.now()
     record.save()
     return record

@@ -1,4 +1,9 @@
-from accounts.serializers import PATIENT_EXAMPLE, PasswordField, PatientProfileSerializer
+from accounts.serializers import (
+    PATIENT_EXAMPLE,
+    PasswordField,
+    PatientProfileSerializer,
+    required,
+)
 from config.api.serializers import StrictModelSerializer
 from patients.models import Patient
 
@@ -10,9 +15,7 @@ class PatientSerializer(PatientProfileSerializer):
 
     class Meta(PatientProfileSerializer.Meta):
         model = Patient
-        extra_kwargs = {
-            name: {"required": True, "allow_blank": False} for name in ("first_name", "last_name")
-        }
+        extra_kwargs = required("first_name", "last_name")
 
 
 class PatientListSerializer(PatientSerializer):
@@ -47,11 +50,7 @@ class PatientRegistrationSerializer(StrictModelSerializer):
                   "date_of_birth", "gender", "address", "medical_history", "allergies",
                   "emergency_contact", "emergency_contact_phone",
                   "emergency_contact_relation"]  # fmt: skip
-        extra_kwargs = {
-            "username": {"required": False},
-            "first_name": {"required": True, "allow_blank": False},
-            "last_name": {"required": True, "allow_blank": False},
-        }
+        extra_kwargs = required("first_name", "last_name") | {"username": {"required": False}}
 
     def to_representation(self, patient):
         return PatientSerializer(patient, context=self.context).data

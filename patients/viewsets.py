@@ -53,6 +53,10 @@ class PatientViewSet(
     def perform_create(self, form):
         form.instance = services.create_patient(**form.validated_data)
 
+    def update(self, request, *args, **kwargs):
+        self.count_as_sign_in(request)
+        return super().update(request, *args, **kwargs)
+
     def perform_update(self, form):
         form.instance = update_profile(form.instance, by=self.request.user, **form.validated_data)
 

@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('jti', models.CharField(max_length=32)),
-                ('previous_jti', models.CharField(blank=True, max_length=32)),
+                ('rotated', models.JSONField(default=dict, editable=False, help_text='jti: when it was rotated, for the last seconds.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('rotated_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('expires_at', models.DateTimeField()),

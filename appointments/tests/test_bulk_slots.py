@@ -338,3 +338,12 @@ def test_the_cost_does_not_grow_with_the_slots(end, count, api, smith):
         response = send(client, a_day(end=end))
 
     assert len(opened(response)) == count
+
+
+def test_hours_into_which_no_slot_fits_are_refused(api, smith):
+    body = {"date": "2027-05-05", "start_time": "09:00", "end_time": "09:20", "slot_duration": 30}
+
+    response = api(smith).post("/api/time-slots/create_bulk_slots/", body)
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["slot_duration"]

@@ -28,7 +28,7 @@ def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
         services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
         services.move(visit, "reschedule", by=jane, time_slot=tuesday, reason="Work")
 
-    response = api(jane).get(address(visit))
+    response = api(smith).get(address(visit))
 
     told = data(response)
     pks = list(visit.history.values_list("pk", flat=True))
@@ -142,6 +142,14 @@ def test_it_comes_in_pages_and_knows_no_other_parameter(api, visit, smith):
     assert [entry["action"] for entry in page["results"]] == ["confirm"]
     assert code(refused) == (400, "unknown_parameter")
     assert list(refusal(refused)[2]) == ["ordering"]
+
+
+def test_a_patient_is_not_told_of_notes_that_are_not_for_him(api, visit, smith, jane):
+    services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+
+    told = data(api(jane).get(address(visit)))["results"]
+
+    assert [entry["changes"] for entry in told] == [[], ["symptoms"]]
 
 
 @pytest.mark.parametrize("count", [1, 3])

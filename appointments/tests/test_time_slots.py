@@ -728,3 +728,23 @@ def test_a_slot_that_another_request_has_just_withdrawn_stays_as_it_is(smith, ac
         act(stale)
 
     assert TimeSlot.objects.values().get(pk=stale.pk) == before
+
+
+def test_half_an_hour_stays_half_an_hour_when_the_clocks_go_back(api, smith):
+    """02:30 is shown twice that night; only the second leaves 30 minutes until 03:00."""
+    response = api(smith).post(URL, hours("02:30", "03:00", date="2027-10-31"))
+
+    slot = data(response, 201)
+    assert slot["duration_minutes"] == 30
+    assert slot["starts_at"] == "2027-10-31T02:30:00+01:00"
+
+
+def test_a_slot_of_that_night_takes_back_what_get_showed(api, smith):
+    plan = {"date": "2027-10-31", "start_time": "02:30", "end_time": "03:00", "slot_duration": 30}
+    client = api(smith)
+    slot = data(client.post(f"{URL}create_bulk_slots/", plan), 201)["created"][0]
+
+    response = client.put(f"{URL}{slot['id']}/", slot)
+
+    assert response.status_code == 200
+    assert data(response) == slot

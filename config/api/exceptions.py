@@ -5,12 +5,15 @@ Services, models and the admin raise Django's own exceptions; a rule's refusal i
 """
 
 import logging
+import sys
 from http import HTTPStatus
+from math import ceil
 from typing import Any, NamedTuple
 
 from django.core.exceptions import (
     NON_FIELD_ERRORS,
     BadRequest,
+    ObjectDoesNotExist,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -184,7 +187,7 @@ def _of_the_framework(error):
     if CODES[code].status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
     if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(ceil(wait))
     detail = error.detail["detail"] if isinstance(error.detail, dict) else error.detail
     return Problem(code, {"detail": [str(detail)]}, headers=headers)
 
@@ -202,7 +205,7 @@ TRANSLATIONS = [
     (ValidationError, _refused),
     (exceptions.ValidationError, _invalid),
     (exceptions.APIException, _of_the_framework),
-    (Http404, _says("not_found", "Not found.")),
+    ((Http404, ObjectDoesNotExist), _says("not_found", "Not found.")),
     (PermissionDenied, _says("permission_denied", exceptions.PermissionDenied.default_detail)),
     (RequestDataTooBig, _says("too_large", "The request is larger than the limit.")),
     (
@@ -251,7 +254,8 @@ def not_found(request, exception):
 
 
 def server_error(request):
-    return _envelope(request, RuntimeError(), _plain_server_error(request))
+    error = sys.exc_info()[1] or RuntimeError()
+    return _envelope(request, error, _plain_server_error(request))
 
 
 def csrf_failure(request, reason=""):

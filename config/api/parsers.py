@@ -1,6 +1,7 @@
 """Bodies are read strictly: what is ambiguous or damaged is refused, never guessed at."""
 
 import json
+from math import isinf
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -21,7 +22,12 @@ class StrictJSONParser(JSONParser):
         _refuse_longer_than(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, parser_context)
         try:
             text = stream.read().decode("utf-8")
-            body = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            body = json.loads(
+                text,
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+                parse_float=_finite,
+            )
         except UnicodeDecodeError as error:
             raise ParseError("The body is not valid UTF-8.") from error
         except (ValueError, RecursionError) as error:
@@ -40,6 +46,8 @@ class BoundedMultiPartParser(MultiPartParser):
     def parse(self, stream, media_type=None, parser_context=None):
         _refuse_longer_than(settings.MAX_UPLOAD_BYTES, parser_context)
         parsed = super().parse(stream, media_type, parser_context)
+        if not parsed.data and not parsed.files:
+            raise ParseError("The form holds no field.")
         for values in (parsed.data, parsed.files):
             for name, given in values.lists():
                 if len(given) > 1:
@@ -60,6 +68,13 @@ def _unique(pairs):
         twice = next(name for name in names if names.count(name) > 1)
         raise _wrong(twice, "Give this field once.")
     return body
+
+
+def _finite(digits):
+    number = float(digits)
+    if isinf(number):
+        raise ParseError("The body holds a number that is too large.")
+    return number
 
 
 def _refuse_constant(name):

@@ -7,6 +7,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
+NOTHING = object()  # equals nothing that a body can say
+
 
 class StrictBody:
     """Refuses names the operation does not know, and read-only fields that are not an echo.
@@ -35,7 +37,7 @@ class StrictBody:
             elif fields[name].read_only:
                 if shown is None:
                     shown = self._shown()
-                if not _is_echo(value, shown.get(name, ...)):
+                if not _is_echo(value, shown.get(name, NOTHING)):
                     refused[name] = [ErrorDetail("This field is read-only.", code="read_only")]
         return refused
 
@@ -49,7 +51,12 @@ class StrictBody:
 def _is_echo(value, shown):
     if isinstance(shown, list):
         return isinstance(value, list)
-    return value == shown or (isinstance(value, str) and value == str(shown))
+    if isinstance(value, bool) or isinstance(shown, bool):
+        return value is shown
+    of_a_form = isinstance(value, str) and isinstance(
+        shown, (int, float)
+    )  # multipart has only text
+    return value == shown or (of_a_form and value == str(shown))
 
 
 class StrictSerializer(StrictBody, serializers.Serializer):

@@ -40,5 +40,11 @@ class ApiViewSet(GenericViewSet):
                 known |= set(filterset.base_filters)
         return known
 
+    def count_as_sign_in(self, request):
+        """Throttle a body that carries the password as a sign-in: it could be guessing."""
+        if "current_password" in request.data:
+            self.throttle_scope = "login"
+            self.check_throttles(request)
+
     def is_list(self):
         return self.action == "list"

@@ -184,6 +184,20 @@ def test_what_a_door_does_not_do_is_405_for_everybody(api):
 
 
 @pytest.mark.django_db
+def test_a_stranger_is_asked_to_sign_in_for_what_a_closed_door_does_not_do(api):
+    open_doors = {address for (_, address), letters in AGREED.items() if letters == "*"}
+
+    for address in {address for _, address in AGREED}:
+        for method in METHODS:
+            if (method, address) in AGREED:
+                continue
+            cache.clear()
+            url = address.format(pk=1, patient=1, consultation=1)
+            response = api().generic(method, url, "{}", "application/json")
+            assert response.status_code == (405 if address in open_doors else 401), address
+
+
+@pytest.mark.django_db
 def test_options_names_nobody(api):
     clinic = a_clinic()
     people = (clinic.jane, clinic.paul, clinic.house, clinic.grey)

@@ -38,6 +38,7 @@ NOT_JSON_OBJECTS = {
     "a surrogate for a name": b'{"\\ud800": 1}',
     "a tower of lists": b'{"reason": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "a low tower": b'{"reason": ' + b"[" * 30 + b"]" * 30 + b"}",
+    "a number past every float": b'{"reason": 1e400}',
     "a number of 5,000 digits": b'{"quantity": ' + b"9" * 5_000 + b"}",
     "an unknown field": b'{"no_such_field": 1}',
     "a NUL for a name": b'{"\\u0000": 1}',
@@ -68,18 +69,20 @@ def state():
 
 
 def address_of(door, clinic):
-    people = {"AppointmentViewSet": clinic.appointment, "ConsultationViewSet": clinic.consultation}
-    record = people.get(door.view.__name__)
-    if "time-slots" in door.address:
-        record = clinic.free
-    if "doctors" in door.address:
-        record = clinic.house
-    if record is None:
-        part = clinic.consultation.prescriptions.first()
-        record = part if "prescriptions" in door.address else clinic.jane
-    return door.address.format(
-        pk=record.pk, patient=clinic.jane.pk, consultation=clinic.consultation.pk
-    )
+    """The door's address, at a record of Jane's that is there."""
+    consultation = clinic.consultation
+    records = {
+        "/appointments/": clinic.appointment,
+        "/time-slots/": clinic.free,
+        "/doctors/": clinic.house,
+        "/patients/": clinic.jane,
+        "/vital-signs/": consultation.vital_signs.first(),
+        "/prescriptions/": consultation.prescriptions.first(),
+        "/notes/": consultation.notes.first(),
+        "/consultations/": consultation,
+    }
+    record = next((one for part, one in records.items() if part in door.address), clinic.jane)
+    return door.address.format(pk=record.pk, patient=clinic.jane.pk, consultation=consultation.pk)
 
 
 def assert_refused(response, *, where):

@@ -278,3 +278,24 @@ def test_the_published_page_lists_every_code():
     assert rows == [
         (name, str(code.status), code.meaning, code.details) for name, code in CODES.items()
     ]
+
+
+@pytest.mark.django_db
+def test_a_post_takes_no_read_only_field_whatever_it_says(api):
+    slot = TimeSlotFactory()
+    client = api(slot.doctor)
+    body = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
+
+    for value in ("Ellipsis", None, True, 1, "", []):
+        response = client.post("/api/time-slots/", body | {"id": value})
+        assert response.status_code == 400, value
+        assert list(response.json()["errors"]) == ["id"]
+
+    assert slot.doctor.time_slots.count() == 1
+
+
+@pytest.mark.django_db
+def test_the_documentation_answers_no_other_method(api):
+    for method in ("options", "post", "put", "delete"):
+        response = getattr(api(), method)("/api/docs/", HTTP_ACCEPT="text/html")
+        assert response.status_code == 405

@@ -1,0 +1,48 @@
+# `make run` is all a new machine needs; it wants python3, python3-venv and make.
+
+PYTHON ?= python3
+ADDRESS ?= 127.0.0.1:8000
+VENV = .venv
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help run test setup setup-dev clean
+
+help:
+	@echo "make run        the demo clinic, at http://127.0.0.1:8000 (make run ADDRESS=127.0.0.1:8001)"
+	@echo "make test       the tests (on PostgreSQL with DATABASE_URL=postgres://... make test)"
+	@echo "make setup      only install what the platform needs, into $(VENV)"
+	@echo "make setup-dev  the same for the tests and the lint"
+	@echo "make clean      remove $(VENV) and the caches; the database and .env stay"
+
+run: setup .env
+	$(VENV)/bin/python manage.py demo $(ADDRESS)
+
+test: setup-dev
+	$(VENV)/bin/python -m pytest -n auto
+
+setup: $(VENV)/installed
+
+setup-dev: $(VENV)/installed-dev
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.env:
+	echo "DEBUG=true" > .env
+
+# The stamps are written last, so that an installation that was broken off is begun again.
+
+$(VENV)/installed: requirements.txt
+	@command -v $(PYTHON) > /dev/null || \
+	    { echo "$(PYTHON) is missing. On Debian: apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2> /dev/null || \
+	    { echo "Python's venv module is missing. On Debian: apt install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV); the first time this takes a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@

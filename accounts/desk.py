@@ -1,0 +1,253 @@
+"""What the pages of the staff admin have in common.
+
+Nothing is deleted at the desk. Whatever changes is changed by a service, and what the service
+refuses is said on the form, at the field it speaks of.
+"""
+
+from contextlib import contextmanager
+from itertools import pairwise
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import flatten_fieldsets, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import TextField
+from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.text import Truncator
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget
+
+from config.api import integrity
+
+SECRETS = ("password", "jti")
+
+
+class ShowsRefusals:
+    """A form on which any refusal can be shown, also one that names a field it does not have."""
+
+    def add_error(self, field, error):
+        if field is None and hasattr(error, "error_dict"):
+            for name, errors in error.error_dict.items():
+                super().add_error(name if name in self.fields else None, errors)
+        else:
+            super().add_error(field, error)
+
+
+class ServiceForm(ShowsRefusals, forms.ModelForm):
+    """Reads what was typed; whether it may be so, the service decides."""
+
+    refusal = None  # what the service said to this very input
+
+    def _post_clean(self):
+        super()._post_clean()
+        if self.refusal is not None:
+            self.add_error(None, self.refusal)
+
+    def validate_unique(self):
+        """The service's business: it says which field is at fault."""
+
+    def validate_constraints(self):
+        """As `validate_unique`."""
+
+    @property
+    def changes(self):
+        """The fields that were changed, with their new values."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+class StepForm(ShowsRefusals, forms.Form):
+    """What a step asks for; without fields, only whether one is sure."""
+
+    def __init__(self, record, data=None):
+        self.record = record
+        super().__init__(data)
+
+
+@contextmanager
+def refusals():
+    """All or nothing; what the database refuses is raised as what the services raise."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise integrity.refusal(error) or error from error
+
+
+class DeskAdmin(ModelAdmin):
+    form = ServiceForm
+    formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
+    list_filter_submit = True
+    list_per_page = 50
+    warn_unsaved_form = True
+
+    def create(self, form, by):
+        """The row a service makes of the form."""
+        raise NotImplementedError
+
+    def update(self, record, form, by):
+        """The row as a service leaves it."""
+        raise NotImplementedError
+
+    def save_model(self, request, obj, form, change):
+        by = request.user
+        saved = self.update(obj, form, by) if change else self.create(form, by)
+        as_saved = self.get_queryset(request).get(pk=saved.pk)
+        vars(obj).update(vars(as_saved))  # Django goes on to speak of `obj`
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """Django's; where the service refuses, the form comes back with what it said."""
+        try:
+            with refusals():
+                return super().changeform_view(request, object_id, form_url, extra_context)
+        except ValidationError as refusal:
+            request.refusal = refusal
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, **kwargs)
+        form.refusal = getattr(request, "refusal", None)
+        return form
+
+    def get_inline_instances(self, request, obj=None):
+        """None yet for what is about to be made."""
+        return super().get_inline_instances(request, obj) if obj else []
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def lookup_allowed(self, lookup, value, request):
+        """A secret is not to be guessed letter by letter in the address of a list."""
+        return not lookup.startswith(SECRETS) and super().lookup_allowed(lookup, value, request)
+
+    def get_actions_detail(self, request, object_id):
+        """The buttons of a record: those of its steps that are open now."""
+        record = self.get_object(request, unquote(str(object_id)))
+        steps = self.open_steps(request, record) if record else ()
+        actions = super().get_actions_detail(request, object_id)
+        return [action for action in actions if action.path in steps]
+
+    def open_steps(self, request, record):
+        """Names among `actions_detail`."""
+        return self.actions_detail
+
+    def step(self, request, object_id, *, title, act, form=StepForm, done="Done.", explanation=""):
+        """A page that asks, and acts when the answer is sent: a GET changes nothing.
+
+        `act` is called with the record and the form's values.
+        """
+        record = self.get_object(request, unquote(object_id))
+        if record is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        page = reverse(
+            f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[record.pk]
+        )
+        form = form(record, request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            try:
+                with refusals():
+                    act(record, **form.cleaned_data)
+            except ValidationError as refusal:
+                form.add_error(None, refusal)
+            else:
+                self.message_user(request, done, messages.SUCCESS)
+                return HttpResponseRedirect(page)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": record,
+            "title": title,
+            "form": form,
+            "media": self.media + form.media,
+            "explanation": explanation,
+            "back": page,
+        }
+        return TemplateResponse(request, "admin/step.html", context)
+
+    def with_each(self, request, queryset, act, done):
+        """Act on every row chosen; each refusal is shown, and stops only its own row."""
+        count = 0
+        for record in queryset:
+            try:
+                with refusals():
+                    act(record)
+            except ValidationError as refusal:
+                self.message_user(request, f"{record}: {refusal.messages[0]}", messages.WARNING)
+            else:
+                count += 1
+        if count:
+            self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
+
+
+class ReadOnlyAdmin(DeskAdmin):
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    extra = 0
+    can_delete = False
+    hide_title = True
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class Versions(SimpleHistoryAdmin):
+    """A record's versions, to be looked at and never to be brought back."""
+
+    object_history_list_template = "admin/versions.html"
+    history_list_per_page = 25
+
+    def history_view(self, request, object_id, extra_context=None):
+        if self.get_object(request, unquote(object_id)) is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return super().history_view(request, object_id, extra_context)
+
+    def history_form_view(self, request, object_id, version_id, extra_context=None):
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET"])
+        record = self.get_object(request, unquote(object_id))
+        if record is None or not version_id.isdecimal():
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        request.is_version = True
+        return super().history_form_view(request, object_id, version_id, extra_context)
+
+    def set_history_delta_changes(self, request, versions, foreign_keys_are_objs=True):
+        """What each version on the page changed, the stamps of the services too."""
+        for newer, older in pairwise(versions):
+            newer.history_delta_changes = [
+                {
+                    "field": field.verbose_name,
+                    "old": _shown(older, field),
+                    "new": _shown(newer, field),
+                }
+                for field in newer.tracked_fields
+                if getattr(newer, field.attname) != getattr(older, field.attname)
+            ]
+
+    def get_readonly_fields(self, request, obj=None):
+        if getattr(request, "is_version", False):
+            return flatten_fieldsets(self.get_fieldsets(request, obj))
+        return super().get_readonly_fields(request, obj)
+
+
+def _shown(version, field):
+    value = getattr(version, field.name)
+    if value in ("", None):
+        return "-"
+    return Truncator(value).chars(200) if isinstance(value, str) else value

@@ -1,0 +1,63 @@
+"""What is typed about accounts in the staff admin."""
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from accounts.desk import ServiceForm, StepForm
+from accounts.services import LONGEST_PASSWORD
+
+
+class PasswordField(forms.CharField):
+    def __init__(self, *, autocomplete="new-password", **kwargs):
+        widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": autocomplete})
+        super().__init__(widget=widget, strip=False, max_length=LONGEST_PASSWORD, **kwargs)
+
+
+class TypedTwice:
+    """A new password, which nobody can read while typing it."""
+
+    def clean(self):
+        super().clean()
+        typed = self.cleaned_data
+        if typed.get("password") != typed.pop("password_again", None):
+            self.add_error("password_again", "The two passwords differ.")
+        return typed
+
+
+class NewPersonForm(TypedTwice, ServiceForm):
+    """An account that does not exist yet."""
+
+    password = PasswordField(
+        required=False,
+        help_text="Without one, a letter to the e-mail address invites the person to choose it.",
+    )
+    password_again = PasswordField(required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in ("first_name", "last_name"):
+            self.fields[name].required = True
+
+    @property
+    def values(self):
+        """What a service that opens an account takes."""
+        return self.cleaned_data | {"password": self.cleaned_data["password"] or None}
+
+
+class PersonForm(ServiceForm):
+    current_password = PasswordField(
+        required=False,
+        autocomplete="current-password",
+        help_text="Needed to change your own e-mail address.",
+    )
+
+
+class PasswordForm(TypedTwice, StepForm):
+    password = PasswordField()
+    password_again = PasswordField()
+
+    def clean_password(self):
+        password = self.cleaned_data["password"]
+        validate_password(password, self.record)
+        return password

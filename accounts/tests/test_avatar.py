@@ -1,0 +1,340 @@
+import io
+import struct
+import zlib
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from accounts.avatars import MAX_BYTES
+from accounts.models import User
+from accounts.tests.factories import AdminFactory, DoctorFactory, UserFactory
+from accounts.tests.helpers import data, picture, refusal, status_and_code
+
+pytestmark = pytest.mark.django_db
+
+PROFILE = "/api/auth/profile/"
+NO_PICTURE = {"avatar": ["This is not a JPEG, PNG, WebP or GIF picture."]}
+DAMAGED = {"avatar": ["The picture is damaged."]}
+TURNED = 0x0112  # EXIF: how the camera was held
+
+
+def upload(client, content, name="me.png", method="patch", **fields):
+    file = SimpleUploadedFile(name, content, content_type="image/png")
+    return getattr(client, method)(PROFILE, {"avatar": file} | fields, format="multipart")
+
+
+def fetch(api, address):
+    """The picture as a stranger gets it."""
+    response = api().get(urlsplit(address).path)
+    assert response.status_code == 200
+    return response, b"".join(response.streaming_content)
+
+
+def name_of(address):
+    return urlsplit(address).path.removeprefix("/media/")
+
+
+def a_png_header(width, height):
+    """A PNG that claims that size and has nothing to show for it."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            struct.pack(">I", 13),
+            header,
+            struct.pack(">I", zlib.crc32(header)),
+            struct.pack(">I", 0),
+            b"IDAT",
+            struct.pack(">I", zlib.crc32(b"IDAT")),
+        ]
+    )
+
+
+def with_metadata(kind="JPEG"):
+    exif = Image.Exif()
+    exif[TURNED] = 6
+    exif[0x010E] = "Jane at home"
+    exif.get_ifd(0x8825)[1] = "N"
+    return picture(kind, exif=exif, comment=b"taken by Jane")
+
+
+@pytest.mark.parametrize("person", [UserFactory, DoctorFactory, AdminFactory])
+def test_a_picture_becomes_the_avatar_and_anyone_with_its_address_sees_it(api, person):
+    client = api(person())
+
+    address = data(upload(client, picture()))["avatar"]
+
+    response, content = fetch(api, address)
+    assert data(client.get(PROFILE))["avatar"] == address
+    assert address.startswith("http://testserver/media/avatars/")
+    assert response["Content-Type"] == "image/webp"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert Image.open(io.BytesIO(content)).size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "1"),
+        ("PNG", "P"),
+        ("PNG", "LA"),
+        ("PNG", "RGBA"),
+        ("PNG", "I;16"),
+        ("GIF", "P"),
+        ("WEBP", "RGBA"),
+    ],
+)
+def test_every_kind_of_picture_becomes_a_webp(api, kind, mode):
+    address = data(upload(api(UserFactory()), picture(kind, mode=mode)))["avatar"]
+
+    _, content = fetch(api, address)
+
+    assert Image.open(io.BytesIO(content)).format == "WEBP"
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((1024, 512), (512, 256)), ((3, 2000), (1, 512)), ((512, 512), (512, 512)), ((1, 1), (1, 1))],
+)
+def test_a_large_picture_is_made_smaller(api, size, shown):
+    address = data(upload(api(UserFactory()), picture(size=size)))["avatar"]
+
+    _, content = fetch(api, address)
+
+    assert Image.open(io.BytesIO(content)).size == shown
+
+
+def test_a_picture_stands_upright_and_says_nothing_about_the_place(api):
+    address = data(upload(api(UserFactory()), with_metadata()))["avatar"]
+
+    _, content = fetch(api, address)
+
+    kept = Image.open(io.BytesIO(content))
+    assert kept.size == (30, 40)
+    assert dict(kept.getexif()) == {}
+    assert b"Jane" not in content
+    assert b"EXIF" not in content
+
+
+def test_what_hangs_on_to_a_picture_is_left_behind(api):
+    stowaway = b"<script>alert(1)</script>"
+
+    address = data(upload(api(UserFactory()), picture() + stowaway, name="me.html"))["avatar"]
+
+    _, content = fetch(api, address)
+    assert stowaway not in content
+    assert address.endswith(".webp")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound", "damaged"),
+    [
+        ("JPEG", b"MM\0*", b"XX\0*"),
+        ("WEBP", b"MM\0*", b"XX\0*"),
+        ("JPEG", b"\x01\x0e\0\x02", b"\x01\x00\0\x02"),  # the width, as text
+        ("JPEG", b"\0\x01\0\x02\0\0\0\x02N", b"\0\x00\0\x02\0\0\0\x02N"),
+        ("JPEG", b"\0\x01\0\x02\0\0\0\x02N", b"\0\x02\0\x02\0\0\0\x02N"),
+    ],
+)
+def test_damaged_metadata_does_not_spoil_a_picture(api, kind, sound, damaged):
+    photo = with_metadata(kind)
+    assert photo.count(sound) == 1
+
+    response = upload(api(UserFactory()), photo.replace(sound, damaged))
+
+    _, content = fetch(api, data(response)["avatar"])
+    assert b"Jane" not in content
+
+
+@pytest.mark.parametrize(
+    ("content", "errors"),
+    [
+        (b"", NO_PICTURE),
+        (b"I am a picture", NO_PICTURE),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", NO_PICTURE),
+        (b"GIF89a", NO_PICTURE),
+        (b"GIF89a/*<script>alert(1)</script>*/", NO_PICTURE),
+        (b"%PDF-1.7\n", NO_PICTURE),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
+        (picture("BMP"), NO_PICTURE),
+        (picture("TIFF"), NO_PICTURE),
+        (picture("ICO"), NO_PICTURE),
+        (picture("PPM"), NO_PICTURE),
+        (picture("PNG")[:60], DAMAGED),
+        (picture("JPEG")[:-20], DAMAGED),
+        (picture("WEBP")[:-20], DAMAGED),
+        (a_png_header(10, 10), DAMAGED),
+        (a_png_header(20_000, 20_000), DAMAGED),
+        (a_png_header(2**31 - 1, 2**31 - 1), DAMAGED),
+        (a_png_header(8_000, 8_000), {"avatar": ["The picture has too many pixels."]}),
+        (picture() + b"\0" * MAX_BYTES, {"avatar": ["The picture is larger than 5632 kB."]}),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else f"{value[:12]!r}-{len(value)}",
+)
+def test_what_is_no_harmless_picture_is_refused_and_nothing_is_kept(api, content, errors):
+    jane = UserFactory()
+
+    response = upload(api(jane), content, phone="030 1")
+
+    assert refusal(response) == (400, "validation_error", errors)
+    after = User.objects.get()
+    assert (bool(after.avatar), after.phone) == (False, "")
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(api, settings):
+    client = api(UserFactory())
+
+    response = upload(client, b"\0" * (settings.MAX_UPLOAD_BYTES + 1))
+
+    assert status_and_code(response) == (413, "too_large")
+
+
+def test_a_picture_may_travel_with_other_fields(api):
+    jane = UserFactory(address="1 Main Street")
+
+    changed = data(upload(api(jane), picture(), phone="030 1", date_of_birth=""))
+
+    assert (changed["phone"], changed["address"]) == ("030 1", "1 Main Street")
+    assert changed["date_of_birth"] is None
+    assert changed["avatar"] is not None
+
+
+def test_a_put_with_a_picture_keeps_what_it_does_not_name(api):
+    jane = UserFactory(phone="030 1")
+    body = {"email": jane.email, "first_name": "Janet", "last_name": "Dough"}
+
+    changed = data(upload(api(jane), picture(), method="put", **body))
+
+    assert (changed["full_name"], changed["phone"]) == ("Janet Dough", "030 1")
+    assert changed["avatar"] is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("is_staff", "true", "unknown_field"),
+        ("password", "an-even-better-battery", "unknown_field"),
+        ("user_type", "admin", "validation_error"),
+        ("phone", "ab\0c", "validation_error"),
+    ],
+)
+def test_a_form_is_read_as_strictly_as_json(api, name, value, code):
+    jane = UserFactory()
+
+    response = upload(api(jane), picture(), **{name: value})
+
+    assert status_and_code(response) == (400, code)
+    assert list(refusal(response)[2]) == [name]
+    assert not User.objects.get().avatar
+
+
+@pytest.mark.parametrize("name", ["avatar", "phone"])
+def test_a_field_given_twice_in_a_form_is_refused(api, name):
+    files = [SimpleUploadedFile("me.png", picture()), SimpleUploadedFile("you.png", picture())]
+    values = files if name == "avatar" else ["030 1", "030 2"]
+
+    response = api(UserFactory()).patch(PROFILE, {name: values}, format="multipart")
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {name: ["Give this field once."]},
+    )
+    assert not User.objects.get().avatar
+
+
+def test_text_in_place_of_the_picture_is_refused(api):
+    response = api(UserFactory()).patch(PROFILE, {"avatar": "me.png"}, format="multipart")
+
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(refusal(response)[2]) == ["avatar"]
+
+
+def test_each_upload_has_an_address_nobody_can_guess(api):
+    jane, paul = UserFactory(), UserFactory()
+
+    first = data(upload(api(jane), picture()))["avatar"]
+    second = data(upload(api(paul), picture()))["avatar"]
+
+    names = [name_of(address).removeprefix("avatars/") for address in (first, second)]
+    assert names[0] != names[1]
+    assert [len(name) for name in names] == [len(".webp") + 32] * 2
+
+
+def test_its_own_address_leaves_the_picture_as_it_is(api):
+    client = api(UserFactory())
+    address = data(upload(client, picture()))["avatar"]
+
+    changed = data(client.patch(PROFILE, {"avatar": address, "phone": "030 1"}))
+
+    assert (changed["avatar"], changed["phone"]) == (address, "030 1")
+    assert default_storage.exists(name_of(address))
+
+
+def test_the_address_of_another_is_refused(api):
+    pauls = data(upload(api(UserFactory()), picture()))["avatar"]
+    client = api(UserFactory())
+    data(upload(client, picture()))
+
+    response = client.patch(PROFILE, {"avatar": pauls})
+
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(refusal(response)[2]) == ["avatar"]
+
+
+def take_away(client):
+    return client.patch(PROFILE, {"avatar": None})
+
+
+def take_away_in_a_form(client):
+    return client.patch(PROFILE, {"avatar": ""}, format="multipart")
+
+
+def replace(client):
+    return upload(client, picture(size=(10, 10)))
+
+
+@pytest.mark.parametrize(
+    ("change", "has_one"), [(take_away, False), (take_away_in_a_form, False), (replace, True)]
+)
+def test_the_old_picture_is_gone_after_the_commit(
+    api, django_capture_on_commit_callbacks, change, has_one
+):
+    pauls = data(upload(api(UserFactory()), picture()))["avatar"]
+    client = api(UserFactory())
+    old = data(upload(client, picture()))["avatar"]
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        changed = data(change(client))
+    before_the_commit = default_storage.exists(name_of(old))
+    for callback in callbacks:
+        callback()
+
+    assert before_the_commit
+    assert not default_storage.exists(name_of(old))
+    assert api().get(urlsplit(old).path).status_code == 404
+    assert (changed["avatar"] is not None) is has_one
+    assert default_storage.exists(name_of(pauls))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/media/",
+        "/media/avatars/",
+        "/media/avatars/../../manage.py",
+        "/media/avatars/%2e%2e/%2e%2e/manage.py",
+        "/media/avatars/none.webp",
+        "/media/manage.py",
+    ],
+)
+def test_nothing_but_a_picture_is_served(api, path):
+    data(upload(api(UserFactory()), picture()))
+
+    assert api().get(path).status_code == 404

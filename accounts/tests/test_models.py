@@ -1,0 +1,305 @@
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+
+from accounts import services
+from accounts.models import Doctor, Session, User, bookable
+from accounts.roles import UserType
+from accounts.sessions import open_session
+from accounts.tests.factories import (
+    PASSWORD,
+    AdminFactory,
+    DoctorFactory,
+    UnverifiedDoctorFactory,
+    UserFactory,
+)
+from accounts.tests.helpers import data, sign_in
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+
+pytestmark = pytest.mark.django_db
+
+
+def row(person):
+    return User.objects.filter(pk=person.pk).values().get()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"username": "paul"},
+        {"username": "PAUL"},
+        {"email": "paul@example.com"},
+        {"email": "Paul@Example.COM"},
+        {"medical_license_number": "MD-7"},
+        {"medical_license_number": "md-7"},
+        {"username": "jane@example.org"},
+        {"username": "paul@example.com"},
+        {"username": "@"},
+        {"is_staff": True},
+        {"is_superuser": True},
+        {"is_staff": True, "is_superuser": True},
+        {"user_type": "admin"},
+        {"user_type": "admin", "is_staff": True},
+        {"user_type": "admin", "is_superuser": True},
+    ],
+)
+def test_the_database_itself_refuses(changes):
+    DoctorFactory(username="paul", email="paul@example.com", medical_license_number="MD-7")
+    jane = DoctorFactory(username="jane", email="jane@example.com")
+    before = row(jane)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=jane.pk).update(**changes)
+
+    assert row(jane) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user_type": "doctor"},
+        {"user_type": "patient", "is_staff": False},
+        {"is_staff": False},
+        {"is_superuser": False},
+        {"is_staff": False, "is_superuser": False},
+    ],
+)
+def test_an_admin_is_staff_with_full_access_or_no_admin(changes):
+    ada = AdminFactory()
+    before = row(ada)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=ada.pk).update(**changes)
+
+    assert row(ada) == before
+
+
+def test_any_number_of_people_have_no_address_and_no_licence():
+    UserFactory(email="")
+    UserFactory(email="")
+
+    assert User.objects.filter(email="", medical_license_number="").count() == 2
+
+
+def test_the_own_address_in_any_case_may_be_the_username():
+    jane = UserFactory(username="jane", email="jane@example.com")
+
+    changed = User.objects.filter(pk=jane.pk).update(username="Jane@Example.com")
+
+    assert changed == 1
+
+
+@pytest.mark.parametrize("person", [UserFactory, DoctorFactory, AdminFactory])
+def test_the_staff_flags_follow_the_role(person):
+    person = person()
+
+    for kind in UserType:
+        person.user_type = kind
+        person.save()
+
+        is_admin = kind == UserType.ADMIN
+        assert (row(person)["is_staff"], row(person)["is_superuser"]) == (is_admin, is_admin)
+
+
+def test_createsuperuser_makes_an_admin_who_can_sign_in(api, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin123")
+
+    call_command(
+        "createsuperuser",
+        username="admin",
+        email="admin@example.com",
+        interactive=False,
+        verbosity=0,
+    )
+
+    admin = User.objects.get()
+    assert (admin.user_type, admin.is_staff, admin.is_superuser) == ("admin", True, True)
+    assert data(sign_in(api(), "admin", "admin123"))["user"]["user_type"] == "admin"
+
+
+@pytest.mark.parametrize(
+    ("username", "email"),
+    [
+        ("jane", "boss@example.com"),
+        ("JANE", "boss@example.com"),
+        ("jane@example.com", "boss@example.com"),
+        ("boss", "Jane@Example.com"),
+        ("boss@example.org", "boss@example.com"),
+        ("böss", "boss@example.com"),
+    ],
+)
+def test_createsuperuser_keeps_to_the_rules_of_names(monkeypatch, username, email):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin123")
+    UserFactory(username="jane", email="jane@example.com")
+
+    with pytest.raises(CommandError):
+        call_command(
+            "createsuperuser", username=username, email=email, interactive=False, verbosity=0
+        )
+
+    assert User.objects.count() == 1
+
+
+def test_a_superuser_is_an_admin_whatever_else_is_asked_for():
+    boss = User.objects.create_superuser("boss", "boss@example.com", PASSWORD, user_type="patient")
+
+    assert (boss.user_type, boss.is_staff) == ("admin", True)
+
+
+def test_an_admin_can_be_registered_by_the_desk():
+    ada = services.register(
+        username="ada",
+        email="ada@example.com",
+        password=PASSWORD,
+        first_name="Ada",
+        last_name="Byron",
+        user_type=UserType.ADMIN,
+    )
+
+    assert (ada.is_staff, ada.is_superuser) == (True, True)
+
+
+@pytest.mark.parametrize("kind", ["patient", "admin"])
+def test_the_role_of_a_doctor_with_a_slot_cannot_change(kind):
+    house = DoctorFactory()
+    TimeSlotFactory(doctor=house)
+    house = User.objects.get(pk=house.pk)
+    house.user_type = kind
+
+    with pytest.raises(ValidationError) as refused:
+        house.full_clean()
+
+    assert refused.value.message_dict == {
+        "user_type": ["The role of a person who has records cannot change."]
+    }
+
+
+@pytest.mark.parametrize("side", ["patient", "doctor"])
+def test_the_role_of_who_has_an_appointment_cannot_change(side):
+    person = User.objects.get(pk=getattr(an_appointment(), side).pk)
+    person.user_type = "admin"
+
+    with pytest.raises(ValidationError) as refused:
+        person.full_clean()
+
+    assert list(refused.value.message_dict) == ["user_type"]
+
+
+@pytest.mark.parametrize("kind", ["patient", "admin"])
+def test_without_records_the_role_may_change(kind):
+    TimeSlotFactory()
+    house = DoctorFactory()
+    open_session(house)
+    house = User.objects.get(pk=house.pk)
+
+    services.update_profile(house, by=AdminFactory(), user_type=kind)
+
+    assert User.objects.get(pk=house.pk).user_type == kind
+
+
+def test_who_becomes_a_doctor_needs_a_licence():
+    jane = UserFactory()
+
+    with pytest.raises(ValidationError) as refused:
+        services.update_profile(jane, by=AdminFactory(), user_type="doctor")
+
+    assert refused.value.message_dict == {
+        "medical_license_number": ["A doctor needs this."],
+        "specialization": ["A doctor needs this."],
+    }
+
+
+def test_nobody_but_owner_and_admin_changes_an_address():
+    jane = UserFactory(email="jane@example.com")
+
+    with pytest.raises(ValidationError) as refused:
+        services.update_profile(jane, by=DoctorFactory(), email="new@example.com")
+    changed = services.update_profile(jane, by=AdminFactory(), email="newer@example.com")
+
+    assert list(refused.value.message_dict) == ["email"]
+    assert changed.email == "newer@example.com"
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.parametrize(
+    ("person", "verified"),
+    [(DoctorFactory, True), (UnverifiedDoctorFactory, False)],
+)
+def test_a_doctor_is_bookable_while_active_and_verified_where_that_matters(
+    settings, person, verified, active, required
+):
+    settings.DOCTOR_VERIFICATION_REQUIRED = required
+    doctor = person(is_active=active)
+
+    expected = active and (verified or not required)
+
+    assert doctor.is_bookable is expected
+    assert Doctor.objects.filter(bookable()).exists() is expected
+
+
+@pytest.mark.parametrize("person", [UserFactory, AdminFactory])
+def test_only_doctors_are_bookable(person):
+    assert person().is_bookable is False
+
+
+@pytest.mark.parametrize(
+    ("person", "required", "role"),
+    [
+        (UserFactory, True, "patient"),
+        (AdminFactory, True, "admin"),
+        (DoctorFactory, True, "doctor"),
+        (UnverifiedDoctorFactory, True, "unverified_doctor"),
+        (UnverifiedDoctorFactory, False, "doctor"),
+    ],
+)
+def test_a_doctor_nobody_has_verified_has_a_role_of_his_own(settings, person, required, role):
+    settings.DOCTOR_VERIFICATION_REQUIRED = required
+
+    assert person().role == role
+
+
+def test_verifying_a_licence_makes_the_doctor_bookable():
+    new = UnverifiedDoctorFactory()
+
+    services.verify_licence(new)
+
+    assert Doctor.objects.get().is_bookable is True
+
+
+def test_people_are_called_by_their_names():
+    jane = UserFactory(username="jane", first_name="Jane", last_name="Doe")
+    nameless = UserFactory(username="nameless", first_name="", last_name="")
+    house = DoctorFactory(first_name="Dr. Gregory", last_name="House")
+
+    assert [str(one) for one in (jane, nameless, house)] == [
+        "Jane Doe",
+        "nameless",
+        "Dr. Gregory House",
+    ]
+
+
+def test_doctors_are_the_people_of_that_kind():
+    UserFactory()
+    AdminFactory()
+    house = DoctorFactory()
+
+    assert list(Doctor.objects.all()) == [house]
+
+
+def test_everyone_sees_his_own_sessions_and_an_admin_all():
+    jane, house, ada = UserFactory(), DoctorFactory(), AdminFactory()
+    for person in (jane, house, ada):
+        open_session(person)
+
+    seen = {
+        person.pk: set(Session.objects.visible_to(person).values_list("user", flat=True))
+        for person in (jane, house, ada)
+    }
+
+    assert seen == {
+        jane.pk: {jane.pk},
+        house.pk: {house.pk},
+        ada.pk: {jane.pk, house.pk, ada.pk},
+    }

@@ -1,0 +1,519 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Session, User
+from accounts.tests.factories import DoctorFactory, UserFactory
+from accounts.tests.helpers import at_once, data, on_postgresql, refusal, sign_in, status_and_code
+
+pytestmark = pytest.mark.django_db
+
+REGISTER = "/api/auth/register/"
+JANE = {
+    "username": "jane",
+    "email": "jane@example.com",
+    "password": "correct-horse-battery",
+    "user_type": "patient",
+    "first_name": "Jane",
+    "last_name": "Doe",
+}
+HOUSE = JANE | {
+    "username": "house",
+    "email": "house@example.com",
+    "user_type": "doctor",
+    "medical_license_number": "MD123456",
+    "specialization": "Diagnostics",
+}
+UNKNOWN = ["This operation knows no such field."]
+REQUIRED = ["This field is required."]
+LATIN_ONLY = {
+    "username": "Enter a valid username. This value may contain only unaccented lowercase a-z and"
+    " uppercase A-Z letters, numbers, and @/./+/-/_ characters.",
+    "email": "Use unaccented Latin letters only.",
+}
+
+
+def without(body, name):
+    return {key: value for key, value in body.items() if key != name}
+
+
+def test_a_patient_registers(api):
+    response = api().post(REGISTER, JANE)
+
+    person = data(response, 201)
+    jane = User.objects.get()
+    assert response.json()["message"] == "Account created."
+    assert person == {
+        "id": jane.pk,
+        "username": "jane",
+        "email": "jane@example.com",
+        "first_name": "Jane",
+        "last_name": "Doe",
+        "full_name": "Jane Doe",
+        "user_type": "patient",
+        "phone": "",
+        "date_of_birth": None,
+        "gender": "unknown",
+        "address": "",
+        "avatar": None,
+        "created_at": timezone.localtime(jane.created_at).isoformat(),
+        "updated_at": timezone.localtime(jane.updated_at).isoformat(),
+        "medical_history": "",
+        "allergies": "",
+        "emergency_contact": "",
+        "emergency_contact_phone": "",
+        "emergency_contact_relation": "",
+    }
+    assert (jane.is_active, jane.is_staff, jane.is_superuser) == (True, False, False)
+
+
+def test_a_doctor_registers_and_nobody_has_seen_the_licence(api):
+    person = data(api().post(REGISTER, HOUSE), 201)
+
+    house = User.objects.get()
+    assert person["medical_license_number"] == "MD123456"
+    assert person["specialization"] == "Diagnostics"
+    assert person["license_verified"] is house.license_verified is False
+    assert (house.is_staff, house.is_superuser) == (False, False)
+
+
+def test_everything_a_patient_says_is_kept(api):
+    said = {
+        "phone": "+49 (30) 123-45.67/8",
+        "date_of_birth": "1990-04-12",
+        "gender": "female",
+        "address": "1 Main Street",
+        "medical_history": "Asthma",
+        "allergies": "Penicillin, peanuts",
+        "emergency_contact": "Max Doe",
+        "emergency_contact_phone": "030 1",
+        "emergency_contact_relation": "brother",
+    }
+
+    person = data(api().post(REGISTER, JANE | said), 201)
+
+    assert {name: person[name] for name in said} == said
+
+
+def test_the_example_of_the_documentation_works_as_written(api):
+    body = {
+        "username": "doctor1",
+        "email": "doctor@example.com",
+        "password": "securepassword",
+        "first_name": "Dr. John",
+        "last_name": "Smith",
+        "user_type": "doctor",
+        "medical_license_number": "MD123456",
+        "specialization": "Cardiology",
+    }
+
+    person = data(api().post(REGISTER, body), 201)
+
+    assert person["full_name"] == "Dr. John Smith"
+
+
+def test_the_new_person_can_sign_in_at_once_and_is_not_signed_in_before(api):
+    data(api().post(REGISTER, JANE), 201)
+
+    sessions_before = Session.objects.count()
+    response = sign_in(api(), "jane", JANE["password"])
+
+    assert sessions_before == 0
+    assert data(response)["user"]["username"] == "jane"
+
+
+def test_the_password_is_kept_only_as_a_hash(api):
+    response = api().post(REGISTER, JANE)
+
+    jane = User.objects.get()
+    assert JANE["password"] not in jane.password
+    assert JANE["password"].encode() not in response.content
+    assert jane.password.encode() not in response.content
+
+
+def test_a_stale_token_does_not_bar_the_way_in(api):
+    response = api().post(REGISTER, JANE, HTTP_AUTHORIZATION="Bearer of.bad.news")
+
+    assert response.status_code == 201
+
+
+def test_nobody_registers_as_an_admin(api):
+    response = api().post(REGISTER, JANE | {"user_type": "admin"})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"user_type": ['"admin" is not a valid choice.']},
+    )
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("is_staff", True),
+        ("is_superuser", True),
+        ("is_active", False),
+        ("license_verified", True),
+        ("groups", [1]),
+        ("user_permissions", [1]),
+        ("id", 1),
+        ("pk", 1),
+        ("date_joined", "2020-01-01T00:00:00Z"),
+        ("created_at", "2020-01-01T00:00:00Z"),
+        ("updated_at", "2020-01-01T00:00:00Z"),
+        ("last_login", "2020-01-01T00:00:00Z"),
+        ("full_name", "Jane Doe"),
+        ("avatar", None),
+        ("sessions", []),
+        ("current_password", "correct-horse-battery"),
+        ("_state", {}),
+        ("", "nothing"),
+    ],
+)
+@pytest.mark.parametrize("body", [JANE, HOUSE], ids=["patient", "doctor"])
+def test_a_privilege_in_the_body_is_refused_by_name(api, body, name, value):
+    response = api().post(REGISTER, body | {name: value})
+
+    assert refusal(response) == (400, "unknown_field", {name: UNKNOWN})
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "medical_history",
+        "allergies",
+        "emergency_contact",
+        "emergency_contact_phone",
+        "emergency_contact_relation",
+    ],
+)
+@pytest.mark.parametrize("value", ["1", ""])
+def test_a_doctor_has_no_field_of_a_patient(api, name, value):
+    response = api().post(REGISTER, HOUSE | {name: value})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {name: ["A doctor has no such field."]},
+    )
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["medical_license_number", "specialization"])
+@pytest.mark.parametrize("value", ["1", ""])
+def test_a_patient_has_no_field_of_a_doctor(api, name, value):
+    response = api().post(REGISTER, JANE | {name: value})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {name: ["A patient has no such field."]},
+    )
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("name", JANE)
+def test_a_required_field_cannot_be_left_out(api, name):
+    response = api().post(REGISTER, without(JANE, name))
+
+    assert refusal(response) == (400, "validation_error", {name: REQUIRED})
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["medical_license_number", "specialization"])
+@pytest.mark.parametrize(
+    "body", [lambda name: without(HOUSE, name), lambda name: HOUSE | {name: " "}]
+)
+def test_a_doctor_names_licence_and_specialization(api, name, body):
+    response = api().post(REGISTER, body(name))
+
+    assert refusal(response) == (400, "validation_error", {name: ["A doctor needs this."]})
+    assert not User.objects.exists()
+
+
+def test_every_field_that_is_missing_is_named_at_once(api):
+    response = api().post(REGISTER, {})
+
+    assert refusal(response) == (400, "validation_error", dict.fromkeys(JANE, REQUIRED))
+
+
+@pytest.mark.parametrize("username", ["JANE", "Jane", "jAnE"])
+def test_a_second_account_with_the_same_username_in_other_case_is_refused(api, username):
+    UserFactory(username="jane", email="other@example.com")
+
+    response = api().post(REGISTER, JANE | {"username": username})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"username": ["This username is taken."]},
+    )
+    assert User.objects.count() == 1
+
+
+def test_a_second_account_with_the_same_username_is_refused(api):
+    UserFactory(username="jane", email="other@example.com")
+
+    response = api().post(REGISTER, JANE)
+
+    assert refusal(response)[:2] == (400, "validation_error")
+    assert list(refusal(response)[2]) == ["username"]
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("email", ["jane@example.com", "JANE@example.com", "Jane@EXAMPLE.com"])
+def test_a_second_account_with_the_same_email_in_any_case_is_refused(api, email):
+    UserFactory(username="other", email="jane@example.com")
+
+    response = api().post(REGISTER, JANE | {"email": email})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"email": ["This e-mail address has an account already."]},
+    )
+    assert User.objects.count() == 1
+
+
+def test_the_address_of_a_deactivated_account_stays_taken(api):
+    UserFactory(username="other", email="jane@example.com", is_active=False)
+
+    response = api().post(REGISTER, JANE)
+
+    assert refusal(response)[2] == {"email": ["This e-mail address has an account already."]}
+
+
+@pytest.mark.parametrize("number", ["MD-7", "md-7"])
+def test_a_licence_has_one_doctor(api, number):
+    DoctorFactory(medical_license_number="MD-7")
+
+    response = api().post(REGISTER, HOUSE | {"medical_license_number": number})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"medical_license_number": ["This licence number belongs to another account."]},
+    )
+    assert User.objects.count() == 1
+
+
+def test_the_same_licence_in_letters_beyond_ascii_is_refused_under_its_name(api):
+    DoctorFactory(medical_license_number="ÄK-7")
+
+    response = api().post(REGISTER, HOUSE | {"medical_license_number": "ÄK-7"})
+
+    assert list(refusal(response)[2]) == ["medical_license_number"]
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "username",
+    [
+        "\ufb01le",  # a ligature for "fi"
+        "\uff46ile",  # a full-width f
+        "f\u0456le",  # a Cyrillic i
+        "fi\u217ce",  # a Roman numeral fifty
+        "fíle",
+        "file\u200b",
+        "fi\u00adle",
+        "fi le",
+        "fi/le",
+        "<b>file</b>",
+    ],
+)
+def test_a_username_that_only_looks_like_latin_letters_is_refused(api, username):
+    UserFactory(username="file")
+
+    response = api().post(REGISTER, JANE | {"username": username})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"username": [LATIN_ONLY["username"]]},
+    )
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "ja\u212ae@example.com",  # the Kelvin sign, whose lower case is k
+        "jake@ex\u0430mple.com",  # a Cyrillic a
+        "jake@\uff45xample.com",  # a full-width e
+        "jake@exámple.com",
+    ],
+)
+def test_an_address_that_only_looks_like_latin_letters_is_refused(api, email):
+    UserFactory(username="jake", email="jake@example.com")
+
+    response = api().post(REGISTER, JANE | {"email": email})
+
+    assert refusal(response) == (400, "validation_error", {"email": [LATIN_ONLY["email"]]})
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("username", ["jane@example.com", "Jane@Example.COM"])
+def test_the_own_address_may_be_the_username(api, username):
+    person = data(api().post(REGISTER, JANE | {"username": username}), 201)
+
+    assert person["username"] == username
+
+
+@pytest.mark.parametrize("username", ["paul@example.com", "@", "jane@", "jane@example.com.org"])
+def test_a_username_with_an_at_sign_is_no_other_address(api, username):
+    response = api().post(REGISTER, JANE | {"username": username})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"username": ["A username with @ must be the account's e-mail address."]},
+    )
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "1",
+        "correct",  # seven characters
+        "password",
+        "12345678",
+        "jane-doe-1",
+        "jane@example.com",
+        "janedoe.",
+    ],
+)
+def test_a_weak_password_is_refused(api, password):
+    names = {"username": "jane-doe-1", "first_name": "Janedoe", "last_name": "Doe"}
+
+    response = api().post(REGISTER, JANE | names | {"password": password})
+
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(refusal(response)[2]) == ["password"]
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["kx7-Qp2w", "kx7-Qp2w" * 16, " kx7-Qp2w ", "пароль-и-конь"])
+def test_a_password_of_8_to_128_characters_is_taken_to_the_letter(api, password):
+    data(api().post(REGISTER, JANE | {"password": password}), 201)
+
+    assert sign_in(api(), "jane", password).status_code == 200
+    assert sign_in(api(), "jane", password[:-1]).status_code == 401
+
+
+def test_a_password_of_129_characters_is_refused_before_it_is_hashed(api):
+    response = api().post(REGISTER, JANE | {"password": "kx7-Qp2w" * 16 + "!"})
+
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {"password": ["Ensure this field has no more than 128 characters."]},
+    )
+    assert not User.objects.exists()
+
+
+BAD_VALUES = {
+    "username": ["", " ", "j" * 151, None, True, [], {}, "ja\0ne"],
+    "email": ["", "jane", "jane@", "@example.com", "a@b@c.de", "j" * 250 + "@example.com", None,
+              True, [], {}, "jane@exam\0ple.com", "jane@example.com\nBcc: all@example.com"],
+    "password": ["", None, True, [], {}, "correct-horse\0battery"],
+    "user_type": ["", "nurse", "DOCTOR", None, True, 1, [], ["patient"], {}, "patient\0"],
+    "first_name": ["", " ", "J" * 151, None, True, [], {}, "Ja\0ne"],
+    "last_name": ["", " ", "D" * 151, None, True, [], {}, "D\0oe"],
+    "phone": ["abc", "0" * 33, "٠٣٠", "1;drop", None, True, [], {}, "030\0"],
+    "date_of_birth": ["yesterday", "12.04.1990", "2020-13-01", "2019-02-29", "1899-12-31",
+                      "0001-01-01", "9999-12-31", "1990-04-12T00:00:00Z", 19900412, True, [], {},
+                      "1990-04-12\0"],
+    "gender": ["", "f", "FEMALE", None, True, 1, [], {}],
+    "address": ["A" * 501, None, True, [], {}, "Main\0Street"],
+    "medical_history": [None, True, [], {}, "Asth\0ma"],
+    "allergies": [None, True, ["Penicillin"], {}, "Pen\0icillin"],
+    "emergency_contact": ["M" * 151, None, True, [], {}],
+    "emergency_contact_phone": ["Max", "0" * 33, None, True, [], {}],
+    "emergency_contact_relation": ["b" * 51, None, True, [], {}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BAD_VALUES.items() for value in values]
+)
+def test_a_bad_value_is_refused_under_its_name_and_nothing_is_kept(api, name, value):
+    response = api().post(REGISTER, JANE | {name: value})
+
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(refusal(response)[2]) == [name]
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("medical_license_number", "M" * 51),
+        ("medical_license_number", None),
+        ("medical_license_number", {}),
+        ("medical_license_number", "MD\0"),
+        ("specialization", "S" * 101),
+        ("specialization", None),
+        ("specialization", []),
+    ],
+)
+def test_a_bad_value_of_a_doctor_is_refused_under_its_name(api, name, value):
+    response = api().post(REGISTER, HOUSE | {name: value})
+
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(refusal(response)[2]) == [name]
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("day", ["1900-01-01", "2000-02-29"])
+def test_any_day_since_1900_is_a_date_of_birth(api, day):
+    assert data(api().post(REGISTER, JANE | {"date_of_birth": day}), 201)["date_of_birth"] == day
+
+
+def test_nobody_is_born_tomorrow(api):
+    tomorrow = timezone.localdate() + timedelta(days=1)
+
+    response = api().post(REGISTER, JANE | {"date_of_birth": tomorrow.isoformat()})
+
+    assert list(refusal(response)[2]) == ["date_of_birth"]
+    assert not User.objects.exists()
+
+
+def test_the_registration_is_the_first_version_of_the_record(api):
+    data(api().post(REGISTER, JANE), 201)
+
+    assert list(User.history.values_list("history_type", "username")) == [("+", "jane")]
+    assert "password" not in {field.name for field in User.history.model._meta.fields}
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("username", ["jane"] * 6),
+        ("username", ["jane", "JANE", "Jane", "jANE", "janE", "JAne"]),
+        ("email", ["jane@example.com", "JANE@example.com", "Jane@example.com"] * 2),
+        ("medical_license_number", ["MD-7", "md-7", "Md-7"] * 2),
+    ],
+)
+def test_of_those_who_register_one_name_at_once_exactly_one_succeeds(api, field, values):
+    bodies = [
+        HOUSE
+        | {
+            "username": f"doctor{n}",
+            "email": f"doctor{n}@example.com",
+            "medical_license_number": f"L-{n}",
+        }
+        | {field: value}
+        for n, value in enumerate(values)
+    ]
+
+    answers = at_once(*[lambda body=body: api().post(REGISTER, body) for body in bodies])
+
+    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 5
+    assert [list(refusal(a)[2]) for a in answers if a.status_code == 400] == [[field]] * 5
+    assert User.objects.count() == 1

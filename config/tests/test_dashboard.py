@@ -1,0 +1,176 @@
+"""The first page of the staff admin, and what holds for all its pages."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import Session
+from accounts.sessions import open_session
+from accounts.tests.factories import AdminFactory, UnverifiedDoctorFactory
+from appointments import clock
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from consultations.tests.factories import a_consultation, with_parts
+from patients.models import Patient
+
+pytestmark = pytest.mark.django_db
+
+INDEX = reverse("admin:index")
+OURS = {"accounts", "patients", "appointments", "consultations"}
+MODELS = [model for model in admin.site._registry if model._meta.app_label in OURS]
+OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
+GARBAGE = ["abc", "0", "-1", "9" * 30, "a/b", "%00"]
+
+
+@pytest.fixture
+def desk(client):
+    client.force_login(AdminFactory())
+    return client
+
+
+def address(model, page, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def a_day_at_the_clinic():
+    """One more of everything that has a list."""
+    consultation = with_parts(a_consultation(started=True))
+    open_session(consultation.patient)
+    UnverifiedDoctorFactory()
+
+
+def test_the_admin_has_a_page_for_every_model():
+    names = {model.__name__ for model in MODELS}
+
+    assert names == {
+        "User", "Doctor", "Session", "Patient", "TimeSlot", "Appointment", "AppointmentHistory",
+        "Consultation", "VitalSigns", "Prescription", "ConsultationNote",
+    }  # fmt: skip
+    assert {model.__name__ for model in admin.site._registry} == names
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_page_answers_and_asks_nobody_outside(desk, model):
+    a_day_at_the_clinic()
+    record = model._default_manager.first()
+    pages = [address(model, "changelist"), address(model, "change", record.pk)]
+    if admin.site._registry[model].has_add_permission(desk.get(INDEX).wsgi_request):
+        pages.append(address(model, "add"))
+    pages.append(address(model, "history", record.pk))
+
+    for page in pages:
+        response = desk.get(page, follow=True)
+        assert response.status_code == 200, page
+        assert not OUTSIDE.search(response.content.decode()), page
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_address_is_an_error_of_ours(desk, model):
+    a_day_at_the_clinic()
+    pages = ["change/", "history/", "history/1/", "delete/"]
+    pages += [f"{step}/" for step in admin.site._registry[model].actions_detail]
+
+    for garbage in GARBAGE:
+        for page in pages:
+            response = desk.get(f"{address(model, 'changelist')}{garbage}/{page}")
+            assert response.status_code in (302, 403, 404)
+    for query in (
+        "?q=x",
+        "?e=1",
+        "?p=99",
+        "?nonsense=1",
+        "?o=9.-9",
+        "?when=x",
+        "?created_at__year=x",
+    ):
+        assert desk.get(address(model, "changelist") + query).status_code in (200, 302)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_costs_the_same_however_long_it_is(desk, model):
+    def cost():
+        with CaptureQueriesContext(connection) as queries:
+            assert desk.get(address(model, "changelist")).status_code == 200
+        return len(queries)
+
+    a_day_at_the_clinic()
+    desk.get(address(model, "changelist"))  # loads what is cached for the process
+    of_one = cost()
+    a_day_at_the_clinic()
+    a_day_at_the_clinic()
+
+    assert cost() == of_one
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_deleted(desk, model):
+    a_day_at_the_clinic()
+    record = model._default_manager.first()
+
+    response = desk.post(address(model, "delete", record.pk), {"post": "yes"})
+
+    assert response.status_code == 403
+    assert model._default_manager.filter(pk=record.pk).exists()
+
+
+def test_the_first_page_shows_today(desk):
+    now = clock.day(clock.today())[1] - timedelta(hours=1)
+    with clock.at(now - timedelta(hours=20)):
+        start = now - timedelta(hours=2)
+        slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=30))
+        appointment = an_appointment("confirmed", time_slot=slot)
+    an_appointment("cancelled")
+    an_appointment()
+    UnverifiedDoctorFactory()
+
+    response = desk.get(INDEX)
+
+    content = response.content.decode()
+    cards = {card["title"]: card["count"] for card in response.context["cards"]}
+    assert cards == {
+        "Appointments today": 1,
+        "Upcoming appointments": 1 + (appointment.starts_at > clock.now()),
+        "Patients": Patient.objects.count(),
+        "Doctors": 4,
+        "Licences to verify": 1,
+    }
+    assert reverse("admin:appointments_appointment_change", args=[appointment.pk]) in content
+    assert "Confirmed: 1" in content
+    assert not OUTSIDE.search(content)
+
+
+def test_the_first_page_costs_the_same_however_full_the_day_is(desk):
+    def cost():
+        with CaptureQueriesContext(connection) as queries:
+            desk.get(INDEX)
+        return len(queries)
+
+    late = clock.day(clock.today())[1] - timedelta(hours=1)
+    empty = cost()
+    with clock.at(clock.start_of(clock.today()) - timedelta(days=1)):
+        for minutes in (0, 10, 20):
+            start = late + timedelta(minutes=minutes)
+            an_appointment(
+                time_slot=TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=9))
+            )
+
+    assert cost() == empty
+
+
+def test_the_sidebar_leads_only_to_pages_that_exist(desk):
+    links = set(re.findall(r'href="(/admin/[a-z/]*)"', desk.get(INDEX).content.decode()))
+
+    assert len(links) > 10
+    for link in links - {"/admin/logout/"}:
+        assert desk.get(link).status_code == 200, link
+
+
+def test_the_token_of_a_session_cannot_be_searched_for(desk):
+    a_day_at_the_clinic()
+    session = Session.objects.first()
+
+    assert desk.get(f"/admin/accounts/session/?jti={session.jti}").status_code in (302, 400)

@@ -1,0 +1,276 @@
+"""The clinical record at the desk: written while it is open, read ever after, with its versions."""
+
+from functools import partial
+
+from django.contrib import admin
+from django.utils.text import Truncator
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+)
+from unfold.decorators import action, display
+
+from accounts.desk import DeskAdmin, ReadOnlyAdmin, ReadOnlyInline, Versions
+from appointments.desk import PEOPLE
+from consultations import services
+from consultations.forms import OpeningForm
+from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.states import ConsultationStatus
+
+STATUS_COLOURS = {
+    ConsultationStatus.SCHEDULED.label: "info",
+    ConsultationStatus.IN_PROGRESS.label: "warning",
+    ConsultationStatus.COMPLETED.label: "success",
+    ConsultationStatus.CANCELLED.label: "danger",
+}
+MEASURED = [
+    "systolic_bp", "diastolic_bp", "heart_rate", "temperature", "respiratory_rate",
+    "oxygen_saturation", "weight", "height", "bmi",
+]  # fmt: skip
+PRESCRIBED = ["medication_name", "dosage", "frequency", "duration", "medication_type", "is_active"]
+
+
+class StatusFilter(DropdownFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request, model_admin):
+        return ConsultationStatus.choices
+
+    def queryset(self, request, queryset):
+        known = self.value() in ConsultationStatus.values
+        return queryset.having(self.value()) if known else queryset
+
+
+class VitalSignsInline(ReadOnlyInline):
+    model = VitalSigns
+    fields = readonly_fields = ["recorded_at", *MEASURED, "recorded_by"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("recorded_by")
+
+
+class PrescriptionInline(ReadOnlyInline):
+    model = Prescription
+    fields = readonly_fields = [*PRESCRIBED, "override_reason", "prescribed_by"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("prescribed_by")
+
+
+class NoteInline(ReadOnlyInline):
+    model = ConsultationNote
+    verbose_name_plural = "notes"
+    fields = readonly_fields = [
+        "created_at", "note_type", "title", "content", "is_private", "created_by",
+    ]  # fmt: skip
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("created_by")
+
+
+@admin.register(Consultation)
+class ConsultationAdmin(Versions, DeskAdmin):
+    """Once completed it is closed, here as everywhere."""
+
+    list_display = ["day", "patient", "doctor", "state", "complaint", "started_at", "ended_at"]
+    list_filter = [
+        StatusFilter,
+        ("doctor", AutocompleteSelectFilter),
+        ("patient", AutocompleteSelectFilter),
+    ]
+    search_fields = [*PEOPLE, "chief_complaint", "diagnosis"]
+    date_hierarchy = "created_at"
+    autocomplete_fields = ["appointment", "patient", "doctor"]
+    inlines = [VitalSignsInline, PrescriptionInline, NoteInline]
+    actions_detail = ["start", "complete"]
+    change_form_before_template = "admin/allergies.html"
+    readonly_fields = ["state", "duration_minutes", "started_at", "ended_at", "created_at"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("patient", "doctor"),
+                    ("appointment", "state"),
+                    ("started_at", "ended_at", "duration_minutes"),
+                ]
+            },
+        ),
+        (
+            "Findings",
+            {
+                "fields": [
+                    "chief_complaint",
+                    "history_of_present_illness",
+                    "physical_examination",
+                    "assessment",
+                    "diagnosis",
+                ]
+            },
+        ),
+        (
+            "Plan",
+            {
+                "fields": [
+                    "treatment_plan",
+                    "follow_up_instructions",
+                    "follow_up_date",
+                    "doctor_notes",
+                ]
+            },
+        ),
+    ]
+    add_fieldsets = [
+        (
+            "Of an appointment",
+            {"fields": ["appointment"]},
+        ),
+        ("Without an appointment", {"fields": ["patient", "doctor"]}),
+        ("Complaint", {"fields": ["chief_complaint"]}),
+    ]
+
+    def get_queryset(self, request):
+        return (
+            super()
+            .get_queryset(request)
+            .with_day()
+            .select_related("patient", "doctor", "appointment__patient", "appointment__doctor")
+        )
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = OpeningForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        fields = super().get_readonly_fields(request, obj)
+        return [*fields, "appointment", "patient", "doctor"] if obj else fields
+
+    def has_change_permission(self, request, obj=None):
+        may_change = super().has_change_permission(request, obj)
+        return may_change and not (obj and obj.is_closed)
+
+    def create(self, form, by):
+        opening = form.cleaned_data
+        appointment = opening.pop("appointment")
+        if appointment:
+            complaint = opening["chief_complaint"]
+            return services.open_for(appointment, by=by, chief_complaint=complaint)
+        return services.open_walk_in(by=by, **opening)
+
+    def update(self, record, form, by):
+        return services.write(record, by=by, **form.changes)
+
+    def open_steps(self, request, record):
+        match record.status:
+            case ConsultationStatus.SCHEDULED:
+                return ["start", "complete"]
+            case ConsultationStatus.IN_PROGRESS:
+                return ["complete"]
+        return []
+
+    @action(description="Start", icon="play_arrow")
+    def start(self, request, object_id):
+        return self.step(
+            request,
+            object_id,
+            title="Start",
+            act=partial(services.start, by=request.user),
+            explanation="Its appointment, if it has one, is then in progress.",
+            done="The consultation has started.",
+        )
+
+    @action(description="Complete", icon="done_all")
+    def complete(self, request, object_id):
+        return self.step(
+            request,
+            object_id,
+            title="Complete",
+            act=partial(services.complete, by=request.user),
+            explanation=(
+                "Its appointment, if it has one, is completed too. The consultation is closed "
+                "from then on and takes only addenda. Save your text before."
+            ),
+            done="The consultation is completed.",
+        )
+
+    @display(description="day", ordering="took_place_at")
+    def day(self, consultation):
+        return consultation.took_place_at
+
+    @display(description="status", label=STATUS_COLOURS)
+    def state(self, consultation):
+        return consultation.status.label
+
+    @display(description="complaint")
+    def complaint(self, consultation):
+        return Truncator(consultation.chief_complaint).chars(60)
+
+
+class PartAdmin(Versions, ReadOnlyAdmin):
+    """Written in the consultation and never rewritten."""
+
+    list_select_related = ["consultation__patient", "consultation__doctor"]
+    search_fields = [f"consultation__{path}" for path in PEOPLE]
+
+    @display(description="patient", ordering="consultation__patient__last_name")
+    def patient(self, part):
+        return part.consultation.patient
+
+
+@admin.register(VitalSigns)
+class VitalSignsAdmin(PartAdmin):
+    list_display = [
+        "recorded_at", "patient", "blood_pressure", "heart_rate", "temperature",
+        "oxygen_saturation", "bmi", "recorded_by",
+    ]  # fmt: skip
+    list_filter = [("consultation__patient", AutocompleteSelectFilter)]
+    list_select_related = [*PartAdmin.list_select_related, "recorded_by"]
+    date_hierarchy = "recorded_at"
+    ordering = ["-pk"]
+    fields = ["consultation", ("recorded_at", "recorded_by"), *MEASURED]
+
+    @display(description="blood pressure")
+    def blood_pressure(self, measured):
+        if measured.systolic_bp is None and measured.diastolic_bp is None:
+            return None
+        return f"{measured.systolic_bp or '?'}/{measured.diastolic_bp or '?'}"
+
+
+@admin.register(Prescription)
+class PrescriptionAdmin(PartAdmin):
+    list_display = ["created_at", "patient", *PRESCRIBED, "prescribed_by"]
+    list_filter = [
+        ("is_active", BooleanRadioFilter),
+        ("medication_type", ChoicesDropdownFilter),
+        ("consultation__patient", AutocompleteSelectFilter),
+    ]
+    list_select_related = [*PartAdmin.list_select_related, "prescribed_by"]
+    search_fields = ["medication_name", *PartAdmin.search_fields]
+    date_hierarchy = "created_at"
+    ordering = ["-pk"]
+    fields = [
+        "consultation", ("created_at", "prescribed_by"), *PRESCRIBED, "quantity", "instructions",
+        "override_reason",
+    ]  # fmt: skip
+
+
+@admin.register(ConsultationNote)
+class ConsultationNoteAdmin(PartAdmin):
+    list_display = ["created_at", "patient", "note_type", "title", "is_private", "created_by"]
+    list_filter = [
+        ("note_type", ChoicesDropdownFilter),
+        ("is_private", BooleanRadioFilter),
+        ("consultation__patient", AutocompleteSelectFilter),
+    ]
+    list_select_related = [*PartAdmin.list_select_related, "created_by"]
+    search_fields = ["title", "content", *PartAdmin.search_fields]
+    date_hierarchy = "created_at"
+    ordering = ["-pk"]
+    fields = [
+        "consultation", ("created_at", "created_by"), ("note_type", "is_private"), "title",
+        "content",
+    ]  # fmt: skip

@@ -1,0 +1,283 @@
+"""Prescriptions, and the allergies that refuse them."""
+
+import pytest
+
+from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from consultations import allergies, services
+from consultations.models import Prescription
+from consultations.tests.factories import MEDICATION, a_consultation
+from patients.models import Patient
+
+NOBODY = 999_999
+
+
+def url(visit):
+    return f"/api/consultations/{visit if isinstance(visit, int) else visit.pk}/prescriptions/"
+
+
+@pytest.mark.parametrize("actor", ["smith", "ada"])
+@pytest.mark.usefixtures("wednesday")
+def test_its_doctor_and_admins_prescribe_under_their_own_name(api, visit, actor, request):
+    actor = request.getfixturevalue(actor)
+    body = MEDICATION | {
+        "instructions": "In the morning",
+        "medication_type": "capsule",
+        "quantity": 30,
+    }
+
+    response = api(actor).post(url(visit), body)
+
+    shown = data(response, 201)
+    row = Prescription.objects.get()
+    assert response.json()["message"] == "Prescription added."
+    assert shown == body | {
+        "id": row.pk,
+        "is_active": True,
+        "override_reason": "",
+        "prescribed_by": actor.pk,
+        "created_at": "2026-12-02T10:00:00+01:00",
+    }
+    assert row.consultation == visit
+    assert data(api(actor).get(url(visit)))["results"] == [shown]
+    assert data(api(actor).get(f"{url(visit)}{row.pk}/")) == shown
+
+
+def test_the_path_of_the_seed_prescribes_too(api, smith, visit):
+    address = f"/api/consultations/api/consultations/{visit.pk}/prescriptions/"
+
+    shown = data(api(smith).post(address, MEDICATION), 201)
+
+    assert data(api(smith).get(f"{address}{shown['id']}/")) == shown
+    assert (shown["medication_type"], shown["quantity"]) == ("tablet", None)
+
+
+@pytest.mark.parametrize("field", MEDICATION)
+def test_what_and_how_much_and_how_long_are_required(api, smith, visit, field):
+    client = api(smith)
+    without = {name: value for name, value in MEDICATION.items() if name != field}
+
+    assert refusal(client.post(url(visit), without))[2] == {field: ["This field is required."]}
+    assert list(refusal(client.post(url(visit), without | {field: " "}))[2]) == [field]
+    assert Prescription.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"medication_type": "pill"}, "validation_error"),
+        ({"quantity": 0}, "validation_error"),
+        ({"quantity": 100_001}, "validation_error"),
+        ({"quantity": 1.5}, "validation_error"),
+        ({"is_active": "perhaps"}, "validation_error"),
+        ({"dosage": "5" * 101}, "validation_error"),
+        ({"prescribed_by": 1}, "validation_error"),
+        ({"id": 1}, "validation_error"),
+        ({"consultation": 1}, "unknown_field"),
+    ],
+)
+def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected):
+    status, word, errors = refusal(api(smith).post(url(visit), MEDICATION | wrong))
+
+    assert (status, word, list(errors)) == (400, expected, list(wrong))
+    assert Prescription.objects.count() == 0
+
+
+# --- Allergies ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("medication", "listed", "found"),
+    [
+        # the entry in the medication, and the other way round
+        ("Penicillin", "Penicillin", ["Penicillin"]),
+        ("Penicillin V 500 mg", "Penicillin", ["Penicillin"]),
+        ("Penicillin", "Penicillin V", ["Penicillin V"]),
+        ("Aspirin 100 mg", "aspirin", ["aspirin"]),
+        ("Acetylsalicylic acid 100", "acetylsalicylic acid", ["acetylsalicylic acid"]),
+        # case, accents, hyphens, spaces
+        ("PENICILLIN", "penicillin", ["penicillin"]),
+        ("P\u00e9nicilline", "penicilline", ["penicilline"]),
+        ("Penicilline", "P\u00c9NICILLINE", ["P\u00c9NICILLINE"]),
+        ("Pe\u0301nicilline", "p\u00e9nicilline", ["p\u00e9nicilline"]),
+        ("Co-trimoxazole", "co trimoxazole", ["co trimoxazole"]),
+        ("Amoxicillin/clavulanic acid", "Clavulanic  acid", ["Clavulanic  acid"]),
+        ("Penicillin (oral)", "penicillin oral", ["penicillin oral"]),
+        # separators
+        ("Latex", "Penicillin, latex", ["latex"]),
+        ("Latex", "Penicillin;latex", ["latex"]),
+        ("Latex", "Penicillin\nlatex", ["latex"]),
+        ("Latex", "Penicillin\r\nlatex\r\n", ["latex"]),
+        ("Penicillin V", "penicillin; Penicillin V, nuts", ["penicillin", "Penicillin V"]),
+        # parts of words are other words
+        ("Ramipril", "ram", []),
+        ("Penicillinase", "Penicillin", []),
+        ("Amoxicillin", "cillin", []),
+        ("Ibuprofen", "profen", []),
+        ("Iron", "Ironweed", []),
+        ("Ironweed", "Iron", []),
+        ("Penicillin V", "Penicillin G", []),
+        ("Clavulanic acid", "acid clavulanic", []),
+        # entries do not run into one another, and nothing is no entry
+        ("Folic acid", "folic, acid rain", ["folic"]),
+        ("Bee venom", "bee, sting", ["bee"]),
+        ("Peanut oil", "nut\noil paint", []),
+        ("Ramipril", "", []),
+        ("Ramipril", " , ;\n-", []),
+        ("-", "Penicillin", []),
+    ],
+)
+def test_an_entry_matches_as_whole_words_one_way_or_the_other(medication, listed, found):
+    assert allergies.matches(medication, listed) == found
+
+
+def test_a_listed_allergy_refuses_the_medication_and_says_which(api, smith, visit):
+    Patient.objects.filter(pk=visit.patient_id).update(allergies="Nuts, penicillin; Penicillin V")
+
+    response = api(smith).post(url(visit), MEDICATION | {"medication_name": "P\u00e9nicillin V"})
+
+    status, word, errors = refusal(response)
+    assert (status, word, list(errors)) == (409, "allergy_conflict", ["medication_name"])
+    assert response.json()["details"] == {"matches": ["penicillin", "Penicillin V"]}
+    assert Prescription.objects.count() == 0
+
+
+def test_the_allergies_are_those_on_the_record_now(api, smith, ada, visit):
+    client = api(smith)
+    body = MEDICATION | {"medication_name": "Penicillin"}
+    assert code(client.post(url(visit), body)) == (409, "allergy_conflict")
+
+    data(api(ada).patch(f"/api/patients/{visit.patient_id}/", {"allergies": "Nuts"}))
+
+    data(client.post(url(visit), body), 201)
+
+
+def test_a_reason_overrides_the_allergy_and_is_kept(api, smith, visit):
+    client = api(smith)
+    body = MEDICATION | {"medication_name": "Penicillin"}
+
+    refused = code(client.post(url(visit), body | {"override_reason": "  "}))
+    shown = data(client.post(url(visit), body | {"override_reason": "No alternative"}), 201)
+
+    assert refused == (409, "allergy_conflict")
+    assert shown["override_reason"] == "No alternative"
+    assert Prescription.objects.get().override_reason == "No alternative"
+
+
+def test_an_override_cannot_be_taken_back(api, smith, visit):
+    body = MEDICATION | {"medication_name": "Penicillin", "override_reason": "No alternative"}
+    shown = data(api(smith).post(url(visit), body), 201)
+
+    answer = refusal(api(smith).patch(f"{url(visit)}{shown['id']}/", {"override_reason": ""}))
+
+    read_only = {"override_reason": ["This field is read-only."]}
+    assert answer == (400, "validation_error", read_only)
+    assert Prescription.objects.get().override_reason == "No alternative"
+
+
+# --- What changes later ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def prescription(visit):
+    """Ramipril, prescribed at the visit."""
+    return services.prescribe(visit, by=visit.doctor, **MEDICATION)
+
+
+def one(prescription):
+    return f"{url(prescription.consultation)}{prescription.pk}/"
+
+
+@pytest.mark.parametrize("actor", ["smith", "ada"])
+def test_it_is_stopped_and_taken_up_again(api, prescription, actor, request):
+    client = api(request.getfixturevalue(actor))
+    before = data(client.get(one(prescription)))
+
+    for is_active in (False, True):
+        response = client.patch(one(prescription), {"is_active": is_active})
+
+        assert response.json()["message"] == "Prescription updated."
+        assert data(response) == before | {"is_active": is_active}
+        assert data(client.get(one(prescription))) == before | {"is_active": is_active}
+
+
+def test_a_patch_of_nothing_or_of_an_echo_changes_nothing(api, smith, prescription):
+    client = api(smith)
+    before = data(client.get(one(prescription)))
+
+    for body in ({}, before):
+        assert data(client.patch(one(prescription), body)) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"medication_name": "Penicillin"}, "validation_error"),
+        ({"dosage": "10 mg"}, "validation_error"),
+        ({"quantity": 60}, "validation_error"),
+        ({"prescribed_by": NOBODY}, "validation_error"),
+        ({"id": NOBODY}, "validation_error"),
+        ({"consultation": 1}, "unknown_field"),
+        ({"is_active": None}, "validation_error"),
+        ({"is_active": "perhaps"}, "validation_error"),
+    ],
+)
+def test_nothing_else_of_it_changes(api, smith, prescription, wrong, expected):
+    before = snapshot(Prescription)
+
+    answer = refusal(api(smith).patch(one(prescription), {"is_active": False} | wrong))
+
+    assert (answer[0], answer[1], list(answer[2])) == (400, expected, list(wrong))
+    assert snapshot(Prescription) == before
+
+
+@pytest.mark.parametrize("caller", ["smith", "ada", "jane", "meyer"])
+def test_it_is_neither_replaced_nor_deleted(api, prescription, caller, request):
+    client = api(request.getfixturevalue(caller))
+    before = snapshot(Prescription)
+
+    for method in (client.put, client.delete):
+        assert code(method(one(prescription), MEDICATION)) == (405, "method_not_allowed")
+    assert snapshot(Prescription) == before
+
+
+@pytest.mark.parametrize(
+    ("caller", "expected"),
+    [
+        (None, (401, "not_authenticated")),
+        ("jane", (403, "permission_denied")),
+        ("nils", (403, "license_not_verified")),
+        ("meyer", (404, "not_found")),
+    ],
+)
+def test_nobody_else_writes_and_the_answer_tells_nothing(
+    api, prescription, caller, expected, request
+):
+    client = api(caller and request.getfixturevalue(caller))
+    before = snapshot(Prescription)
+    visit = prescription.consultation
+
+    prescribed = [code(client.post(url(pk), MEDICATION)) for pk in (visit, NOBODY)]
+    stopped = [
+        code(client.patch(address, {"is_active": False}))
+        for address in (one(prescription), f"{url(visit)}{NOBODY}/")
+    ]
+
+    assert prescribed + stopped == [expected] * 4
+    assert snapshot(Prescription) == before
+
+
+def test_the_patient_reads_them(api, jane, prescription):
+    assert data(api(jane).get(one(prescription)))["medication_name"] == "Ramipril"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
+    for _ in range(count):
+        services.prescribe(visit, by=smith, **MEDICATION)
+    services.prescribe(a_consultation(doctor=smith), by=smith, **MEDICATION)
+    client = api(smith)
+
+    with data_statements(3):
+        response = client.get(url(visit))
+
+    assert data(response)["count"] == count

@@ -1,0 +1,362 @@
+"""A consultation's course, and the appointment it takes along."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from appointments import clock
+from appointments import services as appointments
+from appointments.lifecycle import Status
+from appointments.models import Appointment, AppointmentHistory
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import code, data, refusal, snapshot
+from consultations import services
+from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.tests.factories import MEDICATION, a_consultation
+
+LIST = "/api/consultations/"
+NOBODY = 999_999
+CLOSING = {
+    "assessment": "Probable hypertension",
+    "diagnosis": "Essential hypertension",
+    "treatment_plan": "Ramipril 5 mg",
+    "follow_up_instructions": "Come back with the diary",
+    "follow_up_date": "2026-12-21",
+    "doctor_notes": "Seems anxious about work",
+}
+
+
+def start(client, visit, body=None):
+    pk = visit if isinstance(visit, int) else visit.pk
+    return client.post(f"{LIST}{pk}/start_consultation/", body or {})
+
+
+def complete(client, visit, body=None):
+    pk = visit if isinstance(visit, int) else visit.pk
+    return client.post(f"{LIST}{pk}/complete_consultation/", body or {})
+
+
+def everything():
+    return snapshot(Consultation, Appointment, AppointmentHistory)
+
+
+def moves(appointment):
+    """What happened to the appointment, as (action, by whom)."""
+    return [(entry.action, entry.changed_by) for entry in appointment.history.all()]
+
+
+def a_walk_in(doctor, patient):
+    return services.open_walk_in(
+        patient=patient, doctor=doctor, chief_complaint="A cut finger", by=doctor
+    )
+
+
+# --- Starting -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actor", ["smith", "ada"])
+def test_starting_stamps_it_and_starts_its_appointment(api, wednesday, visit, actor, request):
+    actor = request.getfixturevalue(actor)
+    booked = moves(visit.appointment)
+
+    response = start(api(actor), visit)
+
+    shown = data(response)
+    assert response.json()["message"] == "Consultation started."
+    assert shown == data(api(actor).get(f"{LIST}{visit.pk}/"))
+    assert (shown["status"], shown["started_at"]) == ("in_progress", "2026-12-02T10:00:00+01:00")
+    assert (shown["ended_at"], shown["duration_minutes"]) == (None, None)
+    visit.refresh_from_db()
+    assert (visit.started_at, visit.doctor.pk) == (wednesday, visit.appointment.doctor_id)
+    assert visit.appointment.status == Status.IN_PROGRESS
+    assert moves(visit.appointment) == [*booked, ("start", actor)]
+
+
+def test_the_path_of_the_seed_starts_it_too(api, smith, visit):
+    response = api(smith).post(
+        f"/api/consultations/api/consultations/{visit.pk}/start_consultation/"
+    )
+
+    assert data(response)["status"] == "in_progress"
+
+
+@pytest.mark.parametrize("status", [Status.IN_PROGRESS, Status.COMPLETED])
+def test_an_appointment_that_is_there_already_is_left_alone(api, smith, jane, visit, status):
+    appointments.amend(visit.appointment, by=smith, status=status)
+    moved = moves(visit.appointment)
+
+    shown = data(start(api(smith), visit))
+
+    assert shown["status"] == "in_progress"
+    assert moves(visit.appointment) == moved
+
+
+def test_a_walk_in_starts_without_an_appointment(api, smith, jane):
+    visit = a_walk_in(smith, jane)
+
+    assert data(start(api(smith), visit))["status"] == "in_progress"
+    assert Appointment.objects.count() == 0
+
+
+def test_it_starts_once(api, smith, wednesday, visit):
+    data(start(api(smith), visit))
+    before = everything()
+
+    with clock.at(wednesday + timedelta(hours=1)):
+        response = start(api(smith), visit)
+
+    assert refusal(response) == (
+        409,
+        "invalid_transition",
+        {"status": ["This consultation has started already."]},
+    )
+    assert response.json()["details"] == {"allowed": []}
+    assert everything() == before
+
+
+def test_starting_asks_for_nothing_and_takes_nothing(api, smith, visit):
+    before = everything()
+
+    status, word, errors = refusal(start(api(smith), visit, {"diagnosis": "Gout"}))
+
+    assert (status, word, list(errors)) == (400, "unknown_field", ["diagnosis"])
+    assert everything() == before
+
+
+# --- Completing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actor", ["smith", "ada"])
+def test_completing_stamps_it_and_completes_its_appointment(api, wednesday, visit, actor, request):
+    actor = request.getfixturevalue(actor)
+    data(start(api(actor), visit))
+    started = moves(visit.appointment)
+
+    with clock.at(wednesday + timedelta(minutes=25, seconds=30)):
+        response = complete(api(actor), visit, CLOSING)
+
+    shown = data(response)
+    assert response.json()["message"] == "Consultation completed."
+    assert shown == data(api(actor).get(f"{LIST}{visit.pk}/"))
+    assert {name: shown[name] for name in CLOSING} == CLOSING
+    assert shown["status"] == "completed"
+    assert (shown["ended_at"], shown["duration_minutes"]) == ("2026-12-02T10:25:30+01:00", 25)
+    visit.refresh_from_db()
+    assert visit.appointment.status == Status.COMPLETED
+    assert moves(visit.appointment) == [*started, ("complete", actor)]
+
+
+@pytest.mark.usefixtures("wednesday")
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.CONFIRMED, Status.IN_PROGRESS])
+def test_it_can_be_completed_without_a_start(api, smith, jane, status):
+    visit = a_consultation(status=status, doctor=smith, patient=jane)
+
+    shown = data(complete(api(smith), visit))
+
+    assert (shown["status"], shown["ended_at"]) == ("completed", "2026-12-02T10:00:00+01:00")
+    assert (shown["started_at"], shown["duration_minutes"]) == (None, None)
+    visit.appointment.refresh_from_db()
+    assert visit.appointment.status == Status.COMPLETED
+    assert moves(visit.appointment)[-1] == ("complete", smith)
+
+
+def test_an_appointment_completed_before_is_left_alone(api, smith, visit):
+    appointments.move(visit.appointment, "complete", by=smith)
+    moved = moves(visit.appointment)
+
+    assert data(complete(api(smith), visit))["status"] == "completed"
+    assert moves(visit.appointment) == moved
+
+
+def test_a_walk_in_is_completed_without_an_appointment(api, smith, jane):
+    visit = a_walk_in(smith, jane)
+
+    assert data(complete(api(smith), visit, CLOSING))["status"] == "completed"
+    assert Appointment.objects.count() == 0
+
+
+def test_what_the_closing_body_omits_keeps_its_value(api, smith, visit):
+    services.write(visit, by=smith, assessment="Well", diagnosis="Gout")
+
+    shown = data(complete(api(smith), visit, {"diagnosis": "None"}))
+
+    assert (shown["assessment"], shown["diagnosis"]) == ("Well", "None")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"chief_complaint": ""}, "validation_error"),
+        ({"follow_up_date": "soon"}, "validation_error"),
+        ({"diagnosis": None}, "validation_error"),
+        ({"status": "completed"}, "unknown_field"),
+        ({"ended_at": "2026-12-02T10:00:00+01:00"}, "unknown_field"),
+        ({"patient": 1}, "unknown_field"),
+    ],
+)
+def test_a_wrong_closing_field_closes_nothing(api, smith, visit, wrong, expected):
+    before = everything()
+
+    status, word, errors = refusal(complete(api(smith), visit, CLOSING | wrong))
+
+    assert (status, word, list(errors)) == (400, expected, list(wrong))
+    assert everything() == before
+
+
+# --- What forbids both ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [start, complete])
+@pytest.mark.parametrize("action", ["cancel", "no_show"])
+def test_a_visit_that_did_not_take_place_goes_nowhere(api, smith, visit, step, action):
+    with clock.at(visit.appointment.starts_at):
+        appointments.move(visit.appointment, action, by=smith)
+    before = everything()
+
+    response = step(api(smith), visit)
+
+    assert code(response) == (409, "invalid_transition")
+    assert response.json()["details"] == {"allowed": []}
+    assert everything() == before
+    assert data(api(smith).get(f"{LIST}{visit.pk}/"))["status"] == "cancelled"
+
+
+def test_moves_of_the_appointment_never_touch_the_consultation(smith, visit):
+    before = snapshot(Consultation)
+
+    for action in ("confirm", "start", "complete"):
+        appointments.move(visit.appointment, action, by=smith)
+
+    assert snapshot(Consultation) == before
+
+
+@pytest.mark.parametrize(
+    ("caller", "expected"),
+    [
+        (None, (401, "not_authenticated")),
+        ("jane", (403, "permission_denied")),
+        ("nils", (403, "license_not_verified")),
+        ("meyer", (404, "not_found")),
+    ],
+)
+def test_nobody_else_may_and_the_answer_tells_nothing(api, visit, caller, expected, request):
+    client = api(caller and request.getfixturevalue(caller))
+    before = everything()
+
+    answers = [code(step(client, one)) for step in (start, complete) for one in (visit, NOBODY)]
+
+    assert answers == [expected] * 4
+    assert everything() == before
+
+
+# --- Closed ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("writer", ["smith", "ada"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("put", "", {"diagnosis": "Gout"}),
+        ("patch", "", {"diagnosis": "Gout"}),
+        ("post", "start_consultation/", {}),
+        ("post", "complete_consultation/", {"diagnosis": "Gout"}),
+        ("post", "vital-signs/", {"heart_rate": 70}),
+        ("post", "prescriptions/", MEDICATION),
+        ("patch", "prescriptions/{prescription}/", {"is_active": False}),
+        ("post", "notes/", {"note_type": "general", "content": "One more thing"}),
+    ],
+    ids=["put", "patch", "start", "complete", "vital signs", "prescribe", "stop", "note"],
+)
+def test_a_completed_consultation_is_closed(api, visit, writer, call, request):
+    method, path, body = call
+    prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
+    services.complete(visit, by=visit.doctor, diagnosis="Nothing")
+    records = (Consultation, Appointment, VitalSigns, Prescription, ConsultationNote)
+    before = snapshot(*records)
+    client = api(request.getfixturevalue(writer))
+    address = f"{LIST}{visit.pk}/{path.format(prescription=prescription.pk)}"
+
+    response = getattr(client, method)(address, body)
+
+    assert refusal(response) == (
+        409,
+        "consultation_closed",
+        {"status": ["This consultation is completed; add a note of type addendum."]},
+    )
+    assert snapshot(*records) == before
+
+
+def test_the_services_refuse_a_closed_one_to_whoever_calls_them(smith, visit):
+    done = services.complete(visit, by=smith)
+
+    for step in (services.start, services.complete, services.write):
+        with pytest.raises(ValidationError, match="add a note of type addendum"):
+            step(done, by=smith)
+
+
+# --- At the same moment ---------------------------------------------------------------------
+
+races = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
+
+
+def at_once(*calls):
+    """What each of the calls answers, all made at the same moment."""
+    gate = Barrier(len(calls))
+
+    def answer(call):
+        gate.wait()
+        try:
+            response = call()
+            return response.status_code, response.json().get("code")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return sorted(pool.map(answer, calls))
+
+
+@races
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("attempt", range(3))
+def test_of_two_who_open_one_at_once_exactly_one_does(api, smith, ada, attempt):
+    appointment = an_appointment(doctor=smith)
+    doctor, admin = api(smith), api(ada)
+    body = {"appointment": appointment.pk}
+
+    answers = at_once(lambda: doctor.post(LIST, body), lambda: admin.post(LIST, body))
+
+    assert answers == [(201, None), (409, "consultation_exists")]
+    assert Consultation.objects.count() == 1
+
+
+@races
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("step", "refused"), [(start, "invalid_transition"), (complete, "consultation_closed")]
+)
+def test_of_two_who_take_the_same_step_at_once_exactly_one_does(api, smith, ada, step, refused):
+    visit = a_consultation(doctor=smith)
+    doctor, admin = api(smith), api(ada)
+
+    answers = at_once(lambda: step(doctor, visit), lambda: step(admin, visit))
+
+    assert answers == [(200, None), (409, refused)]
+    assert visit.appointment.history.count() == 2
+
+
+@races
+@pytest.mark.django_db(transaction=True)
+def test_a_part_written_while_the_visit_is_closed_is_in_it_or_refused(api, smith):
+    visit = a_consultation(doctor=smith)
+    doctor, other = api(smith), api(smith)
+    notes = f"{LIST}{visit.pk}/notes/"
+    note = {"note_type": "general", "content": "One more thing"}
+
+    answers = at_once(lambda: complete(doctor, visit), lambda: other.post(notes, note))
+
+    written = ConsultationNote.objects.count()
+    assert answers == [(200, None), (201, None) if written else (409, "consultation_closed")]

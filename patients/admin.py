@@ -1,0 +1,84 @@
+from django.contrib import admin
+from django.utils.text import Truncator
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from accounts.admin import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, PersonAdmin
+from accounts.forms import NewPersonForm
+from patients import services
+from patients.models import Patient
+
+
+class NewPatientForm(NewPersonForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["username"].required = False
+        self.fields["username"].help_text = "If left empty, the e-mail address or one nobody has."
+
+
+@admin.register(Patient)
+class PatientAdmin(PersonAdmin):
+    """The directory. A record is closed and opened by the services, and never deleted."""
+
+    add_form = NewPatientForm
+    list_display = ["person", "date_of_birth", "phone", "known_allergies", "is_active"]
+    list_filter = [("is_active", BooleanRadioFilter), ("gender", ChoicesDropdownFilter)]
+    actions = ["deactivate_patients", "reactivate_patients"]
+    actions_detail = ["set_password", "deactivate", "reactivate"]
+    change_form_before_template = "admin/allergies.html"
+    fieldsets = [
+        (None, {"fields": PERSON}),
+        ("Medical", {"fields": MEDICAL}),
+        ("Account", {"fields": ["is_active", STAMPS]}),
+    ]
+    add_fieldsets = [
+        (None, {"fields": PERSON}),
+        ("Medical", {"fields": MEDICAL}),
+        ("Password", {"fields": NEW_PASSWORD}),
+    ]
+
+    def create(self, form, by):
+        return services.create_patient(**form.values)
+
+    def open_steps(self, request, record):
+        return ["set_password", "deactivate" if record.is_active else "reactivate"]
+
+    @action(description="Close record", icon="person_off")
+    def deactivate(self, request, object_id):
+        return self.step(
+            request,
+            object_id,
+            title="Close record",
+            act=lambda patient: services.deactivate(patient, by=request.user),
+            explanation=(
+                "The patient is signed out and leaves every list, and the appointments to come "
+                "are cancelled. Nothing is deleted."
+            ),
+            done="The record is closed.",
+        )
+
+    @action(description="Reopen record", icon="person_check")
+    def reactivate(self, request, object_id):
+        return self.step(
+            request,
+            object_id,
+            title="Reopen record",
+            act=services.reactivate,
+            explanation="Cancelled appointments stay cancelled.",
+            done="The record is open again.",
+        )
+
+    @admin.action(description="Close the records chosen")
+    def deactivate_patients(self, request, queryset):
+        def deactivate(patient):
+            services.deactivate(patient, by=request.user)
+
+        self.with_each(request, queryset, deactivate, done="Records closed")
+
+    @admin.action(description="Reopen the records chosen")
+    def reactivate_patients(self, request, queryset):
+        self.with_each(request, queryset, services.reactivate, done="Records reopened")
+
+    @display(description="allergies", label="danger")
+    def known_allergies(self, patient):
+        return Truncator(patient.allergies).chars(40)

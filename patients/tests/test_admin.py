@@ -1,0 +1,106 @@
+"""The directory at the desk."""
+
+import pytest
+from django.urls import reverse
+
+from accounts.tests.factories import AdminFactory
+from appointments.tests.factories import an_appointment
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:patients_patient_changelist")
+ADD = reverse("admin:patients_patient_add")
+
+
+@pytest.fixture
+def desk(client):
+    client.force_login(AdminFactory())
+    return client
+
+
+def page_of(patient, step="change"):
+    return f"/admin/patients/patient/{patient.pk}/{step}/"
+
+
+def form_of(patient, **changes):
+    names = ["first_name", "last_name", "username", "email", "phone", "gender", "allergies"]
+    return {name: getattr(patient, name) for name in names} | changes
+
+
+def test_a_patient_is_registered_with_no_more_than_a_name(desk):
+    response = desk.post(ADD, {"first_name": "Jane", "last_name": "Doe", "gender": "unknown"})
+
+    assert response.status_code == 302
+    patient = Patient.objects.get()
+    assert patient.username.startswith("patient-")
+    assert not patient.has_usable_password()
+
+
+def test_a_patient_without_a_name_is_not_registered(desk):
+    response = desk.post(ADD, {"first_name": "", "last_name": "Doe", "gender": "unknown"})
+
+    assert "first_name" in response.context["adminform"].form.errors
+    assert not Patient.objects.exists()
+
+
+def test_allergies_stand_above_the_record(desk):
+    patient = PatientFactory(allergies="Penicillin <b>")
+
+    content = desk.get(page_of(patient)).content.decode()
+
+    banner = content[content.index('id="allergies"') :]
+    assert "Allergies: Penicillin &lt;b&gt;" in banner[:500]
+
+
+def test_a_record_is_edited(desk):
+    patient = PatientFactory()
+
+    desk.post(page_of(patient), form_of(patient, allergies="Latex"))
+
+    patient.refresh_from_db()
+    assert (patient.allergies, patient.is_active) == ("Latex", True)
+
+
+def test_what_was_edited_is_among_the_versions(desk):
+    patient = PatientFactory(allergies="Latex")
+
+    desk.post(page_of(patient), form_of(patient, allergies="Penicillin"))
+
+    versions = desk.get(page_of(patient, "history"), follow=True)
+    assert "Penicillin" in versions.content.decode()
+
+
+def test_closing_a_record_cancels_what_was_to_come(desk):
+    appointment = an_appointment()
+    page = page_of(appointment.patient, "deactivate")
+
+    desk.get(page)
+    assert Patient.objects.get().is_active is True
+    desk.post(page)
+
+    appointment.refresh_from_db()
+    assert Patient.objects.get().is_active is False
+    assert appointment.status == "cancelled"
+
+
+def test_records_are_closed_and_reopened_from_the_list(desk):
+    patients = PatientFactory.create_batch(2)
+    chosen = {"_selected_action": [one.pk for one in patients]}
+
+    desk.post(LIST, chosen | {"action": "deactivate_patients"})
+    closed = Patient.objects.filter(is_active=False).count()
+    desk.post(LIST, chosen | {"action": "reactivate_patients"})
+
+    assert closed == 2
+    assert Patient.objects.filter(is_active=True).count() == 2
+
+
+def test_the_search_finds_a_phone_number_and_a_date_of_birth(desk):
+    wanted = PatientFactory(phone="+49 30 777", date_of_birth="1990-04-12")
+    PatientFactory()
+
+    for term in ("777", "1990-04-12"):
+        found = desk.get(LIST, {"q": term}).context["cl"].queryset
+        assert [one.pk for one in found] == [wanted.pk]

@@ -1,0 +1,190 @@
+"""The list of patients: who may read it, what it shows and how it is searched."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from appointments.tests.helpers import code, data, data_statements, ids, refusal
+from patients.services import deactivate
+from patients.tests.factories import PatientFactory
+
+LIST = "/api/patients/"
+IN_A_ROW = {
+    "id",
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "full_name",
+    "user_type",
+    "phone",
+    "date_of_birth",
+    "gender",
+    "emergency_contact",
+    "emergency_contact_phone",
+    "emergency_contact_relation",
+    "created_at",
+    "updated_at",
+}
+
+
+@pytest.mark.usefixtures("nils")
+def test_a_doctor_and_an_admin_see_every_patient_and_nobody_else(api, smith, ada, jane, omar):
+    for reader in (smith, ada):
+        response = api(reader).get(LIST)
+
+        assert ids(response) == [jane.pk, omar.pk]
+        assert data(response)["count"] == 2
+
+
+def test_both_mounts_serve_the_same_list(api, smith, jane, omar):
+    response = api(smith).get("/api/patients/api/patients/")
+
+    assert data(response) == data(api(smith).get(LIST)) | {"next": None}
+    assert ids(response) == [jane.pk, omar.pk]
+
+
+def test_nobody_else_may_read_it(api, nils, jane, omar):
+    answers = [code(api(reader).get(LIST)) for reader in (None, jane, nils)]
+
+    assert answers == [
+        (401, "not_authenticated"),
+        (403, "permission_denied"),
+        (403, "license_not_verified"),
+    ]
+
+
+def test_a_row_leaves_out_the_clinical_and_the_private(api, smith, jane):
+    response = api(smith).get(LIST)
+
+    assert set(data(response)["results"][0]) == IN_A_ROW
+    for hidden in (jane.address, jane.medical_history, jane.allergies):
+        assert hidden not in response.content.decode()
+
+
+def test_a_closed_record_is_not_in_it(api, smith, ada, jane, omar):
+    deactivate(omar, by=ada)
+
+    for reader in (smith, ada):
+        assert ids(api(reader).get(LIST)) == [jane.pk]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["jane", "DOE", "doe jane", "jane@example.com", "example.com", "1234567", "jane 30"],
+)
+def test_search_looks_at_name_address_and_phone(api, smith, jane, omar, words):
+    assert ids(api(smith).get(LIST, {"search": words})) == [jane.pk]
+
+
+@pytest.mark.parametrize("words", ["jane haddad", "penicillin", "asthma", "springfield", "max"])
+def test_search_wants_every_word_and_looks_nowhere_else(api, smith, jane, omar, words):
+    assert ids(api(smith).get(LIST, {"search": words})) == []
+
+
+def test_search_does_not_look_at_usernames_that_the_clinic_made_up(api, smith):
+    PatientFactory(username="patient-a1b2c3d4", email="", first_name="Ruth", last_name="Meyer")
+
+    assert ids(api(smith).get(LIST, {"search": "patient"})) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"gender": "female"}, ["Jane"]),
+        ({"gender": "other"}, []),
+        ({"date_of_birth": "1990-04-12"}, ["Jane"]),
+        ({"date_of_birth": "1990-04-13"}, []),
+        ({"date_of_birth_after": "1990-04-12"}, ["Jane"]),
+        ({"date_of_birth_after": "1990-04-13"}, []),
+        ({"date_of_birth_before": "1975-01-31"}, ["Omar"]),
+        ({"date_of_birth_before": "1975-01-30"}, []),
+        ({"date_of_birth_after": "1975-01-31", "date_of_birth_before": "1990-04-12"}, "both"),
+        ({"gender": "male", "date_of_birth_after": "1980-01-01"}, []),
+    ],
+)
+@pytest.mark.usefixtures("jane", "omar")
+def test_filters_narrow_the_list(api, smith, parameters, found):
+    rows = data(api(smith).get(LIST, parameters))["results"]
+
+    expected = ["Jane", "Omar"] if found == "both" else found
+    assert [row["first_name"] for row in rows] == expected
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"gender": "f"}, "validation_error"),
+        ({"date_of_birth": "12.04.1990"}, "validation_error"),
+        ({"date_of_birth_after": "1990-13-01"}, "validation_error"),
+        ({"date_of_birth_before": "yesterday"}, "validation_error"),
+        ({"ordering": "phone"}, "validation_error"),
+        ({"page_size": "0"}, "validation_error"),
+        ({"allergies": "Penicillin"}, "unknown_parameter"),
+        ({"is_active": "false"}, "unknown_parameter"),
+    ],
+)
+def test_a_parameter_it_cannot_use_is_refused_by_name(api, smith, jane, parameters, expected):
+    status, word, errors = refusal(api(smith).get(LIST, parameters))
+
+    assert (status, word, list(errors)) == (400, expected, list(parameters))
+
+
+def a_family():
+    """Three patients, each with another place in each order."""
+    return {
+        name: PatientFactory(
+            first_name=name, last_name=last_name, created_at=datetime(year, 1, 1, tzinfo=UTC)
+        )
+        for name, last_name, year in [
+            ("Ben", "Zander", 2023),
+            ("Cleo", "Adler", 2025),
+            ("Anna", "Zander", 2024),
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "order"),
+    [
+        ({}, ["Cleo", "Anna", "Ben"]),
+        ({"ordering": "last_name"}, ["Cleo", "Anna", "Ben"]),
+        ({"ordering": "-last_name"}, ["Anna", "Ben", "Cleo"]),
+        ({"ordering": "first_name"}, ["Anna", "Ben", "Cleo"]),
+        ({"ordering": "-created_at"}, ["Cleo", "Anna", "Ben"]),
+        ({"ordering": "created_at"}, ["Ben", "Anna", "Cleo"]),
+        ({"ordering": "-last_name,-first_name"}, ["Ben", "Anna", "Cleo"]),
+    ],
+)
+def test_it_is_in_the_order_asked_for_or_by_last_name(api, smith, parameters, order):
+    a_family()
+
+    rows = data(api(smith).get(LIST, parameters))["results"]
+
+    assert [row["first_name"] for row in rows] == order
+
+
+def test_it_comes_in_pages_that_neither_share_nor_lose_a_row(api, smith):
+    twins = PatientFactory.create_batch(
+        3, first_name="Tom", last_name="Twin", date_of_birth=date(2000, 1, 1)
+    )
+
+    pages = [
+        data(api(smith).get(LIST, {"page_size": 1, "page": page, "ordering": "first_name"}))
+        for page in (1, 2, 3)
+    ]
+
+    assert [page["results"][0]["id"] for page in pages] == [twin.pk for twin in twins]
+    assert [page["count"] for page in pages] == [3, 3, 3]
+    assert [page["next"] is None for page in pages] == [False, False, True]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_listing_costs_the_same_however_long_it_is(api, smith, count):
+    PatientFactory.create_batch(count)
+    client = api(smith)
+
+    with data_statements(3):
+        response = client.get(LIST)
+
+    assert data(response)["count"] == count

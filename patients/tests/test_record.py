@@ -1,0 +1,338 @@
+"""One patient's record: read and changed by doctors, admins and the patient."""
+
+from io import BytesIO
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from accounts.models import User
+from accounts.tests.factories import PASSWORD
+from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from patients.models import Patient
+
+NOBODY = 999_999
+JSON = "application/json"
+KEYS = {
+    "id",
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "full_name",
+    "user_type",
+    "phone",
+    "date_of_birth",
+    "gender",
+    "address",
+    "avatar",
+    "medical_history",
+    "allergies",
+    "emergency_contact",
+    "emergency_contact_phone",
+    "emergency_contact_relation",
+    "created_at",
+    "updated_at",
+}
+
+
+def url(patient):
+    return f"/api/patients/{patient if isinstance(patient, int) else patient.pk}/"
+
+
+def stored(patient):
+    """The row as it is now, but for the moment of the last change and of the last sign-in."""
+    row = User.objects.filter(pk=patient.pk).values().get()
+    return {name: row[name] for name in row if name not in ("updated_at", "last_login")}
+
+
+def versions(patient):
+    """The record's versions, oldest first, as (kind, who, phone)."""
+    rows = User.history.filter(id=patient.pk).order_by("history_id")
+    return [(row.history_type, row.history_user, row.phone) for row in rows]
+
+
+# --- Reading --------------------------------------------------------------------------------
+
+
+def test_doctors_admins_and_the_patient_read_the_whole_record(api, smith, ada, jane):
+    for reader in (smith, ada, jane):
+        record = data(api(reader).get(url(jane)))
+
+        assert set(record) == KEYS
+        assert {name: record[name] for name in KEYS - {"created_at", "updated_at"}} == {
+            "id": jane.pk,
+            "username": "jane",
+            "email": "jane@example.com",
+            "first_name": "Jane",
+            "last_name": "Doe",
+            "full_name": "Jane Doe",
+            "user_type": "patient",
+            "phone": "+49 30 1234567",
+            "date_of_birth": "1990-04-12",
+            "gender": "female",
+            "address": "1 Main Street, Springfield",
+            "avatar": None,
+            "medical_history": "Asthma since childhood",
+            "allergies": "Penicillin, peanuts",
+            "emergency_contact": "Max Doe",
+            "emergency_contact_phone": "+49 30 7654321",
+            "emergency_contact_relation": "brother",
+        }
+
+
+def test_the_path_of_the_seed_shows_the_same_record(api, smith, jane):
+    seeds = api(smith).get(f"/api/patients/api/patients/{jane.pk}/")
+
+    assert data(seeds) == data(api(smith).get(url(jane)))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
+def test_another_patient_s_record_is_as_if_it_did_not_exist(api, jane, omar, method):
+    client = api(omar)
+    before = stored(jane)
+
+    other, missing = (
+        client.generic(method, url(one), '{"first_name": "J", "last_name": "D"}', JSON)
+        for one in (jane, NOBODY)
+    )
+
+    assert refusal(other) == (404, "not_found", {"detail": ["Not found."]})
+    assert other.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
+    assert stored(jane) == before
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
+def test_strangers_and_unverified_doctors_are_refused_whatever_the_id(api, nils, jane, method):
+    before = stored(jane)
+
+    for one in (jane, NOBODY):
+        for caller, expected in ((None, 401), (nils, 403)):
+            answer = api(caller).generic(method, url(one), '{"phone": "112"}', JSON)
+            assert answer.status_code == expected
+    assert stored(jane) == before
+
+
+def test_a_doctor_or_an_admin_is_no_patient(api, smith, ada):
+    for person in (smith, ada):
+        assert code(api(ada).get(url(person))) == (404, "not_found")
+        assert code(api(ada).patch(url(person), {"phone": "1"})) == (404, "not_found")
+        assert stored(person)["phone"] == ""
+
+
+def test_an_id_is_digits_of_a_size_that_exists(api, smith, jane):
+    for one in ("9" * 30, f"{jane.pk}.0", f"+{jane.pk}", "\u0661", "jane"):
+        assert code(api(smith).get(f"/api/patients/{one}/")) == (404, "not_found")
+
+
+def test_reading_a_record_costs_the_caller_and_the_row(api, smith, jane):
+    client = api(smith)
+
+    with data_statements(2):
+        data(client.get(url(jane)))
+
+
+# --- Changing -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
+def test_a_patch_changes_what_it_names_and_nothing_else(api, jane, writer, request):
+    client = api(request.getfixturevalue(writer))
+    before = stored(jane)
+
+    response = client.patch(url(jane), {"phone": "112", "allergies": "Latex"})
+
+    record = data(response)
+    assert response.json()["message"] == "Patient updated."
+    assert (record["phone"], record["allergies"]) == ("112", "Latex")
+    assert stored(jane) == before | {"phone": "112", "allergies": "Latex"}
+
+
+@pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
+def test_a_put_wants_the_names_and_keeps_what_it_omits(api, jane, writer, request):
+    client = api(request.getfixturevalue(writer))
+    before = stored(jane)
+
+    assert refusal(client.put(url(jane), {"phone": "112"}))[::2] == (
+        400,
+        {"first_name": ["This field is required."], "last_name": ["This field is required."]},
+    )
+    assert stored(jane) == before
+    data(client.put(url(jane), {"first_name": "Janet", "last_name": "Roe"}))
+    assert stored(jane) == before | {"first_name": "Janet", "last_name": "Roe"}
+
+
+@pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
+def test_what_get_showed_can_be_put_back(api, jane, writer, request):
+    client = api(request.getfixturevalue(writer))
+    before = stored(jane)
+    shown = data(client.get(url(jane)))
+
+    data(client.put(url(jane), shown | {"phone": "112"}))
+
+    assert stored(jane) == before | {"phone": "112"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", NOBODY),
+        ("username", "janet"),
+        ("user_type", "admin"),
+        ("full_name", "Janet Doe"),
+        ("created_at", "2020-01-01T00:00:00+01:00"),
+        ("updated_at", "2020-01-01T00:00:00+01:00"),
+    ],
+)
+def test_a_read_only_field_that_is_no_echo_is_refused_by_name(api, ada, jane, field, value):
+    client = api(ada)
+    before = stored(jane)
+
+    answers = [
+        refusal(client.patch(url(jane), {"phone": "112", field: value})),
+        refusal(client.put(url(jane), {"first_name": "J", "last_name": "D", field: value})),
+    ]
+
+    expected = (400, "validation_error", {field: ["This field is read-only."]})
+    assert answers == [expected, expected]
+    assert stored(jane) == before
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["password", "is_active", "is_staff", "is_superuser", "license_verified", "specialization"],
+)
+def test_a_field_the_record_does_not_have_is_refused_by_name(api, ada, jane, field):
+    client = api(ada)
+    before = stored(jane)
+
+    status, word, errors = refusal(client.patch(url(jane), {"phone": "112", field: "true"}))
+
+    assert (status, word, list(errors)) == (400, "unknown_field", [field])
+    assert stored(jane) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("first_name", ""),
+        ("last_name", None),
+        ("phone", "call me"),
+        ("date_of_birth", "2199-01-01"),
+        ("gender", "f"),
+        ("avatar", "https://example.com/me.png"),
+        ("email", "jane"),
+    ],
+)
+def test_bad_input_is_refused_under_its_name(api, ada, jane, field, value):
+    client = api(ada)
+    before = stored(jane)
+
+    status, word, errors = refusal(client.patch(url(jane), {"address": "moved", field: value}))
+
+    assert (status, word, list(errors)) == (400, "validation_error", [field])
+    assert stored(jane) == before
+
+
+def test_a_picture_travels_in_a_form_and_null_takes_it_away(api, smith, jane):
+    painted = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(painted, "PNG")
+    picture = SimpleUploadedFile("me.png", painted.getvalue(), "image/png")
+
+    shown = data(api(smith).patch(url(jane), {"avatar": picture}, format="multipart"))["avatar"]
+
+    stored_as = Patient.objects.get(pk=jane.pk).avatar
+    assert shown == f"http://testserver{stored_as.url}"
+    assert data(api(smith).patch(url(jane), {"avatar": None}))["avatar"] is None
+    assert stored_as.storage.exists(stored_as.name) is True  # until the change is committed
+
+
+# --- The e-mail address ---------------------------------------------------------------------
+
+
+def test_the_patient_proves_himself_to_change_the_address(api, jane):
+    client = api(jane)
+    before = stored(jane)
+    new = {"email": "jane@new.example"}
+
+    without = refusal(client.patch(url(jane), new))
+    wrong = refusal(client.patch(url(jane), new | {"current_password": "not mine"}))
+
+    sentence = "Changing the e-mail address needs the current password."
+    assert without == (400, "validation_error", {"current_password": [sentence]})
+    assert wrong[::2] == (400, {"current_password": ["This is not the current password."]})
+    assert stored(jane) == before
+    record = data(client.patch(url(jane), new | {"current_password": PASSWORD}))
+    assert record["email"] == "jane@new.example"
+    assert "current_password" not in record
+    assert stored(jane) == before | new
+
+
+def test_a_doctor_cannot_change_it_even_with_the_password(api, smith, jane):
+    before = stored(jane)
+
+    for body in ({}, {"current_password": PASSWORD}):
+        answer = refusal(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
+
+        sentence = "Only its owner or an administrator can change an e-mail address."
+        assert answer == (400, "validation_error", {"email": [sentence]})
+        assert stored(jane) == before
+
+
+def test_an_admin_changes_it_and_the_old_one_opens_nothing(api, ada, jane):
+    data(api(ada).patch(url(jane), {"email": "jane@new.example"}))
+
+    doors = {
+        name: api().post("/api/auth/login/", {"username": name, "password": PASSWORD}).status_code
+        for name in ("jane@example.com", "jane@new.example", "jane")
+    }
+    assert doors == {"jane@example.com": 401, "jane@new.example": 200, "jane": 200}
+
+
+def test_a_username_that_was_the_address_follows_it(api, ada, jane):
+    User.objects.filter(pk=jane.pk).update(username="jane@example.com")
+
+    record = data(api(ada).patch(url(jane), {"email": "jane@new.example"}))
+
+    assert (record["username"], record["email"]) == ("jane@new.example", "jane@new.example")
+
+
+def test_an_address_of_somebody_else_is_refused_in_any_case(api, ada, jane, omar):
+    client = api(ada)
+    before = snapshot(User)
+
+    status, word, errors = refusal(client.patch(url(jane), {"email": "OMAR@example.org"}))
+
+    assert (status, word, list(errors)) == (400, "validation_error", ["email"])
+    assert snapshot(User) == before
+
+
+# --- Versions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
+def test_each_change_leaves_a_version_that_names_who_made_it(api, jane, writer, request):
+    actor = request.getfixturevalue(writer)
+    start = versions(jane)
+
+    data(api(actor).patch(url(jane), {"phone": "112"}))
+    data(api(actor).put(url(jane), {"first_name": "J", "last_name": "D", "phone": "113"}))
+
+    assert versions(jane) == [*start, ("~", actor, "112"), ("~", actor, "113")]
+
+
+def test_a_change_that_is_refused_leaves_none(api, smith, jane):
+    data(api(smith).patch(url(jane), {"phone": "112"}))
+    start = versions(jane)
+
+    refused = api(smith).patch(url(jane), {"phone": "113", "email": "x@new.example"})
+
+    assert code(refused) == (400, "validation_error")
+    assert len(start) > 0
+    assert versions(jane) == start
+
+
+def test_versions_keep_no_password(api, jane):
+    columns = {field.name for field in User.history.model._meta.get_fields()}
+
+    assert columns & {"password", "last_login"} == set()
