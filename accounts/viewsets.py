@@ -148,12 +148,6 @@ class AuthViewSet(ApiViewSet):
     def get_object(self):
         return self.request.user
 
-    def read(self):
-        """The request's body, valid."""
-        form = self.get_serializer(data=self.request.data)
-        form.is_valid(raise_exception=True)
-        return form
-
     def profile_serializer(self, user, **kwargs):
         return PROFILES[user.user_type](user, context=self.get_serializer_context(), **kwargs)
 

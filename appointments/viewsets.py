@@ -106,8 +106,7 @@ class AppointmentViewSet(
     def move(self):
         """The move the action is named for, as the body describes it."""
         appointment = self.get_object()
-        step = self.get_serializer(data=self.request.data)
-        step.is_valid(raise_exception=True)
+        step = self.read()
         step.instance = services.move(
             appointment, self.action, by=self.request.user, **step.validated_data
         )
@@ -154,8 +153,7 @@ class TimeSlotViewSet(
         return queryset
 
     def create(self, request):
-        form = self.get_serializer(data=request.data)
-        form.is_valid(raise_exception=True)
+        form = self.read()
         slot = slots.open_slot(**form.validated_data)
         return Response(self.shown([slot])[0], status=status.HTTP_201_CREATED)
 
@@ -169,8 +167,7 @@ class TimeSlotViewSet(
     @extend_schema(responses={201: BulkSlotsAnswerSerializer})
     @action(detail=False, methods=["post"], serializer_class=BulkSlotsSerializer)
     def create_bulk_slots(self, request):
-        form = self.get_serializer(data=request.data)
-        form.is_valid(raise_exception=True)
+        form = self.read()
         opened, skipped = slots.open_slots(doctor=form.validated_data["doctor"], plan=form.plan())
         answer = BulkSlotsAnswerSerializer(
             {"created": self.reread(opened), "skipped": skipped},

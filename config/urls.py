@@ -5,7 +5,9 @@ The canonical mount comes last, because Django asks the last pattern first when 
 
 from django.conf import settings
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -21,6 +23,7 @@ router = RootRouter(accounts, patients, appointments, consultations, below_patie
 
 urlpatterns = [
     path("", router.get_api_root_view(), name="home"),
+    path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("admin/", admin.site.urls),
     re_path(
         r"^media/(?P<path>avatars/[A-Za-z0-9_-]+\.webp)$",

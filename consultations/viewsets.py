@@ -89,12 +89,6 @@ class ConsultationViewSet(
         services.complete(consultation, by=request.user, **self.read().validated_data)
         return Response(self.shown(consultation))
 
-    def read(self):
-        """The request's body, valid."""
-        form = self.get_serializer(data=self.request.data)
-        form.is_valid(raise_exception=True)
-        return form
-
     def with_parts(self, queryset):
         notes = ConsultationNote.objects.readable_by(self.request.user)
         return queryset.prefetch_related(

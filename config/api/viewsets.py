@@ -40,6 +40,12 @@ class ApiViewSet(GenericViewSet):
                 known |= set(filterset.base_filters)
         return known
 
+    def read(self):
+        """The request's body, valid."""
+        form = self.get_serializer(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return form
+
     def count_as_sign_in(self, request):
         """Throttle a body that carries the password as a sign-in: it could be guessing."""
         if "current_password" in request.data:
