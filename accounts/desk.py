@@ -78,19 +78,17 @@ def refusals():
 
 
 class DeskAdmin(ModelAdmin):
+    """Pages that save through the services.
+
+    A page on which rows are made has `create(form, by)`, one on which they are changed
+    `update(record, form, by)`; each gives the row as the service leaves it.
+    """
+
     form = ServiceForm
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True
     list_per_page = 50
     warn_unsaved_form = True
-
-    def create(self, form, by):
-        """The row a service makes of the form."""
-        raise NotImplementedError
-
-    def update(self, record, form, by):
-        """The row as a service leaves it."""
-        raise NotImplementedError
 
     def save_model(self, request, obj, form, change):
         by = request.user

@@ -15,17 +15,19 @@ from appointments.lifecycle import Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank, with_next_available
 from appointments.serializers import (
     AppointmentSerializer,
-    AvailabilityQuerySerializer,
-    AvailabilitySerializer,
     BookingSerializer,
-    BulkSlotsAnswerSerializer,
-    BulkSlotsSerializer,
-    DoctorSerializer,
     HistorySerializer,
     MoveSerializer,
     PeriodSerializer,
     RescheduleSerializer,
     StatisticsSerializer,
+)
+from appointments.slot_serializers import (
+    AvailabilityQuerySerializer,
+    AvailabilitySerializer,
+    BulkSlotsAnswerSerializer,
+    BulkSlotsSerializer,
+    DoctorSerializer,
     TimeSlotSerializer,
 )
 from appointments.statistics import statistics

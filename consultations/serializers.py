@@ -5,7 +5,7 @@ from rest_framework import serializers
 from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
 from appointments.models import Appointment
-from appointments.serializers import DoctorField, doctor_or_self
+from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import Patient

@@ -15,7 +15,16 @@ FLOORS = {
     1: ["scoping", "mail"],
     2: ["models"],
     3: ["permissions", "statistics", "tokens", "sessions", "avatars", "slots", "services"],
-    4: ["serializers", "filters", "authentication", "doors", "demo", "desk", "forms"],
+    4: [
+        "slot_serializers",
+        "serializers",
+        "filters",
+        "authentication",
+        "doors",
+        "demo",
+        "desk",
+        "forms",
+    ],
     5: ["viewsets", "admin", "management"],
     6: ["urls"],
     7: ["apps"],
@@ -23,6 +32,7 @@ FLOORS = {
 FLOOR = {room: number for number, rooms in FLOORS.items() for room in rooms}
 LEFT_OF = {  # within a floor, whom a file may import
     **{room: FLOORS[3][:place] for place, room in enumerate(FLOORS[3])},
+    "serializers": ["slot_serializers"],
     "desk": ["forms"],  # in appointments, where a step has a form
     "forms": ["desk"],  # in accounts, where a form has its manners from the desk
 }

@@ -1,0 +1,251 @@
+"""Doctors' time: slots one by one, in bulk, and as availability."""
+
+from datetime import timedelta
+
+from rest_framework import serializers
+
+from accounts.doors import VisibleRelatedField
+from accounts.models import Doctor
+from accounts.roles import UserType
+from appointments import clock
+from appointments.models import TimeSlot, with_next_available
+from appointments.slots import MOST_DAYS, Plan
+from config.api.filters import EARLIEST, LATEST
+from config.api.serializers import StrictModelSerializer, StrictSerializer
+
+MOST_AVAILABILITY_DAYS = 31
+
+SLOT_EXAMPLE = {
+    "id": 41,
+    "doctor": 3,
+    "doctor_name": "John Smith",
+    "doctor_specialization": "Cardiology",
+    "date": "2026-12-07",
+    "start_time": "09:00:00",
+    "end_time": "09:30:00",
+    "starts_at": "2026-12-07T09:00:00+01:00",
+    "ends_at": "2026-12-07T09:30:00+01:00",
+    "duration_minutes": 30,
+    "is_available": True,
+}
+
+
+class ClinicDateField(serializers.DateField):
+    """A day of the clinic's calendar, within what any time zone can hold."""
+
+    def to_internal_value(self, value):
+        date = super().to_internal_value(value)
+        if not EARLIEST <= date <= LATEST:
+            raise serializers.ValidationError(f"Enter a date between {EARLIEST} and {LATEST}.")
+        return date
+
+
+class DoctorField(VisibleRelatedField):
+    """The doctor a body acts for: an admin names one, a doctor is himself."""
+
+    def __init__(self, **kwargs):
+        super().__init__(
+            **{"queryset": Doctor.objects.all(), "scope": "writable_by", "required": False} | kwargs
+        )
+
+
+def doctor_or_self(serializer, attrs):
+    """`attrs` with the doctor the body acts for; an admin has to name one."""
+    user = serializer.context["request"].user
+    if "doctor" not in attrs:
+        if user.user_type != UserType.DOCTOR:
+            raise serializers.ValidationError({"doctor": ["Say which doctor this is for."]})
+        attrs["doctor"] = Doctor.objects.get(pk=user.pk)
+    return attrs
+
+
+class TimeSlotSerializer(StrictModelSerializer):
+    doctor = DoctorField()
+    doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
+    doctor_specialization = serializers.CharField(source="doctor.specialization", read_only=True)
+    date = ClinicDateField()
+    start_time = serializers.TimeField()
+    end_time = serializers.TimeField()
+    duration_minutes = serializers.IntegerField(read_only=True)
+    is_available = serializers.BooleanField(read_only=True)
+    example = SLOT_EXAMPLE
+
+    class Meta:
+        model = TimeSlot
+        fields = list(SLOT_EXAMPLE)
+        read_only_fields = ["starts_at", "ends_at"]
+
+    def get_fields(self):
+        fields = super().get_fields()
+        if self.instance is not None:
+            fields["doctor"].read_only = True
+        return fields
+
+    def validate(self, attrs):
+        return doctor_or_self(self, attrs) if self.instance is None else attrs
+
+
+class BulkSlotsSerializer(StrictSerializer):
+    """The slots of one day (`date`) or of the chosen weekdays from `date_from` to `date_to`."""
+
+    doctor = DoctorField()
+    date = ClinicDateField(required=False)
+    date_from = ClinicDateField(required=False)
+    date_to = ClinicDateField(required=False)
+    weekdays = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=6),
+        required=False,
+        allow_empty=False,
+        max_length=7,
+        help_text="Monday is 0; every day unless given.",
+    )
+    start_time = serializers.TimeField()
+    end_time = serializers.TimeField()
+    slot_duration = serializers.IntegerField(min_value=5, max_value=24 * 60, help_text="Minutes.")
+    break_minutes = serializers.IntegerField(
+        min_value=0, max_value=24 * 60, required=False, help_text="Minutes between two slots."
+    )
+    example = {
+        "date_from": "2026-12-07",
+        "date_to": "2026-12-18",
+        "weekdays": [0, 2, 4],
+        "start_time": "09:00:00",
+        "end_time": "12:00:00",
+        "slot_duration": 30,
+        "break_minutes": 0,
+    }
+
+    def validate(self, attrs):
+        errors = {}
+        if attrs["end_time"] <= attrs["start_time"]:
+            errors["end_time"] = ["It must be after start_time."]
+        if "date" in attrs:
+            errors |= {
+                name: ["Give either date, or date_from and date_to."]
+                for name in ("date_from", "date_to", "weekdays")
+                if name in attrs
+            }
+        else:
+            errors |= {
+                name: ["This field is required."]
+                for name in ("date_from", "date_to")
+                if name not in attrs
+            }
+        if not errors and "date" not in attrs:
+            beyond = (attrs["date_to"] - attrs["date_from"]).days
+            if beyond < 0:
+                errors["date_to"] = ["It must not be before date_from."]
+            elif beyond >= MOST_DAYS:
+                errors["date_to"] = [f"Choose at most {MOST_DAYS} days."]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return doctor_or_self(self, attrs)
+
+    def plan(self):
+        """What the valid body asks for, as services take it."""
+        asked = self.validated_data
+        first = asked.get("date") or asked["date_from"]
+        last = asked.get("date") or asked["date_to"]
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        weekdays = asked.get("weekdays", range(7))
+        return Plan(
+            dates=[day for day in days if day.weekday() in weekdays],
+            start_time=asked["start_time"],
+            end_time=asked["end_time"],
+            duration=timedelta(minutes=asked["slot_duration"]),
+            pause=timedelta(minutes=asked.get("break_minutes", 0)),
+        )
+
+
+class SkippedSlotSerializer(serializers.Serializer):
+    date = serializers.DateField()
+    start_time = serializers.TimeField()
+    reason = serializers.ChoiceField(choices=["slot_in_past", "slot_overlap", "nonexistent_time"])
+
+
+class BulkSlotsAnswerSerializer(serializers.Serializer):
+    created = TimeSlotSerializer(many=True)
+    skipped = SkippedSlotSerializer(many=True)
+    example = {
+        "created": [SLOT_EXAMPLE],
+        "skipped": [{"date": "2026-12-07", "start_time": "09:30:00", "reason": "slot_overlap"}],
+    }
+
+
+class DoctorSerializer(serializers.ModelSerializer):
+    """A doctor as everybody sees him."""
+
+    full_name = serializers.CharField(read_only=True)
+    next_available = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When the next free slot starts."
+    )
+    example = {
+        "id": 3,
+        "full_name": "John Smith",
+        "specialization": "Cardiology",
+        "avatar": None,
+        "next_available": "2026-12-07T09:00:00+01:00",
+    }
+
+    class Meta:
+        model = Doctor
+        fields = ["id", "full_name", "specialization", "avatar", "next_available"]
+        read_only_fields = fields
+
+
+class AvailableDoctorField(VisibleRelatedField):
+    """A doctor in sight, with `next_available`."""
+
+    def get_queryset(self):
+        return with_next_available(super().get_queryset())
+
+
+class AvailabilityQuerySerializer(serializers.Serializer):
+    """Which doctor and days: `date`, or `date_after` and `date_before`, at most 31 days."""
+
+    doctor = AvailableDoctorField(queryset=Doctor.objects.all())
+    date = ClinicDateField(required=False)
+    date_after = ClinicDateField(required=False)
+    date_before = ClinicDateField(required=False)
+
+    def validate(self, attrs):
+        """Adds the days asked for as `date_after` and `date_before`."""
+        if "date" in attrs:
+            for name in ("date_after", "date_before"):
+                if name in attrs:
+                    raise serializers.ValidationError(
+                        {name: ["Give either date, or date_after and date_before."]}
+                    )
+            first = last = attrs["date"]
+        else:
+            first = attrs.get("date_after") or attrs.get("date_before") or clock.today()
+            last = attrs.get("date_before") or first
+        if not 0 <= (last - first).days < MOST_AVAILABILITY_DAYS:
+            raise serializers.ValidationError(
+                {"date_before": [f"Choose 1 to {MOST_AVAILABILITY_DAYS} days."]}
+            )
+        return {"doctor": attrs["doctor"], "date_after": first, "date_before": last}
+
+
+class AvailableDoctorSerializer(serializers.ModelSerializer):
+    full_name = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Doctor
+        fields = ["id", "full_name", "specialization"]
+        read_only_fields = fields
+
+
+class AvailabilitySerializer(serializers.Serializer):
+    doctor = AvailableDoctorSerializer()
+    date_after = serializers.DateField()
+    date_before = serializers.DateField()
+    slots = TimeSlotSerializer(many=True)
+    next_available = serializers.DateTimeField(source="doctor.next_available", allow_null=True)
+    example = {
+        "doctor": {"id": 3, "full_name": "John Smith", "specialization": "Cardiology"},
+        "date_after": "2026-12-07",
+        "date_before": "2026-12-07",
+        "slots": [SLOT_EXAMPLE],
+        "next_available": "2026-12-07T09:00:00+01:00",
+    }
