@@ -13,6 +13,8 @@ from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
 from patients.models import Patient
 
+ALTERNATIVES = 3  # how many other slots a refusal offers
+
 VISIT_DETAILS = frozenset(
     {
         "consultation_type",
@@ -64,7 +66,7 @@ def move(appointment, action, *, by, reason="", time_slot=None):
         raise refusal(appointment, by, f"{action.replace('_', '-')} an appointment")
     if action == "reschedule":
         _check_new_slot(appointment, time_slot)
-        slot = _claim(time_slot, patient, instead_of=appointment)
+        slot = _claim(time_slot, patient)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
     appointment.status = MOVES[action].target
@@ -143,7 +145,7 @@ def _lock_slots(ids):
     return {slot.pk: slot for slot in slots.filter(pk__in=ids).order_by("pk")}
 
 
-def _claim(time_slot, patient, instead_of=None):
+def _claim(time_slot, patient):
     """The slot, locked and free for the patient: the next to ask waits, and then finds it taken.
 
     Whether it is free is asked in a statement of its own, after the locks: only that sees what
@@ -154,15 +156,39 @@ def _claim(time_slot, patient, instead_of=None):
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise _refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    in_the_way = Appointment.objects.live().exclude(pk=instead_of and instead_of.pk)
+    in_the_way = Appointment.objects.live()
     of_patient = in_the_way.filter(patient=patient).overlapping(slot.starts_at, slot.ends_at)
     held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
     if holders := set(held):
         if slot.pk in holders:
-            raise _refused("time_slot", "This time slot is taken.", "slot_taken")
+            raise ValidationError(
+                {
+                    "time_slot": ValidationError(
+                        "This time slot is taken.",
+                        code="slot_taken",
+                        params={"alternatives": _alternatives(slot)},
+                    )
+                }
+            )
         sentence = "The patient has another appointment at that time."
         raise _refused("time_slot", sentence, "patient_overlap")
     return slot
+
+
+def _alternatives(slot):
+    """The doctor's nearest free slots, soonest first, as a client reads them."""
+    free = TimeSlot.objects.free().filter(doctor=slot.doctor)
+    later = free.filter(starts_at__gt=slot.starts_at).order_by("starts_at")[:ALTERNATIVES]
+    earlier = free.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:ALTERNATIVES]
+    nearest = sorted([*later, *earlier], key=lambda one: abs(one.starts_at - slot.starts_at))
+    return [
+        {
+            "time_slot": one.pk,
+            "starts_at": clock.local(one.starts_at).isoformat(),
+            "ends_at": clock.local(one.ends_at).isoformat(),
+        }
+        for one in sorted(nearest[:ALTERNATIVES], key=lambda one: one.starts_at)
+    ]
 
 
 def _check_new_slot(appointment, time_slot):

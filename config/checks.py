@@ -4,8 +4,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
+from appointments import guards
 from consultations.demo import SIGN_INS
 
 SHORTEST_KEY = 50
@@ -17,6 +18,20 @@ def unsafe_production(app_configs=None, **kwargs):
     if settings.DEBUG:
         return []
     return [*_weak_key(), *_any_host(), *_demo_accounts()]
+
+
+@register(Tags.database)
+def unguarded_database(app_configs=None, databases=None, **kwargs):
+    """Whether the databases still refuse overlaps by themselves (appointments.guards)."""
+    return [
+        Error(
+            f"The database {alias} lacks {guard.name}.",
+            hint="Run migrate: it makes what is missing.",
+            id="config.E004",
+        )
+        for alias in databases or []
+        for guard in guards.missing(connections[alias])
+    ]
 
 
 def _weak_key():

@@ -216,7 +216,7 @@ def test_a_taken_slot_is_a_conflict(api, smith, jane, omar):
     response = api(jane).post(URL, booking(taken))
 
     assert refusal(response) == (409, "slot_taken", {"time_slot": ["This time slot is taken."]})
-    assert "details" not in response.json()
+    assert response.json()["details"] == {"alternatives": []}
     assert Appointment.objects.count() == 1
 
 

@@ -42,7 +42,7 @@ def row(appointment, **changes):
 def test_a_second_row_for_a_slot_is_refused(smith, omar):
     taken = an_appointment(doctor=smith)
 
-    error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient=omar)]))
+    error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient_id=omar.pk)]))
 
     assert answer(error) == SLOT_TAKEN
 
@@ -76,7 +76,7 @@ def test_any_number_of_cancelled_rows_may_name_a_slot(smith):
 
 def test_the_error_is_told_as_the_rule_behind_it(smith, omar):
     taken = an_appointment(doctor=smith)
-    error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient=omar)]))
+    error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient_id=omar.pk)]))
 
     rule = integrity.refusal(error)
 

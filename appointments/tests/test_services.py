@@ -336,17 +336,6 @@ def test_rescheduling_leaves_the_old_slot_only_when_it_has_the_new(
     assert not TimeSlot.objects.free().filter(pk=old.pk).exists()
 
 
-def test_an_appointment_may_move_into_its_own_time(smith, jane):
-    """What it holds itself does not stand in its way."""
-    old = a_slot("2026-12-07 09:00", doctor=smith)
-    appointment = an_appointment(time_slot=old, patient=jane)
-    overlapping = a_slot("2026-12-07 09:15", doctor=smith)
-
-    moved = services.move(appointment, "reschedule", by=jane, time_slot=overlapping)
-
-    assert moved.time_slot == overlapping
-
-
 # --- amend ----------------------------------------------------------------------------------
 
 

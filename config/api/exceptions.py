@@ -56,7 +56,7 @@ CODES = {
     "not_found": Code(404, "No such record, or not one of yours."),
     "method_not_allowed": Code(405, "This address does not answer this method."),
     "not_acceptable": Code(406, "No representation fits the Accept header."),
-    "slot_taken": Code(409, "Another appointment holds the time slot."),
+    "slot_taken": Code(409, "Another appointment holds the time slot.", "alternatives"),
     "slot_overlap": Code(409, "The doctor has another slot at that time."),
     "slot_in_use": Code(409, "A live appointment holds the time slot."),
     "patient_overlap": Code(409, "The patient has another appointment at that time."),

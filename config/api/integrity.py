@@ -11,6 +11,10 @@ SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*
 SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
 
 
+# What stands outside the models says its own: name → a function that gives the ValidationError.
+REFUSALS = {}
+
+
 def refusal(error):
     """The `ValidationError` that says what the constraint behind an `IntegrityError` says.
 
@@ -27,6 +31,8 @@ def refusal(error):
 
 
 def _by_name(name):
+    if name in REFUSALS:
+        return REFUSALS[name]()
     for model in apps.get_models():
         for constraint in model._meta.constraints:
             if constraint.name == name:

@@ -1,0 +1,127 @@
+"""The database's own word on overlaps: no two standing slots of a doctor, and no two live
+appointments of a patient, share time.
+
+PostgreSQL holds it by exclusion constraints, SQLite by triggers of the same names and meaning. They
+stand outside the models' Meta, which SQLite could not carry out: a migration makes them, and after
+every migration they are made again where they are missing, for SQLite drops the triggers of a table
+that it rebuilds. config.checks misses them loudly.
+"""
+
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import connections
+
+
+class Guard(NamedTuple):
+    """Rows of `table` with the same `owner`, among the `standing` ones, do not share time."""
+
+    name: str
+    table: str
+    owner: str
+    standing: str  # SQL over one row, whose name goes where {row} stands
+    field: str
+    code: str
+    sentence: str
+
+    def refusal(self):
+        """What the service would have said."""
+        return ValidationError({self.field: ValidationError(self.sentence, code=self.code)})
+
+
+GUARDS = [
+    Guard(
+        name="slots_of_a_doctor_do_not_overlap",
+        table="appointments_timeslot",
+        owner="doctor_id",
+        standing="{row}withdrawn_at IS NULL",
+        field="start_time",
+        code="slot_overlap",
+        sentence="The doctor has another slot at that time.",
+    ),
+    Guard(
+        name="appointments_of_a_patient_do_not_overlap",
+        table="appointments_appointment",
+        owner="patient_id",
+        standing="{row}status <> 'cancelled'",
+        field="time_slot",
+        code="patient_overlap",
+        sentence="The patient has another appointment at that time.",
+    ),
+]
+
+EXCLUSION = """
+ALTER TABLE {table} ADD CONSTRAINT {name} EXCLUDE USING gist
+    ({owner} WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE ({standing})
+"""
+
+TRIGGER = """
+CREATE TRIGGER IF NOT EXISTS {name}_{event} BEFORE {event} ON {table}
+WHEN {new_stands} BEGIN
+    SELECT RAISE(ABORT, 'constraint failed: {name}') WHERE EXISTS (
+        SELECT 1 FROM {table} AS other
+        WHERE other.{owner} = NEW.{owner} AND other.id IS NOT NEW.id AND {other_stands}
+            AND other.starts_at < NEW.ends_at AND other.ends_at > NEW.starts_at
+    );
+END
+"""
+EVENTS = ("insert", "update")
+
+
+def install(connection):
+    """Make the guards that are missing."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        for guard in missing(connection):
+            for statement in _statements(guard, connection.vendor):
+                cursor.execute(statement)
+
+
+def remove(connection):
+    """Take the guards away; for the migration backwards."""
+    with connection.cursor() as cursor:
+        for guard in GUARDS:
+            if connection.vendor == "postgresql":
+                cursor.execute(f"ALTER TABLE {guard.table} DROP CONSTRAINT IF EXISTS {guard.name}")
+            else:
+                for event in EVENTS:
+                    cursor.execute(f"DROP TRIGGER IF EXISTS {guard.name}_{event}")
+
+
+def missing(connection):
+    """The guards that the database lacks, though it has their tables."""
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor))
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT conname FROM pg_constraint WHERE contype = 'x'")
+        else:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        found = {name for (name,) in cursor.fetchall()}
+    return [
+        guard
+        for guard in GUARDS
+        if guard.table in tables and not _names(guard, connection.vendor) <= found
+    ]
+
+
+def install_after_migrate(sender, using, **kwargs):
+    """Receiver of post_migrate."""
+    install(connections[using])
+
+
+def _names(guard, vendor):
+    if vendor == "postgresql":
+        return {guard.name}
+    return {f"{guard.name}_{event}" for event in EVENTS}
+
+
+def _statements(guard, vendor):
+    words = guard._asdict()
+    if vendor == "postgresql":
+        return [EXCLUSION.format(**words | {"standing": guard.standing.format(row="")})]
+    stands = {
+        "new_stands": guard.standing.format(row="NEW."),
+        "other_stands": guard.standing.format(row="other."),
+    }
+    return [TRIGGER.format(event=event, **words, **stands) for event in EVENTS]
