@@ -278,3 +278,22 @@ class Session(models.Model):
 
     def __str__(self):
         return f"{self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class IdempotencyKey(models.Model):
+    """A key a client sent with a POST, and what came of it. See `accounts.idempotency`."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    record = models.BigIntegerField(null=True)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="one_use_of_a_key"),
+        ]
+
+    def __str__(self):
+        return f"{self.user}, {self.created_at:%Y-%m-%d %H:%M}"

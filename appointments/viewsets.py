@@ -6,7 +6,7 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet
+from accounts.doors import ScopedViewSet, idempotent
 from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import permissions, services, slots
@@ -75,6 +75,8 @@ class AppointmentViewSet(
     def get_serializer_class(self):
         return BookingSerializer if self.action == "create" else super().get_serializer_class()
 
+    create = idempotent(mixins.CreateModelMixin.create)
+
     def perform_create(self, booking):
         booking.instance = services.book(by=self.request.user, **booking.validated_data)
 
@@ -82,26 +84,32 @@ class AppointmentViewSet(
         form.instance = services.amend(form.instance, by=self.request.user, **form.validated_data)
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    @idempotent
     def confirm(self, request, pk=None):
         return self.move()
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    @idempotent
     def start(self, request, pk=None):
         return self.move()
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    @idempotent
     def complete(self, request, pk=None):
         return self.move()
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    @idempotent
     def no_show(self, request, pk=None):
         return self.move()
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    @idempotent
     def cancel(self, request, pk=None):
         return self.move()
 
     @action(detail=True, methods=["post"], serializer_class=RescheduleSerializer)
+    @idempotent
     def reschedule(self, request, pk=None):
         return self.move()
 
@@ -154,6 +162,7 @@ class TimeSlotViewSet(
             return queryset.free()
         return queryset
 
+    @idempotent
     def create(self, request):
         form = self.read()
         slot = slots.open_slot(**form.validated_data)

@@ -53,7 +53,13 @@ CORS_ALLOWED_ORIGINS = config(
     default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
     cast=Csv(),
 )
-CORS_EXPOSE_HEADERS = ["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Retry-After",
+    "X-Request-ID",
+]
 CORS_URLS_REGEX = r"^/(api|media)/.*$"
 
 # --- Rules of the clinic --------------------------------------------------------------------

@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet
+from accounts.doors import ScopedViewSet, idempotent
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -64,6 +64,7 @@ class ConsultationViewSet(
         return queryset if self.action == "list" else self.with_parts(queryset)
 
     @extend_schema(responses={201: ConsultationDetailSerializer})
+    @idempotent
     def create(self, request):
         form = self.read()
         opens = services.open_for if "appointment" in form.validated_data else services.open_walk_in
@@ -76,6 +77,7 @@ class ConsultationViewSet(
 
     @extend_schema(responses=ConsultationDetailSerializer)
     @action(detail=True, methods=["post"], serializer_class=StartSerializer)
+    @idempotent
     def start_consultation(self, request, pk=None):
         consultation = self.get_object()
         self.read()
@@ -84,6 +86,7 @@ class ConsultationViewSet(
 
     @extend_schema(responses=ConsultationDetailSerializer)
     @action(detail=True, methods=["post"], serializer_class=ClosingSerializer)
+    @idempotent
     def complete_consultation(self, request, pk=None):
         consultation = self.get_object()
         services.complete(consultation, by=request.user, **self.read().validated_data)
@@ -138,6 +141,7 @@ class PartViewSet(
     def parent_is_visible(self):
         return self.consultations().visible_to(self.request.user).exists()
 
+    @idempotent
     def create(self, request, *args, **kwargs):
         writable = self.consultations().writable_by(request.user).with_people()
         self.consultation = get_object_or_404(writable)

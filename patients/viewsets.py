@@ -1,6 +1,6 @@
 from rest_framework import mixins
 
-from accounts.doors import ScopedViewSet
+from accounts.doors import ScopedViewSet, idempotent
 from accounts.services import update_profile
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from patients import permissions, services
@@ -49,6 +49,8 @@ class PatientViewSet(
 
     def get_serializer_class(self):
         return SERIALIZERS.get(self.action, PatientSerializer)
+
+    create = idempotent(mixins.CreateModelMixin.create)
 
     def perform_create(self, form):
         form.instance = services.create_patient(**form.validated_data)

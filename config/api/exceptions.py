@@ -64,9 +64,11 @@ CODES = {
     "consultation_exists": Code(409, "The appointment has its consultation already."),
     "consultation_closed": Code(409, "A completed consultation takes only addenda."),
     "allergy_conflict": Code(409, "The medication stands among the allergies.", "matches"),
+    "request_in_progress": Code(409, "The first request with this key has not finished."),
     "refresh_superseded": Code(409, "The refresh token was just rotated by another request."),
     "too_large": Code(413, "The body is larger than the limit."),
     "unsupported_media_type": Code(415, "Send application/json."),
+    "idempotency_key_reused": Code(422, "The Idempotency-Key came with another request."),
     "throttled": Code(429, "Too many requests; Retry-After says when to come back."),
     "server_error": Code(500, "Our mistake; quote the request_id."),
     "unavailable": Code(503, "The database cannot be reached; try again later."),
@@ -140,6 +142,7 @@ def _refused(error):
         code,
         {_name(field): _messages(errors) for field, errors in by_field.items()},
         {key: (known.params or {}).get(key, [])} if key else None,
+        {"Retry-After": str(RETRY_SECONDS)} if code == "request_in_progress" else None,
     )
 
 

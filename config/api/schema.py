@@ -2,7 +2,7 @@
 
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from config.api.exceptions import CODES
 from config.api.renderers import DEFAULT_MESSAGE
@@ -33,6 +33,13 @@ def canonical_mount_only(endpoints):
     ]
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="1 to 255 characters of your own. The same request with the same key is done once.",
+)
+
 VERBS = {
     "list": "List",
     "retrieve": "Show",
@@ -45,6 +52,10 @@ VERBS = {
 
 class EnvelopeAutoSchema(AutoSchema):
     """Answers as the renderer sends them."""
+
+    def get_override_parameters(self):
+        handler = getattr(self.view, self.view.action or "", None)
+        return [IDEMPOTENCY_KEY] if getattr(handler, "takes_idempotency_key", False) else []
 
     def get_summary(self):
         """What the operation does, in two words: "List appointments", "No show"."""

@@ -14,7 +14,16 @@ FLOORS = {
     0: ["roles", "lifecycle", "clock", "signals", "states", "validators", "allergies"],
     1: ["scoping", "mail", "guards"],
     2: ["models"],
-    3: ["permissions", "statistics", "tokens", "sessions", "avatars", "slots", "services"],
+    3: [
+        "permissions",
+        "statistics",
+        "tokens",
+        "sessions",
+        "idempotency",
+        "avatars",
+        "slots",
+        "services",
+    ],
     4: [
         "slot_serializers",
         "serializers",

@@ -73,6 +73,18 @@ def test_every_body_is_documented_with_an_example(operations):
     assert without == set()
 
 
+def test_every_post_that_makes_or_moves_one_record_documents_its_key(operations):
+    with_key = {
+        path
+        for (_, path), operation in operations.items()
+        if "Idempotency-Key" in str(operation.get("parameters"))
+    }
+    posts = {path for method, path in operations if method == "POST"}
+
+    bulk = {"/api/time-slots/create_bulk_slots/"}
+    assert with_key == {path for path in posts if not path.startswith("/api/auth/")} - bulk
+
+
 def test_every_operation_documents_its_errors(operations):
     for key, operation in operations.items():
         errors = {code for code in operation["responses"] if code[0] in "45"}

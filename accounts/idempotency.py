@@ -1,0 +1,68 @@
+"""A request sent twice is done once: what stands behind the header Idempotency-Key.
+
+The key is written in the transaction of what it guards, before anything else: a second request with
+it waits for the first, and what fails leaves no key behind.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from accounts.models import IdempotencyKey
+
+KEPT = timedelta(hours=24)
+LONGEST = 255
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for a lock_timeout
+
+
+def fingerprint(method, path, body):
+    """What tells one request from another; `body` as it was parsed."""
+    text = json.dumps([method, path, body], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def claim(*, user, key, fingerprint):
+    """(the key's row, whether it is new), within the caller's transaction.
+
+    Refusals: bad input for an empty or long key, `idempotency_key_reused` for a key that came with
+    another request, `request_in_progress` where the first has not finished.
+    """
+    if not 0 < len(key) <= LONGEST:
+        raise _refused(f"Send a key of 1 to {LONGEST} characters.", "invalid")
+    try:
+        with transaction.atomic():
+            row = IdempotencyKey(user=user, key=key, fingerprint=fingerprint)
+            row.save(force_insert=True)
+            return row, True
+    except IntegrityError:
+        row = IdempotencyKey.objects.select_for_update().get(user=user, key=key)
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            raise
+        sentence = "The first request with this key is not done yet."
+        raise _refused(sentence, "request_in_progress") from error
+    if row.created_at < timezone.now() - KEPT:
+        row.fingerprint, row.created_at = fingerprint, timezone.now()
+        return row, True
+    if row.fingerprint != fingerprint:
+        raise _refused("This key came with another request.", "idempotency_key_reused")
+    return row, False
+
+
+def keep(row, *, record, status_code):
+    """Note what the request made: the record's id and the answer's status code."""
+    row.record, row.status_code = record, status_code
+    row.save(force_update=True)
+
+
+def prune():
+    """Delete the keys that are no longer kept; how many there were."""
+    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+def _refused(sentence, code):
+    return ValidationError({"Idempotency-Key": ValidationError(sentence, code=code)})

@@ -1,0 +1,231 @@
+"""A request sent twice is done once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import IdempotencyKey
+from appointments import services
+from appointments.models import Appointment
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.helpers import data_statements
+from config.tests.people import a_clinic
+from patients.tests.factories import PatientFactory
+
+URL = "/api/appointments/"
+
+
+def booking(slot, **details):
+    return {"time_slot": slot.pk, "reason_for_visit": "A cough"} | details
+
+
+def send(client, address, body, key="a-key-of-mine"):
+    return client.post(address, body, HTTP_IDEMPOTENCY_KEY=key)
+
+
+def rows():
+    return {
+        model: model._base_manager.count()
+        for model in apps.get_models()
+        if model is not IdempotencyKey
+    }
+
+
+@pytest.fixture
+def clinic(db):
+    return a_clinic()
+
+
+def test_a_booking_sent_twice_is_made_once_and_answered_twice(api, clinic):
+    client = api(clinic.jane)
+
+    first = send(client, URL, booking(clinic.free))
+    made = rows()
+    again = send(client, URL, booking(clinic.free))
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert "Idempotency-Replayed" not in first
+    assert again["Idempotency-Replayed"] == "true"
+    assert rows() == made
+
+
+def doors(clinic):
+    """Who sends what where; each makes or moves something."""
+    visit = f"{URL}{clinic.appointment.pk}/"
+    new = an_appointment(doctor=clinic.house, patient=clinic.jane)
+    room = f"/api/consultations/{clinic.consultation.pk}/"
+    medication = {"medication_name": "Ramipril", "dosage": "5 mg", "frequency": "daily"}
+    hours = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
+    return {
+        "book": (clinic.jane, URL, booking(clinic.free)),
+        "confirm": (clinic.house, f"{URL}{new.pk}/confirm/", {}),
+        "start": (clinic.house, f"{URL}{new.pk}/start/", {}),
+        "complete": (clinic.house, f"{visit}complete/", {"reason": "Done"}),
+        "cancel": (clinic.jane, f"{URL}{new.pk}/cancel/", {}),
+        "reschedule": (clinic.jane, f"{URL}{new.pk}/reschedule/", {"time_slot": clinic.free.pk}),
+        "slot": (clinic.house, "/api/time-slots/", hours),
+        "patient": (clinic.house, "/api/patients/", {"first_name": "A", "last_name": "B"}),
+        "consultation": (clinic.house, "/api/consultations/", {"appointment": new.pk}),
+        "close": (clinic.house, f"{room}complete_consultation/", {"diagnosis": "Flu"}),
+        "vital signs": (clinic.house, f"{room}vital-signs/", {"heart_rate": 70}),
+        "prescription": (clinic.house, f"{room}prescriptions/", medication | {"duration": "1 d"}),
+        "note": (clinic.house, f"{room}notes/", {"note_type": "plan", "content": "Rest"}),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["book", "confirm", "start", "complete", "cancel", "reschedule", "slot", "patient",
+     "consultation", "close", "vital signs", "prescription", "note"],
+)  # fmt: skip
+def test_every_post_that_makes_or_moves_something_is_done_once(api, clinic, name):
+    actor, address, body = doors(clinic)[name]
+    client = api(actor)
+
+    first = send(client, address, body)
+    made = rows()
+    again = send(client, address, body)
+
+    assert first.status_code in (200, 201), first.content
+    assert again["Idempotency-Replayed"] == "true"
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert rows() == made
+
+
+@pytest.mark.parametrize("change", ["body", "path"])
+def test_a_key_that_comes_with_another_request_is_refused(api, clinic, change):
+    client = api(clinic.jane)
+    send(client, URL, booking(clinic.free))
+    made = rows()
+    other = f"{URL}{clinic.appointment.pk}/cancel/" if change == "path" else URL
+
+    response = send(client, other, booking(clinic.free, symptoms="Fever"))
+
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
+    assert rows() == made
+
+
+def test_the_order_of_the_fields_does_not_make_another_request(api, clinic):
+    client = api(clinic.jane)
+    body = booking(clinic.free)
+    send(client, URL, body)
+
+    again = send(client, URL, dict(reversed(body.items())))
+
+    assert again["Idempotency-Replayed"] == "true"
+
+
+def test_two_people_may_use_the_same_key(api, clinic):
+    send(api(clinic.jane), URL, booking(clinic.free))
+
+    response = send(api(clinic.paul), URL, booking(clinic.greys_free))
+
+    assert response.status_code == 201
+    assert "Idempotency-Replayed" not in response
+
+
+def test_what_fails_leaves_no_key_behind(api, clinic):
+    client = api(clinic.jane)
+    refused = send(client, URL, booking(clinic.appointment.time_slot))
+    assert refused.json()["code"] == "slot_taken"
+    assert not IdempotencyKey.objects.exists()
+
+    response = send(client, URL, booking(clinic.free))
+
+    assert response.status_code == 201
+
+
+def test_the_answer_is_the_record_as_it_is_now(api, clinic):
+    client = api(clinic.jane)
+    made = send(client, URL, booking(clinic.free)).json()["data"]
+    appointment = Appointment.objects.get(pk=made["id"])
+    services.move(appointment, "cancel", by=clinic.house)
+    an_appointment(time_slot=clinic.free, patient=clinic.paul)
+
+    again = send(client, URL, booking(clinic.free))
+
+    assert again.status_code == 201
+    assert (again.json()["data"]["id"], again.json()["data"]["status"]) == (made["id"], "cancelled")
+
+
+def test_what_has_gone_out_of_sight_is_not_shown_again(api, clinic):
+    client = api(clinic.house)
+    body = {"first_name": "Ann", "last_name": "Lee"}
+    made = send(client, "/api/patients/", body).json()["data"]
+    api(clinic.ada).delete(f"/api/patients/{made['id']}/")
+
+    again = send(client, "/api/patients/", body)
+
+    assert again.status_code == 404
+    assert "Lee" not in again.content.decode()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_has_1_to_255_characters(api, clinic, key):
+    response = send(api(clinic.jane), URL, booking(clinic.free), key=key)
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["Idempotency-Key"]
+    assert not clinic.free.appointments.exists()
+
+
+def test_a_key_is_forgotten_after_a_day(api, clinic):
+    client = api(clinic.jane)
+    send(client, URL, booking(clinic.free))
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+
+    other = send(client, URL, booking(clinic.greys_free))
+
+    assert other.status_code == 201
+    assert "Idempotency-Replayed" not in other
+    assert send(client, URL, booking(clinic.greys_free))["Idempotency-Replayed"] == "true"
+
+
+def test_old_keys_are_deleted_by_a_command(api, clinic, capsys):
+    client = api(clinic.jane)
+    send(client, URL, booking(clinic.free), key="old")
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    send(client, URL, booking(clinic.greys_free), key="new")
+
+    call_command("prune")
+
+    assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["new"]
+    assert "1 key" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("who", ["jane", "house", "ada"])
+def test_a_booking_with_a_key_costs_at_most_ten_statements(api, clinic, who):
+    client = api(getattr(clinic, who))
+    named = {} if who == "jane" else {"patient": clinic.paul.pk}
+
+    with data_statements(9 if who == "jane" else 10):
+        response = send(client, URL, booking(clinic.free, **named))
+
+    assert response.status_code == 201
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
+    slot, patient = TimeSlotFactory(), PatientFactory()
+    clients = [api(patient) for _ in range(8)]
+
+    def ask(client):
+        try:
+            return send(client, URL, booking(slot))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, clients))
+
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert len({answer.json()["data"]["id"] for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" in answer for answer in answers) == 7
+    assert slot.appointments.count() == 1
