@@ -7,7 +7,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import action, display
 
 from accounts.desk import DeskAdmin, ReadOnlyAdmin, ReadOnlyInline
-from appointments import clock, services, slots
+from appointments import clock, policy, services, slots
 from appointments.desk import (
     PEOPLE,
     STATUS_COLOURS,
@@ -19,7 +19,7 @@ from appointments.desk import (
     page_step,
 )
 from appointments.forms import TimeSlotForm, time_of
-from appointments.lifecycle import MOVES, OPEN, Priority, Status, open_moves
+from appointments.lifecycle import MOVES, OPEN, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 
 
@@ -114,12 +114,7 @@ class AppointmentAdmin(DeskAdmin):
         return services.amend(record, by=by, **form.changes)
 
     def open_steps(self, request, record):
-        return open_moves(
-            status=record.status,
-            role=request.user.role,
-            starts_at=record.starts_at,
-            now=clock.now(),
-        )
+        return policy.open_moves(record, role=request.user.role)
 
     @display(description="status", ordering="status", label=STATUS_COLOURS)
     def state(self, appointment):

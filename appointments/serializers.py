@@ -4,8 +4,8 @@ from rest_framework import serializers
 
 from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
-from appointments import clock
-from appointments.lifecycle import ConsultationType, Priority, Status, open_moves
+from appointments import policy
+from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
@@ -83,12 +83,7 @@ class AppointmentSerializer(StrictModelSerializer):
         return getattr(getattr(request, "user", None), "role", None)
 
     def get_allowed(self, appointment) -> list[str]:
-        return open_moves(
-            status=appointment.status,
-            role=self.reader_role,
-            starts_at=appointment.starts_at,
-            now=clock.now(),
-        )
+        return policy.open_moves(appointment, role=self.reader_role)
 
 
 class StepSerializer(StrictSerializer):

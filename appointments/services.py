@@ -7,8 +7,8 @@ then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from appointments import clock
-from appointments.lifecycle import MOVES, OPEN, Status, action_towards, open_moves
+from appointments import clock, policy
+from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
 from patients.models import Patient
@@ -31,11 +31,12 @@ VISIT_DETAILS = frozenset(
 def book(*, patient, time_slot, by, **details):
     """A new appointment in a free slot.
 
-    Refusals: `slot_in_past`, `slot_taken`, `patient_overlap`; a slot that is withdrawn or whose
-    doctor cannot be booked, and a patient whose record is closed, are bad input.
+    Refusals: `slot_in_past`, `slot_taken`, `patient_overlap`, those of the policy; a slot that is
+    withdrawn or whose doctor cannot be booked, and a patient whose record is closed, are bad input.
     """
     patient = _lock_patient(patient.pk)
     slot = _claim(time_slot, patient)
+    policy.check_booking(patient, slot, by=by)
     appointment = Appointment(
         patient=patient,
         doctor=slot.doctor,
@@ -54,7 +55,8 @@ def book(*, patient, time_slot, by, **details):
 def move(appointment, action, *, by, reason="", time_slot=None):
     """Take one step of lifecycle.MOVES; `reschedule` into the `time_slot` given.
 
-    Refused with `invalid_transition`, and the moves that are open, where the table says no.
+    Refused with `invalid_transition`, and the moves that are open, where the table says no; then
+    by the policy.
     """
     if action == "reschedule":
         patient = _lock_patient(appointment.patient_id)
@@ -64,9 +66,11 @@ def move(appointment, action, *, by, reason="", time_slot=None):
     state = {"status": appointment.status, "starts_at": appointment.starts_at}
     if not MOVES[action].is_open(**state, role=by.role, now=clock.now()):
         raise refusal(appointment, by, f"{action.replace('_', '-')} an appointment")
+    policy.check_move(appointment, action, by=by)
     if action == "reschedule":
         _check_new_slot(appointment, time_slot)
         slot = _claim(time_slot, patient)
+        policy.check_time(slot, by=by)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
     appointment.status = MOVES[action].target
@@ -115,12 +119,7 @@ def lock(appointment):
 
 def refusal(appointment, by, what):
     """The 409 for something the appointment's state does not allow."""
-    allowed = open_moves(
-        status=appointment.status,
-        role=by.role,
-        starts_at=appointment.starts_at,
-        now=clock.now(),
-    )
+    allowed = policy.open_moves(appointment, role=by.role)
     state = appointment.get_status_display().lower()
     return ValidationError(
         {

@@ -68,6 +68,14 @@ CORS_URLS_REGEX = r"^/(api|media)/.*$"
 # licence (accounts.models.User.role).
 DOCTOR_VERIFICATION_REQUIRED = config("DOCTOR_VERIFICATION_REQUIRED", default=not DEBUG, cast=bool)
 
+# What patients are held to when they book, cancel and reschedule by themselves (appointments.policy
+# asks); 0 sets no rule. Staff are free.
+BOOKING_NOTICE_MINUTES = config("BOOKING_NOTICE_MINUTES", default=0, cast=int)
+BOOKING_HORIZON_DAYS = config("BOOKING_HORIZON_DAYS", default=0, cast=int)
+CANCELLATION_NOTICE_HOURS = config("CANCELLATION_NOTICE_HOURS", default=0, cast=int)
+RESCHEDULE_NOTICE_HOURS = config("RESCHEDULE_NOTICE_HOURS", default=0, cast=int)
+MAX_COMING_APPOINTMENTS = config("MAX_COMING_APPOINTMENTS", default=0, cast=int)
+
 TIME_ZONE = config("TIME_ZONE", default="UTC")  # the clinic's; appointments.clock reads it
 USE_TZ = True
 LANGUAGE_CODE = "en-us"

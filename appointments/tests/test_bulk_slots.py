@@ -214,6 +214,28 @@ def test_nine_oclock_stays_nine_oclock_over_the_change(api, smith):
     ] == [8, 7, 7]
 
 
+def test_one_plan_over_both_changes_skips_the_hour_of_spring_and_opens_that_of_autumn_once(
+    api, smith
+):
+    body = days("2027-03-21", "2027-11-07", "02:00", "03:30", 30, weekdays=[6])
+
+    response = send(api(smith), body)
+
+    assert skipped(response) == [
+        ("2027-03-28", "02:00:00", "nonexistent_time"),
+        ("2027-03-28", "02:30:00", "nonexistent_time"),
+    ]
+    assert {slot["duration_minutes"] for slot in data(response, 201)["created"]} == {30}
+    starts = [slot["starts_at"] for slot in data(response, 201)["created"]]
+    assert len(starts) == 34 * 3 - 2
+    assert [start for start in starts if start[:10] in ("2027-03-28", "2027-10-31")] == [
+        "2027-03-28T03:00:00+02:00",
+        "2027-10-31T02:00:00+02:00",
+        "2027-10-31T02:30:00+02:00",
+        "2027-10-31T03:00:00+01:00",
+    ]
+
+
 # --- Too much, or nonsense ------------------------------------------------------------------
 
 

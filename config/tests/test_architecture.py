@@ -22,6 +22,7 @@ FLOORS = {
         "idempotency",
         "avatars",
         "slots",
+        "policy",
         "services",
     ],
     4: [

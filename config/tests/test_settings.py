@@ -78,6 +78,11 @@ def with_environment(expression, **variables):
             "[1, 1]",
         ),
         ({"HTTPS": "true"}, "s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE", "(True, True)"),
+        ({"BOOKING_NOTICE_MINUTES": "30"}, "s.BOOKING_NOTICE_MINUTES", "30"),
+        ({"BOOKING_HORIZON_DAYS": "90"}, "s.BOOKING_HORIZON_DAYS", "90"),
+        ({"CANCELLATION_NOTICE_HOURS": "24"}, "s.CANCELLATION_NOTICE_HOURS", "24"),
+        ({"RESCHEDULE_NOTICE_HOURS": "12"}, "s.RESCHEDULE_NOTICE_HOURS", "12"),
+        ({"MAX_COMING_APPOINTMENTS": "3"}, "s.MAX_COMING_APPOINTMENTS", "3"),
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
     ],
 )

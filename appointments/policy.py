@@ -1,0 +1,91 @@
+"""What the clinic asks of patients who book, cancel and reschedule by themselves; staff are free.
+
+Each rule is a setting, and none of them binds while it is 0. The services ask within their
+transaction and after its locks.
+"""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from accounts.roles import UserType
+from appointments import clock, lifecycle
+from appointments.models import Appointment
+
+
+class CutOff(NamedTuple):
+    setting: str  # how many hours before the start a move closes
+    code: str
+
+
+CUT_OFFS = {
+    "cancel": CutOff("CANCELLATION_NOTICE_HOURS", "cancellation_too_late"),
+    "reschedule": CutOff("RESCHEDULE_NOTICE_HOURS", "reschedule_too_late"),
+}
+
+
+def check_booking(patient, slot, *, by):
+    """Refusals: those of `check_time`, and `too_many_bookings`.
+
+    Whoever asks holds the patient's lock, so that nothing is booked between the count and the
+    insert.
+    """
+    check_time(slot, by=by)
+    most = settings.MAX_COMING_APPOINTMENTS
+    if by.role != UserType.PATIENT or most <= 0:
+        return
+    if Appointment.objects.upcoming().filter(patient=patient).count() >= most:
+        sentence = f"You have as many coming appointments as the clinic allows ({most})."
+        raise _refused("time_slot", sentence, "too_many_bookings")
+
+
+def check_time(slot, *, by):
+    """Refusals: `booking_too_soon`, `booking_too_far`; for a first booking and a later move alike.
+
+    The horizon counts clinic days, and its last day is open as a whole.
+    """
+    if by.role != UserType.PATIENT:
+        return
+    closes_at = slot.starts_at - timedelta(minutes=settings.BOOKING_NOTICE_MINUTES)
+    if clock.now() > closes_at:
+        sentence = f"This time could be booked until {_shown(closes_at)}."
+        raise _refused("time_slot", sentence, "booking_too_soon")
+    horizon = settings.BOOKING_HORIZON_DAYS
+    if 0 < horizon < (slot.date - clock.today()).days:
+        opens_on = slot.date - timedelta(days=horizon)
+        sentence = f"This time can be booked from {opens_on:%a %d %b %Y} on."
+        raise _refused("time_slot", sentence, "booking_too_far")
+
+
+def check_move(appointment, action, *, by):
+    """Refusals: `cancellation_too_late`, `reschedule_too_late`."""
+    if closed_at := _closed_at(appointment, action, by.role):
+        sentence = f"The last moment to {action} this appointment was {_shown(closed_at)}."
+        raise _refused("status", sentence, CUT_OFFS[action].code)
+
+
+def open_moves(appointment, *, role):
+    """The moves open to a role now: those of the table, without what comes too late."""
+    moves = lifecycle.open_moves(
+        status=appointment.status, role=role, starts_at=appointment.starts_at, now=clock.now()
+    )
+    return [action for action in moves if not _closed_at(appointment, action, role)]
+
+
+def _closed_at(appointment, action, role):
+    """The moment that was the last for this move; None while the move is open."""
+    if role != UserType.PATIENT or action not in CUT_OFFS:
+        return None
+    hours = getattr(settings, CUT_OFFS[action].setting)
+    closes_at = appointment.starts_at - timedelta(hours=hours)
+    return closes_at if hours > 0 and clock.now() > closes_at else None
+
+
+def _shown(moment):
+    return f"{clock.local(moment):%a %d %b %Y, %H:%M}"
+
+
+def _refused(field, sentence, code):
+    return ValidationError({field: ValidationError(sentence, code=code)})
