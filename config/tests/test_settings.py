@@ -20,7 +20,7 @@ def test_the_example_names_every_variable_that_is_read_and_no_other():
     source = read("config/settings.py", "gunicorn.conf.py")
     named = set(re.findall(r"^([A-Z_]+)=", read(".env.example"), re.MULTILINE))
 
-    assert named == set(re.findall(r'config\(\s*"([A-Z_]+)"', source)) | THROTTLES
+    assert named == set(re.findall(r'(?:config|read)\(\s*"([A-Z_]+)"', source)) | THROTTLES
     assert {f"THROTTLE_{scope.upper()}" for scope in RATES} == THROTTLES
 
 
@@ -123,3 +123,21 @@ def test_what_is_switched_off_is_gone(variable, address):
     )
 
     assert done.stdout.strip() in ("gone", "no-such-path")
+
+
+def test_gunicorn_starts_with_its_configuration_alone():
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--check-config"],
+        cwd=settings.BASE_DIR,
+        env={
+            "PATH": os.environ["PATH"],
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": "kq2P-w0zX8vLr5Tn_9hJdYb3mGfRc7AsEu1oViN6xQtBlZpHyC4",
+            "DATABASE_URL": "sqlite://:memory:",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
