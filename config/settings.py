@@ -41,6 +41,7 @@ ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1
 HTTPS = config("HTTPS", default=False, cast=bool)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # asked from inside, without TLS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=[], cast=Csv())
@@ -120,6 +121,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "config.api.faults.DatabaseFaultMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -158,6 +160,27 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Nobody waits for ever: not for a statement, for a lock, for a transaction somebody left open,
+    # or for a server that does not pick up. What DATABASE_URL says of these comes last and wins.
+    _limits = {
+        "statement_timeout": config("STATEMENT_TIMEOUT_MS", default=15_000, cast=int),
+        "lock_timeout": config("LOCK_TIMEOUT_MS", default=5_000, cast=int),
+        "idle_in_transaction_session_timeout": config(
+            "IDLE_TRANSACTION_TIMEOUT_MS", default=30_000, cast=int
+        ),
+    }
+    _of_the_url = DATABASES["default"].get("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        **_of_the_url,
+        "options": " ".join(
+            [
+                *(f"-c {name}={milliseconds}" for name, milliseconds in _limits.items()),
+                _of_the_url.get("options", ""),
+            ]
+        ).strip(),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

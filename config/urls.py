@@ -15,6 +15,7 @@ from accounts.urls import router as accounts
 from appointments.urls import router as appointments
 from config.api.routers import RootRouter
 from config.api.views import NoSuchPath
+from config.health import healthz, readyz
 from consultations.urls import below_patients
 from consultations.urls import router as consultations
 from patients.urls import router as patients
@@ -24,6 +25,8 @@ router = RootRouter(accounts, patients, appointments, consultations, below_patie
 urlpatterns = [
     path("", router.get_api_root_view(), name="home"),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
+    path("healthz", healthz),
+    path("readyz", readyz),
     path("admin/", admin.site.urls),
     re_path(
         r"^media/(?P<path>avatars/[A-Za-z0-9_-]+\.webp)$",

@@ -76,11 +76,15 @@ CODES = {
     "idempotency_key_reused": Code(422, "The Idempotency-Key came with another request."),
     "throttled": Code(429, "Too many requests; Retry-After says when to come back."),
     "server_error": Code(500, "Our mistake; quote the request_id."),
-    "unavailable": Code(503, "The database cannot be reached; try again later."),
+    "unavailable": Code(503, "The database does not answer, or not in time; try again later."),
 }
 
 # DRF's words for what the table calls otherwise.
 ALIASES = {"authentication_failed": "token_invalid", "token_not_valid": "token_invalid"}
+
+# The database is gone, too slow, or gave up on a lock, a deadlock or a serialization; the same
+# request may well succeed later.
+DATABASE_FAULTS = (OperationalError, InterfaceError)
 
 RETRY_SECONDS = 5
 
@@ -118,7 +122,7 @@ def exception_handler(error, context):
         logger.error("Unhandled error in %s", type(context["view"]).__name__, exc_info=error)
         got_request_exception.send(sender=None, request=request)
     elif problem.code == "unavailable":
-        logger.error("The database did not answer: %s", type(error).__name__)
+        _log_fault(error)
     set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
@@ -222,10 +226,10 @@ TRANSLATIONS = [
     ),
     (DataError, _says("validation_error", "A value is out of range.")),
     (
-        (OperationalError, InterfaceError),
+        DATABASE_FAULTS,
         _says(
             "unavailable",
-            "The clinic's database cannot be reached just now.",
+            "The clinic's database does not answer just now.",
             **{"Retry-After": str(RETRY_SECONDS)},
         ),
     ),
@@ -250,6 +254,8 @@ def _envelope(request, error, fallback):
 
 
 def bad_request(request, exception):
+    if fault := _fault_behind(exception):
+        return unavailable(request, fault)
     return _envelope(request, exception, defaults.bad_request(request, exception))
 
 
@@ -263,7 +269,31 @@ def not_found(request, exception):
 
 def server_error(request):
     error = sys.exc_info()[1] or RuntimeError()
+    if isinstance(error, DATABASE_FAULTS):
+        return unavailable(request, error)
     return _envelope(request, error, _plain_server_error(request))
+
+
+def unavailable(request, error):
+    _log_fault(error)
+    problem = describe(error)
+    page = HttpResponse(
+        problem.body["message"], "text/plain", problem.status, headers=problem.headers
+    )
+    return _envelope(request, error, page)
+
+
+def _fault_behind(error):
+    """The database's failure an error arose from: a session not saved is "deleted" to Django."""
+    while error and not isinstance(error, DATABASE_FAULTS):
+        error = error.__context__
+    return error
+
+
+def _log_fault(error):
+    """The engine's own word for it (SQLSTATE), never its sentence, which may quote a row."""
+    sqlstate = getattr(error.__cause__, "pgcode", None)
+    logger.error("The database did not answer: %s %s", type(error).__name__, sqlstate or "")
 
 
 def csrf_failure(request, reason=""):

@@ -65,6 +65,27 @@ def with_environment(expression, **variables):
             "s.DATABASES['default']['ENGINE'], s.DATABASES['default']['NAME']",
             "('django.db.backends.postgresql', 'd')",
         ),
+        ({"DATABASE_URL": ""}, "'options' in s.DATABASES['default']['OPTIONS']", "False"),
+        (
+            {
+                "DATABASE_URL": "postgres://a@c/d?options=-c%20search_path%3Dx",
+                "LOCK_TIMEOUT_MS": "7",
+            },
+            "s.DATABASES['default']['OPTIONS']['options']",
+            (
+                "-c statement_timeout=15000 -c lock_timeout=7"
+                " -c idle_in_transaction_session_timeout=30000 -c search_path=x"
+            ),
+        ),
+        (
+            {
+                "DATABASE_URL": "postgres://a@c/d",
+                "STATEMENT_TIMEOUT_MS": "0",
+                "IDLE_TRANSACTION_TIMEOUT_MS": "9",
+            },
+            "s.DATABASES['default']['OPTIONS']['options']",
+            "-c statement_timeout=0 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=9",
+        ),
         ({}, "s.ALLOWED_HOSTS", "['localhost', '127.0.0.1', '[::1]']"),
         ({"DEBUG": "true"}, "set(s.REST_FRAMEWORK['DEFAULT_THROTTLE_RATES'].values())", "{None}"),
         (

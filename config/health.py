@@ -1,0 +1,57 @@
+"""For the machines that watch: /healthz, the process is alive; /readyz, it can serve people.
+
+Outside the envelope, for anyone, without a session; they say nothing an outsider could use.
+"""
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from config.api.exceptions import RETRY_SECONDS
+
+
+def database():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "ok"
+
+
+def migrations():
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(missing)} unapplied" if missing else "ok"
+
+
+# Each says "ok" or, in a few words, what is amiss. A further one is a function and its row here.
+CHECKS = {"database": database, "migrations": migrations}
+
+
+@csrf_exempt  # so that a POST is told 405
+@never_cache
+@require_safe
+def healthz(request):
+    return JsonResponse({"status": "ok"})
+
+
+@csrf_exempt
+@never_cache
+@require_safe
+def readyz(request):
+    checks = {name: _outcome(check) for name, check in CHECKS.items()}
+    if all(outcome == "ok" for outcome in checks.values()):
+        return JsonResponse({"status": "ok", "checks": checks})
+    return JsonResponse(
+        {"status": "unavailable", "checks": checks},
+        status=503,
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+
+
+def _outcome(check):
+    try:
+        return check()
+    except Error:
+        return "unreachable"
