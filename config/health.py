@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from appointments.guards import missing
 from config.api.exceptions import RETRY_SECONDS
 
 
@@ -21,12 +22,17 @@ def database():
 
 def migrations():
     executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(missing)} unapplied" if missing else "ok"
+    unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(unapplied)} unapplied" if unapplied else "ok"
+
+
+def guards():
+    missed = missing(connection)
+    return f"{len(missed)} missing" if missed else "ok"
 
 
 # Each says "ok" or, in a few words, what is amiss. A further one is a function and its row here.
-CHECKS = {"database": database, "migrations": migrations}
+CHECKS = {"database": database, "migrations": migrations, "guards": guards}
 
 
 @csrf_exempt  # so that a POST is told 405

@@ -5,6 +5,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from appointments import guards
 from config import health
 
 
@@ -87,3 +88,15 @@ def test_health_is_not_sent_to_https(nobody, settings, address):
 
     assert nobody.get("/api/doctors/").status_code == 301
     assert nobody.get(address).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_would_take_an_overlap_is_not_ready(nobody):
+    guards.remove(connection)
+
+    answer = nobody.get("/readyz")
+    guards.install(connection)
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["guards"] == "2 missing"
+    assert nobody.get("/readyz").status_code == 200
