@@ -1,12 +1,15 @@
 """Where sight and access meet: every request for a record of the clinic passes here."""
 
+import re
 from functools import wraps
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
 
 from accounts import idempotency
+from accounts.versions import Versioned, check_version
 from config.api.fields import StrictPrimaryKeyField
 from config.api.viewsets import ApiViewSet
 
@@ -24,6 +27,45 @@ class ScopedViewSet(ApiViewSet):
         if self.request.method in SAFE_METHODS:
             return rows.visible_to(user)
         return rows.writable_by(user)
+
+
+ENTITY_TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
+ENTITY_TAGS = re.compile(rf"{ENTITY_TAG}(?:[ \t]*,[ \t]*{ENTITY_TAG})*")
+VERSION = re.compile("[1-9][0-9]{0,9}")
+
+
+class VersionedMixin:
+    """A record's version is its ETag; a change with If-Match wants to start from that version.
+
+    `if_match` names the actions that heed the header. Each hands `if_version` to its service, which
+    decides under the row's lock.
+    """
+
+    if_match = frozenset()
+
+    @property
+    def if_version(self):
+        """The versions this change may start from; None for any."""
+        header = self.request.headers.get("If-Match", "*").strip()
+        if header == "*" or self.action not in self.if_match:
+            return None
+        if not ENTITY_TAGS.fullmatch(header):
+            raise ValidationError({"If-Match": 'Send * or entity tags, as in "7".'})
+        tags = re.findall(ENTITY_TAG, header)
+        return {int(tag) for weak, tag in tags if not weak and VERSION.fullmatch(tag)}
+
+    def get_object(self):
+        """Refused here too, before a body made from the old record is blamed for what it says."""
+        record = super().get_object()
+        check_version(record, self.if_version)
+        return record
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
+        answered = getattr(getattr(response, "data", None), "serializer", None)
+        if isinstance(record := getattr(answered, "instance", None), Versioned):
+            response["ETag"] = f'"{record.version}"'
+        return response
 
 
 def idempotent(action):

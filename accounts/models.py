@@ -17,6 +17,7 @@ from simple_history.models import HistoricalRecords
 from accounts import validators
 from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
+from accounts.versions import Versioned
 
 models.CharField.register_lookup(Lower)
 
@@ -59,7 +60,7 @@ class PeopleRecords(HistoricalRecords):
             sender._meta.simple_history_manager_attribute = self.manager_name
 
 
-class User(AbstractUser):
+class User(Versioned, AbstractUser):
     """Everybody who can sign in. Admins, and they alone, are staff with full access."""
 
     date_joined = None
@@ -97,7 +98,7 @@ class User(AbstractUser):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = PeopleManager()
-    history = PeopleRecords(excluded_fields=["password", "last_login", "updated_at"])
+    history = PeopleRecords(excluded_fields=["password", "last_login", "updated_at", "version"])
 
     class Meta:
         ordering = ["last_name", "first_name", "pk"]

@@ -11,6 +11,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from accounts import mail
 from accounts.models import User
+from accounts.versions import check_version
 
 LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
 
@@ -37,7 +38,7 @@ def register(*, password=None, **fields):
 
 
 @transaction.atomic
-def update_profile(user, *, by, current_password=None, **changes):
+def update_profile(user, *, by, current_password=None, if_version=None, **changes):
     """Change a person's own fields.
 
     An e-mail address is a way in: its owner proves himself with `current_password`, an admin may
@@ -45,6 +46,7 @@ def update_profile(user, *, by, current_password=None, **changes):
     number has to be verified again.
     """
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+    check_version(user, if_version)
     if "email" in changes and changes["email"] != user.email:
         _allow_new_email(user, by, current_password)
         if user.username.lower() == user.email.lower():

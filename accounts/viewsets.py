@@ -7,6 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from accounts import permissions, services, sessions
+from accounts.doors import VersionedMixin
 from accounts.models import User
 from accounts.serializers import (
     PROFILES,
@@ -20,6 +21,7 @@ from accounts.serializers import (
     RegistrationSerializer,
     TokensSerializer,
 )
+from accounts.versions import check_version
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.viewsets import ApiViewSet
 
@@ -33,13 +35,14 @@ OwnProfile = PolymorphicProxySerializer(
 )
 
 
-class AuthViewSet(ApiViewSet):
+class AuthViewSet(VersionedMixin, ApiViewSet):
     """Accounts from the outside: registration, tokens, passwords and the own profile."""
 
     queryset = User.objects.none()
     serializer_class = ProfileSerializer
     throttle_scope = None
     access = permissions.AUTH
+    if_match = frozenset({"update_profile", "partial_update_profile"})
     messages = {
         "register": "Account created.",
         "login": "Signed in.",
@@ -91,9 +94,12 @@ class AuthViewSet(ApiViewSet):
     @profile.mapping.put
     def update_profile(self, request, partial=False):
         self.count_as_sign_in(request)
+        check_version(request.user, self.if_version)
         form = self.profile_serializer(request.user, data=request.data, partial=partial)
         form.is_valid(raise_exception=True)
-        changed = services.update_profile(request.user, by=request.user, **form.validated_data)
+        changed = services.update_profile(
+            request.user, by=request.user, if_version=self.if_version, **form.validated_data
+        )
         return Response(self.profile_serializer(changed).data)
 
     @extend_schema(request=OwnProfile, responses=OwnProfile)

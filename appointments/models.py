@@ -7,6 +7,7 @@ from accounts import validators
 from accounts.models import Doctor, User, bookable
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
+from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
 from patients.models import Patient
@@ -160,7 +161,7 @@ class AppointmentQuerySet(ScopedQuerySet):
         )
 
 
-class Appointment(Timed, Stamped):
+class Appointment(Timed, Stamped, Versioned):
     """One patient's hold on one slot, whose doctor and times it copies when it claims it.
 
     Made by services.book(); its status and slot change only through services.move().

@@ -7,6 +7,7 @@ then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.versions import check_version
 from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
@@ -52,7 +53,7 @@ def book(*, patient, time_slot, by, **details):
 
 
 @transaction.atomic
-def move(appointment, action, *, by, reason="", time_slot=None):
+def move(appointment, action, *, by, reason="", time_slot=None, if_version=None):
     """Take one step of lifecycle.MOVES; `reschedule` into the `time_slot` given.
 
     Refused with `invalid_transition`, and the moves that are open, where the table says no; then
@@ -62,6 +63,7 @@ def move(appointment, action, *, by, reason="", time_slot=None):
         patient = _lock_patient(appointment.patient_id)
         _lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
+    check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
     state = {"status": appointment.status, "starts_at": appointment.starts_at}
     if not MOVES[action].is_open(**state, role=by.role, now=clock.now()):
@@ -80,12 +82,13 @@ def move(appointment, action, *, by, reason="", time_slot=None):
 
 
 @transaction.atomic
-def amend(appointment, *, by, status=None, **details):
+def amend(appointment, *, by, status=None, if_version=None, **details):
     """Change visit details (while the visit is ahead) and `doctor_notes` (always).
 
     A `status` is a move: the one whose target it is, in the same transaction.
     """
     appointment = lock(appointment)
+    check_version(appointment, if_version)
     changed = {name for name, value in details.items() if getattr(appointment, name) != value}
     if changed & VISIT_DETAILS and appointment.status not in OPEN:
         raise refusal(appointment, by, "change the details of an appointment")

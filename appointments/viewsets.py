@@ -6,12 +6,12 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet, idempotent
+from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
 from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import permissions, services, slots
 from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
-from appointments.lifecycle import Priority, Status
+from appointments.lifecycle import MOVES, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank, with_next_available
 from appointments.serializers import (
     AppointmentSerializer,
@@ -38,6 +38,7 @@ class AppointmentViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
+    VersionedMixin,
     ScopedViewSet,
 ):
     """Appointments of the caller; every step of their life is a POST."""
@@ -60,6 +61,7 @@ class AppointmentViewSet(
     }
     ordering = ["-starts_at", "-pk"]
     access = permissions.APPOINTMENTS
+    if_match = frozenset({"update", "partial_update", *MOVES})
     messages = {
         "create": "Appointment booked.",
         "update": "Appointment updated.",
@@ -81,7 +83,12 @@ class AppointmentViewSet(
         booking.instance = services.book(by=self.request.user, **booking.validated_data)
 
     def perform_update(self, form):
-        form.instance = services.amend(form.instance, by=self.request.user, **form.validated_data)
+        form.instance = services.amend(
+            form.instance,
+            by=self.request.user,
+            if_version=self.if_version,
+            **form.validated_data,
+        )
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
     @idempotent
@@ -118,7 +125,11 @@ class AppointmentViewSet(
         appointment = self.get_object()
         step = self.read()
         step.instance = services.move(
-            appointment, self.action, by=self.request.user, **step.validated_data
+            appointment,
+            self.action,
+            by=self.request.user,
+            if_version=self.if_version,
+            **step.validated_data,
         )
         return Response(step.data)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dj_database_url
 import dj_email_url
+from corsheaders.defaults import default_headers
 from decouple import Config, Csv, RepositoryEmpty, RepositoryEnv
 from django.urls import reverse_lazy
 
@@ -54,6 +55,7 @@ CORS_ALLOWED_ORIGINS = config(
     default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
     cast=Csv(),
 )
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "idempotency-key"]
 CORS_EXPOSE_HEADERS = [
     "Content-Disposition",
     "ETag",

@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 from accounts.models import Doctor, User
 from accounts.roles import UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
+from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models import Appointment, Stamped
@@ -60,7 +61,7 @@ class ConsultationQuerySet(ScopedQuerySet):
         )
 
 
-class Consultation(Stamped):
+class Consultation(Stamped, Versioned):
     """One visit's clinical record. Its status is derived; its stamps are set by the services."""
 
     appointment = models.OneToOneField(
@@ -81,7 +82,7 @@ class Consultation(Stamped):
     doctor_notes = models.TextField(blank=True, help_text="Never shown to the patient.")
 
     objects = ConsultationQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["updated_at"])
+    history = HistoricalRecords(excluded_fields=["updated_at", "version"])
 
     class Meta:
         ordering = ["-created_at", "-pk"]

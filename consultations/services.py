@@ -5,7 +5,9 @@ Locks are taken in the order of appointments.services, and the consultation last
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 
+from accounts.versions import check_version
 from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, OPEN, Status
@@ -52,9 +54,9 @@ def open_walk_in(*, patient, doctor, chief_complaint, by):
 
 
 @transaction.atomic
-def start(consultation, *, by):
+def start(consultation, *, by, if_version=None):
     """Stamp the beginning, and bring the appointment under way if it is not yet."""
-    consultation = _lock(consultation)
+    consultation = _lock(consultation, if_version)
     _refuse_closed(consultation)
     _refuse_void(consultation, by)
     if consultation.started_at:
@@ -65,12 +67,12 @@ def start(consultation, *, by):
 
 
 @transaction.atomic
-def complete(consultation, *, by, **closing):
+def complete(consultation, *, by, if_version=None, **closing):
     """Write the `closing` fields, stamp the end and complete the appointment.
 
     From then on the consultation is closed: `consultation_closed` for all but addenda.
     """
-    consultation = _lock(consultation)
+    consultation = _lock(consultation, if_version)
     _refuse_closed(consultation)
     _refuse_void(consultation, by)
     _bring_along(consultation, "complete", by)
@@ -81,9 +83,9 @@ def complete(consultation, *, by, **closing):
 
 
 @transaction.atomic
-def write(consultation, *, by, **changes):
+def write(consultation, *, by, if_version=None, **changes):
     """Change the text of a consultation that is open."""
-    consultation = _lock(consultation)
+    consultation = _lock(consultation, if_version)
     _refuse_closed(consultation)
     _refuse_void(consultation, by)
     for field, value in changes.items():
@@ -98,7 +100,7 @@ def record_vital_signs(consultation, *, by, **measured):
     _refuse_void(consultation, by)
     vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
     vital_signs.full_clean()
-    return _saved(vital_signs, by)
+    return _saved_part(vital_signs, by)
 
 
 @transaction.atomic
@@ -123,7 +125,9 @@ def prescribe(consultation, *, by, **prescription):
                 )
             }
         )
-    return _saved(Prescription(consultation=consultation, prescribed_by=by, **prescription), by)
+    return _saved_part(
+        Prescription(consultation=consultation, prescribed_by=by, **prescription), by
+    )
 
 
 @transaction.atomic
@@ -133,7 +137,7 @@ def set_active(prescription, *, by, is_active):
     _refuse_closed(consultation)
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
     prescription.is_active = is_active
-    return _saved(prescription, by)
+    return _saved_part(prescription, by)
 
 
 @transaction.atomic
@@ -142,15 +146,17 @@ def add_note(consultation, *, by, **note):
     consultation = _lock(consultation)
     if note["note_type"] != NoteType.ADDENDUM:
         _refuse_closed(consultation)
-    return _saved(ConsultationNote(consultation=consultation, created_by=by, **note), by)
+    return _saved_part(ConsultationNote(consultation=consultation, created_by=by, **note), by)
 
 
-def _lock(consultation):
+def _lock(consultation, if_version=None):
     """The consultation as it is now, its appointment locked before it."""
     if consultation.appointment_id:
         appointments.lock(consultation.appointment)
     rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
-    return rows.get(pk=consultation.pk)
+    consultation = rows.get(pk=consultation.pk)
+    check_version(consultation, if_version)
+    return consultation
 
 
 def _bring_along(consultation, action, by):
@@ -184,3 +190,9 @@ def _saved(record, by):
     record._history_user, record._history_date = by, clock.now()
     record.save()
     return record
+
+
+def _saved_part(part, by):
+    """Save a part; the consultation it belongs to, which is locked, has a new version by it."""
+    Consultation.objects.filter(pk=part.consultation_id).update(version=F("version") + 1)
+    return _saved(part, by)

@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet, idempotent
+from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -29,6 +29,7 @@ class ConsultationViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
+    VersionedMixin,
     ScopedViewSet,
 ):
     """Clinical records of visits, with appointment or without."""
@@ -47,6 +48,9 @@ class ConsultationViewSet(
     ordering_fields = {"created_at": "created_at"}
     ordering = ["-created_at", "-pk"]
     access = permissions.CONSULTATIONS
+    if_match = frozenset(
+        {"update", "partial_update", "start_consultation", "complete_consultation"}
+    )
     messages = {
         "create": "Consultation opened.",
         "update": "Consultation updated.",
@@ -72,7 +76,12 @@ class ConsultationViewSet(
         return Response(self.shown(consultation), status=status.HTTP_201_CREATED)
 
     def perform_update(self, form):
-        services.write(form.instance, by=self.request.user, **form.validated_data)
+        services.write(
+            form.instance,
+            by=self.request.user,
+            if_version=self.if_version,
+            **form.validated_data,
+        )
         form.instance = self.reread(form.instance)
 
     @extend_schema(responses=ConsultationDetailSerializer)
@@ -81,7 +90,7 @@ class ConsultationViewSet(
     def start_consultation(self, request, pk=None):
         consultation = self.get_object()
         self.read()
-        services.start(consultation, by=request.user)
+        services.start(consultation, by=request.user, if_version=self.if_version)
         return Response(self.shown(consultation))
 
     @extend_schema(responses=ConsultationDetailSerializer)
@@ -89,7 +98,8 @@ class ConsultationViewSet(
     @idempotent
     def complete_consultation(self, request, pk=None):
         consultation = self.get_object()
-        services.complete(consultation, by=request.user, **self.read().validated_data)
+        closing = self.read().validated_data
+        services.complete(consultation, by=request.user, if_version=self.if_version, **closing)
         return Response(self.shown(consultation))
 
     def with_parts(self, queryset):

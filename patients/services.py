@@ -5,6 +5,7 @@ from django.db import transaction
 
 from accounts import services as accounts
 from accounts.roles import UserType
+from accounts.versions import check_version
 from patients.models import Patient
 from patients.signals import patient_deactivated
 
@@ -36,12 +37,13 @@ def _username_from(email):
 
 
 @transaction.atomic
-def deactivate(patient, *, by):
+def deactivate(patient, *, by, if_version=None):
     """Close a record: it leaves every list and its coming appointments are cancelled.
 
     No clinical row is deleted, and the e-mail address stays taken.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+    check_version(patient, if_version)
     patient.is_active = False
     patient._history_user = by
     patient.save()

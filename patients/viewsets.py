@@ -1,6 +1,6 @@
 from rest_framework import mixins
 
-from accounts.doors import ScopedViewSet, idempotent
+from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
 from accounts.services import update_profile
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from patients import permissions, services
@@ -21,6 +21,7 @@ class PatientViewSet(
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
     mixins.DestroyModelMixin,
+    VersionedMixin,
     ScopedViewSet,
 ):
     """The patients' directory and records."""
@@ -28,6 +29,7 @@ class PatientViewSet(
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
     access = permissions.PATIENTS
+    if_match = frozenset({"update", "partial_update", "destroy"})
     filterset_class = PatientFilter
     search_fields = ["first_name", "last_name", "email", "phone"]
     ordering_fields = {
@@ -60,7 +62,12 @@ class PatientViewSet(
         return super().update(request, *args, **kwargs)
 
     def perform_update(self, form):
-        form.instance = update_profile(form.instance, by=self.request.user, **form.validated_data)
+        form.instance = update_profile(
+            form.instance,
+            by=self.request.user,
+            if_version=self.if_version,
+            **form.validated_data,
+        )
 
     def perform_destroy(self, patient):
-        services.deactivate(patient, by=self.request.user)
+        services.deactivate(patient, by=self.request.user, if_version=self.if_version)

@@ -85,6 +85,7 @@ def test_booking_copies_the_slot_and_writes_one_row_of_history(wednesday, smith,
         "booked_by_id": jane.pk,
         "created_at": wednesday,
         "updated_at": wednesday,
+        "version": 1,
     }
     assert history(booked) == [
         ("book", "", "scheduled", None, slot.starts_at, [], "", jane.pk, wednesday)

@@ -14,6 +14,7 @@ ERROR_STATUSES = {
     "403": "The caller's role may not do this.",
     "404": "No such record, or none in the caller's sight.",
     "409": "The record's state forbids it.",
+    "412": "The record has another version than those in If-Match.",
     "429": "Too many requests.",
 }
 
@@ -50,12 +51,21 @@ VERBS = {
 }
 
 
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    location=OpenApiParameter.HEADER,
+    description="The ETag of the record as you read it; 412 if it has changed since.",
+)
+
+
 class EnvelopeAutoSchema(AutoSchema):
     """Answers as the renderer sends them."""
 
     def get_override_parameters(self):
-        handler = getattr(self.view, self.view.action or "", None)
-        return [IDEMPOTENCY_KEY] if getattr(handler, "takes_idempotency_key", False) else []
+        action = self.view.action or ""
+        with_key = getattr(getattr(self.view, action, None), "takes_idempotency_key", False)
+        with_version = action in getattr(self.view, "if_match", ())
+        return [IDEMPOTENCY_KEY] * with_key + [IF_MATCH] * with_version
 
     def get_summary(self):
         """What the operation does, in two words: "List appointments", "No show"."""
@@ -170,4 +180,6 @@ def _errors_of(path, method, operation):
         statuses.append("404")
     if method != "get":
         statuses.append("409")
+    if IF_MATCH.name in {parameter["name"] for parameter in operation.get("parameters", ())}:
+        statuses.append("412")
     return sorted(statuses)

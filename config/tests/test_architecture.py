@@ -12,7 +12,7 @@ APPS = ["accounts", "patients", "appointments", "consultations"]  # each knows t
 # A file imports from floors below its own, and from those LEFT_OF it.
 FLOORS = {
     0: ["roles", "lifecycle", "clock", "signals", "states", "validators", "allergies"],
-    1: ["scoping", "mail", "guards"],
+    1: ["scoping", "mail", "guards", "versions"],
     2: ["models"],
     3: [
         "permissions",

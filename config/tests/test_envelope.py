@@ -48,6 +48,7 @@ PUBLISHED = {
     "allergy_conflict": 409,
     "request_in_progress": 409,
     "refresh_superseded": 409,
+    "stale_version": 412,
     "too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,

@@ -41,9 +41,9 @@ def url(patient):
 
 
 def stored(patient):
-    """The row as it is now, but for the moment of the last change and of the last sign-in."""
+    """The row as it is now, but for what any change and any sign-in moves on."""
     row = User.objects.filter(pk=patient.pk).values().get()
-    return {name: row[name] for name in row if name not in ("updated_at", "last_login")}
+    return {name: row[name] for name in row if name not in ("updated_at", "last_login", "version")}
 
 
 def versions(patient):

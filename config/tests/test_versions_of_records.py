@@ -1,0 +1,474 @@
+"""Nobody overwrites what he has not seen: versions, `ETag` and `If-Match`."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from accounts import services as accounts
+from accounts.tests.factories import AdminFactory, DoctorFactory
+from appointments import services as appointments
+from appointments.models import Appointment, AppointmentHistory
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from config.tests.doors import every_door
+from config.tests.people import a_clinic
+from consultations import services as consultations
+from consultations.models import Consultation
+from consultations.tests.factories import MEDICATION, a_consultation
+from patients import services as patients
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+PROFILE = "/api/auth/profile/"
+ON_THREADS = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite's test database is one connection's"
+)
+
+
+def appointment_at(appointment, move=""):
+    return f"/api/appointments/{appointment.pk}/{move}"
+
+
+def consultation_at(consultation, step=""):
+    return f"/api/consultations/{consultation.pk}/{step}"
+
+
+def patient_at(patient):
+    return f"/api/patients/{patient.pk}/"
+
+
+def version(record):
+    return type(record).objects.values_list("version", flat=True).get(pk=record.pk)
+
+
+# --- What counts as a change ----------------------------------------------------------------
+
+
+def make_move(name):
+    return lambda appointment, by: appointments.move(appointment, name, by=by)
+
+
+def reschedule(appointment, by):
+    slot = TimeSlotFactory(doctor=appointment.doctor)
+    appointments.move(appointment, "reschedule", by=by, time_slot=slot)
+
+
+CHANGES_OF_AN_APPOINTMENT = {
+    "confirm": (make_move("confirm"), 1),
+    "start": (make_move("start"), 1),
+    "complete": (make_move("complete"), 1),
+    "cancel": (make_move("cancel"), 1),
+    "reschedule": (reschedule, 1),
+    "amend": (lambda it, by: appointments.amend(it, by=by, symptoms="Fever", priority="low"), 1),
+    "amend to a status": (lambda it, by: appointments.amend(it, by=by, status="confirmed"), 1),
+    "amend and move": (
+        lambda it, by: appointments.amend(it, by=by, symptoms="Fever", status="confirmed"),
+        2,  # two steps, as in the history
+    ),
+    "amend nothing": (lambda it, by: appointments.amend(it, by=by, symptoms=it.symptoms), 0),
+    "cancel_coming": (lambda it, by: appointments.cancel_coming(it.patient, by=by), 1),
+    "the start of its consultation": (
+        lambda it, by: consultations.start(a_consultation(appointment=it), by=by),
+        1,
+    ),
+    "the opening of its consultation": (lambda it, by: consultations.open_for(it, by=by), 0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_AN_APPOINTMENT)
+@pytest.mark.django_db
+def test_each_step_of_an_appointment_counts_once(change):
+    appointment = an_appointment()
+    act, steps = CHANGES_OF_AN_APPOINTMENT[change]
+
+    act(appointment, appointment.doctor)
+
+    assert version(appointment) == 1 + steps
+
+
+CHANGES_OF_A_CONSULTATION = {
+    "start": (lambda it, by: consultations.start(it, by=by), 1),
+    "complete": (lambda it, by: consultations.complete(it, by=by, assessment="Well"), 1),
+    "write": (lambda it, by: consultations.write(it, by=by, diagnosis="Gout"), 1),
+    "vital signs": (lambda it, by: consultations.record_vital_signs(it, by=by, heart_rate=70), 1),
+    "prescribe": (lambda it, by: consultations.prescribe(it, by=by, **MEDICATION), 1),
+    "prescribe and stop": (
+        lambda it, by: consultations.set_active(
+            consultations.prescribe(it, by=by, **MEDICATION), by=by, is_active=False
+        ),
+        2,
+    ),
+    "note": (
+        lambda it, by: consultations.add_note(it, by=by, note_type="plan", content="Rest"),
+        1,
+    ),
+    "a move of its appointment": (
+        lambda it, by: appointments.move(it.appointment, "confirm", by=by),
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_A_CONSULTATION)
+@pytest.mark.django_db
+def test_each_change_of_a_consultation_and_each_part_counts_once(change):
+    consultation = a_consultation()
+    act, steps = CHANGES_OF_A_CONSULTATION[change]
+
+    act(consultation, consultation.doctor)
+
+    assert version(consultation) == 1 + steps
+
+
+CHANGES_OF_A_PERSON = {
+    "update_profile": (lambda it, by: accounts.update_profile(it, by=by, phone="030 1"), 1),
+    "deactivate": (lambda it, by: patients.deactivate(it, by=by), 1),
+    "reactivate": (lambda it, by: patients.reactivate(it), 1),
+    "verify_licence": (lambda it, by: accounts.verify_licence(it), 1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_A_PERSON)
+@pytest.mark.django_db
+def test_each_change_of_a_person_counts_once(change):
+    person = PatientFactory()
+    act, steps = CHANGES_OF_A_PERSON[change]
+
+    act(person, AdminFactory())
+
+    assert version(person) == 1 + steps
+
+
+@pytest.mark.django_db
+def test_a_refused_change_does_not_count():
+    consultation = a_consultation(completed=True)
+    before = snapshot(Appointment, Consultation)
+
+    with pytest.raises(ValidationError):
+        consultations.prescribe(consultation, by=consultation.doctor, **MEDICATION)
+
+    assert snapshot(Appointment, Consultation) == before
+
+
+@pytest.mark.django_db
+def test_signing_in_does_not_count(api, client):
+    patient = PatientFactory()
+
+    api(patient)
+    client.force_login(patient)
+
+    assert version(patient) == 1
+
+
+# --- ETag -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_record_carries_its_version_as_etag(api):
+    clinic = a_clinic()
+    doctor, admin = api(clinic.house), api(clinic.ada)
+    accounts.update_profile(clinic.jane, by=clinic.ada, phone="030 1")
+
+    tags = {
+        address: client.get(address).headers.get("ETag")
+        for client, address in [
+            (doctor, appointment_at(clinic.appointment)),
+            (doctor, consultation_at(clinic.consultation)),
+            (doctor, patient_at(clinic.jane)),
+            (admin, PROFILE),
+            (admin, "/api/appointments/"),
+            (admin, f"/api/doctors/{clinic.house.pk}/"),
+            (admin, f"/api/time-slots/{clinic.free.pk}/"),
+            (admin, "/api/appointments/0/"),
+        ]
+    }
+
+    assert list(tags.values()) == ['"2"', '"6"', '"2"', '"1"', None, None, None, None]
+
+
+@pytest.mark.django_db
+def test_a_get_after_a_write_has_the_etag_of_its_answer(api):
+    clinic = a_clinic()
+    doctor, admin, jane = api(clinic.house), api(clinic.ada), api(clinic.jane)
+    slot = TimeSlotFactory(doctor=clinic.house)
+    appointment, consultation = clinic.appointment, clinic.pauls_consultation
+    booked = admin.post(
+        "/api/appointments/",
+        {"time_slot": slot.pk, "patient": clinic.paul.pk, "reason_for_visit": "A cough"},
+    )
+    booked_at = f"/api/appointments/{data(booked, 201)['id']}/"
+    assert booked["ETag"] == admin.get(booked_at)["ETag"] == '"1"'
+
+    for client, method, written, read, body in [
+        (admin, "post", f"{booked_at}confirm/", booked_at, {}),
+        (admin, "patch", booked_at, booked_at, {"symptoms": "Fever", "status": "cancelled"}),
+        (doctor, "patch", appointment_at(appointment), None, {"doctor_notes": "Calm"}),
+        (admin, "patch", consultation_at(consultation), None, {"diagnosis": "Gout"}),
+        (
+            admin,
+            "post",
+            consultation_at(consultation, "complete_consultation/"),
+            consultation_at(consultation),
+            {},
+        ),
+        (doctor, "patch", patient_at(clinic.jane), None, {"phone": "030 1"}),
+        (jane, "patch", PROFILE, None, {"phone": "030 2"}),
+    ]:
+        before = client.get(read or written)["ETag"]
+
+        answer = getattr(client, method)(written, body)
+
+        assert answer.status_code == 200, answer.content
+        assert answer["ETag"] != before
+        assert answer["ETag"] == client.get(read or written)["ETag"]
+
+
+@pytest.mark.django_db
+def test_the_profile_and_the_patient_s_record_have_one_version(api):
+    patient = PatientFactory()
+    client = api(patient)
+
+    client.patch(PROFILE, {"phone": "030 1"})
+
+    assert client.get(PROFILE)["ETag"] == client.get(patient_at(patient))["ETag"] == '"2"'
+
+
+@pytest.mark.parametrize("if_version", [None, {1}])
+@pytest.mark.django_db
+def test_asking_for_a_version_costs_nothing_and_a_part_one_statement(if_version):
+    consultation = a_consultation()
+    doctor = consultation.doctor
+
+    with data_statements(4):  # two locks, the row and its history
+        consultations.write(consultation, by=doctor, diagnosis="Gout", if_version=if_version)
+    with data_statements(5):  # the consultation's version too
+        consultations.add_note(consultation, by=doctor, note_type="plan", content="Rest")
+
+
+# --- If-Match -------------------------------------------------------------------------------
+
+
+def every_change(clinic):
+    """(who, method, address, body) of each operation that heeds If-Match, and would succeed."""
+    appointment, consultation = clinic.fresh, clinic.fresh_consultation
+    free = TimeSlotFactory(doctor=clinic.house)
+    profile = {"first_name": "Jane", "last_name": "D.", "email": clinic.jane.email}
+    return [
+        (clinic.jane, "put", appointment_at(appointment), {"reason_for_visit": "Worse"}),
+        (clinic.jane, "patch", appointment_at(appointment), {"symptoms": "Fever"}),
+        (clinic.house, "post", appointment_at(appointment, "confirm/"), {}),
+        (clinic.house, "post", appointment_at(appointment, "start/"), {}),
+        (clinic.house, "post", appointment_at(appointment, "complete/"), {}),
+        (clinic.house, "post", appointment_at(appointment, "no_show/"), {}),
+        (clinic.jane, "post", appointment_at(appointment, "cancel/"), {}),
+        (clinic.jane, "post", appointment_at(appointment, "reschedule/"), {"time_slot": free.pk}),
+        (clinic.house, "put", consultation_at(consultation), {"diagnosis": "Gout"}),
+        (clinic.house, "patch", consultation_at(consultation), {"diagnosis": "Gout"}),
+        (clinic.house, "post", consultation_at(consultation, "start_consultation/"), {}),
+        (clinic.house, "post", consultation_at(consultation, "complete_consultation/"), {}),
+        (clinic.house, "put", patient_at(clinic.jane), profile),
+        (clinic.house, "patch", patient_at(clinic.jane), {"phone": "030 1"}),
+        (clinic.ada, "delete", patient_at(clinic.jane), {}),
+        (clinic.jane, "put", PROFILE, profile),
+        (clinic.jane, "patch", PROFILE, {"phone": "030 1"}),
+    ]
+
+
+@pytest.fixture
+def clinic(db):
+    clinic = a_clinic()
+    clinic.fresh = an_appointment(patient=clinic.jane, doctor=clinic.house)
+    clinic.fresh_consultation = a_consultation(patient=clinic.jane, doctor=clinic.house)
+    return clinic
+
+
+def rows():
+    return snapshot(Appointment, AppointmentHistory, Consultation, Patient)
+
+
+def test_a_stale_or_unknown_tag_is_412_and_changes_nothing(api, clinic):
+    for who, method, address, body in every_change(clinic):
+        client, before = api(who), rows_without_sign_ins()
+        for tags in ('"99"', 'W/"1"', '"01"', '"one"', '""', '"2","99999999999999999999"'):
+            response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
+
+            assert code(response) == (412, "stale_version"), (method, address, tags)
+            assert "ETag" not in response
+        assert rows_without_sign_ins() == before
+
+
+def rows_without_sign_ins():
+    """Every row, but for when its person was seen last."""
+    return [[row | {"last_login": None} for row in table] for table in rows()]
+
+
+@pytest.mark.parametrize("tags", ['"1"', '"7", "1"', '"7",W/"8" ,"1"', "*", None])
+@pytest.mark.parametrize("number", range(17))
+def test_with_the_right_tag_any_tag_or_none_it_proceeds(api, clinic, number, tags):
+    who, method, address, body = every_change(clinic)[number]
+    extra = {} if tags is None else {"HTTP_IF_MATCH": tags}
+
+    response = getattr(api(who), method)(address, body, **extra)
+
+    if address.endswith("no_show/"):  # it is too early for that, whatever the tag
+        assert code(response) == (409, "invalid_transition")
+    else:
+        assert response.status_code in (200, 204), response.content
+
+
+@pytest.mark.parametrize("tags", ["", "7", '"7', '"7" "8"', '*, "7"', '"7",', "w/7", "'7'"])
+def test_a_malformed_if_match_is_refused_by_name(api, clinic, tags):
+    for who, method, address, body in every_change(clinic):
+        client, before = api(who), rows_without_sign_ins()
+
+        response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
+
+        status, name, errors = refusal(response)
+        assert (status, name, list(errors)) == (400, "validation_error", ["If-Match"])
+        assert rows_without_sign_ins() == before
+
+
+def test_every_change_of_a_record_with_a_version_heeds_if_match(clinic):
+    """Walks the doors: an unsafe operation on one such record is in the list above."""
+    heeded = {
+        (method, door.address)
+        for door in every_door()
+        if door.is_canonical
+        for method, action in door.actions.items()
+        if action in getattr(door.view, "if_match", ())
+    }
+    tested = {
+        (method, "/".join("{pk}" if part.isdigit() else part for part in address.split("/")))
+        for _, method, address, _ in every_change(clinic)
+    }
+    unsafe = {
+        (method, door.address)
+        for door in every_door()
+        if door.is_canonical and getattr(door.view, "if_match", None) and "{pk}" in door.address
+        for method in door.actions
+        if method not in ("get", "head")
+    }
+
+    assert heeded == tested
+    assert unsafe <= heeded
+
+
+def test_reading_and_making_do_not_ask_for_a_version(api, clinic):
+    client = api(clinic.jane)
+    body = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
+
+    assert client.get(appointment_at(clinic.fresh), HTTP_IF_MATCH='"99"').status_code == 200
+    assert client.post("/api/appointments/", body, HTTP_IF_MATCH='"99"').status_code == 201
+
+
+def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
+    """Its stamps are old too; it is told of the version, not blamed for them."""
+    client, address = api(clinic.jane), appointment_at(clinic.fresh)
+    read = client.get(address)
+    appointments.move(clinic.fresh, "confirm", by=clinic.house)
+
+    response = client.put(address, data(read) | {"symptoms": "Fever"}, HTTP_IF_MATCH=read["ETag"])
+
+    assert code(response) == (412, "stale_version")
+    assert data(client.get(address))["symptoms"] == ""
+
+
+def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
+    client, address = api(clinic.house), consultation_at(clinic.fresh_consultation)
+    read = client.get(address)
+    data(client.post(f"{address}vital-signs/", {"heart_rate": 70}), 201)
+
+    response = client.patch(address, {"diagnosis": "Gout"}, HTTP_IF_MATCH=read["ETag"])
+
+    assert code(response) == (412, "stale_version")
+
+
+def test_out_of_sight_is_404_whatever_the_tag(api, clinic):
+    client = api(clinic.paul)
+
+    for tags in ('"1"', '"99"', "*"):
+        response = client.patch(appointment_at(clinic.fresh), {}, HTTP_IF_MATCH=tags)
+        assert code(response) == (404, "not_found")
+
+
+# --- Under the lock -------------------------------------------------------------------------
+
+
+CHANGES_FROM_A_VERSION = {
+    "move": lambda clinic, known: appointments.move(
+        clinic.fresh, "confirm", by=clinic.house, if_version=known
+    ),
+    "amend": lambda clinic, known: appointments.amend(
+        clinic.fresh, by=clinic.jane, symptoms="Fever", if_version=known
+    ),
+    "start": lambda clinic, known: consultations.start(
+        clinic.fresh_consultation, by=clinic.house, if_version=known
+    ),
+    "complete": lambda clinic, known: consultations.complete(
+        clinic.fresh_consultation, by=clinic.house, if_version=known
+    ),
+    "write": lambda clinic, known: consultations.write(
+        clinic.fresh_consultation, by=clinic.house, diagnosis="Gout", if_version=known
+    ),
+    "update_profile": lambda clinic, known: accounts.update_profile(
+        clinic.jane, by=clinic.ada, phone="030 1", if_version=known
+    ),
+    "deactivate": lambda clinic, known: patients.deactivate(
+        clinic.jane, by=clinic.ada, if_version=known
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_FROM_A_VERSION)
+def test_a_service_looks_at_the_row_and_not_at_the_record_in_hand(clinic, change):
+    """The record in hand is of the version named; the row went on while nobody looked."""
+    for model in (Appointment, Consultation, Patient):
+        model.objects.update(version=2)
+    before = rows()
+
+    with pytest.raises(ValidationError) as refused:
+        CHANGES_FROM_A_VERSION[change](clinic, {1})
+
+    assert [error.code for error in refused.value.error_dict["version"]] == ["stale_version"]
+    assert rows() == before
+    CHANGES_FROM_A_VERSION[change](clinic, {2})
+    assert rows() != before
+
+
+@ON_THREADS
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_who_start_from_one_version_exactly_one_wins(api):
+    doctor, patient = DoctorFactory(), PatientFactory()
+    consultation = a_consultation(doctor=doctor, patient=patient)
+    appointment = consultation.appointment
+    client = api(doctor)
+
+    for address, body in [
+        (appointment_at(appointment), {"doctor_notes": "Calm {}"}),
+        (consultation_at(consultation), {"diagnosis": "Gout {}"}),
+        (patient_at(patient), {"phone": "030 {}"}),
+    ]:
+        tag, gate = client.get(address)["ETag"], Barrier(8)
+
+        def change(number, address=address, body=body, tag=tag, gate=gate):
+            other = api(doctor)
+            mine = {name: text.format(number) for name, text in body.items()}
+            gate.wait(30)
+            try:
+                return other.patch(address, mine, HTTP_IF_MATCH=tag)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as callers:
+            answers = list(callers.map(change, range(8)))
+
+        [won] = [answer for answer in answers if answer.status_code == 200]
+        lost = [code(answer) for answer in answers if answer.status_code != 200]
+        assert lost == [(412, "stale_version")] * 7
+        now = client.get(address)
+        assert now["ETag"] == won["ETag"] != tag
+        field = next(iter(body))
+        assert data(now)[field] == data(won)[field]
