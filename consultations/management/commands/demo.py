@@ -40,6 +40,7 @@ class Command(BaseCommand):
                 f"The demo clinic cannot be made in this database ({refusal}) Use an empty one."
             ) from error
         self.stdout.write(welcome(f"http://{at_port(host, port)}"))
+        self.stdout.flush()  # also into a pipe, before the server takes over
         if not no_server:
             call_command("runserver", at_port(host, port), use_reloader=False)
 
