@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 
 from accounts.roles import UserType
 from appointments import clock, lifecycle
@@ -57,6 +58,18 @@ def check_time(slot, *, by):
         opens_on = slot.date - timedelta(days=horizon)
         sentence = f"This time can be booked from {opens_on:%a %d %b %Y} on."
         raise _refused("time_slot", sentence, "booking_too_far")
+
+
+def times_open_to(user):
+    """The slots, as a condition on `starts_at`, that `check_time` lets this person book."""
+    if user.role != UserType.PATIENT:
+        return Q()
+    notice = timedelta(minutes=settings.BOOKING_NOTICE_MINUTES)
+    open_now = Q(starts_at__gte=clock.now() + notice)
+    if (horizon := settings.BOOKING_HORIZON_DAYS) > 0:
+        last = clock.today() + timedelta(days=horizon)
+        open_now &= Q(starts_at__lt=clock.day(last)[1])
+    return open_now
 
 
 def check_move(appointment, action, *, by):

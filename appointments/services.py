@@ -36,7 +36,7 @@ def book(*, patient, time_slot, by, **details):
     withdrawn or whose doctor cannot be booked, and a patient whose record is closed, are bad input.
     """
     patient = _lock_patient(patient.pk)
-    slot = _claim(time_slot, patient)
+    slot = _claim(time_slot, patient, by)
     policy.check_booking(patient, slot, by=by)
     appointment = Appointment(
         patient=patient,
@@ -71,7 +71,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     policy.check_move(appointment, action, by=by)
     if action == "reschedule":
         _check_new_slot(appointment, time_slot)
-        slot = _claim(time_slot, patient)
+        slot = _claim(time_slot, patient, by)
         policy.check_time(slot, by=by)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
@@ -147,7 +147,7 @@ def _lock_slots(ids):
     return {slot.pk: slot for slot in slots.filter(pk__in=ids).order_by("pk")}
 
 
-def _claim(time_slot, patient):
+def _claim(time_slot, patient, by):
     """The slot, locked and free for the patient: the next to ask waits, and then finds it taken.
 
     Whether it is free is asked in a statement of its own, after the locks: only that sees what
@@ -168,7 +168,7 @@ def _claim(time_slot, patient):
                     "time_slot": ValidationError(
                         "This time slot is taken.",
                         code="slot_taken",
-                        params={"alternatives": _alternatives(slot)},
+                        params={"alternatives": _alternatives(slot, by)},
                     )
                 }
             )
@@ -177,9 +177,9 @@ def _claim(time_slot, patient):
     return slot
 
 
-def _alternatives(slot):
-    """The doctor's nearest free slots, soonest first, as a client reads them."""
-    free = TimeSlot.objects.free().filter(doctor=slot.doctor)
+def _alternatives(slot, by):
+    """The doctor's nearest free slots that `by` may book, soonest first, as a client reads them."""
+    free = TimeSlot.objects.free().filter(policy.times_open_to(by), doctor=slot.doctor)
     later = free.filter(starts_at__gt=slot.starts_at).order_by("starts_at")[:ALTERNATIVES]
     earlier = free.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:ALTERNATIVES]
     nearest = sorted([*later, *earlier], key=lambda one: abs(one.starts_at - slot.starts_at))

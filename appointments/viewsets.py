@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
 from accounts.models import Doctor
 from accounts.roles import UserType
-from appointments import permissions, services, slots
+from appointments import permissions, policy, services, slots
 from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
 from appointments.lifecycle import MOVES, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank, with_next_available
@@ -170,7 +170,7 @@ class TimeSlotViewSet(
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset.with_availability())
         if self.action == "list" and self.request.user.role == UserType.PATIENT:
-            return queryset.free()
+            return queryset.free().filter(policy.times_open_to(self.request.user))
         return queryset
 
     @idempotent
@@ -240,7 +240,8 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
-        free = self.queryset.free().filter(doctor=asked["doctor"]).with_availability()
+        free = self.queryset.free().filter(policy.times_open_to(request.user))
+        free = free.filter(doctor=asked["doctor"]).with_availability()
         found = free.between(asked["date_after"], asked["date_before"]).order_by("starts_at")
         return Response(self.get_serializer(asked | {"slots": found}).data)
 

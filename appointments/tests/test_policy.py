@@ -358,3 +358,53 @@ def test_the_count_is_asked_for_only_where_it_binds(
         response = book(client, slot, **named)
 
     assert data(response, 201)["patient"] == jane.pk
+
+
+# --- What patients are shown ------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(settings, smith):
+    """Dr. Smith's slots around a day's notice and a horizon of five days, by what they are."""
+    settings.BOOKING_NOTICE_MINUTES = 24 * 60
+    settings.BOOKING_HORIZON_DAYS = 5
+    return {
+        "too soon": a_slot("2026-12-03 09:30", doctor=smith),
+        "just in time": a_slot("2026-12-03 10:00", doctor=smith),
+        "the last day": a_slot("2026-12-07 23:00", doctor=smith),
+        "too far": a_slot("2026-12-08 00:00", doctor=smith),
+    }
+
+
+def test_a_patient_is_shown_exactly_what_can_be_booked(api, jane, smith, narrow):
+    client = api(jane)
+    availability = {
+        "doctor": smith.pk,
+        "date_after": "2026-12-02",
+        "date_before": "2026-12-12",
+    }
+
+    listed = {row["id"] for row in data(client.get("/api/time-slots/"))["results"]}
+    free = {
+        row["id"] for row in data(client.get("/api/doctor-availability/", availability))["slots"]
+    }
+
+    bookable = {slot.pk for slot in narrow.values() if book(client, slot).status_code == 201}
+    assert listed == free == bookable
+    assert bookable == {narrow["just in time"].pk, narrow["the last day"].pk}
+
+
+def test_a_doctor_is_shown_all_of_his(api, smith, narrow):
+    rows = data(api(smith).get("/api/time-slots/"))["results"]
+
+    assert {row["id"] for row in rows} == {slot.pk for slot in narrow.values()}
+
+
+def test_a_refusal_offers_only_what_the_patient_may_book(api, jane, omar, smith, narrow):
+    taken = a_slot("2026-12-03 10:30", doctor=smith)
+    an_appointment(time_slot=taken, patient=omar, by=smith)
+
+    response = book(api(jane), taken)
+
+    offered = [one["time_slot"] for one in response.json()["details"]["alternatives"]]
+    assert offered == [narrow["just in time"].pk, narrow["the last day"].pk]
