@@ -1,5 +1,6 @@
 """Pictures of people, made harmless on the way in."""
 
+import mimetypes
 import struct
 from contextlib import suppress
 from io import BytesIO
@@ -8,6 +9,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+mimetypes.add_type("image/webp", ".webp")  # a machine without /etc/mime.types lacks it
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
 MAX_PIXELS = 40_000_000

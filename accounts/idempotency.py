@@ -8,11 +8,11 @@ import hashlib
 import json
 from datetime import timedelta
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import IdempotencyKey
+from config.api.refusals import refused
 
 KEPT = timedelta(hours=24)
 LONGEST = 255
@@ -65,4 +65,4 @@ def prune():
 
 
 def _refused(sentence, code):
-    return ValidationError({"Idempotency-Key": ValidationError(sentence, code=code)})
+    return refused("Idempotency-Key", sentence, code)

@@ -8,7 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 from accounts import avatars
 from accounts.models import User
 from accounts.roles import UserType
-from accounts.services import DOCTOR_FIELDS, LONGEST_PASSWORD, PATIENT_FIELDS
+from accounts.services import LONGEST_PASSWORD
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
 PERSON = [
@@ -27,7 +27,8 @@ PERSON = [
     "created_at",
     "updated_at",
 ]
-DOCTOR = ["medical_license_number", "specialization", "license_verified"]
+LICENCE = ["medical_license_number", "specialization"]
+DOCTOR = [*LICENCE, "license_verified"]
 PATIENT = [
     "medical_history",
     "allergies",
@@ -137,7 +138,7 @@ class DoctorProfileSerializer(ProfileSerializer):
 
     class Meta(ProfileSerializer.Meta):
         fields = [*PERSON, *DOCTOR, "current_password"]
-        extra_kwargs = required("email", "first_name", "last_name", *DOCTOR_FIELDS)
+        extra_kwargs = required("email", "first_name", "last_name", *LICENCE)
 
 
 PROFILES = {
@@ -166,18 +167,17 @@ class RegistrationSerializer(StrictModelSerializer):
     class Meta:
         model = User
         fields = ["username", "email", "password", "user_type", "first_name", "last_name",
-                  "phone", "date_of_birth", "gender", "address", "medical_license_number",
-                  "specialization", *PATIENT]  # fmt: skip
+                  "phone", "date_of_birth", "gender", "address", *LICENCE, *PATIENT]  # fmt: skip
         extra_kwargs = required("username", "email", "first_name", "last_name")
 
     def validate(self, attrs):
         kind = attrs["user_type"]
-        foreign = PATIENT_FIELDS if kind == UserType.DOCTOR else DOCTOR_FIELDS
-        errors = {name: [f"A {kind} has no such field."] for name in foreign & attrs.keys()}
+        foreign = PATIENT if kind == UserType.DOCTOR else LICENCE
+        errors = {name: [f"A {kind} has no such field."] for name in foreign if name in attrs}
         if kind == UserType.DOCTOR:
             errors |= {
                 name: [ErrorDetail("A doctor needs this.", code="required")]
-                for name in DOCTOR_FIELDS
+                for name in LICENCE
                 if not attrs.get(name)
             }
         if errors:

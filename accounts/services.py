@@ -15,17 +15,6 @@ from accounts.versions import check_version
 
 LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
 
-PATIENT_FIELDS = frozenset(
-    {
-        "medical_history",
-        "allergies",
-        "emergency_contact",
-        "emergency_contact_phone",
-        "emergency_contact_relation",
-    }
-)
-DOCTOR_FIELDS = frozenset({"medical_license_number", "specialization"})
-
 
 @transaction.atomic
 def register(*, password=None, **fields):
@@ -159,11 +148,7 @@ def reset_password(*, uid, token, new_password):
         pk = int(urlsafe_base64_decode(uid).decode("ascii"))
     except (ValueError, OverflowError):
         pk = None
-    user = (
-        User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
-        if pk is not None
-        else None
-    )
+    user = User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
     if user is None or not default_token_generator.check_token(user, token):
         raise ValidationError({"token": "This link is invalid or has expired."})
     _set_password(user, new_password, field="new_password")

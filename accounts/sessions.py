@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import Session, User
+from config.api.refusals import refused
 
 
 def open_session(user):
@@ -52,9 +52,7 @@ def rotate(raw):
     if session is None:
         return None
     if presented["jti"] in _within_grace(session.rotated, now):
-        raise ValidationError(
-            {"refresh": ValidationError("Use the newer token.", code="refresh_superseded")}
-        )
+        raise refused("refresh", "Use the newer token.", "refresh_superseded")
     Session.objects.filter(pk=session.pk).live().end()
     return None
 

@@ -1,7 +1,8 @@
 """Versions of records, by which a change says what it starts from: nobody overwrites unseen."""
 
-from django.core.exceptions import ValidationError
 from django.db import models
+
+from config.api.refusals import refused
 
 
 class Versioned(models.Model):
@@ -27,4 +28,4 @@ def check_version(record, if_version):
     """
     if if_version is not None and record.version not in if_version:
         sentence = "This record has changed since it was read; read it again."
-        raise ValidationError({"version": ValidationError(sentence, code="stale_version")})
+        raise refused("version", sentence, "stale_version")

@@ -9,8 +9,9 @@ that it rebuilds. config.checks misses them loudly.
 
 from typing import NamedTuple
 
-from django.core.exceptions import ValidationError
 from django.db import connections
+
+from config.api.refusals import refused
 
 
 class Guard(NamedTuple):
@@ -26,7 +27,7 @@ class Guard(NamedTuple):
 
     def refusal(self):
         """What the service would have said."""
-        return ValidationError({self.field: ValidationError(self.sentence, code=self.code)})
+        return refused(self.field, self.sentence, self.code)
 
 
 GUARDS = [

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from accounts.roles import UserType
 from appointments import clock, lifecycle
 from appointments.models import Appointment
+from config.api.refusals import refused
 
 
 class CutOff(NamedTuple):
@@ -39,7 +39,7 @@ def check_booking(patient, slot, *, by):
         return
     if Appointment.objects.upcoming().filter(patient=patient).count() >= most:
         sentence = f"You have as many coming appointments as the clinic allows ({most})."
-        raise _refused("time_slot", sentence, "too_many_bookings")
+        raise refused("time_slot", sentence, "too_many_bookings")
 
 
 def check_time(slot, *, by):
@@ -52,12 +52,12 @@ def check_time(slot, *, by):
     closes_at = slot.starts_at - timedelta(minutes=settings.BOOKING_NOTICE_MINUTES)
     if clock.now() > closes_at:
         sentence = f"This time could be booked until {_shown(closes_at)}."
-        raise _refused("time_slot", sentence, "booking_too_soon")
+        raise refused("time_slot", sentence, "booking_too_soon")
     horizon = settings.BOOKING_HORIZON_DAYS
     if 0 < horizon < (slot.date - clock.today()).days:
         opens_on = slot.date - timedelta(days=horizon)
         sentence = f"This time can be booked from {opens_on:%a %d %b %Y} on."
-        raise _refused("time_slot", sentence, "booking_too_far")
+        raise refused("time_slot", sentence, "booking_too_far")
 
 
 def times_open_to(user):
@@ -76,7 +76,7 @@ def check_move(appointment, action, *, by):
     """Refusals: `cancellation_too_late`, `reschedule_too_late`."""
     if closed_at := _closed_at(appointment, action, by.role):
         sentence = f"The last moment to {action} this appointment was {_shown(closed_at)}."
-        raise _refused("status", sentence, CUT_OFFS[action].code)
+        raise refused("status", sentence, CUT_OFFS[action].code)
 
 
 def open_moves(appointment, *, role):
@@ -98,7 +98,3 @@ def _closed_at(appointment, action, role):
 
 def _shown(moment):
     return f"{clock.local(moment):%a %d %b %Y, %H:%M}"
-
-
-def _refused(field, sentence, code):
-    return ValidationError({field: ValidationError(sentence, code=code)})

@@ -12,6 +12,7 @@ from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
+from config.api.refusals import refused
 from patients.models import Patient
 
 ALTERNATIVES = 3  # how many other slots a refusal offers
@@ -124,14 +125,9 @@ def refusal(appointment, by, what):
     """The 409 for something the appointment's state does not allow."""
     allowed = policy.open_moves(appointment, role=by.role)
     state = appointment.get_status_display().lower()
-    return ValidationError(
-        {
-            "status": ValidationError(
-                "Cannot %(what)s that is %(state)s.",
-                code="invalid_transition",
-                params={"what": what, "state": state, "allowed": allowed},
-            )
-        }
+    sentence = "Cannot %(what)s that is %(state)s."
+    return refused(
+        "status", sentence, "invalid_transition", what=what, state=state, allowed=allowed
     )
 
 
@@ -157,23 +153,17 @@ def _claim(time_slot, patient, by):
     if slot.withdrawn_at or not slot.doctor.is_bookable:
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
-        raise _refused("time_slot", "This time slot lies in the past.", "slot_in_past")
+        raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
     in_the_way = Appointment.objects.live()
     of_patient = in_the_way.filter(patient=patient).overlapping(slot.starts_at, slot.ends_at)
     held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
     if holders := set(held):
         if slot.pk in holders:
-            raise ValidationError(
-                {
-                    "time_slot": ValidationError(
-                        "This time slot is taken.",
-                        code="slot_taken",
-                        params={"alternatives": _alternatives(slot, by)},
-                    )
-                }
-            )
+            others = _alternatives(slot, by)
+            sentence = "This time slot is taken."
+            raise refused("time_slot", sentence, "slot_taken", alternatives=others)
         sentence = "The patient has another appointment at that time."
-        raise _refused("time_slot", sentence, "patient_overlap")
+        raise refused("time_slot", sentence, "patient_overlap")
     return slot
 
 
@@ -198,10 +188,6 @@ def _check_new_slot(appointment, time_slot):
         raise ValidationError({"time_slot": "The appointment is in this slot already."})
     if time_slot.doctor_id != appointment.doctor_id:
         raise ValidationError({"time_slot": "Choose a slot of the same doctor."})
-
-
-def _refused(field, sentence, code):
-    return ValidationError({field: ValidationError(sentence, code=code)})
 
 
 def _record(appointment, action, *, by, before=("", None), reason="", changes=()):

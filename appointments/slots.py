@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.models import Doctor
 from appointments import clock
 from appointments.models import TimeSlot
+from config.api.refusals import refused
 
 SHORTEST = timedelta(minutes=5)
 MOST_SLOTS = 1000
@@ -115,9 +116,7 @@ def _interval(date, start_time, end_time):
     if ends_at - starts_at < SHORTEST:
         raise ValidationError({"end_time": "A slot lasts 5 minutes or longer."})
     if starts_at <= clock.now():
-        raise ValidationError(
-            {"start_time": ValidationError("This time lies in the past.", code="slot_in_past")}
-        )
+        raise refused("start_time", "This time lies in the past.", "slot_in_past")
     return starts_at, ends_at
 
 
@@ -144,13 +143,7 @@ def _lock_doctor(pk):
 def _refuse_overlap(doctor, starts_at, ends_at, but=None):
     others = doctor.time_slots.overlapping(starts_at, ends_at).exclude(pk=but and but.pk)
     if others.exists():
-        raise ValidationError(
-            {
-                "start_time": ValidationError(
-                    "The doctor has another slot at that time.", code="slot_overlap"
-                )
-            }
-        )
+        raise refused("start_time", "The doctor has another slot at that time.", "slot_overlap")
 
 
 def _lock_unused(slot):
@@ -158,15 +151,10 @@ def _lock_unused(slot):
     slot = TimeSlot.objects.select_for_update(no_key=True).get(pk=slot.pk)
     slot.doctor = doctor
     if slot.withdrawn_at:
-        gone = ValidationError("This time slot was withdrawn.", code="not_found")
-        raise ValidationError({"time_slot": gone})
+        raise refused("time_slot", "This time slot was withdrawn.", "not_found")
     if slot.appointments.live().exists():
-        raise ValidationError(
-            {
-                "time_slot": ValidationError(
-                    "An appointment holds this slot; cancel or move it first.", code="slot_in_use"
-                )
-            }
+        raise refused(
+            "time_slot", "An appointment holds this slot; cancel or move it first.", "slot_in_use"
         )
     return slot
 

@@ -3,7 +3,6 @@
 Locks are taken in the order of appointments.services, and the consultation last.
 """
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
@@ -11,6 +10,7 @@ from accounts.versions import check_version
 from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, OPEN, Status
+from config.api.refusals import refused
 from consultations import allergies
 from consultations.models import (
     DID_NOT_TAKE_PLACE,
@@ -33,7 +33,7 @@ def open_for(appointment, *, by, chief_complaint=""):
     """
     appointment = appointments.lock(appointment)
     if Consultation.objects.filter(appointment=appointment).exists():
-        raise _refused(
+        raise refused(
             "appointment", "This appointment has its consultation.", "consultation_exists"
         )
     if appointment.status not in TAKES_A_CONSULTATION:
@@ -60,7 +60,7 @@ def start(consultation, *, by, if_version=None):
     _refuse_closed(consultation)
     _refuse_void(consultation, by)
     if consultation.started_at:
-        raise _refused("status", "This consultation has started already.", "invalid_transition")
+        raise refused("status", "This consultation has started already.", "invalid_transition")
     _bring_along(consultation, "start", by)
     consultation.started_at = clock.now()
     return _saved(consultation, by)
@@ -115,15 +115,12 @@ def prescribe(consultation, *, by, **prescription):
     listed = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
     matches = allergies.matches(prescription["medication_name"], listed)
     if matches and not prescription.get("override_reason"):
-        raise ValidationError(
-            {
-                "medication_name": ValidationError(
-                    "The patient's allergies list this medication. "
-                    "Give an override_reason to prescribe it all the same.",
-                    code="allergy_conflict",
-                    params={"matches": matches},
-                )
-            }
+        raise refused(
+            "medication_name",
+            "The patient's allergies list this medication. "
+            "Give an override_reason to prescribe it all the same.",
+            "allergy_conflict",
+            matches=matches,
         )
     return _saved_part(
         Prescription(consultation=consultation, prescribed_by=by, **prescription), by
@@ -168,7 +165,7 @@ def _bring_along(consultation, action, by):
 
 def _refuse_closed(consultation):
     if consultation.is_closed:
-        raise _refused(
+        raise refused(
             "status",
             "This consultation is completed; add a note of type addendum.",
             "consultation_closed",
@@ -179,10 +176,6 @@ def _refuse_void(consultation, by):
     appointment = consultation.appointment
     if appointment and appointment.status in DID_NOT_TAKE_PLACE:
         raise appointments.refusal(appointment, by, "hold the consultation of an appointment")
-
-
-def _refused(field, sentence, code):
-    return ValidationError({field: ValidationError(sentence, code=code)})
 
 
 def _saved(record, by):
