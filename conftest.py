@@ -1,7 +1,8 @@
-"""The fixtures every test may ask for: `api`, and a clean slate."""
+"""The fixtures every test may ask for: `api`, an `outsider`, and a clean slate."""
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.sessions import open_session
@@ -26,3 +27,12 @@ def api():
         return client
 
     return client
+
+
+@pytest.fixture
+def outsider(transactional_db):
+    """Another connection to the database of the test."""
+    other = connection.copy()
+    yield other
+    other.close()
+    connection.close()

@@ -4,14 +4,13 @@ Nothing is deleted at the desk. Whatever changes is changed by a service, and wh
 refuses is said on the form, at the field it speaks of.
 """
 
-from contextlib import contextmanager
 from itertools import pairwise
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import TextField
 from django.http import HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -22,6 +21,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from config.api import integrity
+from config.api.transactions import atomic
 
 SECRETS = ("password", "jti")
 
@@ -67,12 +67,10 @@ class StepForm(ShowsRefusals, forms.Form):
         super().__init__(data)
 
 
-@contextmanager
-def refusals():
-    """All or nothing; what the database refuses is raised as what the services raise."""
+def undivided(work, *args, **kwargs):
+    """Do it all or not at all; what the database refuses is raised as what the services raise."""
     try:
-        with transaction.atomic():
-            yield
+        return atomic(work)(*args, **kwargs)
     except IntegrityError as error:
         raise integrity.refusal(error) or error from error
 
@@ -99,8 +97,8 @@ class DeskAdmin(ModelAdmin):
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """Django's; where the service refuses, the form comes back with what it said."""
         try:
-            with refusals():
-                return super().changeform_view(request, object_id, form_url, extra_context)
+            whole = super().changeform_view
+            return undivided(whole, request, object_id, form_url, extra_context)
         except ValidationError as refusal:
             request.refusal = refusal
         return super().changeform_view(request, object_id, form_url, extra_context)
@@ -148,8 +146,7 @@ class DeskAdmin(ModelAdmin):
         form = form(record, request.POST if request.method == "POST" else None)
         if form.is_valid():
             try:
-                with refusals():
-                    act(record, **form.cleaned_data)
+                undivided(act, record, **form.cleaned_data)
             except ValidationError as refusal:
                 form.add_error(None, refusal)
             else:
@@ -172,8 +169,7 @@ class DeskAdmin(ModelAdmin):
         count = 0
         for record in queryset:
             try:
-                with refusals():
-                    act(record)
+                undivided(act, record)
             except ValidationError as refusal:
                 self.message_user(request, f"{record}: {refusal.messages[0]}", messages.WARNING)
             else:

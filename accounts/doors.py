@@ -4,13 +4,13 @@ import re
 from functools import wraps
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
 
 from accounts import idempotency
 from accounts.versions import Versioned, check_version
 from config.api.fields import StrictPrimaryKeyField
+from config.api.transactions import atomic
 from config.api.viewsets import ApiViewSet
 
 
@@ -27,6 +27,19 @@ class ScopedViewSet(ApiViewSet):
         if self.request.method in SAFE_METHODS:
             return rows.visible_to(user)
         return rows.writable_by(user)
+
+    def made(self, answer):
+        """What a key of `idempotent` keeps of its first answer: ids, never a word of a record."""
+        return answer["id"]
+
+    def show_again(self, made):
+        """The answer of `made`, as the caller sees the records now; asked by GET."""
+        asked, self.action = self.action, "retrieve"
+        self.serializer_class = type(self).serializer_class
+        self.kwargs |= {"pk": made}
+        response = self.retrieve(self.request)
+        self.action = asked
+        return response
 
 
 ENTITY_TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
@@ -69,36 +82,40 @@ class VersionedMixin:
 
 
 def idempotent(action):
-    """An action that makes or moves one record, once for each Idempotency-Key of its caller.
+    """An action that makes or moves records, once for each Idempotency-Key of its caller.
 
-    The same request again is answered with the record as it is now, as far as the caller now sees
-    it, with the first answer's status and `Idempotency-Replayed: true`.
+    The same request again is answered with the records as they are now, as far as the caller now
+    sees them, with the first answer's status and `Idempotency-Replayed: true`.
     """
 
     @wraps(action)
     def once(view, request, *args, **kwargs):
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
+        if "Idempotency-Key" not in request.headers:
             return action(view, request, *args, **kwargs)
-        with transaction.atomic():
-            mark = idempotency.fingerprint(request.method, request.path, request.data)
-            row, is_new = idempotency.claim(user=request.user, key=key, fingerprint=mark)
-            if is_new:
-                response = action(view, request, *args, **kwargs)
-                idempotency.keep(row, record=response.data["id"], status_code=response.status_code)
-                return response
-        return _replay(view, row)
+        row, response = first_time(view, request, *args, **kwargs)
+        return response or _replay(view, row)
+
+    @atomic
+    def first_time(view, request, *args, **kwargs):
+        """(the key's row, the answer); no answer where the key came before."""
+        key = request.headers["Idempotency-Key"]
+        mark = idempotency.fingerprint(request.method, request.path, request.data)
+        row, is_new = idempotency.claim(user=request.user, key=key, fingerprint=mark)
+        if not is_new:
+            return row, None
+        response = action(view, request, *args, **kwargs)
+        made = view.made(response.data)
+        idempotency.keep(row, made=made, status_code=response.status_code)
+        return row, response
 
     once.takes_idempotency_key = True  # config.api.schema documents the header
     return once
 
 
 def _replay(view, row):
-    asked, view.action = view.action, "retrieve"
-    view.serializer_class = type(view).serializer_class
-    view.request, view.kwargs = clone_request(view.request, "GET"), view.kwargs | {"pk": row.record}
-    response = view.retrieve(view.request)
-    view.action, response.status_code = asked, row.status_code
+    view.request = clone_request(view.request, "GET")
+    response = view.show_again(row.made)
+    response.status_code = row.status_code
     response["Idempotency-Replayed"] = "true"
     return response
 

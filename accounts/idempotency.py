@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import IdempotencyKey
 from config.api.refusals import refused
+from config.api.transactions import sqlstate
 
 KEPT = timedelta(hours=24)
 LONGEST = 255
@@ -41,7 +42,7 @@ def claim(*, user, key, fingerprint):
     except IntegrityError:
         row = IdempotencyKey.objects.select_for_update().get(user=user, key=key)
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+        if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
         sentence = "The first request with this key is not done yet."
         raise _refused(sentence, "request_in_progress") from error
@@ -53,9 +54,9 @@ def claim(*, user, key, fingerprint):
     return row, False
 
 
-def keep(row, *, record, status_code):
-    """Note what the request made: the record's id and the answer's status code."""
-    row.record, row.status_code = record, status_code
+def keep(row, *, made, status_code):
+    """Note what the request made (`made` by the view that answers) and the answer's status code."""
+    row.made, row.status_code = made, status_code
     row.save(force_update=True)
 
 

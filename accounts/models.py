@@ -287,7 +287,7 @@ class IdempotencyKey(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys")
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
-    record = models.BigIntegerField(null=True)
+    made = models.JSONField(null=True)  # the record's id; what a view of several keeps
     status_code = models.PositiveSmallIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 

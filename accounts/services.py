@@ -12,11 +12,12 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from accounts import mail
 from accounts.models import User
 from accounts.versions import check_version
+from config.api.transactions import atomic
 
 LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
 
 
-@transaction.atomic
+@atomic
 def register(*, password=None, **fields):
     """A new account of `user_type`; without a password nobody can sign in to it yet."""
     user = User(**fields)
@@ -26,7 +27,7 @@ def register(*, password=None, **fields):
     return user
 
 
-@transaction.atomic
+@atomic
 def update_profile(user, *, by, current_password=None, if_version=None, **changes):
     """Change a person's own fields.
 
@@ -83,7 +84,7 @@ def _allow_new_email(user, by, current_password):
         )
 
 
-@transaction.atomic
+@atomic
 def change_password(user, *, old_password, new_password):
     """A new password; saving it ends every session of the account."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
@@ -141,7 +142,7 @@ def _send_link(user, *, subject, reason):
     )
 
 
-@transaction.atomic
+@atomic
 def reset_password(*, uid, token, new_password):
     """Set the password of whom the link was sent to. The link works once, for three days."""
     try:
@@ -156,7 +157,7 @@ def reset_password(*, uid, token, new_password):
     return user
 
 
-@transaction.atomic
+@atomic
 def verify_licence(doctor):
     """Say that an admin has seen the licence: from now on the doctor can be booked."""
     doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)

@@ -1,7 +1,7 @@
 """Time, and who holds it."""
 
 from django.db import models
-from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
 from accounts import validators
 from accounts.models import Doctor, User, bookable
@@ -240,9 +240,3 @@ class AppointmentHistory(models.Model):
 
     def __str__(self):
         return f"{self.action} of appointment {self.appointment_id}"
-
-
-def with_next_available(doctors):
-    """Adds `next_available`: when each doctor's next free slot starts, or None."""
-    free = TimeSlot.objects.free().filter(doctor=OuterRef("pk")).order_by("starts_at")
-    return doctors.annotate(next_available=Subquery(free.values("starts_at")[:1]))

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from accounts.roles import UserType
 from appointments import clock, lifecycle
-from appointments.models import Appointment
+from appointments.models import Appointment, TimeSlot
 from config.api.refusals import refused
 
 
@@ -60,8 +60,7 @@ def check_time(slot, *, by):
         raise refused("time_slot", sentence, "booking_too_far")
 
 
-def times_open_to(user):
-    """The slots, as a condition on `starts_at`, that `check_time` lets this person book."""
+def _times_open_to(user):
     if user.role != UserType.PATIENT:
         return Q()
     notice = timedelta(minutes=settings.BOOKING_NOTICE_MINUTES)
@@ -70,6 +69,17 @@ def times_open_to(user):
         last = clock.today() + timedelta(days=horizon)
         open_now &= Q(starts_at__lt=clock.day(last)[1])
     return open_now
+
+
+def bookable_by(user, slots):
+    """Of the slots, those that are free and that `check_time` lets this person book."""
+    return slots.free().filter(_times_open_to(user))
+
+
+def with_next_available(doctors, user):
+    """Adds `next_available`: when the next slot starts that this person may book; None without."""
+    slots = bookable_by(user, TimeSlot.objects.filter(doctor=OuterRef("pk"))).order_by("starts_at")
+    return doctors.annotate(next_available=Subquery(slots.values("starts_at")[:1]))
 
 
 def check_move(appointment, action, *, by):

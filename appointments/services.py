@@ -13,6 +13,7 @@ from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
 from config.api.refusals import refused
+from config.api.transactions import atomic
 from patients.models import Patient
 
 ALTERNATIVES = 3  # how many other slots a refusal offers
@@ -29,7 +30,7 @@ VISIT_DETAILS = frozenset(
 )
 
 
-@transaction.atomic
+@atomic
 def book(*, patient, time_slot, by, **details):
     """A new appointment in a free slot.
 
@@ -53,7 +54,7 @@ def book(*, patient, time_slot, by, **details):
     return appointment
 
 
-@transaction.atomic
+@atomic
 def move(appointment, action, *, by, reason="", time_slot=None, if_version=None):
     """Take one step of lifecycle.MOVES; `reschedule` into the `time_slot` given.
 
@@ -82,7 +83,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     return appointment
 
 
-@transaction.atomic
+@atomic
 def amend(appointment, *, by, status=None, if_version=None, **details):
     """Change visit details (while the visit is ahead) and `doctor_notes` (always).
 
@@ -107,7 +108,7 @@ def amend(appointment, *, by, status=None, if_version=None, **details):
     return move(appointment, action, by=by)
 
 
-@transaction.atomic
+@atomic
 def cancel_coming(patient, *, by):
     """Cancel what a patient whose record is closed still has ahead."""
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
@@ -169,7 +170,7 @@ def _claim(time_slot, patient, by):
 
 def _alternatives(slot, by):
     """The doctor's nearest free slots that `by` may book, soonest first, as a client reads them."""
-    free = TimeSlot.objects.free().filter(policy.times_open_to(by), doctor=slot.doctor)
+    free = policy.bookable_by(by, slot.doctor.time_slots.all())
     later = free.filter(starts_at__gt=slot.starts_at).order_by("starts_at")[:ALTERNATIVES]
     earlier = free.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:ALTERNATIVES]
     nearest = sorted([*later, *earlier], key=lambda one: abs(one.starts_at - slot.starts_at))

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from accounts.doors import VisibleRelatedField
 from accounts.models import Doctor
 from accounts.roles import UserType
-from appointments import clock
-from appointments.models import TimeSlot, with_next_available
+from appointments import clock, policy
+from appointments.models import TimeSlot
 from appointments.slots import MOST_DAYS, Plan
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import StrictModelSerializer, StrictSerializer
@@ -197,7 +197,8 @@ class AvailableDoctorField(VisibleRelatedField):
     """A doctor in sight, with `next_available`."""
 
     def get_queryset(self):
-        return with_next_available(super().get_queryset())
+        doctors = super().get_queryset()
+        return policy.with_next_available(doctors, self.context["request"].user)
 
 
 class AvailabilityQuerySerializer(serializers.Serializer):

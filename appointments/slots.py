@@ -4,12 +4,12 @@ from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from accounts.models import Doctor
 from appointments import clock
 from appointments.models import TimeSlot
 from config.api.refusals import refused
+from config.api.transactions import atomic
 
 SHORTEST = timedelta(minutes=5)
 MOST_SLOTS = 1000
@@ -41,7 +41,7 @@ class Plan(NamedTuple):
         return starts
 
 
-@transaction.atomic
+@atomic
 def open_slot(*, doctor, date, start_time, end_time):
     """A new slot of the doctor's, given in clinic time.
 
@@ -54,7 +54,7 @@ def open_slot(*, doctor, date, start_time, end_time):
     return TimeSlot.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
 
 
-@transaction.atomic
+@atomic
 def open_slots(*, doctor, plan):
     """Open what of the plan fits; (slots, skipped), the latter as {date, start_time, reason}.
 
@@ -77,7 +77,7 @@ def open_slots(*, doctor, plan):
     return TimeSlot.objects.bulk_create(opened), skipped
 
 
-@transaction.atomic
+@atomic
 def change_slot(slot, *, date=None, start_time=None, end_time=None):
     """Move a slot nobody holds to another time; `slot_in_use` where somebody does."""
     slot = _lock_unused(slot)
@@ -92,7 +92,7 @@ def change_slot(slot, *, date=None, start_time=None, end_time=None):
     return slot
 
 
-@transaction.atomic
+@atomic
 def withdraw(slot):
     """Take back a slot nobody holds; `slot_in_use` where somebody does."""
     slot = _lock_unused(slot)

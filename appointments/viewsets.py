@@ -12,7 +12,7 @@ from accounts.roles import UserType
 from appointments import permissions, policy, services, slots
 from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
 from appointments.lifecycle import MOVES, Priority, Status
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank, with_next_available
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank
 from appointments.serializers import (
     AppointmentSerializer,
     BookingSerializer,
@@ -170,7 +170,7 @@ class TimeSlotViewSet(
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset.with_availability())
         if self.action == "list" and self.request.user.role == UserType.PATIENT:
-            return queryset.free().filter(policy.times_open_to(self.request.user))
+            return policy.bookable_by(self.request.user, queryset)
         return queryset
 
     @idempotent
@@ -188,14 +188,25 @@ class TimeSlotViewSet(
 
     @extend_schema(responses={201: BulkSlotsAnswerSerializer})
     @action(detail=False, methods=["post"], serializer_class=BulkSlotsSerializer)
+    @idempotent
     def create_bulk_slots(self, request):
         form = self.read()
         opened, skipped = slots.open_slots(doctor=form.validated_data["doctor"], plan=form.plan())
-        answer = BulkSlotsAnswerSerializer(
-            {"created": self.reread(opened), "skipped": skipped},
-            context=self.get_serializer_context(),
-        )
+        context = self.get_serializer_context()
+        answer = {"created": self.reread(opened), "skipped": skipped}
+        answer = BulkSlotsAnswerSerializer(answer, context=context)
         return Response(answer.data, status=status.HTTP_201_CREATED)
+
+    def made(self, answer):
+        if self.action != "create_bulk_slots":
+            return super().made(answer)
+        return answer | {"created": [slot["id"] for slot in answer["created"]]}
+
+    def show_again(self, made):
+        if self.action != "create_bulk_slots":
+            return super().show_again(made)
+        opened = self.get_queryset().filter(pk__in=made["created"])
+        return Response(made | {"created": self.shown(opened)})
 
     def reread(self, opened):
         """The slots as a GET would show them, availability included."""
@@ -220,7 +231,7 @@ class DoctorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedView
     access = permissions.DOCTORS
 
     def filter_queryset(self, queryset):
-        return super().filter_queryset(with_next_available(queryset))
+        return super().filter_queryset(policy.with_next_available(queryset, self.request.user))
 
 
 class DoctorAvailabilityViewSet(ScopedViewSet):
@@ -240,8 +251,8 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
-        free = self.queryset.free().filter(policy.times_open_to(request.user))
-        free = free.filter(doctor=asked["doctor"]).with_availability()
+        slots_of_doctor = self.queryset.filter(doctor=asked["doctor"]).with_availability()
+        free = policy.bookable_by(request.user, slots_of_doctor)
         found = free.between(asked["date_after"], asked["date_before"]).order_by("starts_at")
         return Response(self.get_serializer(asked | {"slots": found}).data)
 

@@ -10,8 +10,6 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from django.db import transaction
-
 from accounts import services as accounts
 from accounts.models import Doctor, User
 from accounts.roles import UserType
@@ -20,6 +18,7 @@ from appointments import services as appointments
 from appointments.lifecycle import OPEN, Status
 from appointments.models import Appointment, TimeSlot
 from appointments.slots import Plan, open_slots
+from config.api.transactions import atomic
 from consultations import allergies
 from consultations import services as consultations
 from consultations.models import Consultation
@@ -53,7 +52,7 @@ CONFIRMED = timedelta(days=2)
 CANCELLED = timedelta(hours=2)
 
 
-@transaction.atomic
+@atomic
 def make_clinic():
     """Make what is missing of the demo, and let the rest of it live on until now.
 

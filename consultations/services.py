@@ -3,7 +3,6 @@
 Locks are taken in the order of appointments.services, and the consultation last.
 """
 
-from django.db import transaction
 from django.db.models import F
 
 from accounts.versions import check_version
@@ -11,6 +10,7 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, OPEN, Status
 from config.api.refusals import refused
+from config.api.transactions import atomic
 from consultations import allergies
 from consultations.models import (
     DID_NOT_TAKE_PLACE,
@@ -25,7 +25,7 @@ from patients.models import Patient
 TAKES_A_CONSULTATION = OPEN | {Status.IN_PROGRESS}
 
 
-@transaction.atomic
+@atomic
 def open_for(appointment, *, by, chief_complaint=""):
     """The consultation of an appointment that is not over; its complaint is the visit's reason.
 
@@ -47,13 +47,13 @@ def open_for(appointment, *, by, chief_complaint=""):
     return _saved(consultation, by)
 
 
-@transaction.atomic
+@atomic
 def open_walk_in(*, patient, doctor, chief_complaint, by):
     """A consultation without an appointment."""
     return _saved(Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint), by)
 
 
-@transaction.atomic
+@atomic
 def start(consultation, *, by, if_version=None):
     """Stamp the beginning, and bring the appointment under way if it is not yet."""
     consultation = _lock(consultation, if_version)
@@ -66,7 +66,7 @@ def start(consultation, *, by, if_version=None):
     return _saved(consultation, by)
 
 
-@transaction.atomic
+@atomic
 def complete(consultation, *, by, if_version=None, **closing):
     """Write the `closing` fields, stamp the end and complete the appointment.
 
@@ -82,7 +82,7 @@ def complete(consultation, *, by, if_version=None, **closing):
     return _saved(consultation, by)
 
 
-@transaction.atomic
+@atomic
 def write(consultation, *, by, if_version=None, **changes):
     """Change the text of a consultation that is open."""
     consultation = _lock(consultation, if_version)
@@ -93,7 +93,7 @@ def write(consultation, *, by, if_version=None, **changes):
     return _saved(consultation, by)
 
 
-@transaction.atomic
+@atomic
 def record_vital_signs(consultation, *, by, **measured):
     consultation = _lock(consultation)
     _refuse_closed(consultation)
@@ -103,7 +103,7 @@ def record_vital_signs(consultation, *, by, **measured):
     return _saved_part(vital_signs, by)
 
 
-@transaction.atomic
+@atomic
 def prescribe(consultation, *, by, **prescription):
     """A new prescription. A listed allergy refuses it with `allergy_conflict` and the entries
     that match, unless an `override_reason` is given, which is kept.
@@ -127,7 +127,7 @@ def prescribe(consultation, *, by, **prescription):
     )
 
 
-@transaction.atomic
+@atomic
 def set_active(prescription, *, by, is_active):
     """Stop a prescription, or take it up again, while its consultation is open."""
     consultation = _lock(prescription.consultation)
@@ -137,7 +137,7 @@ def set_active(prescription, *, by, is_active):
     return _saved_part(prescription, by)
 
 
-@transaction.atomic
+@atomic
 def add_note(consultation, *, by, **note):
     """A note; to a closed consultation only an addendum."""
     consultation = _lock(consultation)

@@ -1,16 +1,16 @@
 import secrets
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from accounts import services as accounts
 from accounts.roles import UserType
 from accounts.versions import check_version
+from config.api.transactions import atomic
 from patients.models import Patient
 from patients.signals import patient_deactivated
 
 
-@transaction.atomic
+@atomic
 def create_patient(*, username="", email="", password=None, **fields):
     """A new patient, registered at the desk.
 
@@ -36,7 +36,7 @@ def _username_from(email):
         return f"patient-{secrets.token_hex(4)}"
 
 
-@transaction.atomic
+@atomic
 def deactivate(patient, *, by, if_version=None):
     """Close a record: it leaves every list and its coming appointments are cancelled.
 
@@ -52,7 +52,7 @@ def deactivate(patient, *, by, if_version=None):
     return patient
 
 
-@transaction.atomic
+@atomic
 def reactivate(patient):
     """Open a closed record again; its cancelled appointments stay cancelled."""
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)

@@ -408,3 +408,28 @@ def test_a_refusal_offers_only_what_the_patient_may_book(api, jane, omar, smith,
 
     offered = [one["time_slot"] for one in response.json()["details"]["alternatives"]]
     assert offered == [narrow["just in time"].pk, narrow["the last day"].pk]
+
+
+@pytest.mark.parametrize(("who", "next_one"), [("jane", "just in time"), ("smith", "too soon")])
+def test_the_next_available_time_is_one_that_its_reader_may_book(
+    *, who, next_one, api, request, smith, narrow
+):
+    client = api(request.getfixturevalue(who))
+    expected = clock.local(narrow[next_one].starts_at).isoformat()
+
+    told = [
+        data(client.get(f"/api/doctors/{smith.pk}/")),
+        data(client.get("/api/doctors/"))["results"][0],
+        data(client.get("/api/doctor-availability/", {"doctor": smith.pk})),
+    ]
+
+    assert [one["next_available"] for one in told] == [expected] * 3
+
+
+def test_there_is_no_next_time_where_all_lie_beyond_the_horizon(api, jane, smith, narrow, settings):
+    a_slot("2026-12-20 09:00", doctor=smith)
+    settings.BOOKING_NOTICE_MINUTES, settings.BOOKING_HORIZON_DAYS = 6 * 24 * 60, 7
+
+    told = data(api(jane).get(f"/api/doctors/{smith.pk}/"))
+
+    assert told["next_available"] is None

@@ -31,6 +31,7 @@ from rest_framework.views import set_rollback
 
 from config.api import integrity
 from config.api.middleware import current_request_id
+from config.api.transactions import sqlstate
 
 logger = logging.getLogger("django.request")
 
@@ -293,8 +294,8 @@ def _fault_behind(error):
 
 def _log_fault(error):
     """The engine's own word for it (SQLSTATE), never its sentence, which may quote a row."""
-    sqlstate = getattr(error.__cause__, "pgcode", None)
-    logger.error("The database did not answer: %s %s", type(error).__name__, sqlstate or "")
+    word = sqlstate(error) or ""
+    logger.error("The database did not answer: %s %s", type(error).__name__, word)
 
 
 def csrf_failure(request, reason=""):

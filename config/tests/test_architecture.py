@@ -144,6 +144,22 @@ def test_only_the_services_assign_a_status():
     assert assigned == {"appointments/services.py"}
 
 
+def test_transactions_are_opened_by_the_one_that_is_tried_again():
+    """`config.api.transactions.atomic`; what opens one by hand has its savepoint or one UPDATE."""
+    by_hand = {
+        str(path.relative_to(HOUSE))
+        for folder in [*APPS, "config"]
+        for path in files(folder)
+        if "transaction.atomic" in path.read_text()
+    }
+
+    assert by_hand == {
+        "accounts/idempotency.py",
+        "accounts/sessions.py",
+        "config/api/transactions.py",
+    }
+
+
 def test_no_serializer_takes_all_fields_and_no_queryset_is_scoped_by_hand():
     viewsets = {path for app in APPS for path in files(app) if path.name == "viewsets.py"}
 

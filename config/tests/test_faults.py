@@ -164,15 +164,6 @@ def test_a_session_that_cannot_be_saved_is_503(ada_s_browser, settings, address)
 # --- A real server ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def outsider(transactional_db):
-    """Another connection to the database of the test."""
-    other = connection.copy()
-    yield other
-    other.close()
-    connection.close()
-
-
 def terminate_our_backend(outsider):
     with outsider.cursor() as cursor:
         pid = connection.connection.info.backend_pid

@@ -1,7 +1,7 @@
 """A request sent twice is done once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from django.apps import apps
@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from accounts.models import IdempotencyKey
 from appointments import services
-from appointments.models import Appointment
+from appointments.models import Appointment, TimeSlot
+from appointments.slots import open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import data_statements
 from config.tests.people import a_clinic
@@ -62,6 +63,7 @@ def doors(clinic):
     room = f"/api/consultations/{clinic.consultation.pk}/"
     medication = {"medication_name": "Ramipril", "dosage": "5 mg", "frequency": "daily"}
     hours = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
+    half_hours = hours | {"slot_duration": 30}
     return {
         "book": (clinic.jane, URL, booking(clinic.free)),
         "confirm": (clinic.house, f"{URL}{new.pk}/confirm/", {}),
@@ -70,6 +72,7 @@ def doors(clinic):
         "cancel": (clinic.jane, f"{URL}{new.pk}/cancel/", {}),
         "reschedule": (clinic.jane, f"{URL}{new.pk}/reschedule/", {"time_slot": clinic.free.pk}),
         "slot": (clinic.house, "/api/time-slots/", hours),
+        "slots": (clinic.house, "/api/time-slots/create_bulk_slots/", half_hours),
         "patient": (clinic.house, "/api/patients/", {"first_name": "A", "last_name": "B"}),
         "consultation": (clinic.house, "/api/consultations/", {"appointment": new.pk}),
         "close": (clinic.house, f"{room}complete_consultation/", {"diagnosis": "Flu"}),
@@ -81,8 +84,8 @@ def doors(clinic):
 
 @pytest.mark.parametrize(
     "name",
-    ["book", "confirm", "start", "complete", "cancel", "reschedule", "slot", "patient",
-     "consultation", "close", "vital signs", "prescription", "note"],
+    ["book", "confirm", "start", "complete", "cancel", "reschedule", "slot", "slots",
+     "patient", "consultation", "close", "vital signs", "prescription", "note"],
 )  # fmt: skip
 def test_every_post_that_makes_or_moves_something_is_done_once(api, clinic, name):
     actor, address, body = doors(clinic)[name]
@@ -164,6 +167,22 @@ def test_what_has_gone_out_of_sight_is_not_shown_again(api, clinic):
 
     assert again.status_code == 404
     assert "Lee" not in again.content.decode()
+
+
+def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clinic):
+    client = api(clinic.house)
+    address, body = doors(clinic)["slots"][1:]
+    open_slot(doctor=clinic.house, date=date(2027, 5, 5), start_time=time(9), end_time=time(9, 20))
+    body = body | {"end_time": "10:30"}
+    first = send(client, address, body).json()["data"]
+    [early, late] = [slot["id"] for slot in first["created"]]
+    withdraw(TimeSlot.objects.get(pk=early))
+    an_appointment(time_slot=TimeSlot.objects.get(pk=late))
+
+    again = send(client, address, body).json()["data"]
+
+    assert [(slot["id"], slot["is_available"]) for slot in again["created"]] == [(late, False)]
+    assert again["skipped"] == first["skipped"] != []
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])

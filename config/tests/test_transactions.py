@@ -1,0 +1,191 @@
+"""What the database gives up for another's sake is done again once, and is never done by half."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from accounts.models import IdempotencyKey
+from accounts.tests.factories import DoctorFactory
+from appointments.models import Appointment, AppointmentHistory
+from appointments.tests.factories import TimeSlotFactory
+from config.api.transactions import atomic
+from config.tests.test_faults import is_unavailable
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = [
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="SQLite gives no transaction up for another"
+    ),
+    pytest.mark.django_db(transaction=True),
+]
+
+URL = "/api/appointments/"
+SLOT_LOCK, HISTORY = 'FROM "appointments_timeslot"', 'INSERT INTO "appointments_appointmenthistory"'
+
+
+class Work:
+    """Makes a patient and fails as it is told, one SQLSTATE a run; "" lets it succeed."""
+
+    def __init__(self, *fates):
+        self.fates, self.runs = list(fates), 0
+
+    def __call__(self):
+        self.runs += 1
+        Patient.objects.create(username=f"patient-{self.runs}", user_type="patient")
+        if fate := self.fates.pop(0):
+            raise_in_the_database(fate)
+        return self.runs
+
+
+def raise_in_the_database(sqlstate):
+    with connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'No' USING ERRCODE = '{sqlstate}'; END $$")
+
+
+def booking(slot):
+    return {"time_slot": slot.pk, "reason_for_visit": "A cough"}
+
+
+def rows():
+    return Appointment.objects.count(), AppointmentHistory.objects.count()
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_what_was_given_up_is_done_again_and_leaves_nothing_of_the_first_try(sqlstate):
+    work = Work(sqlstate, "")
+
+    result = atomic(work)()
+
+    assert (result, work.runs) == (2, 2)
+    assert list(Patient.objects.values_list("username", flat=True)) == ["patient-2"]
+
+
+def test_what_is_given_up_twice_is_not_tried_a_third_time():
+    work = Work("40P01", "40001", "")
+
+    with pytest.raises(OperationalError):
+        atomic(work)()
+
+    assert work.runs == 2
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize("sqlstate", ["55P03", "57014", "53100"])
+def test_what_failed_for_another_reason_is_not_tried_again(sqlstate):
+    work = Work(sqlstate, "")
+
+    with pytest.raises(OperationalError):
+        atomic(work)()
+
+    assert work.runs == 1
+    assert not Patient.objects.exists()
+
+
+def test_a_part_is_done_again_with_the_whole_it_belongs_to():
+    part = Work("40P01", "")
+    whole_runs = []
+
+    @atomic
+    def whole():
+        whole_runs.append(len(whole_runs))
+        DoctorFactory(username=f"doctor-{len(whole_runs)}")
+        return atomic(part)()
+
+    whole()
+
+    assert (len(whole_runs), part.runs) == (2, 2)
+    assert list(Patient.objects.values_list("username", flat=True)) == ["patient-2"]
+
+
+def test_word_is_sent_once_and_only_of_what_was_done():
+    heard, fates = [], ["40001", ""]
+
+    @atomic
+    def work():
+        transaction.on_commit(lambda: heard.append(len(fates)))
+        if fate := fates.pop(0):
+            raise_in_the_database(fate)
+
+    work()
+
+    assert heard == [0]
+
+
+@pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "a-key-of-mine"}])
+def test_a_booking_caught_in_a_deadlock_is_made_all_the_same(api, outsider, key):
+    slot, patient = TimeSlotFactory(), PatientFactory()
+    client = api(patient)
+
+    def book():
+        try:
+            return client.post(URL, booking(slot), **key)
+        finally:
+            connection.close()
+
+    outsider.set_autocommit(False)
+    with outsider.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute("SET deadlock_timeout = '1min'")  # the booking is the one to be given up
+        cursor.execute("SELECT 1 FROM appointments_timeslot WHERE id = %s FOR UPDATE", [slot.pk])
+        asked = pool.submit(book)  # holds the patient and waits for the slot …
+        wait_until_somebody_waits()
+        # … while the other, who holds the slot, waits for the patient.
+        cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s FOR UPDATE", [patient.pk])
+        outsider.commit()
+        answer = asked.result()
+
+    assert answer.status_code == 201
+    assert rows() == (1, 1)
+    assert IdempotencyKey.objects.count() == len(key)
+
+
+def wait_until_somebody_waits():
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute(waiting, [connection.settings_dict["NAME"]])
+            if cursor.fetchone():
+                return
+        time.sleep(0.01)
+    pytest.fail("Nobody waits.")
+
+
+def test_a_booking_that_could_not_be_serialized_is_made_all_the_same(api, outsider):
+    slot = TimeSlotFactory()
+    client = api(PatientFactory())
+    changes = iter(["UPDATE appointments_timeslot SET ends_at = ends_at WHERE id = %s"])
+
+    def change_it_first(execute, sql, params, many, context):
+        if SLOT_LOCK in sql and "FOR NO KEY UPDATE" in sql and (change := next(changes, None)):
+            with outsider.cursor() as cursor:
+                cursor.execute(change, [slot.pk])
+        return execute(sql, params, many, context)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_isolation = 'repeatable read'")
+    with connection.execute_wrapper(change_it_first):
+        answer = client.post(URL, booking(slot))
+
+    assert answer.status_code == 201
+    assert next(changes, None) is None
+    assert rows() == (1, 1)
+
+
+def test_a_booking_that_is_given_up_twice_is_503_and_leaves_nothing(api):
+    client = api(PatientFactory(), raise_request_exception=False)
+    tries = []
+
+    def give_up(execute, sql, params, many, context):
+        if sql.startswith(HISTORY):
+            tries.append(sql)
+            raise_in_the_database("40P01")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(give_up):
+        answer = client.post(URL, booking(TimeSlotFactory()))
+
+    assert is_unavailable(answer)
+    assert len(tries) == 2
+    assert rows() == (0, 0)
