@@ -214,14 +214,24 @@ class User(Versioned, AbstractUser):
             self.sessions.live().end()
 
 
+def bookable_doctors(user):
+    """Those who can be booked."""
+    return bookable()
+
+
+def active_doctors(user):
+    """All who are active."""
+    return Q(is_active=True)
+
+
 class DoctorQuerySet(ScopedQuerySet):
     """Everyone signed in sees who can be booked; a body names oneself, or anybody for admins."""
 
-    owners = dict.fromkeys([*EVERYONE, UNVERIFIED], lambda user: bookable())
+    owners = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
     writers = {
         UserType.DOCTOR: "pk",
         UNVERIFIED: "pk",
-        UserType.ADMIN: Q(is_active=True),
+        UserType.ADMIN: active_doctors,
     }
 
     def bookable(self):

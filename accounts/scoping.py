@@ -8,9 +8,10 @@ EVERYTHING = Q()
 class ScopedQuerySet(QuerySet):
     """Rows that know whose they are.
 
-    `owners` maps a role to the rows it reads: the path from a row to the owner, a Q, or a function
-    of the user that gives a Q (with Exists, never a join). `writers` does so for unsafe methods and
-    is the same unless given. A role that is not named sees nothing.
+    `owners` maps a role to the rows it reads: the path from a row to the owner, EVERYTHING, or a
+    function of the user that gives a Q (with Exists, never a join) and whose docstring says whose
+    rows those are (docs/access.md). `writers` does so for unsafe methods and is the same unless
+    given. A role that is not named sees nothing.
     """
 
     owners = {}

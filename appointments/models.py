@@ -55,14 +55,29 @@ class Timed:
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
 
 
+def standing_slots(user):
+    """All that are not withdrawn."""
+    return Q(withdrawn_at=None)
+
+
+def slots_of_bookable_doctors(user):
+    """Those of the doctors who can be booked."""
+    return standing_slots(user) & bookable("doctor__")
+
+
+def own_slots(user):
+    """Their own."""
+    return standing_slots(user) & Q(doctor=user.pk)
+
+
 class TimeSlotQuerySet(ScopedQuerySet):
     """A withdrawn slot is out of everyone's sight; the row stays for the history."""
 
     owners = {
-        UserType.PATIENT: lambda user: Q(withdrawn_at=None) & bookable("doctor__"),
-        UserType.DOCTOR: lambda user: Q(withdrawn_at=None, doctor=user.pk),
-        UNVERIFIED: lambda user: Q(withdrawn_at=None, doctor=user.pk),
-        UserType.ADMIN: Q(withdrawn_at=None),
+        UserType.PATIENT: slots_of_bookable_doctors,
+        UserType.DOCTOR: own_slots,
+        UNVERIFIED: own_slots,
+        UserType.ADMIN: standing_slots,
     }
 
     def overlapping(self, starts_at, ends_at):

@@ -34,7 +34,7 @@ HAVING_STATUS = {
 
 
 def of_doctor_or_treating(doctor):
-    """A doctor's own consultations, and all those of the patients he treats."""
+    """Their own, and all those of the patients they treat."""
     treating = Appointment.objects.that_make_treat(doctor).filter(patient=OuterRef("patient"))
     return Q(doctor=doctor.pk) | Q(Exists(treating))
 
@@ -219,8 +219,9 @@ class Prescription(models.Model):
 
 
 class ConsultationNoteQuerySet(PartQuerySet):
+    """A note is in sight where its consultation is, a private one never to the patient."""
+
     def visible_to(self, user):
-        """As the consultation, but private notes never go to the patient."""
         return super().visible_to(user).readable_by(user)
 
     def readable_by(self, user):

@@ -4,16 +4,24 @@ from accounts.models import PeopleManager, User
 from accounts.roles import UserType
 from accounts.scoping import ScopedQuerySet
 
-ACTIVE = Q(is_active=True)
+
+def own_record(user):
+    """Their own, while it is open."""
+    return open_records(user) & Q(pk=user.pk)
+
+
+def open_records(user):
+    """All that are open."""
+    return Q(is_active=True)
 
 
 class PatientQuerySet(ScopedQuerySet):
     """Verified doctors see the whole directory; a patient sees the own record."""
 
     owners = {
-        UserType.PATIENT: lambda user: ACTIVE & Q(pk=user.pk),
-        UserType.DOCTOR: ACTIVE,
-        UserType.ADMIN: ACTIVE,
+        UserType.PATIENT: own_record,
+        UserType.DOCTOR: open_records,
+        UserType.ADMIN: open_records,
     }
 
 

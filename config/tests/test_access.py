@@ -1,11 +1,13 @@
 """Who may do what: every door has its row, and the whole matrix once, literally."""
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
+from django.core.management import call_command
 
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, SIGNED_IN
-from config.tests.doors import door_names, every_door
+from config.access import door_names, every_door
 from config.tests.people import a_clinic
 
 CANONICAL = [door for door in every_door() if door.is_canonical]
@@ -235,3 +237,11 @@ def test_a_token_that_is_dead_opens_nothing(api, kind):
 
 def test_door_names_are_unique():
     assert len(door_names(CANONICAL)) == len(AGREED)
+
+
+def test_the_page_about_access_says_what_the_tables_say(capsys):
+    call_command("access")
+
+    written = (settings.BASE_DIR / "docs" / "access.md").read_text()
+    assert capsys.readouterr().out == written
+    assert all(f"| {method} {address} |" in written for method, address in AGREED)

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.core.cache import cache
 from rest_framework.test import APIRequestFactory
 
-from config.tests.doors import every_door
+from config.access import every_door
 from config.tests.people import a_clinic
 
 DOORS = [door for door in every_door() if door.is_canonical]

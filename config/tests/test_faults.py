@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import AdminFactory
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
+from config.access import every_door
 from config.api import exceptions
-from config.tests.doors import every_door
 from config.tests.people import a_clinic
 from patients.tests.factories import PatientFactory
 

@@ -8,8 +8,8 @@ from django.core.management import call_command
 
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE
+from config.access import every_door
 from config.api.exceptions import CODES
-from config.tests.doors import every_door
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import resolve, reverse
 
-from config.tests.doors import door_names, every_door
+from config.access import door_names, every_door
 
 # The seed's own list (its section "API Endpoints"), word for word.
 SEED = """

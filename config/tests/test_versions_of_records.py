@@ -13,7 +13,7 @@ from appointments import services as appointments
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
-from config.tests.doors import every_door
+from config.access import every_door
 from config.tests.people import a_clinic
 from consultations import services as consultations
 from consultations.models import Consultation

@@ -1,0 +1,281 @@
+"""The whole matrix: every door by method by caller by record (own, other's, missing).
+
+What is expected follows from two tables pinned literally, who may (`test_access.MATRIX`) and whose
+records are in sight (below). Each cell is a real request that would succeed where it is allowed,
+undone afterwards. There are two sides: Jane with Dr. House, Paul with Dr. Grey.
+"""
+
+import json
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+
+from accounts.sessions import open_session
+from accounts.tests.factories import (
+    PASSWORD,
+    AdminFactory,
+    DoctorFactory,
+    UnverifiedDoctorFactory,
+)
+from appointments import clock
+from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from config.access import every_door
+from config.tests.test_access import AGREED
+from consultations.tests.factories import MEDICATION, a_consultation, with_parts
+from patients.tests.factories import PatientFactory
+
+ACTORS = {"jane": "P", "paul": "P", "house": "D", "grey": "D", "new": "U", "ada": "A"}
+STRANGERS = ["anonymous", "gone"]  # gone: a doctor who treated Jane and was deactivated
+METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+SIDES = {"j": "jane", "p": "paul"}
+MISSING = 999_999
+
+EVERYBODY = dict.fromkeys(ACTORS, "jp")
+THE_INVOLVED = {"jane": "j", "paul": "p", "house": "j", "grey": "p", "ada": "jp"}
+THE_DIRECTORY = {"jane": "j", "paul": "p", "house": "jp", "grey": "jp", "ada": "jp"}
+WHOSE_SLOTS = {"house": "j", "grey": "p", "new": "", "ada": "jp"}
+
+# Of which side's record each caller is answered, where the first table lets him ask at all; by the
+# address's first word. A POST to a list names its record in the body, an availability in the query.
+READS = {
+    "patients": THE_DIRECTORY,
+    "doctors": EVERYBODY,
+    "time-slots": WHOSE_SLOTS | {"jane": "jp", "paul": "jp"},
+    "appointments": THE_INVOLVED,
+    "consultations": THE_INVOLVED,
+    "doctor-availability": EVERYBODY,
+}
+WRITES = {
+    "patients": THE_DIRECTORY,
+    "time-slots": WHOSE_SLOTS,
+    "appointments": THE_INVOLVED,
+    "consultations": {"house": "j", "grey": "p", "ada": "jp"},
+}
+NAMES_ITS_RECORD = {
+    "POST /api/time-slots/": WHOSE_SLOTS,
+    "POST /api/time-slots/create_bulk_slots/": WHOSE_SLOTS,
+    "POST /api/appointments/": WHOSE_SLOTS | {"jane": "jp", "paul": "jp"},
+    "POST /api/consultations/": WRITES["consultations"],
+    "GET /api/doctor-availability/": EVERYBODY,
+}
+HOURS = {"date": "2027-05-05", "start_time": "09:00:00", "end_time": "09:30:00"}
+
+
+def bodies(asked):
+    """What each door is sent; `asked` has the caller's name, the side's records and the world."""
+    by_the_desk = {"patient": asked.world.ann.pk} if asked.actor in ("house", "grey", "ada") else {}
+    password = {"old_password": PASSWORD, "new_password": "another-horse-battery"}
+    return {
+        "POST /api/auth/password/change/": password,
+        "PUT /api/auth/profile/": asked.profile,
+        "PATCH /api/auth/profile/": {"phone": "030 12345"},
+        "POST /api/patients/": {"first_name": "Ann", "last_name": "Lee"},
+        "PUT /api/patients/{pk}/": {"first_name": "Ann", "last_name": "Lee"},
+        "PATCH /api/patients/{pk}/": {"allergies": "Penicillin"},
+        "POST /api/time-slots/": HOURS | {"doctor": asked.ids["doctors"]},
+        "POST /api/time-slots/create_bulk_slots/": (
+            HOURS | {"doctor": asked.ids["doctors"], "slot_duration": 10}
+        ),
+        "PUT /api/time-slots/{pk}/": HOURS,
+        "PATCH /api/time-slots/{pk}/": HOURS,
+        "POST /api/appointments/": (
+            {"time_slot": asked.ids["time-slots"], "reason_for_visit": "A cough"} | by_the_desk
+        ),
+        "PUT /api/appointments/{pk}/": {"reason_for_visit": "A fever"},
+        "PATCH /api/appointments/{pk}/": {"symptoms": "Shivers"},
+        "POST /api/appointments/{pk}/reschedule/": {"time_slot": asked.ids["other slot"]},
+        "POST /api/consultations/": {"appointment": asked.ids["appointments"]},
+        "PUT /api/consultations/{pk}/": {"diagnosis": "Flu"},
+        "PATCH /api/consultations/{pk}/": {"diagnosis": "Flu"},
+        "POST /api/consultations/{consultation}/vital-signs/": {"heart_rate": 70},
+        "POST /api/consultations/{consultation}/prescriptions/": MEDICATION,
+        "POST /api/consultations/{consultation}/notes/": {"note_type": "plan", "content": "Rest"},
+        "PATCH /api/consultations/{consultation}/prescriptions/{pk}/": {"is_active": False},
+    }
+
+
+@pytest.fixture
+def world(db, settings):
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": {}}
+    people = SimpleNamespace(
+        jane=PatientFactory(username="jane"),
+        paul=PatientFactory(username="paul"),
+        ann=PatientFactory(username="ann"),
+        house=DoctorFactory(username="house"),
+        grey=DoctorFactory(username="grey"),
+        new=UnverifiedDoctorFactory(username="new"),
+        ada=AdminFactory(username="ada"),
+        gone=DoctorFactory(username="gone"),
+    )
+    an_appointment(patient=people.jane, doctor=people.gone)
+    people.ids = {
+        "j": records_of(people.jane, people.house, people.ada),
+        "p": records_of(people.paul, people.grey, people.ada),
+    }
+    people.ids["missing"] = dict.fromkeys(people.ids["j"], MISSING)
+    return people
+
+
+def records_of(patient, doctor, admin):
+    """One record of each kind; booked by the admin, so that the doctor treats the patient."""
+    room = with_parts(a_consultation(patient=patient, doctor=doctor, by=admin))
+    return {
+        "patients": patient.pk,
+        "doctors": doctor.pk,
+        "time-slots": TimeSlotFactory(doctor=doctor, starts_at=noon(310)).pk,
+        "other slot": TimeSlotFactory(doctor=doctor, starts_at=noon(311)).pk,
+        "appointments": an_appointment(patient=patient, doctor=doctor, by=admin).pk,
+        "consultations": room.pk,
+        "vital-signs": room.vital_signs.first().pk,
+        "prescriptions": room.prescriptions.first().pk,
+        "notes": room.notes.filter(is_private=False).first().pk,
+    }
+
+
+# --- The expectation --------------------------------------------------------------------------
+
+
+def cells(actor):
+    """(method, address, which record, expected status) for every door of the API."""
+    addresses = {address: set() for _, address in AGREED}
+    for method, address in AGREED:
+        addresses[address].add(method)
+    for address, methods in addresses.items():
+        for method in METHODS:
+            for record in records_at(method, address):
+                yield method, address, record, expected(actor, method, address, methods, record)
+
+
+def records_at(method, address):
+    if "{" not in address and f"{method} {address}" not in NAMES_ITS_RECORD:
+        return ["none"]
+    crossed = ["crossed"] if address.count("{") > 1 else []
+    return ["j", "p", "missing", *crossed]
+
+
+def expected(actor, method, address, methods, record):
+    does = "GET" if method == "HEAD" else method
+    open_to_all = any(AGREED[one, address] == "*" for one in methods)
+    letter = ACTORS.get(actor)
+    if method == "OPTIONS":
+        allowed = any(letter and letter in AGREED[one, address] for one in methods)
+        return 200 if open_to_all or allowed else 403 if letter else 401
+    if does not in methods:
+        return 405 if letter or open_to_all else 401
+    if AGREED[does, address] == "*":
+        return 400  # an empty body
+    if letter is None:
+        return 401
+    if letter not in AGREED[does, address]:
+        return 403
+    return success(does, address) if is_in_sight(actor, does, address, record) else (
+        404 if "{" in address else 400
+    )  # fmt: skip
+
+
+def is_in_sight(actor, method, address, record):
+    named = NAMES_ITS_RECORD.get(f"{method} {address}")
+    if record == "none":
+        return True
+    family = address.split("/")[2]
+    if named is None:
+        named = (READS if method == "GET" else WRITES)[family]
+    return record in named.get(actor, "")
+
+
+def success(method, address):
+    if method == "DELETE":
+        return 204
+    makes_a_record = address.rstrip("/").rsplit("/", 1)[-1] in (
+        "patients",
+        "time-slots",
+        "create_bulk_slots",
+        "appointments",
+        "consultations",
+        "vital-signs",
+        "prescriptions",
+        "notes",
+    )
+    return 201 if method == "POST" and makes_a_record else 200
+
+
+# --- The requests -----------------------------------------------------------------------------
+
+
+class Asked:
+    """One caller at one record: the addresses filled in, and what to send there."""
+
+    def __init__(self, world, actor, record, profile):
+        self.world, self.actor, self.profile = world, actor, profile
+        self.ids = world.ids["j" if record in ("none", "crossed") else record]
+        self.part_ids = world.ids[
+            "p" if record == "crossed" else record if record != "none" else "j"
+        ]
+
+    def url(self, address):
+        words = address.strip("/").split("/")
+        is_part = "{consultation}" in address and words[-1] == "{pk}"
+        ids = {
+            "pk": self.part_ids[words[-2]] if is_part else self.ids.get(words[1]),
+            "patient": self.ids["patients"],
+            "consultation": self.ids["consultations"],
+        }
+        query = f"?doctor={self.ids['doctors']}" if "availability" in address else ""
+        return address.format(**ids) + query
+
+
+def ask(client, method, asked, address):
+    body = bodies(asked).get(f"{method} {address}", {})
+    late = clock.at(noon(400)) if "no_show" in address else nullcontext()
+    with transaction.atomic(), late:
+        answer = client.generic(
+            method, asked.url(address), json.dumps(body), content_type="application/json"
+        )
+        transaction.set_rollback(True)
+    cache.clear()
+    return answer
+
+
+@pytest.mark.parametrize("actor", [*ACTORS, *STRANGERS])
+def test_every_cell_is_as_the_two_tables_say(api, world, actor):
+    client = api() if actor == "anonymous" else api(getattr(world, actor))
+    profile = client.get("/api/auth/profile/").json().get("data")
+    if actor == "gone":
+        type(world.gone).objects.filter(pk=world.gone.pk).update(is_active=False)
+    deviations, bodies_at = [], {}
+
+    for method, address, record, status in cells(actor):
+        asked = Asked(world, actor, record, profile)
+        answer = ask(client, method, asked, address)
+        if answer.status_code != status:
+            deviations.append((method, address, record, status, answer.status_code))
+        if method not in ("HEAD", "OPTIONS") and status in (400, 404):
+            body = answer.json() | {"request_id": ""}
+            text = json.dumps(body)
+            for pk in asked.ids.values():
+                text = text.replace(f'\\"{pk}\\"', "N")
+            bodies_at.setdefault((method, address), set()).add(text)
+
+    assert deviations == []
+    assert {door: texts for door, texts in bodies_at.items() if len(texts) > 1} == {}
+
+
+def test_the_matrix_is_large_and_has_every_door():
+    known = {(method, door.address) for door in every_door() for method, _ in door.methods}
+
+    assert set(AGREED) == {door for door in known if "/api/" not in door[1].removeprefix("/api")}
+    assert sum(1 for actor in [*ACTORS, *STRANGERS] for _ in cells(actor)) >= 4000
+
+
+def test_a_session_that_has_ended_opens_nothing(api, world):
+    client = api()
+    tokens = open_session(world.ada)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+    world.ada.sessions.end()
+
+    for method, address, record, status in cells("gone"):
+        answer = ask(client, method, Asked(world, "gone", record, {}), address)
+        assert answer.status_code == status, (method, address)
