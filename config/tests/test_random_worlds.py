@@ -1,0 +1,112 @@
+"""Nothing is ever listed, filtered, searched, counted or embedded that its reader may not see.
+
+Everybody reads at random in the clinics of config.tests.worlds. For more than in every run:
+READS_PER_WORLD=10000 pytest config/tests/test_random_worlds.py
+"""
+
+import os
+import re
+
+import pytest
+from django.core.cache import cache
+
+from accounts.models import Doctor
+from appointments.lifecycle import Status
+from appointments.models import Appointment
+from config.access import every_door
+from config.tests.worlds import World
+
+WORLDS = range(10)
+READS = int(os.environ.get("READS_PER_WORLD", "1000"))
+
+MARK = re.compile(r"mark[0-9]+mark", re.IGNORECASE)
+DOORS = sorted(
+    (door for door in every_door() if "get" in door.actions and door.is_canonical),
+    key=lambda door: door.address,
+)
+
+
+@pytest.fixture
+def without_throttles(settings):
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": {}}
+
+
+def ids_in(body):
+    data = body.get("data") or {}
+    if "results" in data:
+        return {row["id"] for row in data["results"] if "id" in row}
+    if "slots" in data:
+        return {row["id"] for row in data["slots"]}
+    return {data["id"]} if "id" in data else set()
+
+
+@pytest.mark.usefixtures("without_throttles")
+@pytest.mark.parametrize("seed", WORLDS)
+@pytest.mark.django_db
+def test_nobody_reads_what_is_not_his_to_read(api, seed):
+    world = World(seed)
+    clients = {one.pk: api(one) for one in world.people}
+    shown, hidden = 0, 0
+
+    for _ in range(READS):
+        reader, door = world.dice.choice(world.people), world.dice.choice(DOORS)
+        address = door.address.format(
+            pk=world.an_id(), patient=world.an_id(), consultation=world.an_id()
+        )
+        query = world.a_query(door)
+        accept = "text/html" if world.dice.random() < 0.01 else "application/json"
+        answer = clients[reader.pk].get(address, query, headers={"Accept": accept})
+        text = answer.content.decode()
+        sent = set(MARK.findall(query.get("search", "")))
+        found = {mark.lower() for mark in MARK.findall(text)} - sent
+
+        leaked = {mark for mark in found if reader.pk not in world.may_read[mark]}
+        assert leaked == set(), (reader.username, address, query)
+        if answer.status_code != 200 or accept == "text/html":
+            hidden += answer.status_code in (403, 404)
+            continue
+        body, sight = answer.json(), world.sight(reader, address)
+        if sight is not None and "history" not in address:
+            assert ids_in(body) <= sight, (reader.username, address, query)
+            count = (body["data"] or {}).get("count", 0)
+            secret = any(reader.pk not in world.may_read[mark] for mark in sent)
+            assert count == 0 if secret else count <= len(sight), (reader.username, address, query)
+            shown += len(found)
+
+    assert min(shown, hidden) > READS / 20  # there was something to see, and something to hide
+    cache.clear()
+
+
+@pytest.mark.usefixtures("without_throttles")
+@pytest.mark.parametrize("seed", WORLDS)
+@pytest.mark.django_db
+def test_everybody_s_lists_and_numbers_are_complete(api, seed):
+    world = World(seed)
+
+    for reader in world.people:
+        client = api(reader)
+        sight = world.sight(reader, "/api/appointments/")
+        for address in ("/api/appointments/", "/api/consultations/", "/api/patients/"):
+            answer = client.get(address, {"page_size": 100})
+            if answer.status_code == 200:
+                assert ids_in(answer.json()) == world.sight(reader, address), reader.username
+        if (answer := client.get("/api/statistics/")).status_code == 200:
+            numbers = answer.json()["data"]
+            statuses = [world.rows[Appointment][pk]["status"] for pk in sight]
+            assert numbers["total"] == len(sight)
+            assert numbers["by_status"] == {one: statuses.count(one) for one in Status.values}
+
+
+@pytest.mark.django_db
+def test_the_detector_finds_what_somebody_else_is_shown(api):
+    world = World(0)
+    stranger = world.patients[0]
+    of_another = next(
+        mark for mark, readers in world.may_read.items() if stranger.pk not in readers
+    )
+
+    Doctor.objects.filter(pk=world.doctors[0].pk).update(last_name=of_another)
+    text = api(stranger).get("/api/doctors/").content.decode()
+
+    found = {mark.lower() for mark in MARK.findall(text)}
+    assert any(stranger.pk not in world.may_read[mark] for mark in found)
