@@ -42,11 +42,11 @@ DOWN = 3  # seconds
 BACK_WITHIN = 5  # seconds from the database's return to the last 503
 
 
-def killed_workers(report, *, engine, bookings, clients):
+def killed_workers(report, *, engine, bookings, clients, kills):
     killed = []
 
     def disturb(is_going_on):
-        while is_going_on():
+        while is_going_on() and (kills is None or len(killed) < kills):
             time.sleep(BETWEEN_KILLS)
             if workers := children(master.pid):
                 killed.append(kill(random.choice(workers)))  # noqa: S311 (no secret)
@@ -166,11 +166,11 @@ FAULTS = {
 }
 
 
-def run(fault, engine, bookings, clients):
+def run(fault, engine, sizes):
     """One experiment, in a process of its own: Django is configured once in each."""
     print(f"{fault}, {engine}", flush=True)
     report = Report()
-    FAULTS[fault][0](report, engine=engine, bookings=bookings, clients=clients)
+    FAULTS[fault][0](report, engine=engine, **sizes)
     sys.exit(not report.passed)
 
 
@@ -182,14 +182,14 @@ def main():
     options.add_argument("--engine", choices=BOTH)
     options.add_argument("--bookings", type=int, default=1000)
     options.add_argument("--clients", type=int, default=8)
+    options.add_argument("--kills", type=int, help="of workers; default: until all are answered")
     asked = options.parse_args()
+    sizes = {"bookings": asked.bookings, "clients": asked.clients, "kills": asked.kills}
     results = []
     for fault in asked.fault or FAULTS:
         for engine in FAULTS[fault][1]:
             if asked.engine in (None, engine):
-                child = multiprocessing.Process(
-                    target=run, args=(fault, engine, asked.bookings, asked.clients)
-                )
+                child = multiprocessing.Process(target=run, args=(fault, engine, sizes))
                 child.start()
                 child.join()
                 results.append(child.exitcode == 0)
