@@ -133,13 +133,16 @@ def book(token, slot, key=None, patience=PATIENCE):
 
 
 def book_while(tokens, slots, disturb):
-    """The outcomes of all slots, each token a client; `disturb(is_going_on)` runs meanwhile."""
+    """The outcomes of all slots, each token a client, while `disturb(left)` runs.
+
+    `left()` is the number of bookings not answered yet.
+    """
     with ThreadPoolExecutor(len(tokens)) as pool:
         asked = [
             pool.submit(book, tokens[number % len(tokens)], slot)
             for number, slot in enumerate(slots)
         ]
-        disturb(lambda: not all(future.done() for future in asked))
+        disturb(lambda: sum(not future.done() for future in asked))
         return [future.result() for future in asked]
 
 
