@@ -109,17 +109,16 @@ def test_a_full_database_refuses_bookings_is_read_and_books_again_when_there_is_
 
 
 @pytest.fixture
-def full_disk(tmp_path, settings):
-    """MEDIA_ROOT on a real disk that is full; called, it has room again."""
+def full_disk(settings):
+    """MEDIA_ROOT, where `/media/` is served from, covered by a real disk that is full; called, it has room again."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(settings.MEDIA_ROOT)]
     if not mount or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
         pytest.skip("this machine does not let us mount a small disk")
-    filler = tmp_path / "filler"
-    filler.write_bytes(bytes(shutil.disk_usage(tmp_path).free))
-    settings.MEDIA_ROOT = tmp_path
+    filler = settings.MEDIA_ROOT / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(settings.MEDIA_ROOT).free))
     yield filler.unlink
-    subprocess.run([str(umount), str(tmp_path)], check=True)  # noqa: S603
+    subprocess.run([str(umount), str(settings.MEDIA_ROOT)], check=True)  # noqa: S603
 
 
 def pictures_in(folder):
@@ -128,7 +127,7 @@ def pictures_in(folder):
 
 @pytest.mark.django_db
 def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
-    api, full_disk, tmp_path, caplog
+    api, full_disk, settings, caplog
 ):
     client = api(PatientFactory(), raise_request_exception=False)
 
@@ -140,7 +139,7 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
 
     assert is_refused(refused, "The clinic has no room to keep this just now.")
     assert "No room to write a file: ENOSPC" in caplog.text
-    assert pictures_in(tmp_path) == []
+    assert pictures_in(settings.MEDIA_ROOT) == []
     shown = client.get(PROFILE).json()["data"]
     assert shown["avatar"] is None
     assert shown["first_name"] != "Joan"
@@ -148,7 +147,7 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
     full_disk()
 
     assert upload().status_code == 200
-    assert len(pictures_in(tmp_path)) == 1
+    assert len(pictures_in(settings.MEDIA_ROOT)) == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
