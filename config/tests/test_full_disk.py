@@ -110,7 +110,7 @@ def test_a_full_database_refuses_bookings_is_read_and_books_again_when_there_is_
 
 @pytest.fixture
 def full_disk(settings):
-    """MEDIA_ROOT, where `/media/` is served from, covered by a real disk that is full; called, it has room again."""
+    """MEDIA_ROOT covered by a real disk, which is full; called, it has room again."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(settings.MEDIA_ROOT)]
     if not mount or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
