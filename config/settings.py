@@ -315,6 +315,10 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # static files are served without a collectstatic step
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(config("MEDIA_ROOT", default=str(BASE_DIR / "media")))
+STORAGES = {
+    "default": {"BACKEND": "config.storage.WholeFiles"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 # --- Versions of records (django-simple-history) --------------------------------------------
 

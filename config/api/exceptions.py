@@ -20,7 +20,7 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.core.signals import got_request_exception
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError
 from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views import csrf, defaults
@@ -29,9 +29,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
-from config.api import integrity
+from config.api import integrity, outages
 from config.api.middleware import current_request_id
-from config.api.transactions import sqlstate
 
 logger = logging.getLogger("django.request")
 
@@ -78,15 +77,13 @@ CODES = {
     "idempotency_key_reused": Code(422, "The Idempotency-Key came with another request."),
     "throttled": Code(429, "Too many requests; Retry-After says when to come back."),
     "server_error": Code(500, "Our mistake; quote the request_id."),
-    "unavailable": Code(503, "The database does not answer, or not in time; try again later."),
+    "unavailable": Code(
+        503, "The database does not answer in time, or a disk is full; try again later."
+    ),
 }
 
 # DRF's words for what the table calls otherwise.
 ALIASES = {"authentication_failed": "token_invalid", "token_not_valid": "token_invalid"}
-
-# The database is gone, too slow, or gave up on a lock, a deadlock or a serialization; the same
-# request may well succeed later.
-DATABASE_FAULTS = (OperationalError, InterfaceError)
 
 RETRY_SECONDS = 5
 
@@ -124,7 +121,7 @@ def exception_handler(error, context):
         logger.error("Unhandled error in %s", type(context["view"]).__name__, exc_info=error)
         got_request_exception.send(sender=None, request=request)
     elif problem.code == "unavailable":
-        _log_fault(error)
+        outages.log(error)
     set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
@@ -133,6 +130,9 @@ def describe(error):
     """The Problem an exception stands for: the first row of TRANSLATIONS that fits."""
     if isinstance(error, IntegrityError):
         error = integrity.refusal(error) or error
+    if outages.is_outage(error):
+        sentence = outages.sentence(error)
+        return _detail("unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)})
     for kinds, translate in TRANSLATIONS:
         if isinstance(error, kinds):
             return translate(error)
@@ -210,9 +210,9 @@ def _detail(code, sentence, **headers):
     return Problem(code, {"detail": [sentence]}, headers=headers)
 
 
-def _says(code, sentence, **headers):
+def _says(code, sentence):
     """A translation that looks at nothing but the kind of error."""
-    return lambda error: _detail(code, sentence, **headers)
+    return lambda error: _detail(code, sentence)
 
 
 TRANSLATIONS = [
@@ -227,14 +227,6 @@ TRANSLATIONS = [
         _says("parse_error", "The request could not be read."),
     ),
     (DataError, _says("validation_error", "A value is out of range.")),
-    (
-        DATABASE_FAULTS,
-        _says(
-            "unavailable",
-            "The clinic's database does not answer just now.",
-            **{"Retry-After": str(RETRY_SECONDS)},
-        ),
-    ),
 ]
 
 
@@ -256,8 +248,8 @@ def _envelope(request, error, fallback):
 
 
 def bad_request(request, exception):
-    if fault := _fault_behind(exception):
-        return unavailable(request, fault)
+    if outage := outages.behind(exception):
+        return unavailable(request, outage)
     return _envelope(request, exception, defaults.bad_request(request, exception))
 
 
@@ -271,31 +263,18 @@ def not_found(request, exception):
 
 def server_error(request):
     error = sys.exc_info()[1] or RuntimeError()
-    if isinstance(error, DATABASE_FAULTS):
+    if outages.is_outage(error):
         return unavailable(request, error)
     return _envelope(request, error, _plain_server_error(request))
 
 
 def unavailable(request, error):
-    _log_fault(error)
+    outages.log(error)
     problem = describe(error)
     page = HttpResponse(
         problem.body["message"], "text/plain", problem.status, headers=problem.headers
     )
     return _envelope(request, error, page)
-
-
-def _fault_behind(error):
-    """The database's failure an error arose from: a session not saved is "deleted" to Django."""
-    while error and not isinstance(error, DATABASE_FAULTS):
-        error = error.__context__
-    return error
-
-
-def _log_fault(error):
-    """The engine's own word for it (SQLSTATE), never its sentence, which may quote a row."""
-    word = sqlstate(error) or ""
-    logger.error("The database did not answer: %s %s", type(error).__name__, word)
 
 
 def csrf_failure(request, reason=""):

@@ -1,10 +1,11 @@
-"""A database that fails where DRF does not look."""
+"""An outage where DRF does not look: a database that fails, a disk without room."""
 
-from config.api.exceptions import DATABASE_FAULTS, unavailable
+from config.api.exceptions import unavailable
+from config.api.outages import is_outage
 
 
 class DatabaseFaultMiddleware:
-    """503 where the database fails in a plain view (the admin) or while an answer is rendered.
+    """503 for what fails in a plain view (the admin) or while an answer is rendered.
 
     With DEBUG too. What fails in the middleware itself comes to `handler500`, which answers alike.
     """
@@ -16,4 +17,4 @@ class DatabaseFaultMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request, error):
-        return unavailable(request, error) if isinstance(error, DATABASE_FAULTS) else None
+        return unavailable(request, error) if is_outage(error) else None

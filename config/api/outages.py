@@ -1,0 +1,46 @@
+"""What is nobody's mistake and passes: a database that fails, a disk without room."""
+
+import errno
+import logging
+
+from django.db import InterfaceError, OperationalError
+
+from config.api.transactions import sqlstate
+
+logger = logging.getLogger("django.request")
+
+# The database is gone, too slow, or gave up on a lock, a deadlock or a serialization; the same
+# request may well succeed later.
+DATABASE_FAULTS = (OperationalError, InterfaceError)
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}  # where files are kept; a database has its own words for it
+
+
+def is_outage(error):
+    return isinstance(error, DATABASE_FAULTS) or _is_no_room(error)
+
+
+def sentence(error):
+    if _is_no_room(error):
+        return "The clinic has no room to keep this just now."
+    return "The clinic's database does not answer just now."
+
+
+def behind(error):
+    """The outage an error arose from: a session not saved is "deleted" to Django."""
+    while error and not is_outage(error):
+        error = error.__context__
+    return error
+
+
+def log(error):
+    """The engine's own word for it, never its sentence, which may quote a row."""
+    if _is_no_room(error):
+        logger.error("No room to write a file: %s", errno.errorcode[error.errno])
+        return
+    word = sqlstate(error) or getattr(error.__cause__, "sqlite_errorname", "")
+    logger.error("The database did not answer: %s %s", type(error).__name__, word)
+
+
+def _is_no_room(error):
+    return isinstance(error, OSError) and error.errno in NO_ROOM
