@@ -235,14 +235,19 @@ def _without_effect(calls, done, state, times):
 def smallest_offence(history, times):
     """The least of a history that is not linearizable which still is not.
 
-    It is cut after the first answer that fits no order; then every look and refusal goes that the
-    offence does not need.
+    It is cut after the first answer that fits no order; then what the offence does not need goes:
+    whole appointments, with all that was refused or seen for the sake of one, and every other look
+    and refusal. To leave them out makes no history wrong that was right.
     """
     calls = min((part for part in parts(history) if not _has_an_order(part, times)), key=len)
     instants = sorted(call.responded for call in calls)
     calls = next(
         cut for instant in instants if not _has_an_order(cut := _until(instant, calls), times)
     )
+    for number in {call.appointment for call in calls} - {None}:
+        rest = [call for call in calls if call.appointment != number and not _tells_of_others(call)]
+        if not _has_an_order(rest, times):
+            calls = rest
     for call in list(calls):
         rest = [other for other in calls if other is not call]
         if _has_no_effect(call) and not _has_an_order(rest, times):
@@ -261,3 +266,8 @@ def _until(instant, calls):
 
 def _has_no_effect(call):
     return call.action == "look" or call.answer.status >= 400
+
+
+def _tells_of_others(call):
+    codes = {"slot_taken", "patient_overlap", "slot_in_use"}
+    return call.answer.code in codes or call.answer.seen is False

@@ -192,11 +192,13 @@ def test_an_offence_is_shown_without_what_it_does_not_need():
     second = book((4, 6), PAUL, 1, number=8)
     history = [
         BOOKED,
+        book((1, 2), JANE, 2, number=9),
         look((2, 3), 7, "scheduled", 1),
         look_at_slot((2, 3), 1, Answer(200, seen=False)),
+        book((2, 3), PAUL, 2, answer=TAKEN),
         second,
         move((7, 8), "cancel", 7, done("cancelled", 1)),
-        book((9, 10), PAUL, 2, number=9),
+        book((9, 10), PAUL, 3, answer=OVERLAP),
     ]
 
     assert smallest_offence(history, TIMES) == [BOOKED, second]
