@@ -113,7 +113,7 @@ def moves(clinic, start):
 def one_by_one(clinic, start):
     """Slots that overlap are opened, one by one, by the doctor and the admin."""
     doctor, day = clinic.doctors[0], clinic.day()
-    times = [_times(9 * 60 + 10 * n, 25) for n in range(start.clients)]
+    times = [_times(9 * 60 + 10 * (n % 80), 25) for n in range(start.clients)]
     answers = start(_openings(clinic, doctor, day, times))
     standing = _standing(doctor, day)
     opened, refused = _split(times, answers)
@@ -131,7 +131,7 @@ def in_bulk(clinic, start):
     doctor, day = clinic.doctors[0], clinic.day()
     whole = {"date": day, "start_time": "09:00", "end_time": "12:00"}
     lengths = [length for length, _ in zip(cycle([30, 20]), range(start.clients // 2))]
-    times = [_times(9 * 60 + 10 * n, 25) for n in range(start.clients - len(lengths))]
+    times = [_times(9 * 60 + 10 * (n % 80), 25) for n in range(start.clients - len(lengths))]
     singles = _openings(clinic, doctor, day, times)
     answers = start(
         [
