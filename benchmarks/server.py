@@ -14,8 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 HOUSE = Path(__file__).resolve().parents[1]
 ADMIN_DATABASE = "postgres://root@127.0.0.1:5432/postgres"
-HOST = "127.0.0.1"
-PORT = int(os.environ.get("BENCH_PORT", "8765"))
+HOST, PORT = "127.0.0.1", int(os.environ.get("BENCH_PORT") or 8765)
 
 
 @contextmanager
@@ -52,6 +51,7 @@ def configure(database):
         "SECRET_KEY": secrets.token_urlsafe(64),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "THROTTLE_USER": "1000000/min",
+        "ACCESS_TOKEN_MINUTES": "600",
         "BIND": f"{HOST}:{PORT}",
         "WEB_CONCURRENCY": "2",
         "THREADS": "8",

@@ -10,10 +10,12 @@ from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
 QUIET = {"password": None}  # nobody here signs in by password, and hashing is slow
 BOOKINGS, SLOTS = "/api/appointments/", "/api/time-slots/"
+CONSULTATIONS = "/api/consultations/"
 
 
 def ask(call):
@@ -52,12 +54,12 @@ def a_doctor_opens_two_slots_that_overlap():
     ]
 
 
-def two_patients_move_to_one_slot():
+def eight_patients_move_to_one_slot():
     doctor = _doctor()
     slot = _slot(doctor, noon(3))
     appointments = [
         an_appointment(patient=patient, time_slot=_slot(doctor, noon(4 + n)))
-        for n, patient in enumerate(_patients(2))
+        for n, patient in enumerate(_patients(8))
     ]
     return [
         (_token(one.patient), f"{BOOKINGS}{one.pk}/reschedule/", {"time_slot": slot.pk})
@@ -71,6 +73,34 @@ def four_complete_what_four_others_cancel():
     appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     path = f"{BOOKINGS}{appointment.pk}/"
     return [(_token(doctor), f"{path}complete/", {}), (_token(admin), f"{path}cancel/", {})] * 4
+
+
+def one_appointment_is_moved_completed_and_cancelled():
+    """Each of the four who move it has a slot of his own to move it to."""
+    doctor, admin = _doctor(), AdminFactory(**QUIET)
+    [patient] = _patients(1)
+    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    path = f"{BOOKINGS}{appointment.pk}/"
+    slots = [_slot(doctor, noon(2 + n)) for n in range(4)]
+    moves = [
+        (_token(by), f"{path}reschedule/", {"time_slot": slot.pk})
+        for by, slot in zip([patient, doctor, admin, patient], slots, strict=True)
+    ]
+    ends = [
+        (_token(doctor), f"{path}complete/", {}),
+        (_token(patient), f"{path}cancel/", {}),
+        (_token(admin), f"{path}complete/", {}),
+        (_token(admin), f"{path}cancel/", {}),
+    ]
+    return moves + ends
+
+
+def eight_open_the_consultation_of_one_appointment():
+    doctor, admin = _doctor(), AdminFactory(**QUIET)
+    [patient] = _patients(1)
+    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    body = {"appointment": appointment.pk}
+    return [(_token(by), CONSULTATIONS, body) for by in (doctor, admin)] * 4
 
 
 def rows():
@@ -92,6 +122,27 @@ def double_bookings():
         if slot.doctor.time_slots.overlapping(slot.starts_at, slot.ends_at).count() > 1
     ]
     return list(held.filter(number__gt=1)), overlapping
+
+
+def torn():
+    """Appointments whose slot, or whose last row of history, says something else than they do."""
+    return [
+        appointment.pk
+        for appointment in Appointment.objects.select_related("time_slot")
+        for slot, last in [(appointment.time_slot, appointment.history.last())]
+        if (appointment.doctor_id, appointment.starts_at, appointment.ends_at)
+        != (slot.doctor_id, slot.starts_at, slot.ends_at)
+        or (appointment.status, appointment.starts_at) != (last.to_status, last.to_starts_at)
+    ]
+
+
+def newest_story():
+    """What happened to the newest appointment, step by step."""
+    return list(Appointment.objects.latest("pk").history.values_list("action", flat=True))
+
+
+def consultations_of_the_newest():
+    return Consultation.objects.filter(appointment=Appointment.objects.latest("pk")).count()
 
 
 def _booking(slot):

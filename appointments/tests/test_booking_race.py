@@ -32,6 +32,7 @@ def race(callers, scene):
     answers = callers.all_at_once(scenes.ask, calls)
     after = callers.at_the_desk(scenes.rows)
     assert callers.at_the_desk(scenes.double_bookings) == ([], [])
+    assert callers.at_the_desk(scenes.torn) == []
     added = tuple(now - then for now, then in zip(after, before, strict=True))
     return Counter(answers), added
 
@@ -57,10 +58,10 @@ def test_of_two_slots_that_overlap_exactly_one_is_opened(callers):
     assert added == (0, 0, 1, 0)
 
 
-def test_of_two_who_move_to_one_slot_the_slower_keeps_the_old_one(callers):
-    answers, added = race(callers, scenes.two_patients_move_to_one_slot)
+def test_of_eight_who_move_to_one_slot_the_others_keep_the_old_one(callers):
+    answers, added = race(callers, scenes.eight_patients_move_to_one_slot)
 
-    assert answers == {(200, None): 1, (409, "slot_taken"): 1}
+    assert answers == {(200, None): 1, (409, "slot_taken"): 7}
     assert added == (0, 0, 0, 1)
 
 
@@ -69,3 +70,23 @@ def test_of_moves_that_exclude_each_other_exactly_one_is_made(callers):
 
     assert answers == {(200, None): 1, (409, "invalid_transition"): 7}
     assert (added[0], added[3]) == (0, 1)
+
+
+def test_an_appointment_moved_completed_and_cancelled_at_once_ends_once(callers):
+    answers, added = race(callers, scenes.one_appointment_is_moved_completed_and_cancelled)
+
+    *moves, end = callers.at_the_desk(scenes.newest_story)[1:]
+    assert end in {"complete", "cancel"}
+    assert set(moves) <= {"reschedule"}
+    assert answers == Counter(
+        {(200, None): len(moves) + 1, (409, "invalid_transition"): 7 - len(moves)}
+    )
+    assert added == (0, -1 if end == "cancel" else 0, 0, len(moves) + 1)
+
+
+def test_of_eight_who_open_a_consultation_exactly_one_does(callers):
+    answers, added = race(callers, scenes.eight_open_the_consultation_of_one_appointment)
+
+    assert answers == {(201, None): 1, (409, "consultation_exists"): 7}
+    assert added == (0, 0, 0, 0)
+    assert callers.at_the_desk(scenes.consultations_of_the_newest) == 1
