@@ -4,6 +4,8 @@ Locks are taken in one order, so that no two callers wait for each other: people
 then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 """
 
+from functools import partial
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -160,8 +162,7 @@ def _claim(time_slot, patient, by):
     held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
     if holders := set(held):
         if slot.pk in holders:
-            others = _alternatives(slot, by)
-            sentence = "This time slot is taken."
+            sentence, others = "This time slot is taken.", partial(_alternatives, slot, by)
             raise refused("time_slot", sentence, "slot_taken", alternatives=others)
         sentence = "The patient has another appointment at that time."
         raise refused("time_slot", sentence, "patient_overlap")

@@ -148,13 +148,19 @@ def _refused(error):
     everything = [one for errors in by_field.values() for one in errors]
     known = next((one for one in everything if one.code in CODES), None)
     code = known.code if known else "validation_error"
-    key = CODES[code].details
     return Problem(
         code,
         {_name(field): _messages(errors) for field, errors in by_field.items()},
-        {key: (known.params or {}).get(key, [])} if key else None,
+        _details_of(known, CODES[code].details),
         {"Retry-After": str(RETRY_SECONDS)} if code == "request_in_progress" else None,
     )
+
+
+def _details_of(error, name):
+    if not name:
+        return None
+    value = (error.params or {}).get(name, [])
+    return {name: value() if callable(value) else value}
 
 
 def _messages(errors):
