@@ -15,6 +15,7 @@ from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
 from config.tests.doors import every_door
 from config.tests.people import a_clinic
+from config.tests.waiting import second_in_line
 from consultations import services as consultations
 from consultations.models import Consultation
 from consultations.tests.factories import MEDICATION, a_consultation
@@ -436,6 +437,26 @@ def test_a_service_looks_at_the_row_and_not_at_the_record_in_hand(clinic, change
     assert rows() == before
     CHANGES_FROM_A_VERSION[change](clinic, {2})
     assert rows() != before
+
+
+@ON_THREADS
+@pytest.mark.django_db(transaction=True)
+def test_every_door_hands_its_version_to_the_service(api, clinic):
+    """The version is right when the door looks, and another's by the time the lock is had."""
+    for number, (who, method, address, body) in enumerate(every_change(clinic), start=1):
+        client, answers = api(who), []
+
+        def another_changes(number=number):
+            for model in (Appointment, Consultation, Patient):
+                model.objects.update(version=number + 1)
+
+        def send(number=number, request=(method, address, body), client=client, to=answers):
+            name, *sent = request
+            to.append(getattr(client, name)(*sent, HTTP_IF_MATCH=f'"{number}"'))
+
+        waited, _ = second_in_line(another_changes, send)
+
+        assert (waited, code(answers[0])) == (True, (412, "stale_version")), (method, address)
 
 
 @ON_THREADS

@@ -5,7 +5,7 @@ has come through.
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -22,11 +22,11 @@ on_row_locks = pytest.mark.skipif(
 )
 
 
-def second_in_line(first, second, while_it_waits=None):
+def second_in_line(first, second, while_it_waits=None, *, gives_up=False):
     """(whether `second` waited until `first` was committed, what it then came to).
 
     It comes to "done", to the code or the sentence of its refusal, or to the name of the database's
-    error. `while_it_waits` is called by the first, before the commit.
+    error. `while_it_waits` is called by the first, before the commit; who `gives_up` ends before.
     """
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
@@ -35,6 +35,8 @@ def second_in_line(first, second, while_it_waits=None):
             waited = _waits(asked)
             if while_it_waits:
                 while_it_waits()
+            if gives_up:
+                wait([asked], PATIENCE)
         return waited, asked.result(PATIENCE)
 
 
