@@ -20,6 +20,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from itertools import product
 from pathlib import Path
 from queue import SimpleQueue
 from shutil import copyfile
@@ -78,13 +79,17 @@ class Copy:
             for file, text in before.items():
                 (self.folder / file).write_text(text)
 
-    def test(self, engine, tests, *options):
-        """(pytest's exit status, what it printed); TimeoutExpired where it does not end."""
+    def test(self, engine, tests, *options, migrate):
+        """(pytest's exit status, what it printed); TimeoutExpired where it does not end.
+
+        Tables are made from the models, and kept for the next, unless it is to `migrate`.
+        """
+        options += ("--create-db",) if migrate else ("--nomigrations", "--reuse-db")
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
         environment.pop("DATABASE_URL", None)
         if engine == POSTGRESQL:
             url = urlsplit(SERVER)._replace(path=f"/{self.database}").geturl()
-            environment["DATABASE_URL"] = url
+            environment["DATABASE_URL"] = url + ("_migrated" if migrate else "")
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests],
             cwd=self.folder,
@@ -114,10 +119,13 @@ def judge(copy, mutant):
     start = time.monotonic()
     try:
         with copy.mutated(mutant):
-            status, printed = copy.test(mutant.engine, mutant.tests, "-x")
+            status, printed = copy.test(
+                mutant.engine, mutant.tests, "-x", migrate=mutant.changes_tables
+            )
     except (ValueError, SyntaxError) as error:
         outcome, told = MISTAKE, str(error)
     except subprocess.TimeoutExpired:
+        copy.drop_databases()
         outcome, told = MISTAKE, f"The tests do not end within {PATIENCE} s."
     else:
         outcome, told = verdict(status, printed)
@@ -127,17 +135,17 @@ def judge(copy, mutant):
 def verdict(status, printed):
     if status == 0:
         return SURVIVED, ""
-    failed = re.search(r"^FAILED (\S+)", printed, re.MULTILINE)
+    failed = re.search(r"^FAILED (.+?)(?: - |$)", printed, re.MULTILINE)
     if status == SOME_TESTS_FAILED and failed:
         return KILLED, failed[1]
     return MISTAKE, f"pytest ended with {status}:\n{printed}"
 
 
 def must_pass_unmutated(copy, chosen, jobs):
-    for engine in (SQLITE, POSTGRESQL):
-        tests = sorted({test for one in chosen if one.engine == engine for test in one.tests})
-        if tests:
-            status, printed = copy.test(engine, tests, "-n", str(jobs))
+    for engine, migrate in product((SQLITE, POSTGRESQL), (False, True)):
+        ways = [one for one in chosen if (one.engine, one.changes_tables) == (engine, migrate)]
+        if tests := sorted({test for one in ways for test in one.tests}):
+            status, printed = copy.test(engine, tests, "-n", str(jobs), migrate=migrate)
             if status:
                 raise SystemExit(f"On {engine} the tests do not pass as it is:\n{printed}")
             print(f"unmutated, {engine}: {printed.strip().splitlines()[-1]}", flush=True)
@@ -163,11 +171,12 @@ def run(chosen, jobs):
             )
             return result
 
+        pool = ThreadPoolExecutor(jobs)
         try:
             must_pass_unmutated(copies[0], chosen, jobs)
-            with ThreadPoolExecutor(jobs) as pool:
-                return list(pool.map(judge_in_a_copy, chosen))
+            return list(pool.map(judge_in_a_copy, chosen))
         finally:
+            pool.shutdown(cancel_futures=True)
             if any(one.engine == POSTGRESQL for one in chosen):
                 for copy in copies:
                     copy.drop_databases()

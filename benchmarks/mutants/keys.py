@@ -22,6 +22,7 @@ def every_mutant():
                 Edit(migration, "fields=('user', 'key')", "fields=('key',)"),
             ),
             (OF_KEYS,),
+            changes_tables=True,
         ),
     ]
 

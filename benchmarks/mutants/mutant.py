@@ -30,9 +30,10 @@ class Mutant(NamedTuple):
     edits: tuple[Edit, ...]
     tests: tuple[str, ...]  # as pytest is told
     engine: str = SQLITE
+    changes_tables: bool = False  # so that the migrations must run for it
 
 
-def mutants(file, tests, changes, engine=SQLITE):
+def mutants(file, tests, changes, engine=SQLITE, *, changes_tables=False):
     """One of each {name: (old, new)}; where a change needs more, its (old, new, old, new, …)."""
     return [
         Mutant(
@@ -42,16 +43,17 @@ def mutants(file, tests, changes, engine=SQLITE):
             ),
             tests=tuple(tests),
             engine=engine,
+            changes_tables=changes_tables,
         )
         for name, texts in changes.items()
     ]
 
 
-def on_both_engines(file, tests, changes):
+def on_both_engines(file, tests, changes, **details):
     return [
         one._replace(name=f"{one.name} [{engine}]")
         for engine in (SQLITE, POSTGRESQL)
-        for one in mutants(file, tests, changes, engine)
+        for one in mutants(file, tests, changes, engine, **details)
     ]
 
 
