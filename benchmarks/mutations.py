@@ -13,6 +13,7 @@ DATABASE_URL names the PostgreSQL server; each copy has a database of its own th
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -39,6 +40,10 @@ SOME_TESTS_FAILED = 1  # pytest's exit status
 
 # Each makes its list of mutants: written out, or generated from the product's tables.
 SETS = {"booking": booking.every_mutant}
+
+# The test that killed each of them last: asked first, for it saves the others. See --remember.
+KILLERS_FILE = Path(__file__).parent / "mutants" / "killers.json"
+KILLERS = json.loads(KILLERS_FILE.read_text())
 
 KILLED, SURVIVED, MISTAKE = "killed", "SURVIVED", "MISTAKE"
 
@@ -119,17 +124,26 @@ def judge(copy, mutant):
     start = time.monotonic()
     try:
         with copy.mutated(mutant):
-            status, printed = copy.test(
-                mutant.engine, mutant.tests, "-x", migrate=mutant.changes_tables
-            )
+            outcome, told = noticed(copy, mutant)
     except (ValueError, SyntaxError) as error:
         outcome, told = MISTAKE, str(error)
     except subprocess.TimeoutExpired:
         copy.drop_databases()
         outcome, told = MISTAKE, f"The tests do not end within {PATIENCE} s."
-    else:
-        outcome, told = verdict(status, printed)
     return Verdict(mutant.name, outcome, told, time.monotonic() - start)
+
+
+def noticed(copy, mutant):
+    """The verdict of the test that killed it before, and where that does not, of them all."""
+    for tests in ([killer] if (killer := KILLERS.get(mutant.name)) else []), mutant.tests:
+        if not tests:
+            continue
+        outcome, told = verdict(
+            *copy.test(mutant.engine, tests, "-x", migrate=mutant.changes_tables)
+        )
+        if outcome == KILLED:
+            break
+    return outcome, told
 
 
 def verdict(status, printed):
@@ -193,11 +207,23 @@ def choose(names, only):
     return chosen
 
 
+def remember(verdicts):
+    """Without the parameters: any of the test's cases will do."""
+    killers = KILLERS | {
+        one.mutant: one.told.partition("[")[0] for one in verdicts if one.outcome == KILLED
+    }
+    text = json.dumps(killers, indent=1, sort_keys=True, ensure_ascii=False)
+    KILLERS_FILE.write_text(f"{text}\n")
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--set", action="append", choices=SETS, help="by default all of them")
     options.add_argument("--only", action="append", metavar="NAME", help="a part of a name")
     options.add_argument("--jobs", type=int, default=2)
+    options.add_argument(
+        "--remember", action="store_true", help="write down which test killed which"
+    )
     options.add_argument("--list", action="store_true")
     asked = options.parse_args()
     chosen = choose(asked.set or SETS, asked.only)
@@ -208,6 +234,8 @@ def main():
     start = time.monotonic()
     verdicts = run(chosen, asked.jobs)
     killed = sum(one.outcome == KILLED for one in verdicts)
+    if asked.remember:
+        remember(verdicts)
     for one in verdicts:
         if one.outcome != KILLED:
             print(f"{one.outcome} {one.mutant}")

@@ -107,6 +107,18 @@ def test_who_was_deactivated_a_moment_ago_gets_no_session():
     assert not doctor.sessions.exists()
 
 
+def test_a_password_changed_while_it_was_checked_opens_no_session():
+    jane = UserFactory()
+    opened = []
+
+    waited, _ = second_in_line(
+        lambda: set_password(jane, NEW), lambda: opened.append(sessions.open_session(jane))
+    )
+
+    assert (waited, opened) == (True, [None])
+    assert not jane.sessions.exists()
+
+
 def test_of_two_who_rotate_one_token_the_second_is_told_of_the_newer():
     pair = sessions.open_session(UserFactory())
 

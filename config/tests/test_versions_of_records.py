@@ -377,6 +377,17 @@ def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
     assert data(client.get(address))["symptoms"] == ""
 
 
+def test_a_stale_profile_is_told_of_the_version_and_not_of_its_other_fields(api, clinic):
+    client = api(clinic.jane)
+    tag = client.get(PROFILE)["ETag"]
+    accounts.update_profile(clinic.jane, by=clinic.ada, phone="030 1")
+
+    response = client.patch(PROFILE, {"phone": "none"}, HTTP_IF_MATCH=tag)
+
+    assert code(response) == (412, "stale_version")
+    assert code(client.patch(PROFILE, {"phone": "none"})) == (400, "validation_error")
+
+
 def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
     client, address = api(clinic.house), consultation_at(clinic.fresh_consultation)
     read = client.get(address)
