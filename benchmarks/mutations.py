@@ -21,7 +21,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from queue import SimpleQueue
 from shutil import copyfile
@@ -60,6 +60,7 @@ class Copy:
 
     def __init__(self, folder, number):
         self.folder = Path(folder) / str(number)
+        self.moments = count(1)
         self.database = f"mutations_{os.getpid()}_{number}"
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         files = subprocess.run(listed, cwd=HOUSE, capture_output=True, check=True)  # noqa: S603
@@ -78,11 +79,18 @@ class Copy:
         try:
             for file, text in after.items():
                 compile(text, file, "exec")
-                (self.folder / file).write_text(text)
+                self.write(file, text)
             yield
         finally:
             for file, text in before.items():
-                (self.folder / file).write_text(text)
+                self.write(file, text)
+
+    def write(self, file, text):
+        """With a time of its own, by which Python knows that what it compiled before is stale."""
+        path = self.folder / file
+        path.write_text(text)
+        moment = next(self.moments)
+        os.utime(path, (moment, moment))
 
     def test(self, engine, tests, *options, migrate):
         """(pytest's exit status, what it printed); TimeoutExpired where it does not end.
@@ -90,8 +98,7 @@ class Copy:
         Tables are made from the models, and kept for the next, unless it is to `migrate`.
         """
         options += ("--create-db",) if migrate else ("--nomigrations", "--reuse-db")
-        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-        environment.pop("DATABASE_URL", None)
+        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         if engine == POSTGRESQL:
             url = urlsplit(SERVER)._replace(path=f"/{self.database}").geturl()
             environment["DATABASE_URL"] = url + ("_migrated" if migrate else "")
@@ -135,14 +142,11 @@ def judge(copy, mutant):
 
 def noticed(copy, mutant):
     """The verdict of the test that killed it before, and where that does not, of them all."""
-    for tests in ([killer] if (killer := KILLERS.get(mutant.name)) else []), mutant.tests:
-        if not tests:
-            continue
-        outcome, told = verdict(
-            *copy.test(mutant.engine, tests, "-x", migrate=mutant.changes_tables)
-        )
-        if outcome == KILLED:
-            break
+    outcome, told = SURVIVED, ""
+    for tests in KILLERS.get(mutant.name, []), mutant.tests:
+        if tests and outcome != KILLED:
+            ran = copy.test(mutant.engine, tests, "-x", migrate=mutant.changes_tables)
+            outcome, told = verdict(*ran)
     return outcome, told
 
 
@@ -210,7 +214,7 @@ def choose(names, only):
 def remember(verdicts):
     """Without the parameters: any of the test's cases will do."""
     killers = KILLERS | {
-        one.mutant: one.told.partition("[")[0] for one in verdicts if one.outcome == KILLED
+        one.mutant: [one.told.partition("[")[0]] for one in verdicts if one.outcome == KILLED
     }
     text = json.dumps(killers, indent=1, sort_keys=True, ensure_ascii=False)
     KILLERS_FILE.write_text(f"{text}\n")
