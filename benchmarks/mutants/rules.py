@@ -6,6 +6,7 @@ OF_SERVICES = ["appointments/tests/test_services.py"]
 OF_POLICY = ["appointments/tests/test_policy.py"]
 OF_SLOTS = ["appointments/tests/test_time_slots.py", "appointments/tests/test_bulk_slots.py"]
 OF_VISITS = [
+    "consultations/tests/test_void.py",
     "consultations/tests/test_start_and_complete.py",
     "consultations/tests/test_prescriptions.py",
 ]
