@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
+from appointments import guards
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import a_slot, snapshot
@@ -103,6 +104,21 @@ def test_a_slot_ends_after_it_starts(smith):
 
 def test_two_standing_slots_of_a_doctor_cannot_start_together(smith):
     slot = a_slot(doctor=smith)
+    twin = TimeSlot(doctor=smith, starts_at=slot.starts_at, ends_at=slot.ends_at)
+
+    error = refused(lambda: TimeSlot.objects.bulk_create([twin]))
+
+    assert answer(error)[:2] == (409, "slot_overlap")
+
+
+def test_two_standing_slots_cannot_start_together_also_where_the_guards_are_missing(smith):
+    guards.remove(connection)
+    slot = a_slot(doctor=smith)
+    TimeSlotFactory(
+        doctor=smith,
+        starts_at=slot.starts_at + timedelta(minutes=15),  # only the guards minded that
+        ends_at=slot.ends_at,
+    )
     twin = TimeSlot(doctor=smith, starts_at=slot.starts_at, ends_at=slot.ends_at)
 
     error = refused(lambda: TimeSlot.objects.bulk_create([twin]))

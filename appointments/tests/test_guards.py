@@ -80,6 +80,17 @@ def test_another_doctors_slot_and_a_withdrawn_one_do_not_count(smith, meyer, ten
     assert TimeSlot.objects.count() == 3
 
 
+def test_a_slot_and_an_appointment_may_be_moved_over_themselves(jane, ten):
+    an_appointment(time_slot=ten, patient=jane)
+    later = {
+        "starts_at": ten.starts_at + timedelta(minutes=15),
+        "ends_at": ten.ends_at + timedelta(minutes=15),
+    }
+
+    assert TimeSlot.objects.update(**later) == 1
+    assert Appointment.objects.update(**later) == 1
+
+
 def test_a_slot_cannot_be_moved_onto_another(smith, ten):
     other = a_slot("2026-12-08 10:00", doctor=smith)
     rows = TimeSlot.objects.filter(pk=other.pk)

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from accounts import idempotency
 from accounts.models import IdempotencyKey
 from appointments import services
 from appointments.models import Appointment, TimeSlot
@@ -16,6 +17,8 @@ from appointments.slots import open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import data_statements
 from config.tests.people import a_clinic
+from config.tests.waiting import on_row_locks, second_in_line
+from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
 URL = "/api/appointments/"
@@ -133,6 +136,22 @@ def test_two_people_may_use_the_same_key(api, clinic):
     assert "Idempotency-Replayed" not in response
 
 
+def test_each_is_answered_with_his_own(api, clinic):
+    send(api(clinic.jane), URL, booking(clinic.free))
+    pauls = send(api(clinic.paul), URL, booking(clinic.greys_free))
+
+    again = send(api(clinic.paul), URL, booking(clinic.greys_free))
+
+    assert again["Idempotency-Replayed"] == "true"
+    assert again.json() == pauls.json()
+
+
+def test_another_method_is_another_request():
+    post, put = (idempotency.fingerprint(method, URL, {}) for method in ("POST", "PUT"))
+
+    assert post != put
+
+
 def test_what_fails_leaves_no_key_behind(api, clinic):
     client = api(clinic.jane)
     refused = send(client, URL, booking(clinic.appointment.time_slot))
@@ -185,6 +204,18 @@ def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clini
     assert again["skipped"] == first["skipped"] != []
 
 
+def test_what_may_be_read_and_no_longer_written_is_shown_again(api, clinic):
+    client = api(clinic.house)
+    visit = an_appointment(doctor=clinic.house, patient=clinic.jane)
+    body = {"appointment": visit.pk}
+    made = send(client, "/api/consultations/", body).json()["data"]
+    Consultation.objects.filter(pk=made["id"]).update(doctor=clinic.grey)  # he treats her still
+
+    again = send(client, "/api/consultations/", body)
+
+    assert (again.status_code, again.json()["data"]["id"]) == (201, made["id"])
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_a_key_has_1_to_255_characters(api, clinic, key):
     response = send(api(clinic.jane), URL, booking(clinic.free), key=key)
@@ -204,6 +235,19 @@ def test_a_key_is_forgotten_after_a_day(api, clinic):
     assert other.status_code == 201
     assert "Idempotency-Replayed" not in other
     assert send(client, URL, booking(clinic.greys_free))["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize(("seconds", "replayed"), [(-5, True), (1, False)])
+def test_a_key_is_kept_for_24_hours(api, clinic, seconds, replayed):
+    client, body = api(clinic.jane), booking(clinic.free)
+    send(client, URL, body)
+    age = timedelta(hours=24, seconds=seconds)
+    IdempotencyKey.objects.update(created_at=timezone.now() - age)
+
+    again = send(client, URL, body)
+
+    assert ("Idempotency-Replayed" in again) == replayed
+    assert again.status_code == (201 if replayed else 409)  # the slot is taken, by herself
 
 
 def test_old_keys_are_deleted_by_a_command(api, clinic, capsys):
@@ -248,3 +292,32 @@ def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
     assert len({answer.json()["data"]["id"] for answer in answers}) == 1
     assert sum("Idempotency-Replayed" in answer for answer in answers) == 7
     assert slot.appointments.count() == 1
+
+
+@on_row_locks
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("lock_timeout", (409, "request_in_progress")), ("statement_timeout", (503, "unavailable"))],
+)
+@pytest.mark.django_db(transaction=True)
+def test_who_has_waited_long_enough_for_the_first_is_told_so(api, limit, expected):
+    """Only a lock that was not to be had means that the first request is not done."""
+    slot, patient = TimeSlotFactory(), PatientFactory()
+    client, answers = api(patient), []
+
+    def give_up_soon():
+        client.get(URL)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET {limit} = 200")
+        answers.append(send(client, URL, booking(slot)))
+
+    waited, _ = second_in_line(
+        lambda: idempotency.claim(user=patient, key="a-key-of-mine", fingerprint="mark"),
+        give_up_soon,
+        gives_up=True,
+    )
+
+    [answer] = answers
+    assert waited
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert not slot.appointments.exists()

@@ -15,6 +15,7 @@ from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
 from config.access import every_door
 from config.tests.people import a_clinic
+from config.tests.waiting import second_in_line
 from consultations import services as consultations
 from consultations.models import Consultation
 from consultations.tests.factories import MEDICATION, a_consultation
@@ -376,6 +377,17 @@ def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
     assert data(client.get(address))["symptoms"] == ""
 
 
+def test_a_stale_profile_is_told_of_the_version_and_not_of_its_other_fields(api, clinic):
+    client = api(clinic.jane)
+    tag = client.get(PROFILE)["ETag"]
+    accounts.update_profile(clinic.jane, by=clinic.ada, phone="030 1")
+
+    response = client.patch(PROFILE, {"phone": "none"}, HTTP_IF_MATCH=tag)
+
+    assert code(response) == (412, "stale_version")
+    assert code(client.patch(PROFILE, {"phone": "none"})) == (400, "validation_error")
+
+
 def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
     client, address = api(clinic.house), consultation_at(clinic.fresh_consultation)
     read = client.get(address)
@@ -436,6 +448,26 @@ def test_a_service_looks_at_the_row_and_not_at_the_record_in_hand(clinic, change
     assert rows() == before
     CHANGES_FROM_A_VERSION[change](clinic, {2})
     assert rows() != before
+
+
+@ON_THREADS
+@pytest.mark.django_db(transaction=True)
+def test_every_door_hands_its_version_to_the_service(api, clinic):
+    """The version is right when the door looks, and another's by the time the lock is had."""
+    for number, (who, method, address, body) in enumerate(every_change(clinic), start=1):
+        client, answers = api(who), []
+
+        def another_changes(number=number):
+            for model in (Appointment, Consultation, Patient):
+                model.objects.update(version=number + 1)
+
+        def send(number=number, request=(method, address, body), client=client, to=answers):
+            name, *sent = request
+            to.append(getattr(client, name)(*sent, HTTP_IF_MATCH=f'"{number}"'))
+
+        waited, _ = second_in_line(another_changes, send)
+
+        assert (waited, code(answers[0])) == (True, (412, "stale_version")), (method, address)
 
 
 @ON_THREADS

@@ -1,0 +1,376 @@
+"""Who comes second waits, and then decides on what the first has left.
+
+Each test is one lock: without it the second would decide on what it read before, and be done, or be
+stopped by the database alone.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts import services as accounts
+from accounts.tests.factories import AdminFactory, DoctorFactory
+from appointments import services, slots
+from appointments.models import Appointment, TimeSlot
+from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from config.tests.waiting import on_row_locks, second_in_line
+from consultations import services as consultations
+from patients import services as patients
+from patients.tests.factories import PatientFactory
+
+pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+
+NO_LONGER_OFFERED = "This time slot is not offered any more."
+
+
+def slot_at(starts_at, doctor=None, minutes=30):
+    ends_at = starts_at + timedelta(minutes=minutes)
+    return TimeSlotFactory(doctor=doctor or DoctorFactory(), starts_at=starts_at, ends_at=ends_at)
+
+
+def book(patient, slot):
+    services.book(patient=patient, time_slot=slot, by=patient, reason_for_visit="A cough")
+
+
+def reschedule(appointment, slot):
+    services.move(appointment, "reschedule", by=appointment.patient, time_slot=slot)
+
+
+# --- The slot -------------------------------------------------------------------------------
+
+
+def test_who_books_a_slot_second_is_told_that_it_is_taken():
+    slot, jane, paul = TimeSlotFactory(), PatientFactory(), PatientFactory()
+
+    outcome = second_in_line(lambda: book(jane, slot), lambda: book(paul, slot))
+
+    assert outcome == (True, "slot_taken")
+    assert [one.patient_id for one in slot.appointments.all()] == [jane.pk]
+
+
+def test_a_slot_withdrawn_a_moment_ago_is_not_booked():
+    slot, jane = TimeSlotFactory(), PatientFactory()
+
+    outcome = second_in_line(lambda: slots.withdraw(slot), lambda: book(jane, slot))
+
+    assert outcome == (True, NO_LONGER_OFFERED)
+    assert not slot.appointments.exists()
+
+
+def test_a_slot_booked_a_moment_ago_is_not_withdrawn():
+    slot, jane = TimeSlotFactory(), PatientFactory()
+
+    outcome = second_in_line(lambda: book(jane, slot), lambda: slots.withdraw(slot))
+
+    assert outcome == (True, "slot_in_use")
+    assert TimeSlot.objects.get(pk=slot.pk).withdrawn_at is None
+
+
+def test_a_slot_booked_a_moment_ago_is_not_moved():
+    slot, jane = TimeSlotFactory(), PatientFactory()
+    later = noon(400).date()
+
+    outcome = second_in_line(lambda: book(jane, slot), lambda: slots.change_slot(slot, date=later))
+
+    assert outcome == (True, "slot_in_use")
+    assert TimeSlot.objects.get(pk=slot.pk).starts_at == slot.starts_at
+
+
+def test_who_moves_into_a_slot_second_stays_where_he_was():
+    doctor = DoctorFactory()
+    visit, slot = an_appointment(doctor=doctor), TimeSlotFactory(doctor=doctor)
+    paul = PatientFactory()
+
+    outcome = second_in_line(lambda: book(paul, slot), lambda: reschedule(visit, slot))
+
+    assert outcome == (True, "slot_taken")
+    assert Appointment.objects.get(pk=visit.pk).time_slot_id == visit.time_slot_id
+
+
+def test_slots_are_locked_by_id_whichever_the_appointment_comes_from():
+    """While it waits for the lower, it holds nothing of the higher yet."""
+    doctor = DoctorFactory()
+    lower, higher = slot_at(noon(401), doctor), slot_at(noon(400), doctor)
+    visit = an_appointment(time_slot=higher)
+
+    def lock(slot):
+        TimeSlot.objects.select_for_update(nowait=True).get(pk=slot.pk)
+
+    outcome = second_in_line(
+        lambda: lock(lower), lambda: reschedule(visit, lower), while_it_waits=lambda: lock(higher)
+    )
+
+    assert outcome == (True, "done")
+
+
+def test_a_reschedule_holds_the_slot_that_it_leaves():
+    """Before the new one, should that come later by id; so nobody takes them the other way."""
+    doctor = DoctorFactory()
+    old, new = slot_at(noon(400), doctor), slot_at(noon(401), doctor)
+    visit = an_appointment(time_slot=old)
+
+    def lock(slot):
+        TimeSlot.objects.select_for_update(nowait=True).get(pk=slot.pk)
+
+    outcome = second_in_line(
+        lambda: lock(old), lambda: reschedule(visit, new), while_it_waits=lambda: lock(new)
+    )
+
+    assert outcome == (True, "done")
+
+
+# --- The patient ----------------------------------------------------------------------------
+
+
+def test_a_patient_books_no_two_overlapping_visits_at_once():
+    jane = PatientFactory()
+    one, other = slot_at(noon()), slot_at(noon() + timedelta(minutes=15))
+
+    outcome = second_in_line(lambda: book(jane, one), lambda: book(jane, other))
+
+    assert outcome == (True, "patient_overlap")
+    assert jane.appointments.count() == 1
+
+
+def test_a_patient_moves_and_books_no_two_overlapping_visits_at_once():
+    jane = PatientFactory()
+    visit = an_appointment(patient=jane)
+    one = slot_at(noon(400), doctor=visit.doctor)
+    other = slot_at(noon(400) + timedelta(minutes=15))
+
+    outcome = second_in_line(lambda: book(jane, other), lambda: reschedule(visit, one))
+
+    assert outcome == (True, "patient_overlap")
+    assert Appointment.objects.get(pk=visit.pk).time_slot_id == visit.time_slot_id
+
+
+def test_the_last_booking_that_the_clinic_allows_is_made_once(settings):
+    settings.MAX_COMING_APPOINTMENTS = 1
+    jane, one, other = PatientFactory(), TimeSlotFactory(), TimeSlotFactory()
+
+    outcome = second_in_line(lambda: book(jane, one), lambda: book(jane, other))
+
+    assert outcome == (True, "too_many_bookings")
+    assert jane.appointments.count() == 1
+
+
+def test_a_record_closed_a_moment_ago_is_booked_for_no_more():
+    jane, slot, ada = PatientFactory(), TimeSlotFactory(), AdminFactory()
+
+    outcome = second_in_line(lambda: patients.deactivate(jane, by=ada), lambda: book(jane, slot))
+
+    assert outcome == (True, "This patient's record is closed.")
+    assert not slot.appointments.exists()
+
+
+def test_what_was_booked_a_moment_ago_is_cancelled_with_its_record():
+    jane, slot, ada = PatientFactory(), TimeSlotFactory(), AdminFactory()
+
+    outcome = second_in_line(lambda: book(jane, slot), lambda: patients.deactivate(jane, by=ada))
+
+    assert outcome == (True, "done")
+    assert [one.status for one in slot.appointments.all()] == ["cancelled"]
+
+
+# --- The appointment ------------------------------------------------------------------------
+
+
+def test_a_move_is_decided_on_what_the_one_before_it_left():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.move(visit, "cancel", by=visit.patient),
+        lambda: services.move(visit, "complete", by=visit.doctor),
+    )
+
+    assert outcome == (True, "invalid_transition")
+    assert Appointment.objects.get(pk=visit.pk).status == "cancelled"
+
+
+def test_what_was_cancelled_a_moment_ago_is_not_moved_to_another_time():
+    visit = an_appointment()
+    slot = TimeSlotFactory(doctor=visit.doctor)
+
+    outcome = second_in_line(
+        lambda: services.move(visit, "cancel", by=visit.doctor), lambda: reschedule(visit, slot)
+    )
+
+    assert outcome == (True, "invalid_transition")
+    assert not slot.appointments.exists()
+
+
+def test_of_two_amendments_neither_is_lost():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.amend(visit, by=visit.patient, symptoms="Fever"),
+        lambda: services.amend(visit, by=visit.doctor, doctor_notes="Calm"),
+    )
+
+    now = Appointment.objects.get(pk=visit.pk)
+    assert outcome == (True, "done")
+    assert (now.symptoms, now.doctor_notes, now.version) == ("Fever", "Calm", 3)
+
+
+def test_details_are_not_amended_once_the_visit_has_just_begun():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.move(visit, "start", by=visit.doctor),
+        lambda: services.amend(visit, by=visit.patient, symptoms="Fever"),
+    )
+
+    assert outcome == (True, "invalid_transition")
+    assert Appointment.objects.get(pk=visit.pk).symptoms == ""
+
+
+def test_a_version_is_compared_with_what_the_change_before_it_left():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.amend(visit, by=visit.doctor, doctor_notes="Calm"),
+        lambda: services.move(visit, "confirm", by=visit.doctor, if_version={1}),
+    )
+
+    assert outcome == (True, "stale_version")
+    assert Appointment.objects.get(pk=visit.pk).status == "scheduled"
+
+
+def test_what_was_started_a_moment_ago_is_not_cancelled_with_its_record():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.move(visit, "start", by=visit.doctor),
+        lambda: services.cancel_coming(visit.patient, by=AdminFactory()),
+    )
+
+    assert outcome == (True, "done")
+    assert Appointment.objects.get(pk=visit.pk).status == "in_progress"
+
+
+def test_coming_appointments_are_cancelled_by_id():
+    """While it waits for the lower, it holds nothing of the higher yet."""
+    jane, ada = PatientFactory(), AdminFactory()
+    lower, higher = (
+        an_appointment(patient=jane, time_slot=slot_at(noon(days))) for days in (400, 401)
+    )
+
+    def lock(appointment):
+        Appointment.objects.select_for_update(nowait=True).get(pk=appointment.pk)
+
+    outcome = second_in_line(
+        lambda: lock(lower),
+        lambda: services.cancel_coming(jane, by=ada),
+        while_it_waits=lambda: lock(higher),
+    )
+
+    assert outcome == (True, "done")
+
+
+# --- The doctor -----------------------------------------------------------------------------
+
+
+def local_hours(starts_at, minutes):
+    slot = TimeSlot(starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes))
+    return {"date": slot.date, "start_time": slot.start_time, "end_time": slot.end_time}
+
+
+def test_of_two_overlapping_slots_the_second_is_refused_by_the_service():
+    doctor = DoctorFactory()
+    ten, quarter_past = noon(400), noon(400) + timedelta(minutes=15)
+
+    outcome = second_in_line(
+        lambda: slots.open_slot(doctor=doctor, **local_hours(ten, 30)),
+        lambda: slots.open_slot(doctor=doctor, **local_hours(quarter_past, 30)),
+    )
+
+    assert outcome == (True, "slot_overlap")
+    assert doctor.time_slots.count() == 1
+
+
+def test_a_series_skips_what_was_opened_a_moment_ago():
+    doctor = DoctorFactory()
+    hours = local_hours(noon(400), 60)
+    half_an_hour = timedelta(minutes=30)
+    plan = slots.Plan([hours["date"]], hours["start_time"], hours["end_time"], half_an_hour)
+
+    outcome = second_in_line(
+        lambda: slots.open_slot(doctor=doctor, **local_hours(noon(400), 30)),
+        lambda: slots.open_slots(doctor=doctor, plan=plan),
+    )
+
+    assert outcome == (True, "done")
+    assert doctor.time_slots.count() == 2
+
+
+def test_a_slot_is_not_moved_onto_one_opened_a_moment_ago():
+    slot = slot_at(noon(400))
+
+    outcome = second_in_line(
+        lambda: slots.open_slot(doctor=slot.doctor, **local_hours(noon(401), 30)),
+        lambda: slots.change_slot(slot, **local_hours(noon(401), 30)),
+    )
+
+    assert outcome == (True, "slot_overlap")
+    assert TimeSlot.objects.get(pk=slot.pk).starts_at == slot.starts_at
+
+
+# --- Whom nobody keeps waiting --------------------------------------------------------------
+
+
+def test_booking_goes_on_while_the_doctors_slots_are_opened():
+    """The lock on a person lets rows through that only name him."""
+    slot, jane = TimeSlotFactory(), PatientFactory()
+
+    outcome = second_in_line(
+        lambda: slots.open_slot(doctor=slot.doctor, **local_hours(noon(400), 30)),
+        lambda: book(jane, slot),
+    )
+
+    assert outcome == (False, "done")
+
+
+def test_a_patient_who_books_keeps_nobody_from_his_record():
+    jane, slot, doctor = PatientFactory(), TimeSlotFactory(), DoctorFactory()
+
+    outcome = second_in_line(
+        lambda: book(jane, slot),
+        lambda: consultations.open_walk_in(
+            patient=jane, doctor=doctor, chief_complaint="A cough", by=doctor
+        ),
+    )
+
+    assert outcome == (False, "done")
+
+
+def test_a_doctor_works_on_while_his_profile_is_saved():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: accounts.update_profile(visit.doctor, by=visit.doctor, phone="030 1"),
+        lambda: services.move(visit, "confirm", by=visit.doctor),
+    )
+
+    assert outcome == (False, "done")
+
+
+def test_a_move_does_not_lock_the_people_of_the_appointment():
+    visit = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.lock(visit),
+        lambda: accounts.update_profile(visit.doctor, by=visit.doctor, phone="030 1"),
+    )
+
+    assert outcome == (False, "done")
+
+
+def test_who_books_does_not_lock_the_doctor():
+    slot, jane = TimeSlotFactory(), PatientFactory()
+
+    outcome = second_in_line(
+        lambda: book(jane, slot),
+        lambda: accounts.update_profile(slot.doctor, by=slot.doctor, phone="030 1"),
+    )
+
+    assert outcome == (False, "done")

@@ -1,0 +1,99 @@
+"""A request sent twice is done once."""
+
+import re
+
+from mutants.constraints import KEYS, OF_KEYS
+from mutants.mutant import POSTGRESQL, Edit, Mutant, mutants
+
+MODULE = "accounts/idempotency.py"
+DOORS = "accounts/doors.py"
+
+
+def every_mutant():
+    model, migration = KEYS
+    return [
+        *mutants(DOORS, [OF_KEYS], AT_THE_DOOR),
+        *mutants(MODULE, [OF_KEYS], KEY),
+        *mutants(MODULE, [OF_KEYS], WAITING, POSTGRESQL),
+        Mutant(
+            "a key is its person's",
+            (
+                Edit(model, 'fields=["user", "key"]', 'fields=["key"]'),
+                Edit(migration, "fields=('user', 'key')", "fields=('key',)"),
+            ),
+            (OF_KEYS,),
+            changes_tables=True,
+        ),
+    ]
+
+
+AT_THE_DOOR = {
+    "the key is looked up before the work": ("            if is_new:\n", "            if True:\n"),
+    "the key is written in the transaction of the work": (
+        re.compile(r"with [\w.]*atomic\(\):\n(?=\s+mark = )"),
+        "if True:\n",
+    ),
+    "what came of the work is kept": (
+        re.compile(r"^ +idempotency\.keep\(.*\)\n", re.MULTILINE),
+        "",
+    ),
+    "an answer given again says so": (
+        '    response["Idempotency-Replayed"] = "true"\n',
+        "",
+    ),
+    "an answer given again has its status": (
+        "view.action, response.status_code = asked, row.status_code",
+        "view.action = asked",
+    ),
+    "an answer given again shows what is in sight": (
+        "    response = view.retrieve(view.request)\n",
+        (
+            "    view.get_queryset = type(view).queryset.all\n"
+            "    response = view.retrieve(view.request)\n"
+        ),
+    ),
+    "an answer given again is a reading": (
+        'clone_request(view.request, "GET")',
+        "view.request",
+    ),
+}
+
+KEY = {
+    "a key comes with one request": ("    if row.fingerprint != fingerprint:", "    if False:"),
+    "the method tells requests apart": ("[method, path, body]", "[path, body]"),
+    "the path tells requests apart": ("[method, path, body]", "[method, body]"),
+    "the body tells requests apart": ("[method, path, body]", "[method, path]"),
+    "the order of fields does not": ("sort_keys=True, ", ""),
+    "a key is looked up with its person": (".get(user=user, key=key)", ".get(key=key)"),
+    "a key has a character": ("if not 0 < len(key) <= LONGEST:", "if not len(key) <= LONGEST:"),
+    "a key has no more than 255": ("if not 0 < len(key) <= LONGEST:", "if not len(key) > 0:"),
+    "a key is forgotten": ("    if row.created_at < timezone.now() - KEPT:", "    if False:"),
+    "a key is kept for a day": ("timedelta(hours=24)", "timedelta(hours=23, minutes=59)"),
+    "a key is kept for no more than a day": (
+        "timedelta(hours=24)",
+        "timedelta(hours=24, minutes=1)",
+    ),
+    "a key used again is kept from then on": (
+        "row.fingerprint, row.created_at = fingerprint, timezone.now()",
+        "row.fingerprint = fingerprint",
+    ),
+    "a key used again is of the new request": (
+        "row.fingerprint, row.created_at = fingerprint, timezone.now()",
+        "row.created_at = timezone.now()",
+    ),
+    "only old keys are deleted": (
+        "filter(created_at__lt=timezone.now() - KEPT).delete()",
+        "all().delete()",
+    ),
+}
+
+WAITING = {
+    "a first request that is not done is told of": (
+        'if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:',
+        "if True:",
+    ),
+    "another trouble is not taken for it": (
+        'if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:',
+        "if False:",
+    ),
+}

@@ -1,0 +1,34 @@
+"""The last word is the database's, whatever the code above it does."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from consultations.models import Consultation
+from consultations.tests.factories import a_consultation
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_consultation_ends_after_it_starts():
+    visit = a_consultation(completed=True)
+    rows = Consultation.objects.filter(pk=visit.pk)
+
+    with (
+        pytest.raises(IntegrityError, match="consultation_ends_after_it_starts"),
+        transaction.atomic(),
+    ):
+        rows.update(started_at=visit.ended_at + timedelta(seconds=1))
+
+    rows.update(started_at=visit.ended_at)
+    assert rows.get().duration_minutes == 0
+
+
+def test_an_appointment_has_one_consultation():
+    visit, other = a_consultation(), a_consultation()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Consultation.objects.filter(pk=other.pk).update(appointment=visit.appointment)
+
+    assert Consultation.objects.get(pk=other.pk).appointment == other.appointment

@@ -1,0 +1,153 @@
+"""Who comes second waits, and then decides on what the first has left."""
+
+import pytest
+
+from accounts import services as accounts
+from accounts.tests.factories import DoctorFactory
+from appointments import services as appointments
+from appointments.tests.factories import an_appointment
+from config.tests.waiting import on_row_locks, second_in_line
+from consultations import services
+from consultations.models import Consultation, Prescription
+from consultations.tests.factories import MEDICATION, a_consultation
+from patients.tests.factories import PatientFactory
+
+pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+
+
+def a_walk_in():
+    doctor = DoctorFactory()
+    return services.open_walk_in(
+        patient=PatientFactory(), doctor=doctor, chief_complaint="A cough", by=doctor
+    )
+
+
+def now(visit):
+    return Consultation.objects.get(pk=visit.pk)
+
+
+CHANGES = {
+    "start": services.start,
+    "complete": services.complete,
+    "write": lambda visit, by: services.write(visit, by=by, diagnosis="Gout"),
+    "vital signs": lambda visit, by: services.record_vital_signs(visit, by=by, heart_rate=70),
+    "prescribe": lambda visit, by: services.prescribe(visit, by=by, **MEDICATION),
+    "note": lambda visit, by: services.add_note(visit, by=by, note_type="plan", content="Rest"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("of", [a_walk_in, a_consultation])
+def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
+    visit = of()
+
+    outcome = second_in_line(
+        lambda: services.complete(visit, by=visit.doctor),
+        lambda: CHANGES[change](visit, by=visit.doctor),
+    )
+
+    assert outcome == (True, "consultation_closed")
+    assert now(visit).version == 2
+
+
+def test_of_two_who_write_neither_loses_a_word():
+    visit = a_walk_in()
+
+    outcome = second_in_line(
+        lambda: services.write(visit, by=visit.doctor, diagnosis="Gout"),
+        lambda: services.write(visit, by=visit.doctor, treatment_plan="Rest"),
+    )
+
+    assert outcome == (True, "done")
+    assert (now(visit).diagnosis, now(visit).treatment_plan) == ("Gout", "Rest")
+
+
+def test_a_version_is_compared_with_what_the_change_before_it_left():
+    visit = a_walk_in()
+
+    outcome = second_in_line(
+        lambda: services.write(visit, by=visit.doctor, diagnosis="Gout"),
+        lambda: services.write(visit, by=visit.doctor, diagnosis="Flu", if_version={1}),
+    )
+
+    assert outcome == (True, "stale_version")
+    assert now(visit).diagnosis == "Gout"
+
+
+@pytest.mark.parametrize("change", ["write", "vital signs", "prescribe", "start", "complete"])
+def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
+    visit = a_consultation()
+
+    outcome = second_in_line(
+        lambda: appointments.move(visit.appointment, "cancel", by=visit.doctor),
+        lambda: CHANGES[change](visit, by=visit.doctor),
+    )
+
+    assert outcome == (True, "invalid_transition")
+    assert now(visit).version == 1
+
+
+def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told():
+    appointment = an_appointment()
+
+    outcome = second_in_line(
+        lambda: services.open_for(appointment, by=appointment.doctor),
+        lambda: services.open_for(appointment, by=appointment.doctor),
+    )
+
+    assert outcome == (True, "consultation_exists")
+
+
+def test_no_consultation_is_opened_for_what_was_cancelled_a_moment_ago():
+    appointment = an_appointment()
+
+    outcome = second_in_line(
+        lambda: appointments.move(appointment, "cancel", by=appointment.doctor),
+        lambda: services.open_for(appointment, by=appointment.doctor),
+    )
+
+    assert outcome == (True, "invalid_transition")
+    assert not Consultation.objects.exists()
+
+
+def test_an_allergy_listed_while_it_waited_counts():
+    visit = a_walk_in()
+
+    def write_and_list():
+        services.write(visit, by=visit.doctor, diagnosis="Flu")
+        accounts.update_profile(visit.patient, by=visit.doctor, allergies="Ramipril")
+
+    outcome = second_in_line(
+        write_and_list, lambda: services.prescribe(visit, by=visit.doctor, **MEDICATION)
+    )
+
+    assert outcome == (True, "allergy_conflict")
+    assert not Prescription.objects.exists()
+
+
+def test_stopping_a_prescription_undoes_nothing_written_to_its_row_meanwhile():
+    """By whomever: the row is read again under its own lock."""
+    visit = a_walk_in()
+    prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
+    row = Prescription.objects.filter(pk=prescription.pk)
+
+    outcome = second_in_line(
+        lambda: row.update(instructions="With water"),
+        lambda: services.set_active(prescription, by=visit.doctor, is_active=False),
+    )
+
+    assert outcome == (True, "done")
+    assert row.values_list("instructions", "is_active").get() == ("With water", False)
+
+
+def test_a_prescription_is_not_stopped_once_its_visit_is_closed():
+    visit = a_walk_in()
+    prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
+
+    outcome = second_in_line(
+        lambda: services.complete(visit, by=visit.doctor),
+        lambda: services.set_active(prescription, by=visit.doctor, is_active=False),
+    )
+
+    assert outcome == (True, "consultation_closed")
+    assert Prescription.objects.get(pk=prescription.pk).is_active

@@ -1,0 +1,55 @@
+"""A visit that did not take place has no clinical record, and one appointment has one visit."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from appointments import services as appointments
+from appointments.tests.factories import an_appointment
+from appointments.tests.helpers import snapshot
+from consultations import services
+from consultations.models import Consultation, Prescription, VitalSigns
+from consultations.tests.factories import MEDICATION, a_consultation
+
+pytestmark = pytest.mark.django_db
+
+CHANGES = {
+    "start": services.start,
+    "complete": services.complete,
+    "write": lambda visit, by: services.write(visit, by=by, diagnosis="Gout"),
+    "vital signs": lambda visit, by: services.record_vital_signs(visit, by=by, heart_rate=70),
+    "prescribe": lambda visit, by: services.prescribe(visit, by=by, **MEDICATION),
+}
+
+
+def code_of(work):
+    with pytest.raises(ValidationError) as refused:
+        work()
+    [error] = [one for errors in refused.value.error_dict.values() for one in errors]
+    return error.code
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_written_of_a_visit_that_did_not_take_place(change):
+    visit = a_consultation()
+    doctor = visit.doctor
+    appointments.move(visit.appointment, "cancel", by=doctor)
+    before = snapshot(Consultation, VitalSigns, Prescription)
+
+    assert code_of(lambda: CHANGES[change](visit, by=doctor)) == "invalid_transition"
+    assert snapshot(Consultation, VitalSigns, Prescription) == before
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "no_show"])
+def test_what_is_over_takes_no_consultation(status):
+    over = an_appointment(status)
+
+    assert code_of(lambda: services.open_for(over, by=over.doctor)) == "invalid_transition"
+    assert not Consultation.objects.exists()
+
+
+def test_an_appointment_has_one_consultation():
+    visit = a_consultation()
+    again = visit.appointment
+
+    assert code_of(lambda: services.open_for(again, by=again.doctor)) == "consultation_exists"
+    assert Consultation.objects.count() == 1
