@@ -15,6 +15,7 @@ def every_mutant():
         *mutants(DOORS, [OF_KEYS], AT_THE_DOOR),
         *mutants(MODULE, [OF_KEYS], KEY),
         *mutants(MODULE, [OF_KEYS], WAITING, POSTGRESQL),
+        *mutants("appointments/viewsets.py", [OF_KEYS], IN_BULK),
         Mutant(
             "a key is its person's",
             (
@@ -28,10 +29,10 @@ def every_mutant():
 
 
 AT_THE_DOOR = {
-    "the key is looked up before the work": ("            if is_new:\n", "            if True:\n"),
+    "the key is looked up before the work": ("        if not is_new:\n", "        if False:\n"),
     "the key is written in the transaction of the work": (
-        re.compile(r"with [\w.]*atomic\(\):\n(?=\s+mark = )"),
-        "if True:\n",
+        "    @atomic\n    def first_time",
+        "    def first_time",
     ),
     "what came of the work is kept": (
         re.compile(r"^ +idempotency\.keep\(.*\)\n", re.MULTILINE),
@@ -42,19 +43,30 @@ AT_THE_DOOR = {
         "",
     ),
     "an answer given again has its status": (
-        "view.action, response.status_code = asked, row.status_code",
-        "view.action = asked",
+        "    response.status_code = row.status_code\n",
+        "",
     ),
     "an answer given again shows what is in sight": (
-        "    response = view.retrieve(view.request)\n",
+        "    response = view.show_again(row.made)\n",
         (
             "    view.get_queryset = type(view).queryset.all\n"
-            "    response = view.retrieve(view.request)\n"
+            "    response = view.show_again(row.made)\n"
         ),
     ),
     "an answer given again is a reading": (
         'clone_request(view.request, "GET")',
         "view.request",
+    ),
+}
+
+IN_BULK = {
+    "slots in bulk take a key": (
+        "    @idempotent\n    def create_bulk_slots",
+        "    def create_bulk_slots",
+    ),
+    "of slots in bulk those in sight are shown again": (
+        "        opened = self.get_queryset().filter(",
+        "        opened = self.queryset.filter(",
     ),
 }
 
@@ -89,11 +101,11 @@ KEY = {
 
 WAITING = {
     "a first request that is not done is told of": (
-        'if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:',
+        "if sqlstate(error) != LOCK_NOT_AVAILABLE:",
         "if True:",
     ),
     "another trouble is not taken for it": (
-        'if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:',
+        "if sqlstate(error) != LOCK_NOT_AVAILABLE:",
         "if False:",
     ),
 }

@@ -1,6 +1,6 @@
 """What the services ask before they write, what they write beside it, and what the clinic sets."""
 
-from mutants.mutant import mutants
+from mutants.mutant import POSTGRESQL, mutants
 
 OF_SERVICES = ["appointments/tests/test_services.py"]
 OF_POLICY = ["appointments/tests/test_policy.py"]
@@ -12,6 +12,9 @@ OF_VISITS = [
 ]
 
 
+OF_TRANSACTIONS = ["config/tests/test_transactions.py"]
+
+
 def every_mutant():
     return [
         *mutants("appointments/services.py", OF_SERVICES, BOOKING),
@@ -19,8 +22,27 @@ def every_mutant():
         *mutants("appointments/policy.py", OF_POLICY, POLICY),
         *mutants("appointments/slots.py", OF_SLOTS, SLOTS),
         *mutants("consultations/services.py", OF_VISITS, VISITS),
+        *mutants("config/api/transactions.py", OF_TRANSACTIONS, TRANSACTIONS, POSTGRESQL),
     ]
 
+
+TRANSACTIONS = {
+    "what was given up is done again": (
+        "            if is_a_part or sqlstate(error) not in GIVEN_UP:\n                raise\n",
+        "            raise\n",
+    ),
+    "a part is not done again by itself": ("if is_a_part or sqlstate", "if sqlstate"),
+    "a deadlock is done again": ('{"40001", "40P01"}', '{"40001"}'),
+    "what could not be serialized is done again": ('{"40001", "40P01"}', '{"40P01"}'),
+    "what failed otherwise is not done again": (
+        "if is_a_part or sqlstate(error) not in GIVEN_UP:",
+        "if is_a_part:",
+    ),
+    "nothing of the first try is left": (
+        "        with transaction.atomic():\n            return work",
+        "        if True:\n            return work",
+    ),
+}
 
 BOOKING = {
     "a booking writes its history": ('    _record(appointment, "book", by=by)\n', ""),
@@ -93,7 +115,10 @@ ASKS_THE_POLICY = {
     "a booking asks the policy": ("    policy.check_booking(patient, slot, by=by)\n", ""),
     "a move asks the policy": ("    policy.check_move(appointment, action, by=by)\n", ""),
     "a new time asks the policy": ("        policy.check_time(slot, by=by)\n", ""),
-    "a refusal offers what the policy opens": ("filter(policy.times_open_to(by), ", "filter("),
+    "a refusal offers what the policy opens": (
+        "policy.bookable_by(by, slot.doctor.time_slots.all())",
+        "slot.doctor.time_slots.free()",
+    ),
 }
 
 POLICY = {
