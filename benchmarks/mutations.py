@@ -30,7 +30,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg2
-from mutants import booking
+from mutants import access, booking
 from mutants.mutant import HOUSE, POSTGRESQL, SQLITE
 from psycopg2 import sql
 
@@ -39,7 +39,7 @@ PATIENCE = 300  # seconds until tests that do not end are stopped
 SOME_TESTS_FAILED = 1  # pytest's exit status
 
 # Each makes its list of mutants: written out, or generated from the product's tables.
-SETS = {"booking": booking.every_mutant}
+SETS = {"booking": booking.every_mutant, "access": access.every_mutant}
 
 # The test that killed each of them last: asked first, for it saves the others. See --remember.
 KILLERS_FILE = Path(__file__).parent / "mutants" / "killers.json"
