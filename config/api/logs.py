@@ -13,7 +13,7 @@ from traceback import walk_tb
 
 FIELDS = ("request_id", "user_id", "method", "route", "status", "ms")
 NUMBERS = (bool, int, float, type(None))
-WITHHELD = "…"
+WITHHELD = "..."
 PLACE_AND_KIND = re.compile(r"[^\n]*?:\d+: \w+")  # the head of a warning
 
 

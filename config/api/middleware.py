@@ -91,7 +91,7 @@ def _user_id(request):
 
 GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
-REST = re.compile(r"\^|\$|\\Z|\(/\|\)")
+REST = re.compile(r"\(/\|\$\)|\^|\$|\\Z")
 
 
 @lru_cache(maxsize=512)
