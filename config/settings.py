@@ -232,7 +232,7 @@ LOGOUT_REDIRECT_URL = "/api/"
 
 FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 
-# Without DEBUG a letter is not printed by itself: it holds names, addresses and links to sign in by.
+# Printed letters, with names and links to set a password, are for development.
 _email = dj_email_url.parse(
     config("EMAIL_URL", default="console:" if DEBUG else "smtp://localhost:25")
 )

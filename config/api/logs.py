@@ -54,6 +54,8 @@ def filled(template, args, kept):
             return value
         return WITHHELD if isinstance(value, str) else kind(value)
 
+    if isinstance(args, dict) and "%(" not in template:  # logging unpacks a sole dictionary
+        args = (args,)
     if isinstance(args, dict):
         args = {name: shown(value) for name, value in args.items()}
     else:

@@ -52,3 +52,20 @@ def door_names(doors):
         for method, action in door.actions.items()
         if method != "head"
     }
+
+
+def address_of(door, clinic):
+    """The door's address, at a record of Jane's that is there."""
+    consultation = clinic.consultation
+    records = {
+        "/appointments/": clinic.appointment,
+        "/time-slots/": clinic.free,
+        "/doctors/": clinic.house,
+        "/patients/": clinic.jane,
+        "/vital-signs/": consultation.vital_signs.first(),
+        "/prescriptions/": consultation.prescriptions.first(),
+        "/notes/": consultation.notes.first(),
+        "/consultations/": consultation,
+    }
+    record = next((one for part, one in records.items() if part in door.address), clinic.jane)
+    return door.address.format(pk=record.pk, patient=clinic.jane.pk, consultation=consultation.pk)

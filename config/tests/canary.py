@@ -1,0 +1,115 @@
+"""Markers: words planted wherever a person writes, and the places where they must not turn up."""
+
+import re
+
+from django.apps import apps
+from django.db.models import CharField, EmailField, TextField
+from drf_spectacular.generators import SchemaGenerator
+
+KEPT = "zq7kept"  # what the clinic's records hold
+SENT = "zq7sent"  # what a request carries
+PHONES = {KEPT: "+49 7077 8899 1", SENT: "+49 7077 8899 2"}
+MARKER = re.compile(r".{0,80}(?:zq7|7077.?8899).{0,40}", re.IGNORECASE)
+
+OURS = ["accounts", "patients", "appointments", "consultations"]
+# Text that nobody writes: tokens' ids, digests, names of steps, stored hashes and files.
+MADE_HERE = {"jti", "fingerprint", "password", "action", "avatar", "history_type", "from_status"}
+MADE_HERE |= {"history_change_reason", "key"}
+
+# What a body needs besides its texts.
+CHOSEN = {
+    "user_type": "patient",
+    "note_type": "plan",
+    "date": "2027-05-05",
+    "start_time": "09:00",
+    "end_time": "09:30",
+    "slot_duration": 30,
+}
+
+
+def found_in(text, own=None):
+    """The places where a marker shows, with what stands around them.
+
+    `own` is what the reader wrote and may be shown again.
+    """
+    if own:
+        text = re.sub(f"{own}|{re.escape(PHONES[own])}", "", text, flags=re.IGNORECASE)
+    return sorted(set(MARKER.findall(text)))
+
+
+class Bodies:
+    """Bodies for every door that takes one, read off the documentation of the API.
+
+    So that a field which is new tomorrow is planted tomorrow.
+    """
+
+    def __init__(self):
+        schema = SchemaGenerator().get_schema(request=None, public=True)
+        self.components = schema["components"]["schemas"]
+        self.doors = {
+            (method.upper(), path): operation["requestBody"]["content"]["application/json"]
+            for path, methods in schema["paths"].items()
+            for method, operation in methods.items()
+            if "requestBody" in operation
+        }
+
+    def __call__(self, word, method, address, **chosen):
+        """A body with `word` in every text; `chosen` says the rest, None leaves a field out."""
+        media = self.doors.get((method, address.replace("{pk}", "{id}")))
+        if media is None:
+            return {}
+        fields = self.fields(media["schema"])
+        texts = {name: _text(name, field, word) for name, field in fields.items()}
+        return {
+            name: value
+            for name, value in (texts | CHOSEN | chosen).items()
+            if value is not None and name in fields
+        }
+
+    def fields(self, schema):
+        if "$ref" in schema:
+            schema = self.components[schema["$ref"].rpartition("/")[2]]
+        if "oneOf" in schema:
+            return self.fields(schema["oneOf"][0])
+        return schema.get("properties", {})
+
+
+def _text(name, field, word):
+    field = field.get("oneOf", [field])[0]
+    if field.get("type") != "string" or field.get("format") in ("date", "time", "binary"):
+        return None
+    if "phone" in name:
+        return PHONES[word]
+    if field.get("format") == "email":
+        return f"{word}@example.com"
+    if "password" in name:
+        return f"{word}, and a long sentence of many words that is like no name at all"
+    if name == "username":
+        return f"{word}.somebody"
+    return f"{word} {name}"[: field.get("maxLength", 1000)]
+
+
+def written_fields():
+    """Every text a person writes: (model, field) of each app, without choices."""
+    return {
+        (model, field.name)
+        for app in OURS
+        for model in apps.get_app_config(app).get_models()
+        if not model._meta.proxy and not model.__name__.startswith("Historical")
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, CharField | TextField | EmailField)
+        and not field.choices
+        and field.name not in MADE_HERE
+    }
+
+
+def without_marker(word):
+    """Those of them that hold no marker in any row: they were not planted."""
+    return sorted(
+        f"{model.__name__}.{name}"
+        for model, name in written_fields()
+        if not any(
+            found_in(str(text)) and (word in str(text) or "7077" in str(text))
+            for text in model._base_manager.values_list(name, flat=True)
+        )
+    )
