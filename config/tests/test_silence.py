@@ -8,33 +8,25 @@ import io
 import json
 import logging
 import warnings
-from types import SimpleNamespace
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.cache import cache
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DataError, IntegrityError, OperationalError, connection
 from django.db.models.signals import pre_save
 from django.test import Client
 from django.utils.log import AdminEmailHandler
 from rest_framework.throttling import SimpleRateThrottle
 
-from accounts.models import Doctor, User
-from accounts.services import verify_licence
-from accounts.tests.factories import AdminFactory
-from accounts.tests.helpers import data, letters
+from accounts.models import User
+from accounts.tests.helpers import letters
 from appointments.models import Appointment
-from appointments.tests.factories import TimeSlotFactory
 from config.api.logs import JSONFormatter
-from config.tests.canary import KEPT, SENT, Bodies, found_in, without_marker
-from config.tests.doors import address_of, every_door
+from config.tests.canary import KEPT, SENT, Bodies, found_in, plant, walk, without_marker
 from config.tests.people import a_clinic
-from patients.models import Patient
 
 pytestmark = pytest.mark.django_db
 
-DOORS = [door for door in every_door() if door.is_canonical]
 TALKATIVE = {
     "HTTP_USER_AGENT": f"{SENT} agent",
     "HTTP_REFERER": f"https://example.com/{SENT}",
@@ -73,81 +65,6 @@ def bodies():
 
 def lines(log):
     return [json.loads(line) for line in log.getvalue().splitlines()]
-
-
-MOVES = {f"/api/appointments/{{pk}}/{move}/" for move in ("cancel", "confirm", "reschedule")}
-
-
-def plant(api, bodies):
-    """A clinic in which every text a person can write holds the marker KEPT."""
-
-    def ask(who, method, address, ids=None, **chosen):
-        body = bodies(KEPT, method, address, **chosen)
-        return data(
-            getattr(who, method.lower())(address.format(**(ids or {})), body),
-            status=201 if method == "POST" and address not in MOVES else 200,
-        )
-
-    desk = api(AdminFactory(username="desk"))
-    ask(api(), "POST", "/api/auth/register/", username="zq7kept.jane", medical_license_number=None,
-        specialization=None)  # fmt: skip
-    ask(api(), "POST", "/api/auth/register/", username="zq7kept.house", user_type="doctor",
-        email="zq7kept.house@example.com", medical_history=None, allergies=None,
-        emergency_contact=None, emergency_contact_phone=None,
-        emergency_contact_relation=None)  # fmt: skip
-    jane, house = Patient.objects.get(), Doctor.objects.get()
-    verify_licence(house)
-    patient, doctor = api(jane), api(house)
-    ask(desk, "PATCH", "/api/patients/{pk}/", {"pk": jane.pk}, email=None, current_password=None)
-    slots = [TimeSlotFactory(doctor=house) for _ in range(3)]
-    book = ("POST", "/api/appointments/")
-    seen, dropped = (
-        ask(patient, *book, time_slot=slot.pk, patient=jane.pk, doctor_notes=None)["id"]
-        for slot in slots[:2]
-    )
-    ids = {"pk": seen}
-    ask(patient, "POST", "/api/appointments/{pk}/cancel/", {"pk": dropped})
-    ask(patient, "POST", "/api/appointments/{pk}/reschedule/", ids, time_slot=slots[2].pk)
-    ask(doctor, "PATCH", "/api/appointments/{pk}/", ids, reason_for_visit=None, symptoms=None,
-        contact_phone=None, patient_notes=None)  # fmt: skip
-    ask(doctor, "POST", "/api/appointments/{pk}/confirm/", ids)
-    room = ask(doctor, "POST", "/api/consultations/", appointment=seen, patient=None)["id"]
-    ask(doctor, "PATCH", "/api/consultations/{pk}/", {"pk": room})
-    for part in ("vital-signs", "prescriptions", "notes"):
-        address = f"/api/consultations/{{consultation}}/{part}/"
-        ask(doctor, "POST", address, {"consultation": room}, heart_rate=70)
-    return SimpleNamespace(jane=jane, house=house)
-
-
-def walk(client, actor, clinic, bodies):
-    """Every door of the API, rightly and wrongly; yields the answers."""
-    ids = {"patient": clinic.jane.pk, "doctor": clinic.house.pk, "time_slot": clinic.free.pk}
-    ids["appointment"] = clinic.appointment.pk
-    for door in DOORS:
-        address = address_of(door, clinic)
-        for method in sorted(set(door.actions) - {"head", "delete"}):
-            if method == "get":
-                query = f"?search={SENT}&{SENT}={SENT}&ordering={SENT}"
-                yield client.get(address)
-                yield client.get(f"{address}{query}")
-                yield client.get(f"{address}?search={SENT}")
-                continue
-            body = bodies(SENT, method.upper(), door.address, **ids)
-            key = {"HTTP_IDEMPOTENCY_KEY": f"{SENT}-{actor}-{method}-{address}"}
-            yield client.generic(method.upper(), address, f'{{"{SENT}"', "application/json")
-            yield getattr(client, method)(address, body | {SENT: SENT})
-            yield getattr(client, method)(address, body, HTTP_IF_MATCH=f'"{SENT}"')
-            yield getattr(client, method)(address, body, **key)
-            yield getattr(client, method)(address, body | {"reason": "other"}, **key)
-    for address in (f"/api/{SENT}/", f"/api/patients/{SENT}/", f"/{SENT}/", f"/api/docs/{SENT}"):
-        yield client.get(f"{address}?name={SENT}")
-    yield client.get("/api/doctors/", HTTP_HOST=f"{SENT}.example")
-    yield client.get("/api/doctors/", HTTP_AUTHORIZATION=f"Bearer {SENT}")
-    yield client.get("/api/doctors/", HTTP_ACCEPT=f"text/{SENT}")
-    yield client.post("/api/appointments/", SENT, content_type=f"text/{SENT}")
-    yield client.generic(SENT.upper(), "/api/doctors/")
-    picture = SimpleUploadedFile(f"{SENT}.png", SENT.encode(), "image/png")
-    yield client.patch("/api/auth/profile/", {"avatar": picture}, format="multipart")
 
 
 def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled, capfd):
