@@ -6,6 +6,7 @@ in the log, never an error or a wait for the caller.
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from smtplib import SMTPException
 
 from django.core.mail import EmailMessage
@@ -18,7 +19,8 @@ postman = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
 def send_after_commit(*, to, subject, body):
     message = EmailMessage(subject=subject, body=body, to=[to])
-    transaction.on_commit(lambda: postman.submit(_deliver, message))
+    context = copy_context()  # the request's id, should there be something to log
+    transaction.on_commit(lambda: postman.submit(context.run, _deliver, message))
 
 
 def _deliver(message):

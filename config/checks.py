@@ -7,17 +7,41 @@ from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError, connections
 
 from appointments import guards
+from config.cache import PER_PROCESS
 from consultations.demo import SIGN_INS
 
 SHORTEST_KEY = 50
 FEWEST_CHARACTERS = 5  # distinct ones; Django's own measure of a weak key
+THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 
 
 @register(Tags.security, deploy=True)
 def unsafe_production(app_configs=None, **kwargs):
     if settings.DEBUG:
+        return [*_debug_in_public()]
+    return [
+        *_weak_key(),
+        *_any_host(),
+        *_demo_accounts(),
+        *_talkative_log(),
+        *_counts_per_worker(),
+        *_no_public_host(),
+        *_printed_letters(),
+    ]
+
+
+@register()
+def cancelling_by_way_of_a_later_day(app_configs=None, **kwargs):
+    """Who may not cancel, but may still move the visit far ahead, cancels it there."""
+    if settings.RESCHEDULE_NOTICE_HOURS >= settings.CANCELLATION_NOTICE_HOURS:
         return []
-    return [*_weak_key(), *_any_host(), *_demo_accounts()]
+    return [
+        CheckWarning(
+            "RESCHEDULE_NOTICE_HOURS is shorter than CANCELLATION_NOTICE_HOURS.",
+            hint="A patient too late to cancel can move the visit ahead and then cancel it.",
+            id="config.W003",
+        )
+    ]
 
 
 @register(Tags.database)
@@ -75,4 +99,49 @@ def _demo_accounts():
             f"Demo accounts with published passwords exist: {', '.join(sorted(found))}.",
             hint="Use a fresh database, or change their passwords.",
             id="config.E003",
+        )
+
+
+def _debug_in_public():
+    if settings.HTTPS:
+        yield Error(
+            "DEBUG is on behind HTTPS.",
+            hint="Set DEBUG=false: its pages show settings and records to anyone.",
+            id="config.E005",
+        )
+
+
+def _talkative_log():
+    if settings.LOG_FORMAT != "json":
+        yield Error(
+            "The log quotes what people wrote.",
+            hint="Set LOG_FORMAT=json, or leave it blank.",
+            id="config.E006",
+        )
+
+
+def _counts_per_worker():
+    if settings.WORKERS > 1 and settings.CACHES["default"]["BACKEND"] == PER_PROCESS:
+        yield CheckWarning(
+            f"{settings.WORKERS} workers each count requests for themselves.",
+            hint="Set CACHE_URL, or a client has every throttle that many times over.",
+            id="config.W002",
+        )
+
+
+def _no_public_host():
+    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= THIS_MACHINE:
+        yield CheckWarning(
+            "ALLOWED_HOSTS names this machine alone.",
+            hint="Set ALLOWED_HOSTS to the names the clinic is reached by.",
+            id="config.W004",
+        )
+
+
+def _printed_letters():
+    if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+        yield CheckWarning(
+            "Letters are printed into the log, links to set a password among them.",
+            hint="Set EMAIL_URL to a mail server.",
+            id="config.W005",
         )

@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 def refuse_unsafe_production():
-    """Raise ImproperlyConfigured for what config.checks finds serious.
+    """Raise ImproperlyConfigured for what config.checks finds serious; log what else it finds.
 
     A database that is down stops nobody from starting: service returns when it does.
     """
@@ -21,3 +21,6 @@ def refuse_unsafe_production():
         logger.warning("The database could not be checked: it does not answer")
     if errors := [one for one in found if one.id.startswith("config.E")]:
         raise ImproperlyConfigured("\n".join(f"{one.msg} {one.hint}" for one in errors))
+    for one in found:
+        if one.id.startswith("config.W"):
+            logger.warning("%s %s %s", one.id, one.msg, one.hint)

@@ -3,6 +3,7 @@
 They are read in this file only. A blank value means the default.
 """
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import dj_database_url
 import dj_email_url
 from corsheaders.defaults import default_headers
-from decouple import Config, Csv, RepositoryEmpty, RepositoryEnv
+from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
 from django.urls import reverse_lazy
 
+from config.cache import cache_from
 from config.keys import generated_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -55,7 +57,7 @@ CORS_ALLOWED_ORIGINS = config(
     default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
     cast=Csv(),
 )
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "idempotency-key"]
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "idempotency-key", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
     "Content-Disposition",
     "ETag",
@@ -113,6 +115,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.api.middleware.RequestIdMiddleware",
+    "config.api.middleware.AccessLogMiddleware",
+    "config.api.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -186,6 +190,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# --- Cache ----------------------------------------------------------------------------------
+
+# It holds what the throttles count. Blank, each worker counts for itself; a folder is shared by the
+# workers of one machine, Redis by those of several.
+CACHE_URL = config("CACHE_URL")
+WORKERS = config("WEB_CONCURRENCY", default=1, cast=int)  # config.checks compares the two
+CACHES = {"default": cache_from(CACHE_URL)}
+
 # --- People and sign-in ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
@@ -220,7 +232,10 @@ LOGOUT_REDIRECT_URL = "/api/"
 
 FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 
-_email = dj_email_url.parse(config("EMAIL_URL", default="console:"))
+# Printed letters, with names and links to set a password, are for development.
+_email = dj_email_url.parse(
+    config("EMAIL_URL", default="console:" if DEBUG else "smtp://localhost:25")
+)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email["EMAIL_HOST"]
 EMAIL_PORT = _email["EMAIL_PORT"]
@@ -392,23 +407,42 @@ UNFOLD = {
 
 # --- Logs -----------------------------------------------------------------------------------
 
+# `json` says what config.api.logs lets it say; `console` is for development and says everything
+# (config.checks refuses it in production).
+LOG_FORMAT = config(
+    "LOG_FORMAT", default="console" if DEBUG else "json", cast=Choices(["json", "console"])
+)
+LOG_LEVEL = config("LOG_LEVEL", default="INFO", cast=str.upper)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "config.api.middleware.RequestIdFilter"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}
+        "json": {
+            "()": "config.api.logs.JSONFormatter",
+            "ours": ["config", "accounts", "patients", "appointments", "consultations"],
+        },
+        "console": {
+            "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        },
     },
     "handlers": {
-        "console": {
+        "lines": {
             "class": "logging.StreamHandler",
             "filters": ["request_id"],
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
         }
     },
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "root": {"handlers": ["lines"], "level": LOG_LEVEL},
     "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Without Django's own handlers, one of which mails the request and every local variable.
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # A request's line says what these two would say below an error, without its path.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+        "django.db.backends": {"level": "INFO"},  # below it, every statement with its values
     },
 }
+logging.captureWarnings(capture=True)

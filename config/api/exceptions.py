@@ -32,7 +32,7 @@ from rest_framework.views import set_rollback
 from config.api import integrity, outages
 from config.api.middleware import current_request_id
 
-logger = logging.getLogger("django.request")
+logger = logging.getLogger(__name__)
 
 
 class Code(NamedTuple):

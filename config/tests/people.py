@@ -26,3 +26,20 @@ def a_clinic():
     clinic.greys_free = TimeSlotFactory(doctor=clinic.grey)
     clinic.news_free = TimeSlotFactory(doctor=clinic.new)
     return clinic
+
+
+def address_of(door, clinic):
+    """The door's address, at a record of Jane's that is there."""
+    consultation = clinic.consultation
+    records = {
+        "/appointments/": clinic.appointment,
+        "/time-slots/": clinic.free,
+        "/doctors/": clinic.house,
+        "/patients/": clinic.jane,
+        "/vital-signs/": consultation.vital_signs.first(),
+        "/prescriptions/": consultation.prescriptions.first(),
+        "/notes/": consultation.notes.first(),
+        "/consultations/": consultation,
+    }
+    record = next((one for part, one in records.items() if part in door.address), clinic.jane)
+    return door.address.format(pk=record.pk, patient=clinic.jane.pk, consultation=consultation.pk)

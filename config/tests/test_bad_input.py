@@ -9,7 +9,7 @@ from django.core.cache import cache
 from rest_framework.test import APIRequestFactory
 
 from config.access import every_door
-from config.tests.people import a_clinic
+from config.tests.people import a_clinic, address_of
 
 DOORS = [door for door in every_door() if door.is_canonical]
 WRITING = [
@@ -66,23 +66,6 @@ QUERIES = [
 def state():
     """How many rows every table holds."""
     return {model: model._base_manager.count() for model in apps.get_models()}
-
-
-def address_of(door, clinic):
-    """The door's address, at a record of Jane's that is there."""
-    consultation = clinic.consultation
-    records = {
-        "/appointments/": clinic.appointment,
-        "/time-slots/": clinic.free,
-        "/doctors/": clinic.house,
-        "/patients/": clinic.jane,
-        "/vital-signs/": consultation.vital_signs.first(),
-        "/prescriptions/": consultation.prescriptions.first(),
-        "/notes/": consultation.notes.first(),
-        "/consultations/": consultation,
-    }
-    record = next((one for part, one in records.items() if part in door.address), clinic.jane)
-    return door.address.format(pk=record.pk, patient=clinic.jane.pk, consultation=consultation.pk)
 
 
 def assert_refused(response, *, where):

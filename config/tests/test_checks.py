@@ -1,15 +1,24 @@
-"""What production refuses."""
+"""What production refuses, and what it is warned of."""
+
+import os
+import re
+import subprocess
+import sys
 
 import pytest
+from django.conf import settings as real_settings
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.models import User
 from accounts.services import register
 from config import checks
+from config.cache import cache_from
 from config.gate import refuse_unsafe_production
 from config.keys import generated_key
 from consultations.demo import SIGN_INS
 
+BASE_DIR = real_settings.BASE_DIR
 STRONG = "kq2P-w0zX8vLr5Tn_9hJdYb3mGfRc7AsEu1oViN6xQtBlZpHyC4"
 
 
@@ -19,6 +28,8 @@ def production(settings, db):
     settings.SECRET_KEY = STRONG
     settings.SECRET_KEY_IS_GENERATED = False
     settings.ALLOWED_HOSTS = ["clinic.example"]
+    settings.LOG_FORMAT = "json"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     return settings
 
 
@@ -40,6 +51,7 @@ def test_a_clean_installation_passes(production):
         ("SECRET_KEY", "a" * 80, "config.E001"),
         ("SECRET_KEY", "django-insecure-" + STRONG, "config.E001"),
         ("ALLOWED_HOSTS", ["*"], "config.E002"),
+        ("LOG_FORMAT", "console", "config.E006"),
     ],
 )
 def test_production_refuses_to_start(production, setting, value, finding):
@@ -84,3 +96,95 @@ def test_a_generated_key_is_made_once_and_is_its_owners(tmp_path):
     assert first == second
     assert len(first) >= 50
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_debug_behind_https_does_not_start(production):
+    production.DEBUG = production.HTTPS = True
+
+    assert found() == ["config.E005"]
+    with pytest.raises(ImproperlyConfigured):
+        refuse_unsafe_production()
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"WORKERS": 2}, "config.W002"),
+        ({"HTTPS": True, "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}, "config.W004"),
+        ({"HTTPS": True, "ALLOWED_HOSTS": []}, "config.W004"),
+        ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "config.W005"),
+    ],
+)
+def test_production_starts_and_is_warned_in_the_log(production, caplog, changes, finding):
+    for setting, value in changes.items():
+        setattr(production, setting, value)
+
+    refuse_unsafe_production()
+
+    assert found() == [finding]
+    assert finding in caplog.text
+
+
+@pytest.mark.parametrize("url", ["file:///srv/clinic/cache", "redis://127.0.0.1:6379/0"])
+def test_workers_that_share_a_cache_are_fine(production, url):
+    production.WORKERS = 4
+    production.CACHES = {"default": cache_from(url)}
+
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "reschedule", "findings"),
+    [(0, 0, []), (24, 0, ["config.W003"]), (24, 12, ["config.W003"]), (24, 24, []), (0, 24, [])],
+)
+def test_a_cut_off_that_can_be_walked_round_is_told(settings, cancellation, reschedule, findings):
+    settings.CANCELLATION_NOTICE_HOURS = cancellation
+    settings.RESCHEDULE_NOTICE_HOURS = reschedule
+
+    assert [one.id for one in run_checks() if one.id.startswith("config.")] == findings
+
+
+def check_deploy(**variables):
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=BASE_DIR,
+        env={
+            "PATH": os.environ["PATH"],
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": STRONG,
+            "ALLOWED_HOSTS": "clinic.example",
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def database(tmp_path):
+    url = f"sqlite:///{tmp_path}/db.sqlite3"
+    variables = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": STRONG}
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+        cwd=BASE_DIR,
+        env={**variables, "DATABASE_URL": url},
+        check=True,
+    )
+    return url
+
+
+def test_behind_https_django_s_own_check_has_nothing_to_say(database):
+    secure = check_deploy(HTTPS="true", DATABASE_URL=database)
+    plain = check_deploy(DATABASE_URL=database)
+
+    assert (secure.returncode, secure.stderr) == (0, "")
+    assert secure.stdout == "System check identified no issues (0 silenced).\n"
+    # Without TLS in front: no HSTS, no redirect, cookies in the clear. Honest, and all of it.
+    assert plain.returncode == 1
+    assert set(re.findall(r"\((\w+\.\w+)\)", plain.stderr)) == {
+        "security.W004",
+        "security.W008",
+        "security.W012",
+        "security.W016",
+    }

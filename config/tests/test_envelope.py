@@ -270,11 +270,11 @@ def test_a_log_line_names_its_request(api, db):
     handler = logging.Handler()
     handler.addFilter(RequestIdFilter())
     handler.emit = lambda record: lines.append(record.request_id)
-    logging.getLogger("django.request").addHandler(handler)
+    logging.getLogger("config.access").addHandler(handler)
 
     response = api().get("/api/doctors/")
 
-    logging.getLogger("django.request").removeHandler(handler)
+    logging.getLogger("config.access").removeHandler(handler)
     assert lines == [response["X-Request-ID"]]
 
 

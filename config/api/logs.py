@@ -1,0 +1,88 @@
+"""What the log may say: one JSON object a line, and never what a person wrote.
+
+The lines of our own code say what their arguments are; those of any other library keep their
+template and their numbers. An error is its class and where it happened: its sentence may quote a
+row (`Key (email)=(…) already exists`), and the lines of source beside it a value.
+"""
+
+import json
+import logging
+import re
+from datetime import UTC, datetime
+from traceback import walk_tb
+
+FIELDS = ("request_id", "user_id", "method", "route", "status", "ms")
+NUMBERS = (bool, int, float, type(None))
+WITHHELD = "..."
+PLACE_AND_KIND = re.compile(r"[^\n]*?:\d+: \w+")  # the head of a warning
+
+
+class JSONFormatter(logging.Formatter):
+    """`ours` are the packages whose lines are trusted with their words."""
+
+    def __init__(self, *args, ours=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.ours = frozenset(ours)
+
+    def format(self, record):
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self.message(record),
+        }
+        line |= {name: vars(record)[name] for name in FIELDS if name in vars(record)}
+        if record.exc_info and record.exc_info[1]:
+            line["errors"] = [described(error) for error in chain(record.exc_info[1])]
+        return json.dumps(line, default=kind)
+
+    def message(self, record):
+        if record.name == "py.warnings":
+            head = PLACE_AND_KIND.match(str(record.args[0] if record.args else ""))
+            return head[0] if head else WITHHELD
+        is_ours = record.name.partition(".")[0] in self.ours
+        if not (is_ours or record.args):  # it may have been put together out of anything
+            return f"{WITHHELD} ({record.module}:{record.lineno})"
+        return filled(str(record.msg), record.args, (*NUMBERS, str) if is_ours else NUMBERS)
+
+
+def filled(template, args, kept):
+    """The template with its arguments, as far as they are of the types `kept`."""
+
+    def shown(value):
+        if isinstance(value, kept):
+            return value
+        return WITHHELD if isinstance(value, str) else kind(value)
+
+    if isinstance(args, dict) and "%(" not in template:  # logging unpacks a sole dictionary
+        args = (args,)
+    if isinstance(args, dict):
+        args = {name: shown(value) for name, value in args.items()}
+    else:
+        args = tuple(shown(value) for value in args or ())
+    try:
+        return template % args if args else template
+    except (TypeError, ValueError, KeyError):  # a template that does not fit is still a line
+        return template
+
+
+def kind(value):
+    """What a thing is, not what it holds."""
+    return type(value).__qualname__
+
+
+def chain(error):
+    """The errors that led to this one, the first one first, as in a traceback."""
+    errors = []
+    while error is not None and error not in errors:
+        errors.insert(0, error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return errors
+
+
+def described(error):
+    places = [
+        f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+    return {"type": f"{type(error).__module__}.{kind(error)}", "trace": places}

@@ -1,0 +1,173 @@
+"""What every answer tells a browser, and which applications on other origins it lets read it."""
+
+import pytest
+from django.test import Client
+
+from config.api.headers import ADMIN_PAGE, NOTHING, PAGE, PERMISSIONS
+from config.tests.people import a_clinic
+from config.tests.test_settings import with_environment
+
+pytestmark = pytest.mark.django_db
+
+APPLICATION = "https://app.clinic.example"
+
+
+def test_the_policies_are_the_agreed_ones():
+    common = (
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+    assert NOTHING == "default-src 'none'; frame-ancestors 'none'"
+    assert f"default-src 'none'; script-src 'self'; {common}" == PAGE
+    assert f"default-src 'none'; script-src 'self' 'unsafe-eval'; {common}" == ADMIN_PAGE
+
+
+@pytest.mark.parametrize(
+    ("address", "accept", "status", "policy"),
+    [
+        ("/api/appointments/", "application/json", 200, NOTHING),
+        ("/api/appointments/", "text/html", 200, PAGE),
+        ("/api/appointments/999999/", "application/json", 404, NOTHING),
+        ("/api/no-such/", "application/json", 404, NOTHING),
+        ("/api/docs/", "text/html", 200, PAGE),
+        ("/api/schema/", "application/json", 200, NOTHING),
+        ("/api-auth/login/", "text/html", 200, PAGE),
+        ("/admin/", "text/html", 200, ADMIN_PAGE),
+        ("/admin/accounts/user/", "text/html", 200, ADMIN_PAGE),
+        ("/admin/no-such/", "text/html", 404, ADMIN_PAGE),
+        ("/healthz", "*/*", 200, NOTHING),
+        ("/no-such/", "text/html", 404, PAGE),
+    ],
+)
+def test_every_answer_is_kept_nowhere_and_loads_only_what_it_needs(address, accept, status, policy):
+    browser = Client(headers={"Accept": accept})
+    browser.force_login(a_clinic().ada)
+
+    answer = browser.get(address)
+
+    assert answer.status_code == status
+    assert {name: answer.headers.get(name) for name in (
+        "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
+        "Cross-Origin-Opener-Policy", "X-Frame-Options", "Permissions-Policy",
+        "Strict-Transport-Security",
+    )} == {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
+        "Permissions-Policy": PERMISSIONS,
+        "Strict-Transport-Security": None,
+    }  # fmt: skip
+
+
+def test_an_error_of_ours_has_them_too(api, monkeypatch):
+    monkeypatch.setattr("appointments.viewsets.UpcomingViewSet.pagination_class", "broken")
+
+    answer = api(a_clinic().jane, raise_request_exception=False).get("/api/upcoming/")
+
+    assert answer.status_code == 500
+    assert answer["Cache-Control"] == "no-store"
+    assert answer["Content-Security-Policy"] == NOTHING
+
+
+def test_files_keep_their_caching(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    static = Client().get("/static/favicon.svg")
+    static.close()
+    picture = Client().get("/media/avatars/nobody.webp")
+
+    assert static.status_code == 200
+    assert static["Cache-Control"] == "max-age=60, public"
+    assert "Cache-Control" not in picture
+
+
+def test_behind_https_a_browser_is_told_to_stay_there(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_HSTS_SECONDS = 31_536_000
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
+
+    plain = Client().get("/api/doctors/")
+    secure = Client().get("/api/doctors/", secure=True)
+
+    assert (plain.status_code, plain["Location"]) == (301, "https://testserver/api/doctors/")
+    assert secure["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+
+
+def test_no_page_of_the_browsable_api_holds_a_script_that_the_policy_forbids():
+    browser = Client(headers={"Accept": "text/html"})
+    browser.force_login(a_clinic().house)
+
+    for address in ("/api/", "/api/time-slots/", "/api/appointments/", "/api-auth/login/"):
+        page = browser.get(address).content.decode()
+        assert "onclick" not in page
+        assert "javascript:" not in page
+    page = browser.get("/api/time-slots/")
+    assert 'action="/api-auth/logout/?next=/api/time-slots/"' in page.content.decode()
+
+
+# --- Other origins --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def application(settings):
+    settings.CORS_ALLOWED_ORIGINS = [APPLICATION]
+
+
+def test_an_application_on_the_list_may_send_and_read_what_it_needs(api, application):
+    client = api(a_clinic().jane)
+
+    asked = client.options(
+        "/api/appointments/",
+        HTTP_ORIGIN=APPLICATION,
+        HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST",
+        HTTP_ACCESS_CONTROL_REQUEST_HEADERS="authorization,if-match,idempotency-key,x-request-id",
+    )
+    answered = client.get("/api/auth/profile/", HTTP_ORIGIN=APPLICATION)
+
+    allowed = set(asked["Access-Control-Allow-Headers"].split(", "))
+    assert asked["Access-Control-Allow-Origin"] == APPLICATION
+    assert allowed >= {"authorization", "content-type", "if-match", "idempotency-key"}
+    assert "x-request-id" in allowed
+    assert answered["Access-Control-Allow-Origin"] == APPLICATION
+    assert set(answered["Access-Control-Expose-Headers"].split(", ")) == {
+        "Content-Disposition", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-ID",
+    }  # fmt: skip
+    for answer in (asked, answered):
+        assert "Access-Control-Allow-Credentials" not in answer
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://app.clinic.example", f"{APPLICATION}.evil.example"],
+)
+def test_any_other_origin_is_told_nothing(api, application, origin):
+    client = api(a_clinic().jane)
+
+    asked = client.options(
+        "/api/appointments/", HTTP_ORIGIN=origin, HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST"
+    )
+    answered = client.get("/api/auth/profile/", HTTP_ORIGIN=origin)
+
+    assert answered.status_code == 200
+    for answer in (asked, answered):
+        assert [name for name in answer.headers if name.startswith("Access-Control-")] == []
+
+
+def test_only_the_api_and_the_pictures_are_open_to_applications(application):
+    for address in ("/admin/login/", "/healthz", "/api-auth/login/"):
+        answer = Client().get(address, headers={"Origin": APPLICATION})
+        assert "Access-Control-Allow-Origin" not in answer
+
+
+def test_the_list_is_a_setting_and_empty_in_production():
+    secret = {"SECRET_KEY": "k" * 50}
+    listed = "https://a.example,https://b.example"
+
+    assert with_environment("s.CORS_ALLOWED_ORIGINS", **secret) == "[]"
+    assert (
+        with_environment("s.CORS_ALLOWED_ORIGINS", CORS_ALLOWED_ORIGINS=listed, **secret)
+        == "['https://a.example', 'https://b.example']"
+    )
