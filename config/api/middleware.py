@@ -17,7 +17,7 @@ ACCEPTABLE = re.compile(r"[A-Za-z0-9-]{8,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SERVER_ERROR = 500
 
-access = logging.getLogger("config.access")
+access = logging.getLogger("config.requests")
 
 _request_id = ContextVar("request_id", default="-")
 

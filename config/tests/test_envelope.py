@@ -270,11 +270,11 @@ def test_a_log_line_names_its_request(api, db):
     handler = logging.Handler()
     handler.addFilter(RequestIdFilter())
     handler.emit = lambda record: lines.append(record.request_id)
-    logging.getLogger("config.access").addHandler(handler)
+    logging.getLogger("config.requests").addHandler(handler)
 
     response = api().get("/api/doctors/")
 
-    logging.getLogger("config.access").removeHandler(handler)
+    logging.getLogger("config.requests").removeHandler(handler)
     assert lines == [response["X-Request-ID"]]
 
 

@@ -27,7 +27,7 @@ def access():
     """The lines of the requests, as written."""
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(JSONFormatter(ours=["config"]))
-    logger = logging.getLogger("config.access")
+    logger = logging.getLogger("config.requests")
     logger.addHandler(handler)
     yield lambda: [json.loads(line) for line in handler.stream.getvalue().splitlines()]
     logger.removeHandler(handler)
@@ -63,7 +63,7 @@ def test_a_line_says_who_asked_what_and_how_it_ended(api, access):
     assert answer.status_code == 200
     assert line == {
         "level": "INFO",
-        "logger": "config.access",
+        "logger": "config.requests",
         "message": "GET /api/appointments/{pk}/ 200",
         "user_id": clinic.jane.pk,
         "method": "GET",
@@ -176,9 +176,9 @@ def test_the_server_itself_is_as_silent(tmp_path):
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert found_in(log.read_text()) == []
-    assert [line["status"] for line in lines if line["logger"] == "config.access"] == [401, 400]
+    assert [line["status"] for line in lines if line["logger"] == "config.requests"] == [401, 400]
     assert len([line for line in lines if line["level"] == "WARNING"]) >= 4
-    assert {line["logger"] for line in lines} >= {"gunicorn.error", "config.access"}
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "config.requests"}
 
 
 def tell(port, request):

@@ -96,7 +96,7 @@ def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled
     assert {200, 201, 400, 401, 403, 404, 406, 409, 412, 415, 422} <= {
         answer.status_code for answer in answers
     }
-    walked = [line for line in lines(log) if line["logger"] == "config.access"]
+    walked = [line for line in lines(log) if line["logger"] == "config.requests"]
     assert len(walked) >= len(answers)
     assert {line["user_id"] for line in walked} >= {None, clinic.jane.pk, clinic.house.pk}
 
