@@ -4,6 +4,7 @@ import secrets
 import uuid
 
 from django.conf import settings
+from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
@@ -204,6 +205,23 @@ class User(Versioned, AbstractUser):
             for relation in self._meta.related_objects
             if relation.on_delete is PROTECT
         )
+
+    def check_password(self, raw_password):
+        """Django's; but a hash that is renewed here takes the place only of the one it fits.
+
+        Otherwise a password changed meanwhile would be set back to the old one.
+        """
+        return hashers.check_password(raw_password, self.password, setter=self._renew_hash)
+
+    def _renew_hash(self, raw_password):
+        renewed = hashers.make_password(raw_password)
+        row = User.objects.filter(pk=self.pk)
+        if row.filter(password=self.password).update(password=renewed):
+            self.password = renewed
+            return
+        in_force = row.values_list("password", flat=True).get()
+        if hashers.check_password(raw_password, in_force):  # renewed by another sign-in
+            self.password = in_force
 
     def save(self, *args, **kwargs):
         """A new password ends every session opened with the old one, wherever it was set."""

@@ -189,6 +189,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- People and sign-in ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "accounts.hashers.ClinicArgon2Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # older hashes, until the next sign-in
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
