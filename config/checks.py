@@ -17,7 +17,7 @@ FEWEST_CHARACTERS = 5  # distinct ones; Django's own measure of a weak key
 def unsafe_production(app_configs=None, **kwargs):
     if settings.DEBUG:
         return []
-    return [*_weak_key(), *_any_host(), *_demo_accounts()]
+    return [*_weak_keys(), *_any_host(), *_demo_accounts()]
 
 
 @register(Tags.database)
@@ -34,20 +34,30 @@ def unguarded_database(app_configs=None, databases=None, **kwargs):
     ]
 
 
-def _weak_key():
-    key = settings.SECRET_KEY
-    weak = (
-        settings.SECRET_KEY_IS_GENERATED
-        or key.startswith("django-insecure-")
+def _weak_keys():
+    """A retired key is asked too: whoever guesses it can sign what we still believe."""
+    keys = {
+        "SECRET_KEY": [settings.SECRET_KEY],
+        "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS,
+        "TOKEN_KEY": [settings.TOKEN_KEY],
+        "TOKEN_KEY_FALLBACKS": settings.TOKEN_KEY_FALLBACKS,
+    }
+    weak = [name for name, values in keys.items() if any(map(_is_weak, values))]
+    if settings.SECRET_KEY_IS_GENERATED or weak:
+        name = weak[0] if weak else "SECRET_KEY"
+        yield Error(
+            f"{name} is generated or weak.",
+            hint=f"Set {name} to {SHORTEST_KEY} random characters or more.",
+            id="config.E001",
+        )
+
+
+def _is_weak(key):
+    return (
+        key.startswith("django-insecure-")
         or len(key) < SHORTEST_KEY
         or len(set(key)) < FEWEST_CHARACTERS
     )
-    if weak:
-        yield Error(
-            "SECRET_KEY is generated or weak.",
-            hint=f"Set SECRET_KEY to {SHORTEST_KEY} random characters or more.",
-            id="config.E001",
-        )
 
 
 def _any_host():

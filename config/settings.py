@@ -35,6 +35,8 @@ SECRET_KEY = config("SECRET_KEY")
 SECRET_KEY_IS_GENERATED = not SECRET_KEY  # config.checks refuses that in production
 if SECRET_KEY_IS_GENERATED:
     SECRET_KEY = generated_key(BASE_DIR / ".secret_key")
+# Retired keys, which sign nothing any more: what they have signed is good until it runs out.
+SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default=[], cast=Csv())
 
 ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"], cast=Csv())
 
@@ -203,13 +205,21 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# What tokens are signed with (accounts.tokens.KeyRing); Django's own signatures keep to SECRET_KEY.
+TOKEN_KEY = config("TOKEN_KEY", default=SECRET_KEY)
+TOKEN_KEY_FALLBACKS = config(
+    "TOKEN_KEY_FALLBACKS",
+    default=SECRET_KEY_FALLBACKS if TOKEN_KEY == SECRET_KEY else [],
+    cast=Csv(),
+)
 SIMPLE_JWT = {
+    "AUTH_TOKEN_CLASSES": ("accounts.tokens.SessionAccessToken",),
     "ACCESS_TOKEN_LIFETIME": timedelta(
         minutes=config("ACCESS_TOKEN_MINUTES", default=15, cast=int)
     ),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=config("REFRESH_TOKEN_DAYS", default=7, cast=int)),
     "ALGORITHM": "HS256",
-    "SIGNING_KEY": SECRET_KEY,
+    "SIGNING_KEY": TOKEN_KEY,
     "ISSUER": "medical-platform",
     "LEEWAY": 30,  # seconds two machines' clocks may differ
     "AUTH_HEADER_TYPES": ("Bearer",),

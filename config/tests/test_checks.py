@@ -39,6 +39,9 @@ def test_a_clean_installation_passes(production):
         ("SECRET_KEY", "short", "config.E001"),
         ("SECRET_KEY", "a" * 80, "config.E001"),
         ("SECRET_KEY", "django-insecure-" + STRONG, "config.E001"),
+        ("SECRET_KEY_FALLBACKS", [STRONG, "short"], "config.E001"),
+        ("TOKEN_KEY", "short", "config.E001"),
+        ("TOKEN_KEY_FALLBACKS", [STRONG, "a" * 80], "config.E001"),
         ("ALLOWED_HOSTS", ["*"], "config.E002"),
     ],
 )

@@ -104,6 +104,22 @@ def with_environment(expression, **variables):
         ({"CANCELLATION_NOTICE_HOURS": "24"}, "s.CANCELLATION_NOTICE_HOURS", "24"),
         ({"RESCHEDULE_NOTICE_HOURS": "12"}, "s.RESCHEDULE_NOTICE_HOURS", "12"),
         ({"MAX_COMING_APPOINTMENTS": "3"}, "s.MAX_COMING_APPOINTMENTS", "3"),
+        ({}, "s.TOKEN_KEY == s.SECRET_KEY, s.TOKEN_KEY_FALLBACKS", "(True, [])"),
+        (
+            {"SECRET_KEY_FALLBACKS": "old,older"},
+            "s.SECRET_KEY_FALLBACKS, s.TOKEN_KEY_FALLBACKS",
+            "(['old', 'older'], ['old', 'older'])",
+        ),
+        (
+            {"TOKEN_KEY": "t", "SECRET_KEY_FALLBACKS": "old"},
+            "s.TOKEN_KEY, s.SIMPLE_JWT['SIGNING_KEY'], s.TOKEN_KEY_FALLBACKS",
+            "('t', 't', [])",
+        ),
+        (
+            {"TOKEN_KEY": "t", "TOKEN_KEY_FALLBACKS": "u,v"},
+            "s.SECRET_KEY_FALLBACKS, s.TOKEN_KEY_FALLBACKS",
+            "([], ['u', 'v'])",
+        ),
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
     ],
 )
