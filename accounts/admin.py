@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts import services
+from accounts import services, sessions
 from accounts.desk import DeskAdmin, ReadOnlyAdmin, Versions
 from accounts.forms import NewPersonForm, PasswordForm, PersonForm
 from accounts.models import Doctor, Session, User
@@ -51,7 +51,7 @@ class PersonAdmin(DeskAdmin):
     search_fields = ["first_name", "last_name", "username", "email", "phone", "date_of_birth"]
     date_hierarchy = "created_at"
     ordering = ["last_name", "first_name", "pk"]
-    actions_detail = ["set_password"]
+    actions_detail = ["set_password", "end_all_sessions"]
     readonly_fields = [*STAMPS, "is_active", "license_verified"]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -81,6 +81,17 @@ class PersonAdmin(DeskAdmin):
             act=set_password,
             explanation="The person is signed out everywhere and signs in with the new password.",
             done="The password is set.",
+        )
+
+    @action(description="End all sessions", icon="logout")
+    def end_all_sessions(self, request, object_id):
+        return self.step(
+            request,
+            object_id,
+            title="End all sessions",
+            act=sessions.end_all,
+            explanation="The person is signed out on every device, here and everywhere.",
+            done="The sessions have ended.",
         )
 
     @display(description="name", header=True, ordering="last_name")
@@ -163,7 +174,7 @@ class UserAdmin(Versions, PersonAdmin):
     def update(self, record, form, by):
         person = super().update(record, form, by)
         if not person.is_active:
-            person.sessions.live().end()
+            sessions.end_all(person)
         return person
 
     @display(description="role", ordering="user_type", label=ROLE_COLOURS)
@@ -196,7 +207,7 @@ class DoctorAdmin(PersonAdmin):
     search_fields = [*PersonAdmin.search_fields, *LICENCE]
     actions = ["verify_licences"]
     actions_row = ["verify_licence"]
-    actions_detail = ["verify_licence", "set_password"]
+    actions_detail = ["verify_licence", *PersonAdmin.actions_detail]
     fieldsets = [
         (None, {"fields": [LICENCE, ("license_verified", "is_active"), *PERSON]}),
         ("Account", {"fields": [STAMPS]}),
@@ -210,7 +221,7 @@ class DoctorAdmin(PersonAdmin):
         return open_account(user_type=UserType.DOCTOR, **form.values)
 
     def open_steps(self, request, record):
-        return ["set_password"] if record.license_verified else self.actions_detail
+        return PersonAdmin.actions_detail if record.license_verified else self.actions_detail
 
     @action(description="Verify licence", icon="verified")
     def verify_licence(self, request, object_id):
@@ -257,8 +268,10 @@ class SessionStateFilter(DropdownFilter):
 class SessionAdmin(ReadOnlyAdmin):
     """Who is signed in, and the means to sign somebody out. Tokens are not shown."""
 
-    fields = ["user", "created_at", "rotated_at", "expires_at", "ended_at"]
-    list_display = fields
+    fields = [
+        "user", "created_at", "rotated_at", "deadline", "ended_at", "address", "user_agent",
+    ]  # fmt: skip
+    list_display = fields[:-1]
     list_filter = [SessionStateFilter, ("user", AutocompleteSelectFilter)]
     list_select_related = ["user"]
     search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
@@ -267,5 +280,5 @@ class SessionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="End the sessions chosen")
     def end_sessions(self, request, queryset):
-        ended = queryset.live().end()
+        ended = sessions.end(queryset)
         self.message_user(request, f"Sessions ended: {ended}.")

@@ -1,6 +1,5 @@
 """Who is calling, in one query: the session row and its person."""
 
-from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
@@ -24,8 +23,7 @@ class SessionJWTAuthentication(JWTAuthentication):
         )
         if (
             session is None
-            or session.ended_at is not None
-            or session.expires_at <= timezone.now()
+            or not session.is_live
             or not session.user.is_active
             or str(session.user_id) != str(validated_token.get("user_id"))
         ):

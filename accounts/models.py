@@ -19,6 +19,7 @@ from accounts import validators
 from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
+from config.api.addresses import LONGEST_USER_AGENT
 
 models.CharField.register_lookup(Lower)
 
@@ -97,9 +98,12 @@ class User(Versioned, AbstractUser):
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    sessions_ended_at = models.DateTimeField(null=True, editable=False)
 
     objects = PeopleManager()
-    history = PeopleRecords(excluded_fields=["password", "last_login", "updated_at", "version"])
+    history = PeopleRecords(
+        excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
+    )
 
     class Meta:
         ordering = ["last_name", "first_name", "pk"]
@@ -223,6 +227,12 @@ class User(Versioned, AbstractUser):
         if hashers.check_password(raw_password, in_force):  # renewed by another sign-in
             self.password = in_force
 
+    def _get_session_auth_hash(self, secret=None):
+        """A sign-in by cookie (the admin, the browsable API) ends with the other sessions."""
+        mark = super()._get_session_auth_hash(secret=secret)
+        ended = self.sessions_ended_at
+        return f"{mark}:{ended.timestamp()}" if ended else mark
+
     def save(self, *args, **kwargs):
         """A new password ends every session opened with the old one, wherever it was set."""
         self._follow_role()
@@ -267,7 +277,13 @@ class SessionQuerySet(ScopedQuerySet):
     )
 
     def live(self):
-        return self.filter(ended_at=None, expires_at__gt=timezone.now())
+        now = timezone.now()
+        live = self.filter(ended_at=None, expires_at__gt=now)
+        if settings.SESSION_IDLE:
+            live = live.filter(rotated_at__gt=now - settings.SESSION_IDLE)
+        if settings.SESSION_ABSOLUTE:
+            live = live.filter(created_at__gt=now - settings.SESSION_ABSOLUTE)
+        return live
 
     def end(self):
         return self.update(ended_at=timezone.now())
@@ -289,6 +305,8 @@ class Session(models.Model):
     rotated_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)  # these two as at the sign-in
+    user_agent = models.CharField(max_length=LONGEST_USER_AGENT, blank=True)
 
     objects = SessionQuerySet.as_manager()
 
@@ -297,6 +315,21 @@ class Session(models.Model):
 
     def __str__(self):
         return f"{self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def deadline(self):
+        """When the session is over unless it is refreshed."""
+        ends = [self.expires_at]
+        if settings.SESSION_IDLE:
+            ends.append(self.rotated_at + settings.SESSION_IDLE)
+        if settings.SESSION_ABSOLUTE:
+            ends.append(self.created_at + settings.SESSION_ABSOLUTE)
+        return min(ends)
+
+    @property
+    def is_live(self):
+        """As `live()`, for a row in hand."""
+        return self.ended_at is None and self.deadline > timezone.now()
 
 
 class IdempotencyKey(models.Model):

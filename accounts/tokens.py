@@ -62,10 +62,16 @@ class SessionRefreshToken(OwnKeys, RefreshToken):
     access_token_class = SessionAccessToken
 
 
-def refresh_token(session_id, user):
-    """A new refresh token of a session; its `.access_token` carries the same session."""
+def refresh_token(session_id, user, *, opened_at):
+    """A new refresh token of a session; its `.access_token` carries the same session.
+
+    No later than SESSION_ABSOLUTE after the session was opened, it is worth nothing.
+    """
     token = SessionRefreshToken.for_user(user)
     token[SESSION_CLAIM] = str(session_id)
+    if settings.SESSION_ABSOLUTE:
+        last = opened_at + settings.SESSION_ABSOLUTE
+        token["exp"] = min(token["exp"], int(last.timestamp()))
     return token
 
 

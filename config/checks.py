@@ -1,5 +1,7 @@
 """What must not reach production: `check --deploy` reports it, config.gate refuses to start."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import Error, Tags, register
@@ -18,6 +20,16 @@ def unsafe_production(app_configs=None, **kwargs):
     if settings.DEBUG:
         return []
     return [*_weak_keys(), *_any_host(), *_demo_accounts()]
+
+
+@register(Tags.security)
+def impatient_sessions(app_configs=None, **kwargs):
+    if timedelta() < settings.SESSION_IDLE <= settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]:
+        yield CheckWarning(
+            "SESSION_IDLE_MINUTES is not longer than ACCESS_TOKEN_MINUTES.",
+            hint="Clients refresh when the access token runs out; by then the session is over.",
+            id="config.W002",
+        )
 
 
 @register(Tags.database)

@@ -224,6 +224,9 @@ SIMPLE_JWT = {
     "LEEWAY": 30,  # seconds two machines' clocks may differ
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
+# A session that is not refreshed for so long, or is older than that, is over; 0 sets no rule.
+SESSION_IDLE = timedelta(minutes=config("SESSION_IDLE_MINUTES", default=0, cast=int))
+SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, cast=int))
 # Two tabs may refresh with the same token at once; the slower one is told so (409) instead of being
 # taken for a thief, for this many seconds.
 REFRESH_GRACE_SECONDS = 10

@@ -1,5 +1,7 @@
 """What production refuses."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -51,6 +53,15 @@ def test_production_refuses_to_start(production, setting, value, finding):
     assert found() == [finding]
     with pytest.raises(ImproperlyConfigured):
         refuse_unsafe_production()
+
+
+@pytest.mark.parametrize(("idle", "findings"), [(0, []), (15, ["config.W002"]), (16, [])])
+def test_sessions_that_end_before_their_tokens_are_refreshed_are_warned_of(
+    settings, idle, findings
+):
+    settings.SESSION_IDLE = timedelta(minutes=idle)
+
+    assert [one.id for one in checks.impatient_sessions()] == findings
 
 
 def test_production_refuses_an_account_with_a_published_password(production):
