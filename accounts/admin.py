@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -14,11 +16,12 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts import services, sessions
+from accounts import lockout, services, sessions
 from accounts.desk import DeskAdmin, ReadOnlyAdmin, Versions
-from accounts.forms import NewPersonForm, PasswordForm, PersonForm
-from accounts.models import Doctor, Session, User
+from accounts.forms import NewPersonForm, OwnPasswordForm, PasswordForm, PersonForm
+from accounts.models import Doctor, LoginCounter, Session, User
 from accounts.roles import UserType
+from config.api.addresses import address_of
 
 admin.site.unregister(Group)
 
@@ -64,7 +67,21 @@ class PersonAdmin(DeskAdmin):
 
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request, *args, **kwargs):
-        return super().changeform_view(request, *args, **kwargs)
+        """Where the own password is typed, for another e-mail address, it could be guessed."""
+        if not request.POST.get("current_password"):
+            return super().changeform_view(request, *args, **kwargs)
+        by = request.user
+        guess = lockout.Guess(by.username, by.pk, address_of(request))
+        try:
+            guess.count()
+        except ValidationError as refusal:
+            request.refusal = refusal
+            return super().changeform_view(request, *args, **kwargs)
+        page = super().changeform_view(request, *args, **kwargs)
+        refusal = getattr(request, "refusal", None)
+        if "current_password" not in getattr(refusal, "error_dict", {}):
+            guess.was_none()
+        return page
 
     def history_view(self, request, object_id, extra_context=None):
         """The versions of a person are kept, and shown, with the account."""
@@ -105,6 +122,16 @@ def open_account(*, password, **fields):
     if person.email and password is None:
         services.invite(person)
     return person
+
+
+def own_password(request):
+    """The admin's page of that name, with our form."""
+    view = PasswordChangeView.as_view(
+        form_class=OwnPasswordForm,
+        success_url=reverse("admin:password_change_done"),
+        extra_context=admin.site.each_context(request),
+    )
+    return view(request)
 
 
 def set_password(person, *, password):
@@ -282,3 +309,25 @@ class SessionAdmin(ReadOnlyAdmin):
     def end_sessions(self, request, queryset):
         ended = sessions.end(queryset)
         self.message_user(request, f"Sessions ended: {ended}.")
+
+
+@admin.register(LoginCounter)
+class LoginCounterAdmin(ReadOnlyAdmin):
+    """Who has failed to sign in lately, and the means to let somebody try again."""
+
+    list_display = ["of", "address", "failures", "expires_at", "locked"]
+    list_select_related = ["user"]
+    search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
+    actions = ["lift"]
+
+    @admin.action(description="Forget these failures, and lift the lockout")
+    def lift(self, request, queryset):
+        self.message_user(request, f"Failures forgotten: {lockout.lift(queryset)}.")
+
+    @display(description="account")
+    def of(self, counter):
+        return str(counter)
+
+    @display(description="locked", boolean=True)
+    def locked(self, counter):
+        return lockout.is_locked(counter)

@@ -19,9 +19,10 @@ from accounts import validators
 from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
-from config.api.addresses import LONGEST_USER_AGENT
 
 models.CharField.register_lookup(Lower)
+
+LONGEST_USER_AGENT = 200
 
 
 def avatar_path(instance, filename):
@@ -330,6 +331,25 @@ class Session(models.Model):
     def is_live(self):
         """As `live()`, for a row in hand."""
         return self.ended_at is None and self.deadline > timezone.now()
+
+
+class LoginCounter(models.Model):
+    """Failed sign-ins of one account, name or address lately. See `accounts.lockout`."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    # No constraint in the database: a guess must not wait for a change of the account.
+    user = models.ForeignKey(User, models.CASCADE, null=True, db_constraint=False)
+    address = models.GenericIPAddressField(null=True)
+    failures = models.PositiveIntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-expires_at"]
+        verbose_name = "count of failed sign-ins"
+        verbose_name_plural = "failed sign-ins"
+
+    def __str__(self):
+        return str(self.user or self.address or "a name that no account has")
 
 
 class IdempotencyKey(models.Model):

@@ -1,9 +1,8 @@
 """Bodies and shapes of accounts. What they decide about one field; rules are in services."""
 
-from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
+from rest_framework.exceptions import ErrorDetail
 
 from accounts import avatars
 from accounts.models import Session, User
@@ -199,15 +198,6 @@ class LoginSerializer(StrictSerializer):
     username = serializers.CharField(max_length=254, help_text="The username or e-mail address.")
     password = PasswordField()
     example = {"username": "doctor1", "password": "securepassword"}
-
-    def validate(self, attrs):
-        """Adds `user`. One answer for every cause, after the same work."""
-        user = authenticate(self.context["request"]._request, **attrs)
-        if user is None:
-            raise AuthenticationFailed(
-                "No account matches these credentials.", code="invalid_credentials"
-            )
-        return {"user": user}
 
 
 class LoginAnswerSerializer(TokensSerializer):

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import Session, User
+from accounts.models import LONGEST_USER_AGENT, Session, User
 from config.api.addresses import address_of, user_agent_of
 from config.api.refusals import refused
 
@@ -26,7 +26,8 @@ def open_session(user, *, request=None):
             return None
         session = Session(user=user)
         if request is not None:
-            session.address, session.user_agent = address_of(request), user_agent_of(request)
+            session.address = address_of(request)
+            session.user_agent = user_agent_of(request)[:LONGEST_USER_AGENT]
         token = tokens.refresh_token(session.pk, user, opened_at=session.created_at)
         session.jti, session.expires_at = token["jti"], tokens.expiry(token)
         session.save(force_insert=True)

@@ -1,5 +1,6 @@
 """Signing in and out, and one's own account."""
 
+from django.contrib.auth import authenticate
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -7,7 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from accounts import permissions, services, sessions
-from accounts.doors import VersionedMixin
+from accounts.doors import VersionedMixin, proving
 from accounts.models import Session, User
 from accounts.serializers import (
     PROFILES,
@@ -68,9 +69,10 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
     @extend_schema(responses=LoginAnswerSerializer)
     @action(**OPEN, serializer_class=LoginSerializer, throttle_scope="login")
     def login(self, request):
-        user = self.read().validated_data["user"]
-        tokens = sessions.open_session(user, request=request)
-        if tokens is None:  # the account changed while the password was being checked
+        user = authenticate(request._request, **self.read().validated_data)
+        # No tokens either where the account changed while the password was being checked.
+        tokens = sessions.open_session(user, request=request) if user else None
+        if tokens is None:
             raise AuthenticationFailed(
                 "No account matches these credentials.", code="invalid_credentials"
             )
@@ -100,9 +102,10 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
         check_version(request.user, self.if_version)
         form = self.profile_serializer(request.user, data=request.data, partial=partial)
         form.is_valid(raise_exception=True)
-        changed = services.update_profile(
-            request.user, by=request.user, if_version=self.if_version, **form.validated_data
-        )
+        with proving(request, "current_password"):
+            changed = services.update_profile(
+                request.user, by=request.user, if_version=self.if_version, **form.validated_data
+            )
         return Response(self.profile_serializer(changed).data)
 
     @extend_schema(request=OwnProfile, responses=OwnProfile)
@@ -119,7 +122,9 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def change_password(self, request):
-        user = services.change_password(request.user, **self.read().validated_data)
+        passwords = self.read().validated_data
+        with proving(request, "old_password"):
+            user = services.change_password(request.user, **passwords)
         return Response(self.accepted(sessions.open_session(user, request=request)))
 
     @extend_schema(responses=None)

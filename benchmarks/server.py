@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 HOUSE = Path(__file__).resolve().parents[1]
 ADMIN_DATABASE = "postgres://root@127.0.0.1:5432/postgres"
-HOST, PORT = "127.0.0.1", 8765
+HOST, PORT = "127.0.0.1", int(os.environ.get("BENCH_PORT", "8765"))
 
 
 @contextmanager

@@ -126,6 +126,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "config.api.faults.DatabaseFaultMiddleware",
+    "config.api.middleware.LockedOutMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -195,6 +196,12 @@ PASSWORD_HASHERS = [
     "accounts.hashers.ClinicArgon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # older hashes, until the next sign-in
 ]
+AUTHENTICATION_BACKENDS = ["accounts.authentication.CountingBackend"]
+# So many wrong passwords for one account, or from one address, in so many minutes, and no more are
+# looked at for as long (accounts.lockout); 0 sets no limit.
+LOCKOUT_FAILURES = config("LOCKOUT_FAILURES", default=10, cast=int)
+LOCKOUT_FAILURES_PER_ADDRESS = config("LOCKOUT_FAILURES_PER_ADDRESS", default=100, cast=int)
+LOCKOUT_MINUTES = config("LOCKOUT_MINUTES", default=15, cast=int)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -378,6 +385,7 @@ UNFOLD = {
                         ("Doctors", "medical_services", "accounts_doctor_changelist"),
                         ("All accounts", "group", "accounts_user_changelist"),
                         ("Sign-in sessions", "devices", "accounts_session_changelist"),
+                        ("Failed sign-ins", "lock", "accounts_logincounter_changelist"),
                     ],
                 ),
                 (

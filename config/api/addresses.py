@@ -4,8 +4,6 @@ from ipaddress import ip_address
 
 from rest_framework.throttling import BaseThrottle
 
-LONGEST_USER_AGENT = 200
-
 
 def address_of(request):
     """The caller's IP address; None where there is none, as behind a socket.
@@ -16,10 +14,10 @@ def address_of(request):
         address = ip_address(BaseThrottle().get_ident(request) or "")
     except ValueError:
         return None
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return str(plain).partition("%")[0]  # a link's own address names the interface too
 
 
 def user_agent_of(request):
-    """What the caller's program calls itself, cut to what a row keeps."""
-    name = request.META.get("HTTP_USER_AGENT", "")
-    return "".join(filter(str.isprintable, name))[:LONGEST_USER_AGENT]
+    """What the caller's program calls itself, as far as that can be printed."""
+    return "".join(filter(str.isprintable, request.META.get("HTTP_USER_AGENT", "")))

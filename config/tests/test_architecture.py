@@ -20,6 +20,7 @@ FLOORS = {
         "tokens",
         "sessions",
         "idempotency",
+        "lockout",
         "avatars",
         "slots",
         "policy",
