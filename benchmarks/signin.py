@@ -18,23 +18,24 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from threading import Barrier, local
+from threading import Barrier
 
 from server import HOST, PORT, configure, fresh_database, gunicorn
 
 ALLOWED = 10
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of nobody
-mine = local()
 
 
 def post(path, body, **headers):
-    """(status, parsed body) over a connection each thread keeps."""
-    if not hasattr(mine, "connection"):
-        mine.connection = HTTPConnection(HOST, PORT, timeout=60)
+    """(status, parsed body), over a connection of its own: a kept one may just be given up."""
+    connection = HTTPConnection(HOST, PORT, timeout=60)
     headers = {"Content-Type": "application/json"} | headers
-    mine.connection.request("POST", path, json.dumps(body), headers)
-    answer = mine.connection.getresponse()
-    return answer.status, json.loads(answer.read())
+    try:
+        connection.request("POST", path, json.dumps(body), headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
 
 
 def somebody():
