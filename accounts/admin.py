@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -14,11 +16,12 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts import services
+from accounts import lockout, services, sessions
 from accounts.desk import DeskAdmin, ReadOnlyAdmin, Versions
-from accounts.forms import NewPersonForm, PasswordForm, PersonForm
-from accounts.models import Doctor, Session, User
+from accounts.forms import NewPersonForm, OwnPasswordForm, PasswordForm, PersonForm
+from accounts.models import Doctor, LoginCounter, Session, User
 from accounts.roles import UserType
+from config.api.addresses import address_of
 
 admin.site.unregister(Group)
 
@@ -51,7 +54,7 @@ class PersonAdmin(DeskAdmin):
     search_fields = ["first_name", "last_name", "username", "email", "phone", "date_of_birth"]
     date_hierarchy = "created_at"
     ordering = ["last_name", "first_name", "pk"]
-    actions_detail = ["set_password"]
+    actions_detail = ["set_password", "end_all_sessions"]
     readonly_fields = [*STAMPS, "is_active", "license_verified"]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -64,7 +67,21 @@ class PersonAdmin(DeskAdmin):
 
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request, *args, **kwargs):
-        return super().changeform_view(request, *args, **kwargs)
+        """Where the own password is typed, for another e-mail address, it could be guessed."""
+        if not request.POST.get("current_password"):
+            return super().changeform_view(request, *args, **kwargs)
+        by = request.user
+        guess = lockout.Guess(by.username, by.pk, address_of(request))
+        try:
+            guess.count()
+        except ValidationError as refusal:
+            request.refusal = refusal
+            return super().changeform_view(request, *args, **kwargs)
+        page = super().changeform_view(request, *args, **kwargs)
+        refusal = getattr(request, "refusal", None)
+        if "current_password" not in getattr(refusal, "error_dict", {}):
+            guess.was_none()
+        return page
 
     def history_view(self, request, object_id, extra_context=None):
         """The versions of a person are kept, and shown, with the account."""
@@ -83,6 +100,17 @@ class PersonAdmin(DeskAdmin):
             done="The password is set.",
         )
 
+    @action(description="End all sessions", icon="logout")
+    def end_all_sessions(self, request, object_id):
+        return self.step(
+            request,
+            object_id,
+            title="End all sessions",
+            act=sessions.end_all,
+            explanation="The person is signed out on every device, here and everywhere.",
+            done="The sessions have ended.",
+        )
+
     @display(description="name", header=True, ordering="last_name")
     def person(self, person):
         initials = f"{person.first_name[:1]}{person.last_name[:1]}"
@@ -94,6 +122,16 @@ def open_account(*, password, **fields):
     if person.email and password is None:
         services.invite(person)
     return person
+
+
+def own_password(request):
+    """The admin's page of that name, with our form."""
+    view = PasswordChangeView.as_view(
+        form_class=OwnPasswordForm,
+        success_url=reverse("admin:password_change_done"),
+        extra_context=admin.site.each_context(request),
+    )
+    return view(request)
 
 
 def set_password(person, *, password):
@@ -163,7 +201,7 @@ class UserAdmin(Versions, PersonAdmin):
     def update(self, record, form, by):
         person = super().update(record, form, by)
         if not person.is_active:
-            person.sessions.live().end()
+            sessions.end_all(person)
         return person
 
     @display(description="role", ordering="user_type", label=ROLE_COLOURS)
@@ -196,7 +234,7 @@ class DoctorAdmin(PersonAdmin):
     search_fields = [*PersonAdmin.search_fields, *LICENCE]
     actions = ["verify_licences"]
     actions_row = ["verify_licence"]
-    actions_detail = ["verify_licence", "set_password"]
+    actions_detail = ["verify_licence", *PersonAdmin.actions_detail]
     fieldsets = [
         (None, {"fields": [LICENCE, ("license_verified", "is_active"), *PERSON]}),
         ("Account", {"fields": [STAMPS]}),
@@ -210,7 +248,7 @@ class DoctorAdmin(PersonAdmin):
         return open_account(user_type=UserType.DOCTOR, **form.values)
 
     def open_steps(self, request, record):
-        return ["set_password"] if record.license_verified else self.actions_detail
+        return PersonAdmin.actions_detail if record.license_verified else self.actions_detail
 
     @action(description="Verify licence", icon="verified")
     def verify_licence(self, request, object_id):
@@ -257,8 +295,10 @@ class SessionStateFilter(DropdownFilter):
 class SessionAdmin(ReadOnlyAdmin):
     """Who is signed in, and the means to sign somebody out. Tokens are not shown."""
 
-    fields = ["user", "created_at", "rotated_at", "expires_at", "ended_at"]
-    list_display = fields
+    fields = [
+        "user", "created_at", "rotated_at", "deadline", "ended_at", "address", "user_agent",
+    ]  # fmt: skip
+    list_display = fields[:-1]
     list_filter = [SessionStateFilter, ("user", AutocompleteSelectFilter)]
     list_select_related = ["user"]
     search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
@@ -267,5 +307,27 @@ class SessionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="End the sessions chosen")
     def end_sessions(self, request, queryset):
-        ended = queryset.live().end()
+        ended = sessions.end(queryset)
         self.message_user(request, f"Sessions ended: {ended}.")
+
+
+@admin.register(LoginCounter)
+class LoginCounterAdmin(ReadOnlyAdmin):
+    """Who has failed to sign in lately, and the means to let somebody try again."""
+
+    list_display = ["of", "address", "failures", "expires_at", "locked"]
+    list_select_related = ["user"]
+    search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
+    actions = ["lift"]
+
+    @admin.action(description="Forget these failures, and lift the lockout")
+    def lift(self, request, queryset):
+        self.message_user(request, f"Failures forgotten: {lockout.lift(queryset)}.")
+
+    @display(description="account")
+    def of(self, counter):
+        return str(counter)
+
+    @display(description="locked", boolean=True)
+    def locked(self, counter):
+        return lockout.is_locked(counter)

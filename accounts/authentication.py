@@ -1,11 +1,13 @@
-"""Who is calling, in one query: the session row and its person."""
+"""Who is calling, in one query: the session row and its person. And who may sign in."""
 
-from django.utils import timezone
+from django.contrib.auth.backends import ModelBackend
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from accounts.models import Session
+from accounts import lockout
+from accounts.models import Session, User
 from accounts.sessions import read_session_id
+from config.api.addresses import address_of
 
 
 class SessionJWTAuthentication(JWTAuthentication):
@@ -24,10 +26,28 @@ class SessionJWTAuthentication(JWTAuthentication):
         )
         if (
             session is None
-            or session.ended_at is not None
-            or session.expires_at <= timezone.now()
+            or not session.is_live
             or not session.user.is_active
             or str(session.user_id) != str(validated_token.get("user_id"))
         ):
             raise AuthenticationFailed("The token is invalid, expired or revoked.")
         return session.user
+
+
+class CountingBackend(ModelBackend):
+    """Django's sign-in by password, which every door asks: the API's, the admin's, api-auth's.
+
+    Raises a ValidationError `throttled` before any password is looked at, right or wrong, where too
+    many were wrong. All else is Django's: the same work for an account, none, or a closed one.
+    """
+
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        name = kwargs.get(User.USERNAME_FIELD) if username is None else username
+        if name is None or password is None:
+            return None
+        guess = lockout.guess(name, address_of(request) if request else None)
+        guess.count()
+        user = super().authenticate(request, username=name, password=password)
+        if user is not None:
+            guess.was_right()
+        return user

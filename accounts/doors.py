@@ -1,14 +1,16 @@
 """Where sight and access meet: every request for a record of the clinic passes here."""
 
 import re
+from contextlib import nullcontext
 from functools import wraps
 
 from django.core.exceptions import ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
 
-from accounts import idempotency
+from accounts import idempotency, lockout
 from accounts.versions import Versioned, check_version
+from config.api.addresses import address_of
 from config.api.fields import StrictPrimaryKeyField
 from config.api.transactions import atomic
 from config.api.viewsets import ApiViewSet
@@ -79,6 +81,16 @@ class VersionedMixin:
         if isinstance(record := getattr(answered, "instance", None), Versioned):
             response["ETag"] = f'"{record.version}"'
         return response
+
+
+def proving(request, field):
+    """Count what is done within as a guess, where the body's `field` is the caller's password."""
+    if field not in request.data:
+        return nullcontext()
+    caller = request.user
+    return lockout.proving(
+        lockout.Guess(caller.username, caller.pk, address_of(request)), wrong=field
+    )
 
 
 def idempotent(action):

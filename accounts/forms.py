@@ -2,8 +2,10 @@
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from accounts import lockout
 from accounts.desk import ServiceForm, StepForm
 from accounts.services import LONGEST_PASSWORD
 
@@ -60,4 +62,15 @@ class PasswordForm(TypedTwice, StepForm):
     def clean_password(self):
         password = self.cleaned_data["password"]
         validate_password(password, self.record)
+        return password
+
+
+class OwnPasswordForm(AdminOwnPasswordChangeForm):
+    """The page where staff change their own password; the old one could be guessed there too."""
+
+    def clean_old_password(self):
+        guess = lockout.Guess(self.user.username, self.user.pk, address=None)
+        guess.count()
+        password = super().clean_old_password()
+        guess.was_none()
         return password

@@ -4,6 +4,7 @@ import secrets
 import uuid
 
 from django.conf import settings
+from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
@@ -20,6 +21,8 @@ from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
 
 models.CharField.register_lookup(Lower)
+
+LONGEST_USER_AGENT = 200
 
 
 def avatar_path(instance, filename):
@@ -96,9 +99,12 @@ class User(Versioned, AbstractUser):
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    sessions_ended_at = models.DateTimeField(null=True, editable=False)
 
     objects = PeopleManager()
-    history = PeopleRecords(excluded_fields=["password", "last_login", "updated_at", "version"])
+    history = PeopleRecords(
+        excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
+    )
 
     class Meta:
         ordering = ["last_name", "first_name", "pk"]
@@ -205,6 +211,29 @@ class User(Versioned, AbstractUser):
             if relation.on_delete is PROTECT
         )
 
+    def check_password(self, raw_password):
+        """Django's; but a hash that is renewed here takes the place only of the one it fits.
+
+        Otherwise a password changed meanwhile would be set back to the old one.
+        """
+        return hashers.check_password(raw_password, self.password, setter=self._renew_hash)
+
+    def _renew_hash(self, raw_password):
+        renewed = hashers.make_password(raw_password)
+        row = User.objects.filter(pk=self.pk)
+        if row.filter(password=self.password).update(password=renewed):
+            self.password = renewed
+            return
+        in_force = row.values_list("password", flat=True).get()
+        if hashers.check_password(raw_password, in_force):  # renewed by another sign-in
+            self.password = in_force
+
+    def _get_session_auth_hash(self, secret=None):
+        """A sign-in by cookie (the admin, the browsable API) ends with the other sessions."""
+        mark = super()._get_session_auth_hash(secret=secret)
+        ended = self.sessions_ended_at
+        return f"{mark}:{ended.timestamp()}" if ended else mark
+
     def save(self, *args, **kwargs):
         """A new password ends every session opened with the old one, wherever it was set."""
         self._follow_role()
@@ -259,7 +288,13 @@ class SessionQuerySet(ScopedQuerySet):
     )
 
     def live(self):
-        return self.filter(ended_at=None, expires_at__gt=timezone.now())
+        now = timezone.now()
+        live = self.filter(ended_at=None, expires_at__gt=now)
+        if settings.SESSION_IDLE:
+            live = live.filter(rotated_at__gt=now - settings.SESSION_IDLE)
+        if settings.SESSION_ABSOLUTE:
+            live = live.filter(created_at__gt=now - settings.SESSION_ABSOLUTE)
+        return live
 
     def end(self):
         return self.update(ended_at=timezone.now())
@@ -281,6 +316,8 @@ class Session(models.Model):
     rotated_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)  # these two as at the sign-in
+    user_agent = models.CharField(max_length=LONGEST_USER_AGENT, blank=True)
 
     objects = SessionQuerySet.as_manager()
 
@@ -289,6 +326,40 @@ class Session(models.Model):
 
     def __str__(self):
         return f"{self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def deadline(self):
+        """When the session is over unless it is refreshed."""
+        ends = [self.expires_at]
+        if settings.SESSION_IDLE:
+            ends.append(self.rotated_at + settings.SESSION_IDLE)
+        if settings.SESSION_ABSOLUTE:
+            ends.append(self.created_at + settings.SESSION_ABSOLUTE)
+        return min(ends)
+
+    @property
+    def is_live(self):
+        """As `live()`, for a row in hand."""
+        return self.ended_at is None and self.deadline > timezone.now()
+
+
+class LoginCounter(models.Model):
+    """Failed sign-ins of one account, name or address lately. See `accounts.lockout`."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    # No constraint in the database: a guess must not wait for a change of the account.
+    user = models.ForeignKey(User, models.CASCADE, null=True, db_constraint=False)
+    address = models.GenericIPAddressField(null=True)
+    failures = models.PositiveIntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-expires_at"]
+        verbose_name = "count of failed sign-ins"
+        verbose_name_plural = "failed sign-ins"
+
+    def __str__(self):
+        return str(self.user or self.address or "a name that no account has")
 
 
 class IdempotencyKey(models.Model):

@@ -58,3 +58,9 @@ AUTH = {
     "reset_password": ANYONE,
     "confirm_password_reset": ANYONE,
 }
+
+SESSIONS = {
+    "list": SIGNED_IN,
+    "destroy": SIGNED_IN,
+    "end_all": SIGNED_IN,
+}

@@ -1,14 +1,14 @@
 """Bodies and shapes of accounts. What they decide about one field; rules are in services."""
 
-from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
+from rest_framework.exceptions import ErrorDetail
 
 from accounts import avatars
-from accounts.models import User
+from accounts.models import Session, User
 from accounts.roles import UserType
 from accounts.services import LONGEST_PASSWORD
+from accounts.sessions import read_session_id
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
 PERSON = [
@@ -199,15 +199,6 @@ class LoginSerializer(StrictSerializer):
     password = PasswordField()
     example = {"username": "doctor1", "password": "securepassword"}
 
-    def validate(self, attrs):
-        """Adds `user`. One answer for every cause, after the same work."""
-        user = authenticate(self.context["request"]._request, **attrs)
-        if user is None:
-            raise AuthenticationFailed(
-                "No account matches these credentials.", code="invalid_credentials"
-            )
-        return {"user": user}
-
 
 class LoginAnswerSerializer(TokensSerializer):
     user = serializers.SerializerMethodField()
@@ -216,6 +207,49 @@ class LoginAnswerSerializer(TokensSerializer):
     def get_user(self, answer) -> dict:
         user = answer["user"]
         return PROFILES[user.user_type](user, context=self.context).data
+
+
+class SessionSerializer(serializers.ModelSerializer):
+    """One of the caller's sessions. Nothing of its tokens."""
+
+    last_used_at = serializers.DateTimeField(
+        source="rotated_at",
+        read_only=True,
+        help_text="The sign-in or the last refresh; single requests are not noted.",
+    )
+    expires_at = serializers.DateTimeField(
+        source="deadline", read_only=True, help_text="When it is over unless it is refreshed."
+    )
+    address = serializers.IPAddressField(
+        read_only=True, allow_null=True, help_text="Of the sign-in, as is the user agent."
+    )
+    is_current = serializers.SerializerMethodField()
+    example = {
+        "id": "3f0c8a3e-6b0f-4d3a-9a55-0d9c1f6e2b71",
+        "created_at": "2026-11-02T08:30:00+01:00",
+        "last_used_at": "2026-11-02T11:15:00+01:00",
+        "expires_at": "2026-11-09T11:15:00+01:00",
+        "address": "203.0.113.7",
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "is_current": True,
+    }
+
+    class Meta:
+        model = Session
+        fields = ["id", "created_at", "last_used_at", "expires_at", "address", "user_agent",
+                  "is_current"]  # fmt: skip
+
+    def get_is_current(self, session) -> bool:
+        return session.pk == read_session_id(self.context["request"].auth)
+
+
+class NothingSerializer(StrictSerializer):
+    """A body that says nothing."""
+
+
+class SessionsEndedSerializer(serializers.Serializer):
+    ended = serializers.IntegerField(read_only=True, help_text="How many sessions had tokens.")
+    example = {"ended": 3}
 
 
 class RefreshSerializer(StrictSerializer):

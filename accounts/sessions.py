@@ -7,12 +7,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import Session, User
+from accounts.models import LONGEST_USER_AGENT, Session, User
+from config.api.addresses import address_of, user_agent_of
 from config.api.refusals import refused
 
 
-def open_session(user):
+def open_session(user, *, request=None):
     """{access, refresh} of a new session; None where the account changed since it was checked.
+
+    Where the `request` came from, and from what program, is written down for the person to see.
 
     The UPDATE is the check: an account deactivated, or a password changed, while the old password
     was being verified leaves no row to update, and locks out a change that comes after.
@@ -22,7 +25,10 @@ def open_session(user):
         if not unchanged.update(last_login=timezone.now()):
             return None
         session = Session(user=user)
-        token = tokens.refresh_token(session.pk, user)
+        if request is not None:
+            session.address = address_of(request)
+            session.user_agent = user_agent_of(request)[:LONGEST_USER_AGENT]
+        token = tokens.refresh_token(session.pk, user, opened_at=session.created_at)
         session.jti, session.expires_at = token["jti"], tokens.expiry(token)
         session.save(force_insert=True)
     return tokens.as_pair(token)
@@ -38,7 +44,7 @@ def rotate(raw):
     if session is None or not session.user.is_active:
         return None
     now = timezone.now()
-    token = tokens.refresh_token(session.pk, session.user)
+    token = tokens.refresh_token(session.pk, session.user, opened_at=session.created_at)
     # No join: its condition would not be read again by an UPDATE that has waited for another one.
     won = Session.objects.live().filter(pk=session.pk, jti=presented["jti"])
     if won.update(
@@ -70,6 +76,18 @@ def close(raw):
     """
     session, _ = _session_of(raw)
     return session is not None and Session.objects.filter(pk=session.pk).live().end() == 1
+
+
+def end(rows):
+    """End these sessions; how many were live."""
+    return rows.live().end()
+
+
+@transaction.atomic
+def end_all(user):
+    """End every session of a person, the sign-ins by cookie too; how many had tokens."""
+    User.objects.filter(pk=user.pk).update(sessions_ended_at=timezone.now())
+    return end(user.sessions.all())
 
 
 def _session_of(raw):

@@ -1,24 +1,84 @@
-"""SimpleJWT's tokens, each bound to a session row (claim `sid`)."""
+"""SimpleJWT's tokens, each bound to a session row (claim `sid`) and to the key that signed it."""
 
+import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 
+import jwt
+from django.conf import settings
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 SESSION_CLAIM = "sid"
 
 
-def refresh_token(session_id, user):
-    """A new refresh token of a session; its `.access_token` carries the same session."""
-    token = RefreshToken.for_user(user)
+def key_id(key):
+    """The name a key goes by in the header of its tokens (`kid`)."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+class KeyRing(TokenBackend):
+    """Signs with TOKEN_KEY; verifies with the key of the ring that the token names.
+
+    The name is looked up among our own keys and nowhere else. A token without one is from before
+    keys had names, and the first key must have signed it.
+    """
+
+    def __init__(self, first, *fallbacks):
+        super().__init__(
+            api_settings.ALGORITHM, first, issuer=api_settings.ISSUER, leeway=api_settings.LEEWAY
+        )
+        self.keys = {key_id(key): self._prepare_key(key) for key in (*fallbacks, first)}
+        self.headers = {"kid": key_id(first)}
+
+    def get_verifying_key(self, token):
+        kid = jwt.get_unverified_header(token).get("kid", self.headers["kid"])
+        if kid not in self.keys:
+            raise jwt.InvalidTokenError("No key of ours has this name.")
+        return self.keys[kid]
+
+    def encode(self, payload):
+        claims = payload | {"iss": self.issuer}
+        return jwt.encode(claims, self.prepared_signing_key, self.algorithm, headers=self.headers)
+
+
+key_ring = lru_cache(maxsize=1)(KeyRing)
+
+
+class OwnKeys:
+    """A token of SimpleJWT's that is signed and verified with the clinic's key ring."""
+
+    def get_token_backend(self):
+        return key_ring(settings.TOKEN_KEY, *settings.TOKEN_KEY_FALLBACKS)
+
+
+class SessionAccessToken(OwnKeys, AccessToken):
+    pass
+
+
+class SessionRefreshToken(OwnKeys, RefreshToken):
+    access_token_class = SessionAccessToken
+
+
+def refresh_token(session_id, user, *, opened_at):
+    """A new refresh token of a session; its `.access_token` carries the same session.
+
+    No later than SESSION_ABSOLUTE after the session was opened, it is worth nothing.
+    """
+    token = SessionRefreshToken.for_user(user)
     token[SESSION_CLAIM] = str(session_id)
+    if settings.SESSION_ABSOLUTE:
+        last = opened_at + settings.SESSION_ABSOLUTE
+        token["exp"] = min(token["exp"], int(last.timestamp()))
     return token
 
 
 def read_refresh_token(raw):
     """The token `raw` spells, or None where it is damaged, expired, foreign or of another kind."""
     try:
-        return RefreshToken(raw)
+        return SessionRefreshToken(raw)
     except TokenError:
         return None
 

@@ -1,24 +1,28 @@
 """Signing in and out, and one's own account."""
 
+from django.contrib.auth import authenticate
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
-from rest_framework import status
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from accounts import permissions, services, sessions
-from accounts.doors import VersionedMixin
-from accounts.models import User
+from accounts.doors import VersionedMixin, proving
+from accounts.models import Session, User
 from accounts.serializers import (
     PROFILES,
     LoginAnswerSerializer,
     LoginSerializer,
+    NothingSerializer,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
     ProfileSerializer,
     RefreshSerializer,
     RegistrationSerializer,
+    SessionsEndedSerializer,
+    SessionSerializer,
     TokensSerializer,
 )
 from accounts.versions import check_version
@@ -65,9 +69,10 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
     @extend_schema(responses=LoginAnswerSerializer)
     @action(**OPEN, serializer_class=LoginSerializer, throttle_scope="login")
     def login(self, request):
-        user = self.read().validated_data["user"]
-        tokens = sessions.open_session(user)
-        if tokens is None:  # the account changed while the password was being checked
+        user = authenticate(request._request, **self.read().validated_data)
+        # No tokens either where the account changed while the password was being checked.
+        tokens = sessions.open_session(user, request=request) if user else None
+        if tokens is None:
             raise AuthenticationFailed(
                 "No account matches these credentials.", code="invalid_credentials"
             )
@@ -97,9 +102,10 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
         check_version(request.user, self.if_version)
         form = self.profile_serializer(request.user, data=request.data, partial=partial)
         form.is_valid(raise_exception=True)
-        changed = services.update_profile(
-            request.user, by=request.user, if_version=self.if_version, **form.validated_data
-        )
+        with proving(request, "current_password"):
+            changed = services.update_profile(
+                request.user, by=request.user, if_version=self.if_version, **form.validated_data
+            )
         return Response(self.profile_serializer(changed).data)
 
     @extend_schema(request=OwnProfile, responses=OwnProfile)
@@ -116,8 +122,10 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def change_password(self, request):
-        user = services.change_password(request.user, **self.read().validated_data)
-        return Response(self.accepted(sessions.open_session(user)))
+        passwords = self.read().validated_data
+        with proving(request, "old_password"):
+            user = services.change_password(request.user, **passwords)
+        return Response(self.accepted(sessions.open_session(user, request=request)))
 
     @extend_schema(responses=None)
     @action(
@@ -161,3 +169,27 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
         if not outcome:
             raise AuthenticationFailed("The token is invalid, expired or revoked.")
         return outcome
+
+
+class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet):
+    """The caller's own sessions, of an admin too: those of others are ended in the admin."""
+
+    queryset = Session.objects.all()
+    serializer_class = SessionSerializer
+    access = permissions.SESSIONS
+    lookup_url_kwarg = "session"
+    lookup_value_regex = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
+    filter_backends = []
+    messages = {"end_all": "Signed out everywhere."}
+
+    def get_queryset(self):
+        return super().get_queryset().live().filter(user_id=self.request.user.pk)
+
+    def perform_destroy(self, session):
+        sessions.end(self.get_queryset().filter(pk=session.pk))
+
+    @extend_schema(request=None, responses=SessionsEndedSerializer)
+    @action(detail=False, methods=["post"], serializer_class=NothingSerializer)
+    def end_all(self, request):
+        self.read()
+        return Response({"ended": sessions.end_all(request.user)})

@@ -1,5 +1,7 @@
 """What must not reach production: `check --deploy` reports it, config.gate refuses to start."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import Error, Tags, register
@@ -20,7 +22,7 @@ def unsafe_production(app_configs=None, **kwargs):
     if settings.DEBUG:
         return [*_debug_in_public()]
     return [
-        *_weak_key(),
+        *_weak_keys(),
         *_any_host(),
         *_demo_accounts(),
         *_talkative_log(),
@@ -44,6 +46,16 @@ def cancelling_by_way_of_a_later_day(app_configs=None, **kwargs):
     ]
 
 
+@register(Tags.security)
+def impatient_sessions(app_configs=None, **kwargs):
+    if timedelta() < settings.SESSION_IDLE <= settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]:
+        yield CheckWarning(
+            "SESSION_IDLE_MINUTES is not longer than ACCESS_TOKEN_MINUTES.",
+            hint="Clients refresh when the access token runs out; by then the session is over.",
+            id="config.W006",
+        )
+
+
 @register(Tags.database)
 def unguarded_database(app_configs=None, databases=None, **kwargs):
     """Whether the databases still refuse overlaps by themselves (appointments.guards)."""
@@ -58,20 +70,30 @@ def unguarded_database(app_configs=None, databases=None, **kwargs):
     ]
 
 
-def _weak_key():
-    key = settings.SECRET_KEY
-    weak = (
-        settings.SECRET_KEY_IS_GENERATED
-        or key.startswith("django-insecure-")
+def _weak_keys():
+    """A retired key is asked too: whoever guesses it can sign what we still believe."""
+    keys = {
+        "SECRET_KEY": [settings.SECRET_KEY],
+        "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS,
+        "TOKEN_KEY": [settings.TOKEN_KEY],
+        "TOKEN_KEY_FALLBACKS": settings.TOKEN_KEY_FALLBACKS,
+    }
+    weak = [name for name, values in keys.items() if any(map(_is_weak, values))]
+    if settings.SECRET_KEY_IS_GENERATED or weak:
+        name = weak[0] if weak else "SECRET_KEY"
+        yield Error(
+            f"{name} is generated or weak.",
+            hint=f"Set {name} to {SHORTEST_KEY} random characters or more.",
+            id="config.E001",
+        )
+
+
+def _is_weak(key):
+    return (
+        key.startswith("django-insecure-")
         or len(key) < SHORTEST_KEY
         or len(set(key)) < FEWEST_CHARACTERS
     )
-    if weak:
-        yield Error(
-            "SECRET_KEY is generated or weak.",
-            hint=f"Set SECRET_KEY to {SHORTEST_KEY} random characters or more.",
-            id="config.E001",
-        )
 
 
 def _any_host():

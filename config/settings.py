@@ -37,6 +37,8 @@ SECRET_KEY = config("SECRET_KEY")
 SECRET_KEY_IS_GENERATED = not SECRET_KEY  # config.checks refuses that in production
 if SECRET_KEY_IS_GENERATED:
     SECRET_KEY = generated_key(BASE_DIR / ".secret_key")
+# Retired keys, which sign nothing any more: what they have signed is good until it runs out.
+SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default=[], cast=Csv())
 
 ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"], cast=Csv())
 
@@ -128,6 +130,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "config.api.faults.DatabaseFaultMiddleware",
+    "config.api.middleware.LockedOutMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -201,6 +204,16 @@ CACHES = {"default": cache_from(CACHE_URL)}
 # --- People and sign-in ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "accounts.hashers.ClinicArgon2Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # older hashes, until the next sign-in
+]
+AUTHENTICATION_BACKENDS = ["accounts.authentication.CountingBackend"]
+# So many wrong passwords for one account, or from one address, in so many minutes, and no more are
+# looked at for as long (accounts.lockout); 0 sets no limit.
+LOCKOUT_FAILURES = config("LOCKOUT_FAILURES", default=10, cast=int)
+LOCKOUT_FAILURES_PER_ADDRESS = config("LOCKOUT_FAILURES_PER_ADDRESS", default=100, cast=int)
+LOCKOUT_MINUTES = config("LOCKOUT_MINUTES", default=15, cast=int)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -211,17 +224,28 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# What tokens are signed with (accounts.tokens.KeyRing); Django's own signatures keep to SECRET_KEY.
+TOKEN_KEY = config("TOKEN_KEY", default=SECRET_KEY)
+TOKEN_KEY_FALLBACKS = config(
+    "TOKEN_KEY_FALLBACKS",
+    default=SECRET_KEY_FALLBACKS if TOKEN_KEY == SECRET_KEY else [],
+    cast=Csv(),
+)
 SIMPLE_JWT = {
+    "AUTH_TOKEN_CLASSES": ("accounts.tokens.SessionAccessToken",),
     "ACCESS_TOKEN_LIFETIME": timedelta(
         minutes=config("ACCESS_TOKEN_MINUTES", default=15, cast=int)
     ),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=config("REFRESH_TOKEN_DAYS", default=7, cast=int)),
     "ALGORITHM": "HS256",
-    "SIGNING_KEY": SECRET_KEY,
+    "SIGNING_KEY": TOKEN_KEY,
     "ISSUER": "medical-platform",
     "LEEWAY": 30,  # seconds two machines' clocks may differ
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
+# A session that is not refreshed for so long, or is older than that, is over; 0 sets no rule.
+SESSION_IDLE = timedelta(minutes=config("SESSION_IDLE_MINUTES", default=0, cast=int))
+SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, cast=int))
 # Two tabs may refresh with the same token at once; the slower one is told so (409) instead of being
 # taken for a thief, for this many seconds.
 REFRESH_GRACE_SECONDS = 10
@@ -380,6 +404,7 @@ UNFOLD = {
                         ("Doctors", "medical_services", "accounts_doctor_changelist"),
                         ("All accounts", "group", "accounts_user_changelist"),
                         ("Sign-in sessions", "devices", "accounts_session_changelist"),
+                        ("Failed sign-ins", "lock", "accounts_logincounter_changelist"),
                     ],
                 ),
                 (

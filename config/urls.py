@@ -11,6 +11,7 @@ from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from accounts.admin import own_password
 from accounts.urls import router as accounts
 from appointments.urls import router as appointments
 from config.api.routers import RootRouter
@@ -27,6 +28,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
     path("admin/", admin.site.urls),
     re_path(
         r"^media/(?P<path>avatars/[A-Za-z0-9_-]+\.webp)$",

@@ -24,7 +24,7 @@ class PatientAdmin(PersonAdmin):
     list_display = ["person", "date_of_birth", "phone", "known_allergies", "is_active"]
     list_filter = [("is_active", BooleanRadioFilter), ("gender", ChoicesDropdownFilter)]
     actions = ["deactivate_patients", "reactivate_patients"]
-    actions_detail = ["set_password", "deactivate", "reactivate"]
+    actions_detail = [*PersonAdmin.actions_detail, "deactivate", "reactivate"]
     change_form_before_template = "admin/allergies.html"
     fieldsets = [
         (None, {"fields": PERSON}),
@@ -41,7 +41,7 @@ class PatientAdmin(PersonAdmin):
         return services.create_patient(**form.values)
 
     def open_steps(self, request, record):
-        return ["set_password", "deactivate" if record.is_active else "reactivate"]
+        return [*PersonAdmin.actions_detail, "deactivate" if record.is_active else "reactivate"]
 
     @action(description="Close record", icon="person_off")
     def deactivate(self, request, object_id):

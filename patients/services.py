@@ -3,6 +3,7 @@ import secrets
 from django.core.exceptions import ValidationError
 
 from accounts import services as accounts
+from accounts import sessions
 from accounts.roles import UserType
 from accounts.versions import check_version
 from config.api.transactions import atomic
@@ -47,7 +48,7 @@ def deactivate(patient, *, by, if_version=None):
     patient.is_active = False
     patient._history_user = by
     patient.save()
-    patient.sessions.live().end()
+    sessions.end_all(patient)
     patient_deactivated.send(sender=Patient, patient=patient, by=by)
     return patient
 

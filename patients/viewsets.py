@@ -1,6 +1,6 @@
 from rest_framework import mixins
 
-from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
+from accounts.doors import ScopedViewSet, VersionedMixin, idempotent, proving
 from accounts.services import update_profile
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from patients import permissions, services
@@ -62,12 +62,13 @@ class PatientViewSet(
         return super().update(request, *args, **kwargs)
 
     def perform_update(self, form):
-        form.instance = update_profile(
-            form.instance,
-            by=self.request.user,
-            if_version=self.if_version,
-            **form.validated_data,
-        )
+        with proving(self.request, "current_password"):
+            form.instance = update_profile(
+                form.instance,
+                by=self.request.user,
+                if_version=self.if_version,
+                **form.validated_data,
+            )
 
     def perform_destroy(self, patient):
         services.deactivate(patient, by=self.request.user, if_version=self.if_version)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from accounts.mail import postman
 from accounts.models import Session, User
 from accounts.roles import UserType
-from accounts.sessions import open_session
+from accounts.sessions import end_all, open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -256,6 +256,52 @@ def test_sessions_are_ended_from_the_list_and_their_tokens_never_shown(desk):
 
     assert session.jti not in content
     assert not Session.objects.live().exists()
+
+
+@pytest.mark.parametrize("model", ["user", "doctor"])
+def test_all_sessions_of_a_person_are_ended_from_the_page_and_only_by_a_post(desk, model):
+    doctor, other = DoctorFactory(), DoctorFactory()
+    for one in (doctor, doctor, other):
+        open_session(one)
+    page = page_of(doctor, model, "end_all_sessions")
+
+    asked = desk.get(page)
+    before = doctor.sessions.live().count()
+    done = desk.post(page)
+
+    assert (asked.status_code, done.status_code) == (200, 302)
+    assert (before, doctor.sessions.live().count()) == (2, 0)
+    assert other.sessions.live().count() == 1
+
+
+def test_only_an_admin_ends_the_sessions_of_others(client):
+    house, jane = DoctorFactory(), UserFactory()
+    open_session(jane)
+    client.force_login(house)
+
+    response = client.post(page_of(jane, step="end_all_sessions"))
+
+    assert response.url.startswith("/admin/login/")
+    assert jane.sessions.live().count() == 1
+
+
+def leave(person):
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+def choose_another_password(person):
+    person.set_password("an-even-better-battery")
+    person.save()
+
+
+@pytest.mark.parametrize("event", [leave, choose_another_password, end_all])
+def test_a_sign_in_at_the_desk_ends_like_any_other_session(desk, client, admin, event):
+    before = desk.get(USERS)
+
+    event(User.objects.get(pk=admin.pk))
+
+    assert before.status_code == 200
+    assert desk.get(USERS).url.startswith("/admin/login/")
 
 
 def test_nobody_is_deleted(desk):

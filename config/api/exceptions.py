@@ -148,6 +148,8 @@ def _refused(error):
     everything = [one for errors in by_field.values() for one in errors]
     known = next((one for one in everything if one.code in CODES), None)
     code = known.code if known else "validation_error"
+    if code == "throttled":
+        return _detail(code, known.message, **{"Retry-After": str(known.params["wait"])})
     return Problem(
         code,
         {_name(field): _messages(errors) for field, errors in by_field.items()},

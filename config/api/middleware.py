@@ -8,9 +8,11 @@ import logging
 import re
 from contextvars import ContextVar
 from functools import lru_cache
+from http import HTTPStatus
 from time import perf_counter
 from uuid import uuid4
 
+from django.forms import BaseForm
 from django.utils.functional import SimpleLazyObject
 
 ACCEPTABLE = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -98,3 +100,29 @@ REST = re.compile(r"\(/\|\$\)|\^|\$|\\Z")
 def template(route):
     """A pattern of the URL conf as people write it: /api/appointments/{pk}/."""
     return "/" + REST.sub("", CONVERTER.sub(r"{\1}", GROUP.sub(r"{\1}", route)))
+
+
+class LockedOutMiddleware:
+    """429 where the form of a page (the admin's sign-in, that of the browsable API) says so."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_template_response(self, request, response):
+        page = response.context_data or {}
+        form = getattr(page.get("adminform"), "form", page.get("form"))
+        for error in _refusals(form):
+            if error.code == "throttled":
+                response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+                response["Retry-After"] = str(error.params["wait"])
+        return response
+
+
+def _refusals(form):
+    """What a form that was sent says is wrong, whichever field it belongs to."""
+    if not isinstance(form, BaseForm) or not form.is_bound:
+        return []
+    return [error for errors in form.errors.as_data().values() for error in errors]

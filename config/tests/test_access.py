@@ -1,5 +1,7 @@
 """Who may do what: every door has its row, and the whole matrix once, literally."""
 
+from uuid import UUID
+
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -24,6 +26,9 @@ PATCH  /api/auth/profile/                                           PDAU
 POST   /api/auth/password/change/                                   PDAU
 POST   /api/auth/password/reset/                                    *
 POST   /api/auth/password/reset/confirm/                            *
+GET    /api/auth/sessions/                                          PDAU
+POST   /api/auth/sessions/end_all/                                  PDAU
+DELETE /api/auth/sessions/{session}/                                PDAU
 GET    /api/patients/                                               DA
 POST   /api/patients/                                               DA
 GET    /api/patients/{pk}/                                          PDA
@@ -81,6 +86,7 @@ AGREED = {
 }
 ACTORS = {"P": "jane", "D": "house", "A": "ada", "U": "new"}
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+NOWHERE = {"pk": 1, "patient": 1, "consultation": 1, "session": UUID(int=1)}
 
 
 def rows():
@@ -126,10 +132,12 @@ def test_a_role_is_refused_exactly_where_the_matrix_says_whether_or_not_the_reco
     api, letter
 ):
     clinic = a_clinic()
-    client = api(getattr(clinic, ACTORS[letter]))
+    actor = getattr(clinic, ACTORS[letter])
+    client, _ = api(actor), api(actor)
     ids = {"pk": clinic.appointment.pk, "patient": clinic.jane.pk}
+    ids["session"] = actor.sessions.latest("created_at").pk
     ids["consultation"] = clinic.consultation.pk
-    nowhere = dict.fromkeys(ids, 999_999)
+    nowhere = dict.fromkeys(ids, 999_999) | {"session": UUID(int=1)}
 
     for (method, address), letters in AGREED.items():
         if letters == "*":
@@ -150,7 +158,7 @@ def test_a_stranger_is_asked_to_sign_in_at_every_closed_door(api):
     for (method, address), letters in AGREED.items():
         response = api().generic(
             method,
-            address.format(pk=1, patient=1, consultation=1),
+            address.format(**NOWHERE),
             "{}",
             "application/json",
         )
@@ -177,7 +185,7 @@ def test_what_a_door_does_not_do_is_405_for_everybody(api):
                     continue
                 response = client.generic(
                     method,
-                    address.format(pk=1, patient=1, consultation=1),
+                    address.format(**NOWHERE),
                     "{}",
                     "application/json",
                 )
@@ -194,7 +202,7 @@ def test_a_stranger_is_asked_to_sign_in_for_what_a_closed_door_does_not_do(api):
             if (method, address) in AGREED:
                 continue
             cache.clear()
-            url = address.format(pk=1, patient=1, consultation=1)
+            url = address.format(**NOWHERE)
             response = api().generic(method, url, "{}", "application/json")
             assert response.status_code == (405 if address in open_doors else 401), address
 
@@ -211,6 +219,7 @@ def test_options_names_nobody(api):
                 pk=clinic.appointment.pk,
                 patient=clinic.jane.pk,
                 consultation=clinic.consultation.pk,
+                session=NOWHERE["session"],
             )
             text = api(actor).options(url).content.decode()
             assert not [name for name in names if name in text], address
@@ -229,9 +238,7 @@ def test_a_token_that_is_dead_opens_nothing(api, kind):
     for (method, address), letters in AGREED.items():
         if letters == "*":
             continue
-        response = client.generic(
-            method, address.format(pk=1, patient=1, consultation=1), "{}", "application/json"
-        )
+        response = client.generic(method, address.format(**NOWHERE), "{}", "application/json")
         assert (response.status_code, response.json()["code"]) == (401, "token_invalid")
 
 

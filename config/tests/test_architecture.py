@@ -11,7 +11,7 @@ APPS = ["accounts", "patients", "appointments", "consultations"]  # each knows t
 
 # A file imports from floors below its own, and from those LEFT_OF it.
 FLOORS = {
-    0: ["roles", "lifecycle", "clock", "signals", "states", "validators", "allergies"],
+    0: ["roles", "lifecycle", "clock", "signals", "states", "validators", "allergies", "hashers"],
     1: ["scoping", "mail", "guards", "versions"],
     2: ["models"],
     3: [
@@ -20,6 +20,7 @@ FLOORS = {
         "tokens",
         "sessions",
         "idempotency",
+        "lockout",
         "avatars",
         "slots",
         "policy",

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.conf import settings as real_settings
@@ -50,6 +51,9 @@ def test_a_clean_installation_passes(production):
         ("SECRET_KEY", "short", "config.E001"),
         ("SECRET_KEY", "a" * 80, "config.E001"),
         ("SECRET_KEY", "django-insecure-" + STRONG, "config.E001"),
+        ("SECRET_KEY_FALLBACKS", [STRONG, "short"], "config.E001"),
+        ("TOKEN_KEY", "short", "config.E001"),
+        ("TOKEN_KEY_FALLBACKS", [STRONG, "a" * 80], "config.E001"),
         ("ALLOWED_HOSTS", ["*"], "config.E002"),
         ("LOG_FORMAT", "console", "config.E006"),
     ],
@@ -60,6 +64,15 @@ def test_production_refuses_to_start(production, setting, value, finding):
     assert found() == [finding]
     with pytest.raises(ImproperlyConfigured):
         refuse_unsafe_production()
+
+
+@pytest.mark.parametrize(("idle", "findings"), [(0, []), (15, ["config.W006"]), (16, [])])
+def test_sessions_that_end_before_their_tokens_are_refreshed_are_warned_of(
+    settings, idle, findings
+):
+    settings.SESSION_IDLE = timedelta(minutes=idle)
+
+    assert [one.id for one in checks.impatient_sessions()] == findings
 
 
 def test_production_refuses_an_account_with_a_published_password(production):

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts import lockout
 from accounts.models import Session
 from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory, UnverifiedDoctorFactory
@@ -40,6 +41,7 @@ def a_day_at_the_clinic():
     """One more of everything that has a list."""
     consultation = with_parts(a_consultation(started=True))
     open_session(consultation.patient)
+    lockout.guess(consultation.patient.username, "10.0.0.1").count()
     UnverifiedDoctorFactory()
 
 
@@ -48,7 +50,7 @@ def test_the_admin_has_a_page_for_every_model():
 
     assert names == {
         "User", "Doctor", "Session", "Patient", "TimeSlot", "Appointment", "AppointmentHistory",
-        "Consultation", "VitalSigns", "Prescription", "ConsultationNote",
+        "Consultation", "VitalSigns", "Prescription", "ConsultationNote", "LoginCounter",
     }  # fmt: skip
     assert {model.__name__ for model in admin.site._registry} == names
 

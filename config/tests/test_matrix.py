@@ -8,6 +8,7 @@ undone afterwards. There are two sides: Jane with Dr. House, Paul with Dr. Grey.
 import json
 from contextlib import nullcontext
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from django.core.cache import cache
@@ -49,6 +50,7 @@ READS = {
     "doctor-availability": EVERYBODY,
 }
 WRITES = {
+    "auth": {"jane": "j", "paul": "p"},  # a session is ended by its own person
     "patients": THE_DIRECTORY,
     "time-slots": WHOSE_SLOTS,
     "appointments": THE_INVOLVED,
@@ -115,14 +117,16 @@ def world(db, settings):
         "j": records_of(people.jane, people.house, people.ada),
         "p": records_of(people.paul, people.grey, people.ada),
     }
-    people.ids["missing"] = dict.fromkeys(people.ids["j"], MISSING)
+    people.ids["missing"] = dict.fromkeys(people.ids["j"], MISSING) | {"sessions": UUID(int=1)}
     return people
 
 
 def records_of(patient, doctor, admin):
     """One record of each kind; booked by the admin, so that the doctor treats the patient."""
     room = with_parts(a_consultation(patient=patient, doctor=doctor, by=admin))
+    open_session(patient)
     return {
+        "sessions": patient.sessions.get().pk,
         "patients": patient.pk,
         "doctors": doctor.pk,
         "time-slots": TimeSlotFactory(doctor=doctor, starts_at=noon(310)).pk,
@@ -222,6 +226,7 @@ class Asked:
             "pk": self.part_ids[words[-2]] if is_part else self.ids.get(words[1]),
             "patient": self.ids["patients"],
             "consultation": self.ids["consultations"],
+            "session": self.ids["sessions"],
         }
         query = f"?doctor={self.ids['doctors']}" if "availability" in address else ""
         return address.format(**ids) + query

@@ -115,6 +115,25 @@ def with_environment(expression, **variables):
         ({"CANCELLATION_NOTICE_HOURS": "24"}, "s.CANCELLATION_NOTICE_HOURS", "24"),
         ({"RESCHEDULE_NOTICE_HOURS": "12"}, "s.RESCHEDULE_NOTICE_HOURS", "12"),
         ({"MAX_COMING_APPOINTMENTS": "3"}, "s.MAX_COMING_APPOINTMENTS", "3"),
+        ({}, "s.TOKEN_KEY == s.SECRET_KEY, s.TOKEN_KEY_FALLBACKS", "(True, [])"),
+        (
+            {"SECRET_KEY_FALLBACKS": "old,older"},
+            "s.SECRET_KEY_FALLBACKS, s.TOKEN_KEY_FALLBACKS",
+            "(['old', 'older'], ['old', 'older'])",
+        ),
+        (
+            {"TOKEN_KEY": "t", "SECRET_KEY_FALLBACKS": "old"},
+            "s.TOKEN_KEY, s.SIMPLE_JWT['SIGNING_KEY'], s.TOKEN_KEY_FALLBACKS",
+            "('t', 't', [])",
+        ),
+        (
+            {"TOKEN_KEY": "t", "TOKEN_KEY_FALLBACKS": "u,v"},
+            "s.SECRET_KEY_FALLBACKS, s.TOKEN_KEY_FALLBACKS",
+            "([], ['u', 'v'])",
+        ),
+        ({}, "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)", "(False, False)"),
+        ({"SESSION_IDLE_MINUTES": "30"}, "s.SESSION_IDLE", "0:30:00"),
+        ({"SESSION_ABSOLUTE_HOURS": "12"}, "s.SESSION_ABSOLUTE", "12:00:00"),
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
     ],
 )

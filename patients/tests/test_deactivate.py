@@ -65,6 +65,17 @@ def test_nobody_else_closes_a_record_and_the_answer_tells_nothing(api, smith, ni
     assert booked.status == Status.SCHEDULED
 
 
+def test_a_sign_in_by_cookie_does_not_come_back_with_the_record(client, ada, jane):
+    client.force_login(jane)
+    before = client.get("/api/auth/profile/")
+
+    services.deactivate(jane, by=ada)
+    services.reactivate(jane)
+
+    assert before.status_code == 200
+    assert code(client.get("/api/auth/profile/")) == (401, "not_authenticated")
+
+
 def test_every_session_of_the_patient_is_dead_at_once(api, ada, jane, omar):
     phone, laptop, other = api(jane), api(jane), api(omar)
     body = {"username": "jane", "password": PASSWORD}

@@ -1,0 +1,175 @@
+"""Guesses at passwords are counted in the database: one count for all doors and all workers.
+
+A guess is counted before the password is looked at, by one statement which gives way to no other
+guess. So however many come at once, no more are looked at than the limits say, and a right password
+is refused like a wrong one until the time is over. A right one gives its own guess back.
+"""
+
+import hashlib
+from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import LoginCounter, User
+
+# `renewed`: each guess starts the time anew, so that no quarter of an hour, wherever it begins, has
+# more than the limit. Many sign in from one address, so its time runs on from the first failure.
+COUNT = """
+    INSERT INTO accounts_logincounter AS kept (key, user_id, address, failures, expires_at)
+    VALUES (%(key)s, %(user)s, %(address)s, 1, %(end)s)
+    ON CONFLICT (key) DO UPDATE SET
+        failures = CASE WHEN kept.expires_at <= %(now)s THEN 1 ELSE kept.failures + 1 END,
+        expires_at = CASE
+            WHEN %(renewed)s OR kept.expires_at <= %(now)s OR kept.failures + 1 >= %(limit)s
+            THEN excluded.expires_at ELSE kept.expires_at END
+    WHERE kept.expires_at <= %(now)s OR kept.failures < %(limit)s
+"""
+
+
+class Guess(NamedTuple):
+    """Who is being guessed at, a person or a name nobody has, and from where."""
+
+    name: str
+    user_id: int | None
+    address: str | None
+
+    def count(self):
+        """Take one of the guesses that are left; raises `throttled` where none is.
+
+        What is not looked at is not counted, so whoever knocks at a locked account locks no address
+        and whoever knocks from a locked address no account, and a flood of either writes nothing.
+        Not within a transaction: what is refused later would take the count back.
+        """
+        if self.address:
+            _refuse_locked(self._of_address, settings.LOCKOUT_FAILURES_PER_ADDRESS)
+        _count(self._of_account, settings.LOCKOUT_FAILURES, renewed=True, user=self.user_id)
+        if self.address:
+            try:
+                _count(
+                    self._of_address,
+                    settings.LOCKOUT_FAILURES_PER_ADDRESS,
+                    renewed=False,
+                    address=_network(self.address),
+                )
+            except ValidationError:
+                _give_back(self._of_account)
+                raise
+
+    def was_right(self):
+        """The account's failures are forgotten; the address gets back this one guess."""
+        LoginCounter.objects.filter(key=self._of_account).delete()
+        _give_back(self._of_address)
+
+    def was_none(self):
+        """The password was right, or not what the request failed for."""
+        _give_back(self._of_account, self._of_address)
+
+    @property
+    def _of_account(self):
+        return _key("user", self.user_id) if self.user_id else _key("name", self.name)
+
+    @property
+    def _of_address(self):
+        return _key("address", _network(self.address)) if self.address else ""
+
+
+def guess(name, address):
+    """A guess at the account that `name`, a username or an e-mail address, belongs to."""
+    try:
+        user_id = User.objects.get_by_natural_key(name).pk
+    except User.DoesNotExist:
+        user_id = None
+    return Guess(name.lower(), user_id, address)
+
+
+@contextmanager
+def proving(guess, *, wrong):
+    """Count what is done within, unless it is refused for anything but the field `wrong`.
+
+    A right password here forgets no failures: a request may carry one that nobody looks at.
+    """
+    guess.count()
+    try:
+        yield
+    except ValidationError as refusal:
+        if wrong not in getattr(refusal, "error_dict", {}):
+            guess.was_none()
+        raise
+    guess.was_none()
+
+
+def is_locked(counter):
+    """Whether guesses are refused at present, for the person who looks at the count."""
+    limit = settings.LOCKOUT_FAILURES_PER_ADDRESS if counter.address else settings.LOCKOUT_FAILURES
+    return 0 < limit <= counter.failures and counter.expires_at > timezone.now()
+
+
+def lift(counters):
+    """Forget these counts; how many there were."""
+    return counters.delete()[0]
+
+
+def prune():
+    """Delete the counts whose time is over; how many there were."""
+    return LoginCounter.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+
+
+def _refuse_locked(key, limit):
+    now = timezone.now()
+    locked = LoginCounter.objects.filter(key=key, failures__gte=limit, expires_at__gt=now)
+    if limit and (end := locked.values_list("expires_at", flat=True).first()):
+        raise _refusal(end - now)
+
+
+def _count(key, limit, *, renewed, user=None, address=None):
+    if not limit:
+        return
+    now, lasts = timezone.now(), timedelta(minutes=settings.LOCKOUT_MINUTES)
+    stored = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.execute(
+            COUNT,
+            {
+                "key": key,
+                "user": user,
+                "address": address,
+                "now": stored(now),
+                "end": stored(now + lasts),
+                "limit": limit,
+                "renewed": renewed,
+            },
+        )
+        if cursor.rowcount == 1:
+            return
+    _refuse_locked(key, limit)
+    raise _refusal(timedelta())  # it was locked, and in between somebody's success has opened it
+
+
+def _refusal(wait):
+    seconds = max(ceil(wait.total_seconds()), 1)
+    return ValidationError("Too many failed sign-ins.", code="throttled", params={"wait": seconds})
+
+
+def _give_back(*keys):
+    given = LoginCounter.objects.filter(key__in=keys, failures__gt=0)
+    given.update(failures=F("failures") - 1)
+
+
+def _key(kind, subject):
+    """As a digest: what people type for a name is now and then their password."""
+    return hashlib.sha256(f"{kind}:{subject}".encode()).hexdigest()
+
+
+def _network(address):
+    """What one subscriber holds: an IPv4 address, or 64 bits of IPv6."""
+    if not isinstance(ip_address(address), IPv6Address):
+        return address
+    return str(ip_network(f"{address}/64", strict=False).network_address)

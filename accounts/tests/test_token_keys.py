@@ -1,0 +1,163 @@
+"""Keys change; tokens name theirs, and only our own keys are ever asked."""
+
+import builtins
+import hashlib
+
+import jwt
+import pytest
+from django.contrib.auth import get_user
+from django.core import signing
+from django.test import Client
+
+from accounts.sessions import open_session
+from accounts.tests.factories import AdminFactory, UserFactory
+from accounts.tests.helpers import (
+    TOKEN_INVALID,
+    claims_of,
+    data,
+    profile,
+    refresh,
+    signed,
+    status_and_code,
+)
+from accounts.tests.test_sessions import forged
+
+pytestmark = pytest.mark.django_db
+
+OLD = "the key of last year, long enough for every check of ours and others"
+NEW = "the key of this year, long enough for every check of ours and others"
+
+
+def name_of(key):
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def kid(token):
+    return jwt.get_unverified_header(token).get("kid")
+
+
+@pytest.fixture
+def keys(settings):
+    def use(first, *fallbacks):
+        settings.TOKEN_KEY, settings.TOKEN_KEY_FALLBACKS = first, list(fallbacks)
+
+    return use
+
+
+def test_a_token_names_the_key_that_signed_it(keys):
+    keys(NEW, OLD)
+
+    tokens = open_session(UserFactory())
+
+    assert kid(tokens["access"]) == kid(tokens["refresh"]) == name_of(NEW)
+    assert jwt.decode(tokens["access"], NEW, ["HS256"], issuer="medical-platform")
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(tokens["access"], OLD, ["HS256"])
+
+
+def test_a_change_of_key_signs_nobody_out_until_the_old_one_is_dropped(api, keys):
+    jane = UserFactory()
+    keys(OLD)
+    before, unused = open_session(jane), open_session(jane)
+
+    keys(NEW, OLD)
+    opened = profile(api(), before["access"])
+    renewed = data(refresh(api(), before["refresh"]))
+    keys(NEW)
+
+    assert opened.status_code == 200
+    assert kid(renewed["access"]) == kid(renewed["refresh"]) == name_of(NEW)
+    assert profile(api(), renewed["access"]).status_code == 200
+    assert status_and_code(profile(api(), unused["access"])) == TOKEN_INVALID
+    assert status_and_code(refresh(api(), unused["refresh"])) == TOKEN_INVALID
+    assert refresh(api(), renewed["refresh"]).status_code == 200
+
+
+@pytest.mark.parametrize(("first", "status"), [("same", 200), ("another", 401)])
+def test_a_token_from_before_keys_had_names_is_good_under_the_first_key(
+    api, keys, settings, first, status
+):
+    keys(*([settings.SECRET_KEY, OLD] if first == "same" else [NEW, settings.SECRET_KEY]))
+    tokens = open_session(UserFactory())
+    access, renewing = (signed(claims_of(one)) for one in (tokens["access"], tokens["refresh"]))
+    assert kid(access) is None
+
+    assert profile(api(), access).status_code == status
+    assert refresh(api(), renewing).status_code == status
+
+
+UNKNOWN = [
+    "", " ", "deadbeef", name_of(OLD).upper(), "../../../dev/null", "/dev/zero", "k" * 2_000,
+    "' OR 1=1 --", "http://127.0.0.1:9/key", "0", "\0", "Ⅷ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_key_nobody_knows_is_looked_for_nowhere(
+    api, keys, name, django_assert_num_queries, monkeypatch
+):
+    keys(NEW, OLD)
+    claims = claims_of(open_session(UserFactory())["access"])
+    token = jwt.encode(claims, NEW, "HS256", headers={"kid": name})
+    client = api()
+
+    def no_file(*args, **kwargs):
+        raise AssertionError("a file was opened")
+
+    with django_assert_num_queries(0):
+        monkeypatch.setattr(builtins, "open", no_file)
+        monkeypatch.setattr("io.open", no_file)
+        response = profile(client, token)
+        renewing = refresh(client, token)
+
+    assert status_and_code(response) == status_and_code(renewing) == TOKEN_INVALID
+
+
+@pytest.mark.parametrize("value", [None, 1, True, [], {}, [name_of(NEW)]])
+def test_a_name_that_is_no_word_opens_nothing(api, keys, value):
+    keys(NEW, OLD)
+    claims = claims_of(open_session(UserFactory())["access"])
+    token = forged({"alg": "HS256", "typ": "JWT", "kid": value}, claims, NEW)
+
+    assert status_and_code(profile(api(), token)) == TOKEN_INVALID
+
+
+def test_a_name_does_not_lend_its_key_to_another(api, keys):
+    keys(NEW, OLD)
+    claims = claims_of(open_session(UserFactory())["access"])
+
+    crossed = jwt.encode(claims, OLD, "HS256", headers={"kid": name_of(NEW)})
+    forged = jwt.encode(claims, "k" * 50, "HS256", headers={"kid": name_of(OLD)})
+    genuine = jwt.encode(claims, OLD, "HS256", headers={"kid": name_of(OLD)})
+
+    assert status_and_code(profile(api(), crossed)) == TOKEN_INVALID
+    assert status_and_code(profile(api(), forged)) == TOKEN_INVALID
+    assert profile(api(), genuine).status_code == 200
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_the_right_key_under_another_algorithm_opens_nothing(api, keys, algorithm):
+    keys(NEW, OLD)
+    claims = claims_of(open_session(UserFactory())["access"])
+
+    token = jwt.encode(claims, NEW, algorithm, headers={"kid": name_of(NEW)})
+
+    assert status_and_code(profile(api(), token)) == TOKEN_INVALID
+
+
+def test_what_django_signed_outlives_its_key_too(settings):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OLD, []
+    ada = AdminFactory()
+    client = Client()
+    client.force_login(ada)
+    link = signing.dumps("a link")
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW, [OLD]
+    kept = client.get("/admin/")
+    settings.SECRET_KEY_FALLBACKS = []
+
+    assert kept.status_code == 200
+    assert get_user(kept.wsgi_request) == ada
+    assert client.get("/admin/").status_code == 200  # signed anew under the new key
+    with pytest.raises(signing.BadSignature):
+        signing.loads(link)
