@@ -7,7 +7,7 @@ class WholeFiles(FileSystemStorage):
     """A file that could not be written to its end leaves no piece: on a full disk, pieces of what
     was refused would take the last room there is.
 
-    Relies on names nobody else writes to (accounts.models.avatar_path).
+    Relies on names nobody else writes to (accounts.models.people.avatar_path).
     """
 
     def _save(self, name, content):

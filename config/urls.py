@@ -11,7 +11,7 @@ from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from accounts.admin import own_password
+from accounts.admin.people import own_password
 from accounts.urls import router as accounts
 from appointments.urls import router as appointments
 from config.api.routers import RootRouter

@@ -3,7 +3,7 @@ from django.utils.text import Truncator
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, PersonAdmin
+from accounts.admin.people import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, PersonAdmin
 from accounts.forms import NewPersonForm
 from patients import services
 from patients.models import Patient

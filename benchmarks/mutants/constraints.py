@@ -10,8 +10,8 @@ from mutants.mutant import (
 )
 
 APPOINTMENTS = ("appointments/models.py", "appointments/migrations/0001_initial.py")
-ACCOUNTS = ("accounts/models.py", "accounts/migrations/0001_initial.py")
-KEYS = ("accounts/models.py", "accounts/migrations/0002_idempotency_keys.py")
+ACCOUNTS = ("accounts/models/people.py", "accounts/migrations/0001_initial.py")
+KEYS = ("accounts/models/sign_in.py", "accounts/migrations/0002_idempotency_keys.py")
 CONSULTATIONS = ("consultations/models.py", "consultations/migrations/0001_initial.py")
 
 OF_APPOINTMENTS = "appointments/tests/test_constraints.py"

@@ -47,7 +47,7 @@ LOCKS = {
             '"rest_framework.permissions.AllowAny"',
         ),
     },
-    ("accounts/models.py", "accounts/tests/test_models.py", OF_SIGHT): {
+    ("accounts/models/people.py", "accounts/tests/test_models.py", OF_SIGHT): {
         "an unverified doctor is a role of its own": (
             re.compile(r"            return UNVERIFIED\n"),
             "            pass\n",

@@ -1,4 +1,4 @@
-"""Accounts at the desk: everybody, the doctors and their licences, and who is signed in."""
+"""Accounts at the desk: everybody, and the doctors with their licences."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
     BooleanRadioFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
@@ -17,9 +16,9 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import action, display
 
 from accounts import lockout, services, sessions
-from accounts.desk import DeskAdmin, ReadOnlyAdmin, Versions
+from accounts.desk import DeskAdmin, Versions
 from accounts.forms import NewPersonForm, OwnPasswordForm, PasswordForm, PersonForm
-from accounts.models import Doctor, LoginCounter, Session, User
+from accounts.models import Doctor, User
 from accounts.roles import UserType
 from config.api.addresses import address_of
 
@@ -272,62 +271,3 @@ class DoctorAdmin(PersonAdmin):
     )
     def licence(self, doctor):
         return "verified" if doctor.license_verified else "to verify"
-
-
-class SessionStateFilter(DropdownFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request, model_admin):
-        return [("live", "Signed in"), ("over", "Over")]
-
-    def queryset(self, request, queryset):
-        live = queryset.live().values("pk")
-        match self.value():
-            case "live":
-                return queryset.filter(pk__in=live)
-            case "over":
-                return queryset.exclude(pk__in=live)
-        return queryset
-
-
-@admin.register(Session)
-class SessionAdmin(ReadOnlyAdmin):
-    """Who is signed in, and the means to sign somebody out. Tokens are not shown."""
-
-    fields = [
-        "user", "created_at", "rotated_at", "deadline", "ended_at", "address", "user_agent",
-    ]  # fmt: skip
-    list_display = fields[:-1]
-    list_filter = [SessionStateFilter, ("user", AutocompleteSelectFilter)]
-    list_select_related = ["user"]
-    search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
-    date_hierarchy = "created_at"
-    actions = ["end_sessions"]
-
-    @admin.action(description="End the sessions chosen")
-    def end_sessions(self, request, queryset):
-        ended = sessions.end(queryset)
-        self.message_user(request, f"Sessions ended: {ended}.")
-
-
-@admin.register(LoginCounter)
-class LoginCounterAdmin(ReadOnlyAdmin):
-    """Who has failed to sign in lately, and the means to let somebody try again."""
-
-    list_display = ["of", "address", "failures", "expires_at", "locked"]
-    list_select_related = ["user"]
-    search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
-    actions = ["lift"]
-
-    @admin.action(description="Forget these failures, and lift the lockout")
-    def lift(self, request, queryset):
-        self.message_user(request, f"Failures forgotten: {lockout.lift(queryset)}.")
-
-    @display(description="account")
-    def of(self, counter):
-        return str(counter)
-
-    @display(description="locked", boolean=True)
-    def locked(self, counter):
-        return lockout.is_locked(counter)
