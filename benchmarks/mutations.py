@@ -92,8 +92,8 @@ class Copy:
         moment = next(self.moments)
         os.utime(path, (moment, moment))
 
-    def test(self, engine, tests, *options, migrate):
-        """(pytest's exit status, what it printed); TimeoutExpired where it does not end.
+    def test(self, engine, tests, *options, migrate, patience=PATIENCE):
+        """(pytest's exit status, what it printed); TimeoutExpired where it does not end in time.
 
         Tables are made from the models, and kept for the next, unless it is to `migrate`.
         """
@@ -108,7 +108,7 @@ class Copy:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
@@ -163,7 +163,8 @@ def must_pass_unmutated(copy, chosen, jobs):
     for engine, migrate in product((SQLITE, POSTGRESQL), (False, True)):
         ways = [one for one in chosen if (one.engine, one.changes_tables) == (engine, migrate)]
         if tests := sorted({test for one in ways for test in one.tests}):
-            status, printed = copy.test(engine, tests, "-n", str(jobs), migrate=migrate)
+            spread = ("-n", str(jobs))
+            status, printed = copy.test(engine, tests, *spread, migrate=migrate, patience=None)
             if status:
                 raise SystemExit(f"On {engine} the tests do not pass as it is:\n{printed}")
             print(f"unmutated, {engine}: {printed.strip().splitlines()[-1]}", flush=True)

@@ -54,12 +54,8 @@ LOCKS = {
         ),
     },
     ("accounts/authentication.py", OF_ACCESS, "accounts/tests/test_sessions.py"): {
-        "an ended session opens nothing": (
-            "            or session.ended_at is not None\n",
-            "",
-        ),
-        "an expired session opens nothing": (
-            "            or session.expires_at <= timezone.now()\n",
+        "a session that is over opens nothing": (
+            "            or not session.is_live\n",
             "",
         ),
         "a deactivated account opens nothing": (
@@ -69,6 +65,44 @@ LOCKS = {
         "a session is its own person's": (
             '            or str(session.user_id) != str(validated_token.get("user_id"))\n',
             "",
+        ),
+    },
+    (
+        "accounts/models/sign_in.py",
+        "accounts/tests/test_sessions.py",
+        "accounts/tests/test_session_expiry.py",
+    ): {
+        "an ended session is over": ("self.ended_at is None and self.deadline", "self.deadline"),
+        "an expired session is over": (
+            "self.ended_at is None and self.deadline > timezone.now()",
+            "self.ended_at is None",
+        ),
+        "a session nobody refreshes is over": (
+            "            ends.append(self.rotated_at + settings.SESSION_IDLE)\n",
+            "            pass\n",
+        ),
+        "a session too old is over": (
+            "            ends.append(self.created_at + settings.SESSION_ABSOLUTE)\n",
+            "            pass\n",
+        ),
+    },
+    ("accounts/viewsets.py", "accounts/tests/test_own_sessions.py"): {
+        "a session is ended by its own person": (
+            ".live().filter(user_id=self.request.user.pk)",
+            ".live()",
+        ),
+    },
+    ("accounts/authentication.py", "accounts/tests/test_lockout.py"): {
+        "a guess is counted before the password is looked at": ("        guess.count()\n", ""),
+    },
+    ("accounts/lockout.py", "accounts/tests/test_lockout.py"): {
+        "no more guesses are looked at than the limit": (
+            "    WHERE kept.expires_at <= %(now)s OR kept.failures < %(limit)s\n",
+            "",
+        ),
+        "a locked address looks at no account": (
+            "            _refuse_locked(self._of_address, settings.LOCKOUT_FAILURES_PER_ADDRESS)\n",
+            "            pass\n",
         ),
     },
     ("consultations/viewsets.py", "consultations/tests/test_notes.py", OF_MATRIX): {
