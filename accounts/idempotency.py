@@ -4,12 +4,12 @@ The key is written in the transaction of what it guards, before anything else: a
 it waits for the first, and what fails leaves no key behind.
 """
 
-import hashlib
 import json
 from datetime import timedelta
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.models import IdempotencyKey
 from config.api.refusals import refused
@@ -21,9 +21,12 @@ LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for a lock_timeout
 
 
 def fingerprint(method, path, body):
-    """What tells one request from another; `body` as it was parsed."""
+    """What tells one request from another; `body` as it was parsed.
+
+    Under our key: a body may carry a password, which a plain digest would let be guessed.
+    """
     text = json.dumps([method, path, body], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return salted_hmac("accounts.idempotency", text, algorithm="sha256").hexdigest()
 
 
 def claim(*, user, key, fingerprint):

@@ -5,7 +5,6 @@ guess. So however many come at once, no more are looked at than the limits say, 
 is refused like a wrong one until the time is over. A right one gives its own guess back.
 """
 
-import hashlib
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -17,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.models import LoginCounter, User
 
@@ -164,8 +164,8 @@ def _give_back(*keys):
 
 
 def _key(kind, subject):
-    """As a digest: what people type for a name is now and then their password."""
-    return hashlib.sha256(f"{kind}:{subject}".encode()).hexdigest()
+    """As a digest under our key: what people type for a name is now and then their password."""
+    return salted_hmac("accounts.lockout", f"{kind}:{subject}", algorithm="sha256").hexdigest()
 
 
 def _network(address):

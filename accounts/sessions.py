@@ -80,7 +80,7 @@ def close(raw):
 
 def end(rows):
     """End these sessions; how many were live."""
-    return rows.live().end()
+    return rows.end()
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 from typing import NamedTuple
 
-from booking_race import open_rounds, people
+from clinic import Clinic
 from server import HOST, PORT, configure, gunicorn
 
 BOOKING = "/api/appointments/"
@@ -43,8 +43,9 @@ def a_clinic(database, slots, clients):
     configure(database)
     from django.db import connections
 
-    doctor, tokens = people(clients)
-    slots = open_rounds(doctor, slots)
+    clinic = Clinic(doctors=1, patients=clients)
+    tokens = [patient.token for patient in clinic.patients]
+    slots = [clinic.slot(clinic.doctors[0]).pk for _ in range(slots)]
     connections.close_all()
     with gunicorn() as master:
         yield tokens, slots, master

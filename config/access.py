@@ -42,8 +42,9 @@ record's **state** allow it (409 where not). A stranger is asked to sign in (401
 them.
 
 Open to anyone are `/`, `/api/`, `/api/docs/`, `/api/schema/`, `/api-auth/`, `/healthz`, `/readyz`,
-static files and avatars; `/admin/` is open to active admins alone. Every address below `/api/`
-stands once more below its app (`/api/appointments/api/appointments/`), with the same answers.
+static files and avatars; `/admin/` is open to active admins alone. Every address below `/api/` but
+those of `/api/auth/` stands once more below its app (`/api/appointments/api/appointments/`), with
+the same answers.
 """
 
 

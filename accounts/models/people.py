@@ -237,7 +237,7 @@ class User(Versioned, AbstractUser):
         password_changed = self._password is not None and not self._state.adding
         super().save(*args, **kwargs)
         if password_changed:
-            self.sessions.live().end()
+            self.sessions.end()
 
 
 def bookable_doctors(user):

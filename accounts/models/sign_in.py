@@ -28,7 +28,8 @@ class SessionQuerySet(ScopedQuerySet):
         return live
 
     def end(self):
-        return self.update(ended_at=timezone.now())
+        """End them for good, also those that only a setting has over now; how many there were."""
+        return self.filter(ended_at=None).update(ended_at=timezone.now())
 
 
 class Session(models.Model):

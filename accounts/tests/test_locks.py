@@ -158,4 +158,4 @@ def claim(person, new):
         row, is_new = idempotency.claim(user=person, key="key", fingerprint="mark")
         new.append(is_new)
         if is_new:
-            idempotency.keep(row, record=7, status_code=201)
+            idempotency.keep(row, made=7, status_code=201)

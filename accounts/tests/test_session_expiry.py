@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Session
-from accounts.sessions import open_session
+from accounts.sessions import end_all, open_session
 from accounts.tests.factories import UserFactory
 from accounts.tests.helpers import (
     TOKEN_INVALID,
@@ -146,3 +146,15 @@ def test_what_is_over_can_no_more_be_seen_or_ended(api, settings):
 
     assert [row["is_current"] for row in listed] == [True]
     assert ended.status_code == 404
+
+
+def test_a_session_that_only_a_rule_has_over_is_ended_for_good_with_the_others(api, settings):
+    settings.SESSION_IDLE = timedelta(minutes=30)
+    jane = UserFactory()
+    tokens = open_session(jane)
+    Session.objects.update(rotated_at=timezone.now() - timedelta(minutes=31))
+
+    end_all(jane)
+    settings.SESSION_IDLE = timedelta()
+
+    assert api().post("/api/auth/refresh/", {"refresh": tokens["refresh"]}).status_code == 401

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import CharField, EmailField, TextField
+from django.test import RequestFactory
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import Doctor
 from accounts.services import verify_licence
+from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data
 from appointments.tests.factories import TimeSlotFactory
@@ -150,6 +152,7 @@ def plant(api, bodies):
     jane, house = Patient.objects.get(), Doctor.objects.get()
     verify_licence(house)
     patient, doctor = api(jane), api(house)
+    open_session(jane, request=RequestFactory(headers={"User-Agent": KEPT}).get("/"))
     ask(desk, "PATCH", "/api/patients/{pk}/", {"pk": jane.pk}, email=None, current_password=None)
     slots = [TimeSlotFactory(doctor=house) for _ in range(3)]
     book = ("POST", "/api/appointments/")

@@ -1,6 +1,7 @@
 """The cast of the tests that concern all apps: each a story in one line."""
 
 from types import SimpleNamespace
+from uuid import UUID
 
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from appointments.tests.factories import TimeSlotFactory, an_appointment
@@ -42,4 +43,10 @@ def address_of(door, clinic):
         "/consultations/": consultation,
     }
     record = next((one for part, one in records.items() if part in door.address), clinic.jane)
-    return door.address.format(pk=record.pk, patient=clinic.jane.pk, consultation=consultation.pk)
+    session = clinic.jane.sessions.first()
+    return door.address.format(
+        pk=record.pk,
+        patient=clinic.jane.pk,
+        consultation=consultation.pk,
+        session=session.pk if session else UUID(int=1),
+    )
