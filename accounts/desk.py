@@ -116,6 +116,8 @@ class DeskAdmin(ModelAdmin):
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """Django's; where the service refuses, the form comes back with what it said."""
+        if request.method in ("GET", "HEAD"):  # to look at it takes no lock
+            return super().changeform_view(request, object_id, form_url, extra_context)
         try:
             whole = super().changeform_view
             return undivided(whole, request, object_id, form_url, extra_context)

@@ -3,21 +3,29 @@
 import errno
 import logging
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from config.api.transactions import sqlstate
 
-logger = logging.getLogger("django.request")
+logger = logging.getLogger(__name__)  # one of ours, whose words the log keeps
 
 # The database is gone, too slow, or gave up on a lock, a deadlock or a serialization; the same
 # request may well succeed later.
 DATABASE_FAULTS = (OperationalError, InterfaceError)
 
+# What the driver files under errors of its own: a server that only reads just now (a standby, a
+# disk nearly full), a transaction or a session that it has ended for its age.
+PASSING = {"25006", "25P03", "25P04"}
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}  # where files are kept; a database has its own words for it
 
 
 def is_outage(error):
-    return isinstance(error, DATABASE_FAULTS) or _is_no_room(error)
+    return (
+        isinstance(error, DATABASE_FAULTS)
+        or (isinstance(error, InternalError) and sqlstate(error) in PASSING)
+        or _is_no_room(error)
+    )
 
 
 def sentence(error):
