@@ -113,6 +113,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.api.middleware.RequestIdMiddleware",
+    "config.api.faults.EnvelopeGuard",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -214,6 +215,7 @@ SIMPLE_JWT = {
 # taken for a thief, for this many seconds.
 REFRESH_GRACE_SECONDS = 10
 
+SESSION_ENGINE = "config.browser_sessions"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
@@ -249,6 +251,7 @@ REST_FRAMEWORK = {
         "config.api.renderers.EnvelopeJSONRenderer",
         *(["config.api.renderers.EnvelopeBrowsableAPIRenderer"] if BROWSABLE_API else []),
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.Negotiation",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "config.api.filters.BoundedSearchFilter",

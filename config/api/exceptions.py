@@ -255,6 +255,15 @@ def _envelope(request, error, fallback):
     return JsonResponse(problem.body, status=problem.status, headers=problem.headers)
 
 
+def envelope_of(status, sentence=None):
+    """The envelope for an error of which no more than its status is known."""
+    code = next((name for name, one in CODES.items() if one.status == status), "server_error")
+    if status == HTTPStatus.BAD_REQUEST:
+        code = "parse_error"
+    problem = _detail(code, sentence or CODES[code].meaning)
+    return JsonResponse(problem.body, status=problem.status)
+
+
 def bad_request(request, exception):
     if fault := _fault_behind(exception):
         return unavailable(request, fault)
