@@ -1,6 +1,6 @@
 """Signing in and out, and one's own account."""
 
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
@@ -13,6 +13,7 @@ from accounts.serializers import (
     PROFILES,
     LoginAnswerSerializer,
     LoginSerializer,
+    OwnProfile,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
@@ -27,12 +28,6 @@ from config.api.viewsets import ApiViewSet
 
 # For what a stranger may do, credentials are not looked at: a stale token must not bar the way in.
 OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
-
-OwnProfile = PolymorphicProxySerializer(
-    component_name="OwnProfile",
-    serializers={kind.value: serializer for kind, serializer in PROFILES.items()},
-    resource_type_field_name="user_type",
-)
 
 
 class AuthViewSet(VersionedMixin, ApiViewSet):

@@ -303,6 +303,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.api.schema.document_errors",
+        "config.api.shapes.tell_shapes_apart",
     ],
     "ENUM_NAME_OVERRIDES": {
         "UserTypeEnum": "accounts.roles.UserType",
