@@ -5,15 +5,14 @@ from http import HTTPStatus
 from django.http import JsonResponse
 from rest_framework.response import Response
 
-from config.api.exceptions import DATABASE_FAULTS, envelope_of, unavailable
+from config.api.exceptions import DATABASE_FAULTS, envelope_of, unavailable, unrendered
 
 
 class EnvelopeGuard:
     """Whatever error is about to leave under /api/ leaves in the envelope, with DEBUG too.
 
     Near the outside, because what the other middleware refuses (a foreign host) and what Django
-    makes of a crash (with DEBUG, a page with settings and source) passes no handler of ours. The
-    crash is logged already; what the request wrote was committed before rendering began.
+    makes of a crash there (with DEBUG, a page with settings and source) passes no handler of ours.
     """
 
     def __init__(self, get_response):
@@ -28,6 +27,9 @@ class EnvelopeGuard:
         if response.status_code >= HTTPStatus.BAD_REQUEST and not _in_envelope(response):
             return envelope_of(response.status_code)
         return response
+
+    def process_exception(self, request, error):
+        return unrendered(request, error) if request.path_info.startswith("/api/") else None
 
 
 def _in_envelope(response):

@@ -23,7 +23,11 @@ class EnvelopeJSONRenderer(JSONRenderer):
             messages = getattr(view, "messages", {})
             message = messages.get(getattr(view, "action", None), DEFAULT_MESSAGE)
             data = {"status": "success", "data": data, "message": message}
-        return super().render(data, accepted_media_type, renderer_context)
+        try:
+            return super().render(data, accepted_media_type, renderer_context)
+        except UnicodeEncodeError:  # half a letter (a lone surrogate), which UTF-8 cannot hold
+            self.ensure_ascii = True
+            return super().render(data, accepted_media_type, renderer_context)
 
 
 class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
