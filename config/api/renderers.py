@@ -33,6 +33,9 @@ class EnvelopeJSONRenderer(JSONRenderer):
 class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
     """The browsable API, with the raw form only: a form of fields would list people."""
 
+    def render(self, *args, **kwargs):
+        return super().render(*args, **kwargs).encode(errors="backslashreplace")
+
     def render_form_for_serializer(self, serializer):
         return ""
 
