@@ -59,7 +59,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="1 to 255 characters of your own. The same request with the same key is done once.",
+    description=(
+        "1 to 255 printable characters of your own. "
+        "The same request with the same key is done once."
+    ),
 )
 
 VERBS = {

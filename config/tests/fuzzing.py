@@ -10,7 +10,6 @@ from functools import partial
 
 import schemathesis
 from django.core.cache import cache
-from django.core.handlers.wsgi import WSGIHandler
 from django.db import transaction
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -20,7 +19,7 @@ from schemathesis.specs.openapi import checks
 
 from accounts.sessions import open_session
 from accounts.tests.test_bad_bodies import good_bodies
-from config.api.content_type import with_readable_content_type
+from config.tests.served import application, connection_kept
 from config.tests.test_matrix import Asked, bodies
 from config.tests.untouched import digest, writes
 
@@ -40,10 +39,10 @@ CALLERS = ["jane", "house", "new", "ada", "anonymous"]
 
 @once
 def load():
-    """The documented API, served by the handler that serves it in production."""
-    application = with_readable_content_type(WSGIHandler())
-    address = "/api/schema/?format=json"
-    return schemathesis.openapi.from_wsgi(address, application, config=schemathesis.Config())
+    """The documented API, served by what serves it in production."""
+    address, config = "/api/schema/?format=json", schemathesis.Config()
+    with connection_kept():
+        return schemathesis.openapi.from_wsgi(address, application(), config=config)
 
 
 class Fuzzer:
@@ -68,12 +67,7 @@ class Fuzzer:
     def _aimed(self, operation, caller):
         modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
         made_up = st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])
-        address = operation.path.replace("{id}", "{pk}")
-        asked = Asked(self.world, caller, "j", {})
-        ids = asked.path_ids(address)
-        good = bodies(asked).get(f"{operation.method.upper()} {address}")
-        good = good or good_bodies().get(address.removeprefix("/api/auth/").strip("/"), {})
-        aim = partial(_aim, ids=ids | {"id": ids["pk"]}, good=good)
+        aim = aim_at(operation, Asked(self.world, caller, "j", {}))
         return st.builds(aim, made_up, st.booleans(), st.integers(0, 2**16 - 1))
 
     def try_out(self, caller, case):
@@ -87,7 +81,8 @@ class Fuzzer:
 
     def send(self, caller, case):
         token = self.tokens.get(caller)
-        answer = case.call(headers={"Authorization": f"Bearer {token}"} if token else {})
+        with connection_kept():
+            answer = case.call(headers={"Authorization": f"Bearer {token}"} if token else {})
         self.statuses[answer.status_code] += 1
         try:
             case.validate_response(answer, checks=CHECKS)
@@ -99,6 +94,15 @@ class Fuzzer:
     def _note(self, title, caller, case, answer, why):
         key = (title, case.operation.label, answer.status_code, str(why)[:400])
         self.found.setdefault(key, f"{caller}: {case.as_curl_command()}")
+
+
+def aim_at(operation, asked):
+    """A function that aims a case of the operation at the records of `asked`."""
+    address = operation.path.replace("{id}", "{pk}")
+    ids = asked.path_ids(address)
+    good = bodies(asked).get(f"{operation.method.upper()} {address}")
+    good = good or good_bodies().get(address.removeprefix("/api/auth/").strip("/"), {})
+    return partial(_aim, ids=ids | {"id": ids["pk"]}, good=good)
 
 
 def _aim(case, at_a_record, kept, *, ids, good):

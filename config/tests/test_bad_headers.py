@@ -5,12 +5,12 @@ from itertools import product
 
 import pytest
 from django.core.cache import cache
-from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client
 from werkzeug.test import Client as WsgiClient
 
 from accounts.doors import ENTITY_TAGS
-from config.api.content_type import is_readable, with_readable_content_type
+from config.api.content_type import is_readable
+from config.tests.served import application, connection_kept
 from config.tests.test_bad_input import (
     DOORS,
     WRITING,
@@ -198,13 +198,14 @@ WITHOUT_A_BOUNDARY = [
 @pytest.fixture
 def server(api, clinic):
     """Asks, as Ada, what gunicorn serves; the Content-Type as it comes."""
-    client = WsgiClient(with_readable_content_type(WSGIHandler()))
+    client = WsgiClient(application())
     token = api(clinic.ada)._credentials["HTTP_AUTHORIZATION"]
 
     def ask(method, address, body, content_type):
         environ = {"CONTENT_TYPE": content_type, "HTTP_AUTHORIZATION": token}
-        answer = client.open(address, method=method, data=body, environ_overrides=environ)
-        return answer.status_code, json.loads(answer.data)
+        with connection_kept():
+            answer = client.open(address, method=method, data=body, environ_overrides=environ)
+            return answer.status_code, json.loads(answer.data)
 
     return ask
 
