@@ -1,4 +1,5 @@
-"""The requests of config/tests/test_schemathesis.py, as many as you like, other ones each time.
+"""The requests of test_schemathesis.py and the stories of test_stateful.py (config/tests), as many
+as you like, and other ones each time.
 
     python benchmarks/fuzz.py --engine sqlite --cases 50000
     python benchmarks/fuzz.py --engine postgresql --cases 50000 --seed 7
@@ -41,9 +42,8 @@ def main():
         statuses.update(line["statuses"])
         found += line["found"]
     server_errors = sum(n for status, n in statuses.items() if status.startswith("5"))
-    print(
-        f"{len(lines)} operations, {sum(statuses.values())} cases, {dict(sorted(statuses.items()))}"
-    )
+    print(f"{len(lines)} tests, {sum(statuses.values())} requests")
+    print(" ".join(f"{status}: {n}" for status, n in sorted(statuses.items())))
     print(f"{server_errors} server errors, {len(found)} violations")
     for title, operation, status, why, how in found:
         print(f"\n{title}: {operation} answered {status}\n{why}\n{how}")
@@ -63,7 +63,7 @@ def _run(asked, seed, tally):
         environment["DATABASE_URL"] = os.environ.get("DATABASE_URL") or ADMIN_DATABASE
     command = [sys.executable, "-m", "pytest", "-q", "-n", asked.processes, "--show-capture=no"]
     return subprocess.run(  # noqa: S603  our own words and numbers
-        [*command, "config/tests/test_schemathesis.py"],
+        [*command, "config/tests/test_schemathesis.py", "config/tests/test_stateful.py"],
         cwd=HOUSE,
         env=environment,
         capture_output=True,

@@ -169,12 +169,15 @@ def test_nonsense_in_the_query_is_refused_and_names_the_parameter(api, clinic, q
             assert beyond_the_end or name in response.json()["errors"], (address, query)
 
 
-@pytest.mark.parametrize("query", ["format=xml", "format=api&format=json", "format=%00"])
-def test_another_format_is_refused_at_every_door(api, clinic, quiet, query):
+@pytest.mark.parametrize(
+    ("query", "status"), [("format=xml", 406), ("format=%00", 406), ("format=api&format=json", 400)]
+)
+def test_another_format_is_refused_at_every_door(api, clinic, quiet, query, status):
     client = api(clinic.ada)
 
     for door in READING:
         response = client.get(f"{address_of(door, clinic)}?{query}")
+        assert response.status_code == status, door.address
         assert_refused(response, where=door.address)
 
 

@@ -47,11 +47,11 @@ def test_an_operation_answers_as_documented(world, label):
 
     seed(SEED)(REPRODUCIBLE(given(drawn=fuzzer.cases(operation))(_send(fuzzer))))()
 
-    _tell(label, fuzzer)
+    tell(label, fuzzer)
     assert fuzzer.found == {}
 
 
-def _tell(label, fuzzer):
+def tell(label, fuzzer):
     """A line for benchmarks/fuzz.py, where it asks for one."""
     if name := os.environ.get("FUZZ_TALLY"):
         found = [[*what, how] for what, how in fuzzer.found.items()]
