@@ -7,6 +7,9 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 SESSION_CLAIM = "sid"
 
+# What SimpleJWT raises for an `exp` beyond the calendar, in a token signed with our own key.
+NO_DATE = (OverflowError, ValueError)
+
 
 def refresh_token(session_id, user):
     """A new refresh token of a session; its `.access_token` carries the same session."""
@@ -19,7 +22,7 @@ def read_refresh_token(raw):
     """The token `raw` spells, or None where it is damaged, expired, foreign or of another kind."""
     try:
         return RefreshToken(raw)
-    except TokenError:
+    except (TokenError, *NO_DATE):
         return None
 
 
