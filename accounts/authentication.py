@@ -7,6 +7,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from accounts import lockout
 from accounts.models import Session, User
 from accounts.sessions import read_session_id
+from accounts.tokens import NO_DATE
 from config.api.addresses import address_of
 
 
@@ -16,6 +17,12 @@ class SessionJWTAuthentication(JWTAuthentication):
     The role is read from the row, never from the token: what an admin changes acts on the next
     request.
     """
+
+    def get_validated_token(self, raw_token):
+        try:
+            return super().get_validated_token(raw_token)
+        except NO_DATE as error:
+            raise AuthenticationFailed("The token is invalid, expired or revoked.") from error
 
     def get_user(self, validated_token):
         session_id = read_session_id(validated_token)

@@ -35,8 +35,8 @@ def claim(*, user, key, fingerprint):
     Refusals: bad input for an empty or long key, `idempotency_key_reused` for a key that came with
     another request, `request_in_progress` where the first has not finished.
     """
-    if not 0 < len(key) <= LONGEST:
-        raise _refused(f"Send a key of 1 to {LONGEST} characters.", "invalid")
+    if not 0 < len(key) <= LONGEST or not key.isprintable():
+        raise _refused(f"Send a key of 1 to {LONGEST} printable characters.", "invalid")
     try:
         with transaction.atomic():
             row = IdempotencyKey(user=user, key=key, fingerprint=fingerprint)

@@ -1,6 +1,7 @@
 """Bodies and shapes of accounts. What they decide about one field; rules are in services."""
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
@@ -148,6 +149,13 @@ PROFILES = {
 }
 
 
+OwnProfile = PolymorphicProxySerializer(
+    component_name="OwnProfile",
+    serializers={kind.value: serializer for kind, serializer in PROFILES.items()},
+    resource_type_field_name="user_type",
+)
+
+
 class RegistrationSerializer(StrictModelSerializer):
     """A stranger's own registration, as doctor or patient; the answer is the profile."""
 
@@ -204,7 +212,8 @@ class LoginAnswerSerializer(TokensSerializer):
     user = serializers.SerializerMethodField()
     example = TokensSerializer.example | {"user": DOCTOR_EXAMPLE}
 
-    def get_user(self, answer) -> dict:
+    @extend_schema_field(OwnProfile)
+    def get_user(self, answer):
         user = answer["user"]
         return PROFILES[user.user_type](user, context=self.context).data
 

@@ -13,6 +13,9 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 SESSION_CLAIM = "sid"
 
+# What SimpleJWT raises for an `exp` beyond the calendar, in a token signed with our own key.
+NO_DATE = (OverflowError, ValueError)
+
 
 def key_id(key):
     """The name a key goes by in the header of its tokens (`kid`)."""
@@ -79,7 +82,7 @@ def read_refresh_token(raw):
     """The token `raw` spells, or None where it is damaged, expired, foreign or of another kind."""
     try:
         return SessionRefreshToken(raw)
-    except TokenError:
+    except (TokenError, *NO_DATE):
         return None
 
 

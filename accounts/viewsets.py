@@ -1,7 +1,7 @@
 """Signing in and out, and one's own account."""
 
 from django.contrib.auth import authenticate
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
@@ -15,6 +15,7 @@ from accounts.serializers import (
     LoginAnswerSerializer,
     LoginSerializer,
     NothingSerializer,
+    OwnProfile,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
@@ -31,12 +32,6 @@ from config.api.viewsets import ApiViewSet
 
 # For what a stranger may do, credentials are not looked at: a stale token must not bar the way in.
 OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
-
-OwnProfile = PolymorphicProxySerializer(
-    component_name="OwnProfile",
-    serializers={kind.value: serializer for kind, serializer in PROFILES.items()},
-    resource_type_field_name="user_type",
-)
 
 
 class AuthViewSet(VersionedMixin, ApiViewSet):

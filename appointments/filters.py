@@ -43,11 +43,11 @@ class TimeSlotFilter(ClinicDayFilter):
 
 
 class AppointmentFilter(ClinicDayFilter):
-    status = django_filters.ChoiceFilter(choices=Status)
+    status = django_filters.ChoiceFilter(choices=Status.choices)
     doctor = IdFilter(field_name="doctor")
     patient = IdFilter(field_name="patient")
-    consultation_type = django_filters.ChoiceFilter(choices=ConsultationType)
-    priority = django_filters.ChoiceFilter(choices=Priority)
+    consultation_type = django_filters.ChoiceFilter(choices=ConsultationType.choices)
+    priority = django_filters.ChoiceFilter(choices=Priority.choices)
 
     class Meta:
         model = Appointment

@@ -1,5 +1,6 @@
 """One shape out for an appointment; a small body in for each step."""
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.doors import VisibleRelatedField
@@ -162,6 +163,7 @@ HISTORY_EXAMPLE = {
 
 
 class HistorySerializer(serializers.ModelSerializer):
+    from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
     changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")
     example = HISTORY_EXAMPLE
@@ -188,6 +190,7 @@ class BusiestTimeSerializer(serializers.Serializer):
     count = serializers.IntegerField()
 
 
+@extend_schema_serializer(many=False)
 class StatisticsSerializer(serializers.Serializer):
     total = serializers.IntegerField()
     by_status = serializers.DictField(child=serializers.IntegerField())

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.doors import VisibleRelatedField
@@ -237,6 +238,7 @@ class AvailableDoctorSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+@extend_schema_serializer(many=False)
 class AvailabilitySerializer(serializers.Serializer):
     doctor = AvailableDoctorSerializer()
     date_after = serializers.DateField()

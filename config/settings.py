@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "config.api.middleware.RequestIdMiddleware",
     "config.api.middleware.AccessLogMiddleware",
     "config.api.headers.HeadersMiddleware",
+    "config.api.faults.EnvelopeGuard",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -251,6 +252,7 @@ SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, c
 # taken for a thief, for this many seconds.
 REFRESH_GRACE_SECONDS = 10
 
+SESSION_ENGINE = "config.browser_sessions"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
@@ -289,6 +291,7 @@ REST_FRAMEWORK = {
         "config.api.renderers.EnvelopeJSONRenderer",
         *(["config.api.renderers.EnvelopeBrowsableAPIRenderer"] if BROWSABLE_API else []),
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.Negotiation",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "config.api.filters.BoundedSearchFilter",
@@ -340,6 +343,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.api.schema.document_errors",
+        "config.api.shapes.tell_shapes_apart",
     ],
     "ENUM_NAME_OVERRIDES": {
         "UserTypeEnum": "accounts.roles.UserType",

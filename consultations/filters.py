@@ -9,7 +9,7 @@ from consultations.states import ConsultationStatus
 class ConsultationFilter(ClinicDayFilter):
     """The day is the one on which it took place, or was to."""
 
-    status = django_filters.ChoiceFilter(choices=ConsultationStatus, method="by_status")
+    status = django_filters.ChoiceFilter(choices=ConsultationStatus.choices, method="by_status")
     patient = IdFilter(field_name="patient")
     doctor = IdFilter(field_name="doctor")
 

@@ -6,7 +6,7 @@ from patients.models import Patient
 
 
 class PatientFilter(django_filters.FilterSet):
-    gender = django_filters.ChoiceFilter(choices=Gender)
+    gender = django_filters.ChoiceFilter(choices=Gender.choices)
     date_of_birth = DateFilter()
     date_of_birth_after = DateFilter(field_name="date_of_birth", lookup_expr="gte")
     date_of_birth_before = DateFilter(field_name="date_of_birth", lookup_expr="lte")

@@ -162,6 +162,9 @@ WRONG_CLAIMS = [
     ("exp", {}),
     ("exp", 0),
     ("exp", -1),
+    ("exp", 10**12),
+    ("exp", 10**30),
+    ("exp", 1e308),
     ("iat", "now"),
 ]  # fmt: skip
 

@@ -117,13 +117,16 @@ def exception_handler(error, context):
     """DRF's door (EXCEPTION_HANDLER): an answer for every error, also for those of ours."""
     problem = describe(error)
     if problem.code == "server_error":
-        request = context["request"]._request
-        logger.error("Unhandled error in %s", type(context["view"]).__name__, exc_info=error)
-        got_request_exception.send(sender=None, request=request)
+        _own_up(context["request"]._request, error, type(context["view"]).__name__)
     elif problem.code == "unavailable":
         outages.log(error)
     set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
+
+
+def _own_up(request, error, where):
+    logger.error("Unhandled error in %s", where, exc_info=error)
+    got_request_exception.send(sender=None, request=request)
 
 
 def describe(error):
@@ -253,6 +256,21 @@ def _envelope(request, error, fallback):
         return fallback
     problem = describe(error)
     return JsonResponse(problem.body, status=problem.status, headers=problem.headers)
+
+
+def unrendered(request, error):
+    """The envelope in place of an answer that could not be rendered; what was done stays done."""
+    _own_up(request, error, "the rendering of an answer")
+    return envelope_of(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def envelope_of(status, sentence=None):
+    """The envelope for an error of which no more than its status is known."""
+    code = next((name for name, one in CODES.items() if one.status == status), "server_error")
+    if status == HTTPStatus.BAD_REQUEST:
+        code = "parse_error"
+    problem = _detail(code, sentence or CODES[code].meaning)
+    return JsonResponse(problem.body, status=problem.status)
 
 
 def bad_request(request, exception):

@@ -1,7 +1,41 @@
-"""An outage where DRF does not look: a database that fails, a disk without room."""
+"""What fails where DRF does not look: before a view, after it, or while its answer is rendered."""
 
-from config.api.exceptions import unavailable
+from http import HTTPStatus
+
+from django.http import JsonResponse
+from rest_framework.response import Response
+
+from config.api.exceptions import envelope_of, unavailable, unrendered
 from config.api.outages import is_outage
+
+
+class EnvelopeGuard:
+    """Whatever error is about to leave under /api/ leaves in the envelope, with DEBUG too.
+
+    Near the outside, because what the other middleware refuses (a foreign host) and what Django
+    makes of a crash there (with DEBUG, a page with settings and source) passes no handler of ours.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        if "Transfer-Encoding" in request.headers:  # Django would take the body for an empty one
+            return envelope_of(HTTPStatus.BAD_REQUEST, "Send the body with its Content-Length.")
+        response = self.get_response(request)
+        if response.status_code >= HTTPStatus.BAD_REQUEST and not _in_envelope(response):
+            return envelope_of(response.status_code)
+        return response
+
+    def process_exception(self, request, error):
+        return unrendered(request, error) if request.path_info.startswith("/api/") else None
+
+
+def _in_envelope(response):
+    """Made by DRF, whose errors are all ours, or by Django's handlers of `exceptions.py`."""
+    return isinstance(response, (Response, JsonResponse))
 
 
 class DatabaseFaultMiddleware:

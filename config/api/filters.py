@@ -5,7 +5,6 @@ from datetime import date
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
@@ -31,7 +30,7 @@ class DateFilter(django_filters.DateFilter):
     field_class = StrictDateField
 
 
-@extend_schema_field(OpenApiTypes.INT)
+@extend_schema_field({"type": "integer", "format": "int64", "minimum": 0})
 class IdFilter(django_filters.Filter):
     """Rows of one record; an id that names nothing gives an empty list."""
 
@@ -49,6 +48,13 @@ class BoundedSearchFilter(SearchFilter):
             limits = f"{MAX_SEARCH_WORDS} words of {MAX_SEARCH_LENGTH} characters in all"
             raise ValidationError({self.search_param: [f"Search for at most {limits}."]})
         return super().get_search_terms(request)
+
+    def get_schema_operation_parameters(self, view):
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            parameter["schema"] = {"type": "string", "maxLength": MAX_SEARCH_LENGTH}
+            parameter["description"] = f"At most {MAX_SEARCH_WORDS} words; each must be found."
+        return parameters
 
 
 class StrictOrderingFilter(OrderingFilter):
@@ -82,14 +88,14 @@ class StrictOrderingFilter(OrderingFilter):
         fields = getattr(view, "ordering_fields", None) or {}
         if not fields:
             return []
-        names = [sign + name for name in fields for sign in ("", "-")]
+        name = f"-?({'|'.join(fields)})"
         return [
             {
                 "name": "ordering",
                 "required": False,
                 "in": "query",
-                "description": "Sort by this; a leading minus turns it round.",
-                "schema": {"type": "string", "enum": names},
+                "description": "Sort by these, in this order; a leading minus turns one round.",
+                "schema": {"type": "string", "pattern": f"^{name}(,{name})*$"},
             }
         ]
 

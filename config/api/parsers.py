@@ -45,7 +45,10 @@ class BoundedMultiPartParser(MultiPartParser):
 
     def parse(self, stream, media_type=None, parser_context=None):
         _refuse_longer_than(settings.MAX_UPLOAD_BYTES, parser_context)
-        parsed = super().parse(stream, media_type, parser_context)
+        try:
+            parsed = super().parse(stream, media_type, parser_context)
+        except TypeError as error:  # Django's reader of a part's header parameters (RFC 2231)
+            raise ParseError("A header of the form could not be read.") from error
         if not parsed.data and not parsed.files:
             raise ParseError("The form holds no field.")
         for values in (parsed.data, parsed.files):

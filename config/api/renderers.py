@@ -23,11 +23,18 @@ class EnvelopeJSONRenderer(JSONRenderer):
             messages = getattr(view, "messages", {})
             message = messages.get(getattr(view, "action", None), DEFAULT_MESSAGE)
             data = {"status": "success", "data": data, "message": message}
-        return super().render(data, accepted_media_type, renderer_context)
+        try:
+            return super().render(data, accepted_media_type, renderer_context)
+        except UnicodeEncodeError:  # half a letter (a lone surrogate), which UTF-8 cannot hold
+            self.ensure_ascii = True
+            return super().render(data, accepted_media_type, renderer_context)
 
 
 class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
     """The browsable API, with the raw form only: a form of fields would list people."""
+
+    def render(self, *args, **kwargs):
+        return super().render(*args, **kwargs).encode(errors="backslashreplace")
 
     def render_form_for_serializer(self, serializer):
         return ""

@@ -3,6 +3,7 @@
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from rest_framework import serializers
 
 from config.api.exceptions import CODES
 from config.api.renderers import DEFAULT_MESSAGE
@@ -13,9 +14,29 @@ ERROR_STATUSES = {
     "401": "No credentials, or none that are good.",
     "403": "The caller's role may not do this.",
     "404": "No such record, or none in the caller's sight.",
+    "406": "The Accept header names nothing that is served.",
     "409": "The record's state forbids it.",
     "412": "The record has another version than those in If-Match.",
+    "413": "The body is larger than the limit.",
+    "415": "The body is of a type that is not read here.",
+    "422": "The Idempotency-Key came with another request.",
     "429": "Too many requests.",
+    "503": "The database does not answer just now.",
+}
+
+# Which headers come with every answer, and with which errors.
+REQUEST_ID = {"X-Request-ID": {"required": True, "schema": {"type": "string"}}}
+RETRY_AFTER = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
+ERROR_HEADERS = {
+    "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    "429": RETRY_AFTER,
+    "503": RETRY_AFTER,
+}
+
+IDENTITY = {"format": "int64", "minimum": 1}
+CLOCK_TIME = {
+    "request": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"},
+    "response": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"},
 }
 
 
@@ -38,7 +59,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="1 to 255 characters of your own. The same request with the same key is done once.",
+    description=(
+        "1 to 255 printable characters of your own. "
+        "The same request with the same key is done once."
+    ),
 )
 
 VERBS = {
@@ -81,6 +105,20 @@ class EnvelopeAutoSchema(AutoSchema):
             return []
         body = example_body(_one_of(self.get_request_serializer()))
         return [OpenApiExample("Request", value=body, request_only=True)] if body else []
+
+    def _map_serializer_field(self, field, direction, bypass_extensions=False):
+        """An id is what a database counts to; a clock time has no offset, as `format: time` has."""
+        shape = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, serializers.TimeField):
+            shape = {name: told for name, told in shape.items() if name != "format"}
+            shape |= CLOCK_TIME[direction]
+        elif (
+            shape
+            and shape.get("type") == "integer"
+            and (field.field_name == "id" or isinstance(field, serializers.PrimaryKeyRelatedField))
+        ):
+            shape |= IDENTITY
+        return shape
 
     def _get_response_for_code(self, serializer, status_code, *args, **kwargs):
         response = super()._get_response_for_code(serializer, status_code, *args, **kwargs)
@@ -149,6 +187,8 @@ def document_errors(result, generator, request, public):
     }
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
+            for answer in operation["responses"].values():
+                answer["headers"] = REQUEST_ID | answer.get("headers", {})
             for status in _errors_of(path, method, operation):
                 reference = {"$ref": f"#/components/responses/Error{status}"}
                 operation["responses"].setdefault(status, reference)
@@ -167,19 +207,25 @@ def _error_response(status, sentence):
     schema = {"$ref": "#/components/schemas/Error"}
     return {
         "description": sentence,
+        "headers": REQUEST_ID | ERROR_HEADERS.get(status, {}),
         "content": {"application/json": {"schema": schema, "example": example}},
     }
 
 
 def _errors_of(path, method, operation):
     """Which errors an operation may answer."""
-    statuses = ["400", "401", "429"]
+    statuses = ["400", "401", "406", "429", "503"]
     if operation.get("security") != [{}] and operation.get("security"):
         statuses.append("403")
-    if "{" in path:
+    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    if "{" in path or "page" in parameters:  # there is no page past the last
         statuses.append("404")
     if method != "get":
         statuses.append("409")
-    if IF_MATCH.name in {parameter["name"] for parameter in operation.get("parameters", ())}:
+    if "requestBody" in operation:
+        statuses += ["413", "415"]
+    if IF_MATCH.name in parameters:
         statuses.append("412")
+    if IDEMPOTENCY_KEY.name in parameters:
+        statuses.append("422")
     return sorted(statuses)

@@ -87,14 +87,15 @@ class Bodies:
     def fields(self, schema):
         if "$ref" in schema:
             schema = self.components[schema["$ref"].rpartition("/")[2]]
-        if "oneOf" in schema:
-            return self.fields(schema["oneOf"][0])
+        for one_of_several in ("oneOf", "anyOf"):
+            if one_of_several in schema:
+                return self.fields(schema[one_of_several][0])
         return schema.get("properties", {})
 
 
 def _text(name, field, word):
     field = field.get("oneOf", [field])[0]
-    if field.get("type") != "string" or field.get("format") in ("date", "time", "binary"):
+    if field.get("type") != "string" or field.get("format") in ("date", "uri", "binary"):
         return None
     if "phone" in name:
         return PHONES[word]

@@ -102,6 +102,10 @@ def bodies(asked):
 @pytest.fixture
 def world(db, settings):
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": {}}
+    return two_sides()
+
+
+def two_sides():
     people = SimpleNamespace(
         jane=PatientFactory(username="jane"),
         paul=PatientFactory(username="paul"),
@@ -220,16 +224,18 @@ class Asked:
         ]
 
     def url(self, address):
+        query = f"?doctor={self.ids['doctors']}" if "availability" in address else ""
+        return address.format(**self.path_ids(address)) + query
+
+    def path_ids(self, address):
         words = address.strip("/").split("/")
         is_part = "{consultation}" in address and words[-1] == "{pk}"
-        ids = {
+        return {
             "pk": self.part_ids[words[-2]] if is_part else self.ids.get(words[1]),
             "patient": self.ids["patients"],
             "consultation": self.ids["consultations"],
             "session": self.ids["sessions"],
         }
-        query = f"?doctor={self.ids['doctors']}" if "availability" in address else ""
-        return address.format(**ids) + query
 
 
 def ask(client, method, asked, address):

@@ -87,8 +87,74 @@ def test_every_post_that_makes_or_moves_records_documents_its_key(operations):
 def test_every_operation_documents_its_errors(operations):
     for key, operation in operations.items():
         errors = {code for code in operation["responses"] if code[0] in "45"}
-        assert {"400", "429"} <= errors, key
-        assert ("404" in errors) == ("{" in key[1]), key
+        parameters = {one["name"] for one in operation.get("parameters", ())}
+        has_body = "requestBody" in operation
+        assert {"400", "401", "406", "429", "503"} <= errors, key
+        assert ("403" in errors) == ("jwtAuth" in str(operation.get("security"))), key
+        assert ("404" in errors) == ("{" in key[1] or "page" in parameters), key
+        assert ("409" in errors) == (key[0] != "GET"), key
+        assert ("412" in errors) == ("If-Match" in parameters), key
+        assert ({"413", "415"} <= errors) == has_body, key
+        assert ("422" in errors) == ("Idempotency-Key" in parameters), key
+
+
+def test_every_documented_error_is_one_of_the_published_list(schema):
+    statuses = {name.removeprefix("Error") for name in schema["components"]["responses"]}
+
+    # 405 is for methods that are not documented; 500 is no promise.
+    assert statuses == {str(code.status) for code in CODES.values()} - {"405", "500"}
+
+
+def test_the_headers_of_an_answer_are_documented(operations, schema):
+    for key, operation in operations.items():
+        good = next(one for code, one in operation["responses"].items() if code[0] == "2")
+        assert "X-Request-ID" in good["headers"], key
+    headers = {name: set(one["headers"]) for name, one in schema["components"]["responses"].items()}
+    assert headers["Error401"] == {"X-Request-ID", "WWW-Authenticate"}
+    assert headers["Error429"] == headers["Error503"] == {"X-Request-ID", "Retry-After"}
+
+
+def test_of_the_shapes_of_a_profile_an_answer_is_exactly_one(schema):
+    shapes = schema["components"]["schemas"]
+
+    said = {name: shapes[name]["properties"]["user_type"]["enum"] for name in PROFILE_SHAPES}
+
+    assert said == PROFILE_SHAPES
+    assert shapes["LoginAnswer"]["properties"]["user"]["allOf"] == [
+        {"$ref": "#/components/schemas/OwnProfile"}
+    ]
+
+
+PROFILE_SHAPES = {"PatientProfile": ["patient"], "DoctorProfile": ["doctor"], "Profile": ["admin"]}
+
+
+def test_a_picture_travels_in_a_form_and_not_in_json(operations, schema):
+    shapes = schema["components"]["schemas"]
+    content = operations["PATCH", "/api/patients/{id}/"]["requestBody"]["content"]
+
+    pictures = {
+        media_type: shapes[one["schema"]["$ref"].rsplit("/", 1)[-1]]["properties"]["avatar"]
+        for media_type, one in content.items()
+    }
+
+    assert {media_type: one["format"] for media_type, one in pictures.items()} == {
+        "application/json": "uri",
+        "multipart/form-data": "binary",
+    }
+
+
+def test_ids_clock_times_and_pages_have_their_limits(operations, schema):
+    slot = schema["components"]["schemas"]["TimeSlot"]["properties"]
+    asked = {
+        one["name"]: one["schema"] for one in operations["GET", "/api/appointments/"]["parameters"]
+    }
+
+    assert slot["id"] == {"type": "integer", "format": "int64", "minimum": 1, "readOnly": True}
+    assert slot["start_time"]["pattern"].endswith(":[0-5][0-9]$")
+    assert asked["page"] == {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    assert asked["doctor"] == {"type": "integer", "format": "int64", "minimum": 0}
+    assert asked["search"] == {"type": "string", "maxLength": 200}
+    assert sorted(asked["priority"]["enum"]) == ["high", "low", "medium", "urgent"]
 
 
 def test_what_is_open_to_strangers_is_documented_so(operations):

@@ -1,0 +1,35 @@
+"""Whether a request that was refused has left the database as it was."""
+
+from contextlib import contextmanager
+from hashlib import sha256
+
+from django.apps import apps
+from django.db import connection
+
+from accounts.models import LoginCounter
+
+WRITING = ("INSERT", "UPDATE", "DELETE")
+
+
+def digest():
+    """A fingerprint of every row of every table, but for what a refused sign-in is to leave."""
+    rows = {
+        model._meta.label: sorted(map(repr, model._base_manager.values_list()))
+        for model in apps.get_models()
+        if not (model._meta.proxy or model is LoginCounter)
+    }
+    return sha256(repr(rows).encode()).hexdigest()
+
+
+@contextmanager
+def writes():
+    """The writing statements of the block: a refusal that made none needs no further proof."""
+    seen = []
+
+    def watch(execute, sql, params, many, context):
+        if sql.lstrip().startswith(WRITING):
+            seen.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        yield seen
