@@ -1,4 +1,4 @@
-"""The fixtures every test may ask for: `api`, an `outsider`, and a clean slate."""
+"""The fixtures every test may ask for: `api`, an `outsider`, `callers`, and a clean slate."""
 
 import pytest
 from django.core.cache import cache
@@ -6,6 +6,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.sessions import open_session
+from appointments.tests.race import Processes, Threads
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +37,18 @@ def outsider(transactional_db):
     yield other
     other.close()
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    callers = Processes(tmp_path_factory.mktemp("race") / "clinic.sqlite3")
+    yield callers
+    callers.close()
+
+
+@pytest.fixture
+def callers(request):
+    """Many at the same moment, whatever the engine. See appointments.tests.race."""
+    if connection.vendor == "postgresql":
+        return Threads()
+    return request.getfixturevalue("processes")

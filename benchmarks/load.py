@@ -78,8 +78,13 @@ class Answer(NamedTuple):
 
 
 def ask(token, method, path, body=None, **headers):
-    """One request over a connection of its own; OSError or HTTPException where that broke."""
-    headers = {"Authorization": f"Bearer {token}", "Connection": "close"} | headers
+    """One request over a connection of its own; OSError or HTTPException where that broke.
+
+    Without a `token` a stranger's.
+    """
+    headers = {"Connection": "close"} | headers
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body)
         headers["Content-Type"] = "application/json"

@@ -17,25 +17,19 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
 from threading import Barrier
 
-from server import HOST, PORT, configure, fresh_database, gunicorn
+from load import ask
+from server import configure, fresh_database, gunicorn
 
 ALLOWED = 10
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of nobody
 
 
 def post(path, body, **headers):
-    """(status, parsed body), over a connection of its own: a kept one may just be given up."""
-    connection = HTTPConnection(HOST, PORT, timeout=60)
-    headers = {"Content-Type": "application/json"} | headers
-    try:
-        connection.request("POST", path, json.dumps(body), headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
+    """(status, parsed body) of a stranger's request."""
+    answer = ask(None, "POST", path, body, **headers)
+    return answer.status, json.loads(answer.content)
 
 
 def somebody():

@@ -3,26 +3,10 @@
 from collections import Counter
 
 import pytest
-from django.db import connection
 
 from appointments.tests import scenes
-from appointments.tests.race import Processes, Threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory):
-    callers = Processes(tmp_path_factory.mktemp("race") / "clinic.sqlite3")
-    yield callers
-    callers.close()
-
-
-@pytest.fixture
-def callers(request):
-    if connection.vendor == "postgresql":
-        return Threads()
-    return request.getfixturevalue("processes")
 
 
 def race(callers, scene):

@@ -32,6 +32,11 @@ def book(patient, slot):
     services.book(patient=patient, time_slot=slot, by=patient, reason_for_visit="A cough")
 
 
+def lock(slot):
+    """At once, or not at all."""
+    TimeSlot.objects.select_for_update(nowait=True).get(pk=slot.pk)
+
+
 def reschedule(appointment, slot):
     services.move(appointment, "reschedule", by=appointment.patient, time_slot=slot)
 
@@ -93,9 +98,6 @@ def test_slots_are_locked_by_id_whichever_the_appointment_comes_from():
     lower, higher = slot_at(noon(401), doctor), slot_at(noon(400), doctor)
     visit = an_appointment(time_slot=higher)
 
-    def lock(slot):
-        TimeSlot.objects.select_for_update(nowait=True).get(pk=slot.pk)
-
     outcome = second_in_line(
         lambda: lock(lower), lambda: reschedule(visit, lower), while_it_waits=lambda: lock(higher)
     )
@@ -108,9 +110,6 @@ def test_a_reschedule_holds_the_slot_that_it_leaves():
     doctor = DoctorFactory()
     old, new = slot_at(noon(400), doctor), slot_at(noon(401), doctor)
     visit = an_appointment(time_slot=old)
-
-    def lock(slot):
-        TimeSlot.objects.select_for_update(nowait=True).get(pk=slot.pk)
 
     outcome = second_in_line(
         lambda: lock(old), lambda: reschedule(visit, new), while_it_waits=lambda: lock(new)

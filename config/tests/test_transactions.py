@@ -1,17 +1,15 @@
 """What the database gives up for another's sake is done again once, and is never done by half."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from django.db import OperationalError, connection, transaction
 
 from accounts.models import IdempotencyKey
 from accounts.tests.factories import DoctorFactory
-from appointments.models import Appointment, AppointmentHistory
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory
 from config.api.transactions import atomic
 from config.tests.test_faults import is_unavailable
+from config.tests.waiting import second_in_line
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -115,41 +113,27 @@ def test_word_is_sent_once_and_only_of_what_was_done():
 
 
 @pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "a-key-of-mine"}])
-def test_a_booking_caught_in_a_deadlock_is_made_all_the_same(api, outsider, key):
+def test_a_booking_caught_in_a_deadlock_is_made_all_the_same(api, key):
     slot, patient = TimeSlotFactory(), PatientFactory()
-    client = api(patient)
+    client, answers = api(patient), []
 
-    def book():
-        try:
-            return client.post(URL, booking(slot), **key)
-        finally:
-            connection.close()
+    def hold_the_slot():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # the booking is given up, not we
+        TimeSlot.objects.select_for_update().get(pk=slot.pk)
 
-    outsider.set_autocommit(False)
-    with outsider.cursor() as cursor, ThreadPoolExecutor(1) as pool:
-        cursor.execute("SET deadlock_timeout = '1min'")  # the booking is the one to be given up
-        cursor.execute("SELECT 1 FROM appointments_timeslot WHERE id = %s FOR UPDATE", [slot.pk])
-        asked = pool.submit(book)  # holds the patient and waits for the slot …
-        wait_until_somebody_waits()
-        # … while the other, who holds the slot, waits for the patient.
-        cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s FOR UPDATE", [patient.pk])
-        outsider.commit()
-        answer = asked.result()
+    def book():  # holds the patient and waits for the slot …
+        answers.append(client.post(URL, booking(slot), **key))
 
-    assert answer.status_code == 201
+    def want_the_patient():  # … while the other, who holds the slot, waits for the patient.
+        Patient.objects.select_for_update().get(pk=patient.pk)
+
+    outcome = second_in_line(hold_the_slot, book, while_it_waits=want_the_patient)
+
+    assert outcome == (True, "done")
+    assert [answer.status_code for answer in answers] == [201]
     assert rows() == (1, 1)
     assert IdempotencyKey.objects.count() == len(key)
-
-
-def wait_until_somebody_waits():
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
-    for _ in range(500):
-        with connection.cursor() as cursor:
-            cursor.execute(waiting, [connection.settings_dict["NAME"]])
-            if cursor.fetchone():
-                return
-        time.sleep(0.01)
-    pytest.fail("Nobody waits.")
 
 
 def test_a_booking_that_could_not_be_serialized_is_made_all_the_same(api, outsider):
