@@ -78,16 +78,11 @@ def close(raw):
     return session is not None and Session.objects.filter(pk=session.pk).live().end() == 1
 
 
-def end(rows):
-    """End these sessions; how many were live."""
-    return rows.end()
-
-
 @transaction.atomic
 def end_all(user):
     """End every session of a person, the sign-ins by cookie too; how many had tokens."""
     User.objects.filter(pk=user.pk).update(sessions_ended_at=timezone.now())
-    return end(user.sessions.all())
+    return user.sessions.end()
 
 
 def _session_of(raw):

@@ -181,7 +181,7 @@ class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet
         return super().get_queryset().live().filter(user_id=self.request.user.pk)
 
     def perform_destroy(self, session):
-        sessions.end(self.get_queryset().filter(pk=session.pk))
+        self.get_queryset().filter(pk=session.pk).end()
 
     @extend_schema(request=None, responses=SessionsEndedSerializer)
     @action(detail=False, methods=["post"], serializer_class=NothingSerializer)

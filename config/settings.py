@@ -12,10 +12,10 @@ import dj_database_url
 import dj_email_url
 from corsheaders.defaults import default_headers
 from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
-from django.urls import reverse_lazy
 
 from config.cache import cache_from
 from config.keys import generated_key
+from config.navigation import NAVIGATION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -131,7 +131,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "config.api.faults.DatabaseFaultMiddleware",
+    "config.api.faults.OutageMiddleware",
     "config.api.middleware.LockedOutMiddleware",
 ]
 
@@ -153,7 +153,7 @@ TEMPLATES = [
         },
     },
 ]
-CSRF_FAILURE_VIEW = "config.api.exceptions.csrf_failure"
+CSRF_FAILURE_VIEW = "config.api.handlers.csrf_failure"
 
 # --- Database -------------------------------------------------------------------------------
 
@@ -380,58 +380,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,
-        "navigation": [
-            {
-                "title": title,
-                "items": [
-                    {"title": name, "icon": icon, "link": reverse_lazy(f"admin:{view}")}
-                    for name, icon, view in items
-                ],
-            }
-            for title, items in (
-                ("", [("Overview", "dashboard", "index")]),
-                (
-                    "Clinic",
-                    [
-                        ("Appointments", "event", "appointments_appointment_changelist"),
-                        ("Time slots", "schedule", "appointments_timeslot_changelist"),
-                        (
-                            "Consultations",
-                            "stethoscope",
-                            "consultations_consultation_changelist",
-                        ),
-                    ],
-                ),
-                (
-                    "People",
-                    [
-                        ("Patients", "personal_injury", "patients_patient_changelist"),
-                        ("Doctors", "medical_services", "accounts_doctor_changelist"),
-                        ("All accounts", "group", "accounts_user_changelist"),
-                        ("Sign-in sessions", "devices", "accounts_session_changelist"),
-                        ("Failed sign-ins", "lock", "accounts_logincounter_changelist"),
-                    ],
-                ),
-                (
-                    "Records",
-                    [
-                        ("Vital signs", "vital_signs", "consultations_vitalsigns_changelist"),
-                        ("Prescriptions", "pill", "consultations_prescription_changelist"),
-                        ("Notes", "clinical_notes", "consultations_consultationnote_changelist"),
-                    ],
-                ),
-                (
-                    "Audit",
-                    [
-                        (
-                            "Appointment history",
-                            "history",
-                            "appointments_appointmenthistory_changelist",
-                        ),
-                    ],
-                ),
-            )
-        ],
+        "navigation": NAVIGATION,
     },
 }
 

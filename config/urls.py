@@ -60,7 +60,7 @@ if settings.BROWSABLE_API:
 
 urlpatterns += [re_path(r"^api(/|$)", NoSuchPath.as_view(), name="no-such-path")]
 
-handler400 = "config.api.exceptions.bad_request"
-handler403 = "config.api.exceptions.forbidden"
-handler404 = "config.api.exceptions.not_found"
-handler500 = "config.api.exceptions.server_error"
+handler400 = "config.api.handlers.bad_request"
+handler403 = "config.api.handlers.forbidden"
+handler404 = "config.api.handlers.not_found"
+handler500 = "config.api.handlers.server_error"

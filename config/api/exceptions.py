@@ -5,7 +5,6 @@ Services, models and the admin raise Django's own exceptions; a rule's refusal i
 """
 
 import logging
-import sys
 from http import HTTPStatus
 from math import ceil
 from typing import Any, NamedTuple
@@ -21,9 +20,8 @@ from django.core.exceptions import (
 )
 from django.core.signals import got_request_exception
 from django.db import DataError, IntegrityError
-from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -117,14 +115,15 @@ def exception_handler(error, context):
     """DRF's door (EXCEPTION_HANDLER): an answer for every error, also for those of ours."""
     problem = describe(error)
     if problem.code == "server_error":
-        _own_up(context["request"]._request, error, type(context["view"]).__name__)
+        own_up(context["request"]._request, error, type(context["view"]).__name__)
     elif problem.code == "unavailable":
         outages.log(error)
     set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
 
-def _own_up(request, error, where):
+def own_up(request, error, where):
+    """Log a mistake of ours, and tell whoever listens."""
     logger.error("Unhandled error in %s", where, exc_info=error)
     got_request_exception.send(sender=None, request=request)
 
@@ -135,11 +134,11 @@ def describe(error):
         error = integrity.refusal(error) or error
     if outages.is_outage(error):
         sentence = outages.sentence(error)
-        return _detail("unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)})
+        return bare_problem("unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)})
     for kinds, translate in TRANSLATIONS:
         if isinstance(error, kinds):
             return translate(error)
-    return _detail("server_error", "Something went wrong on our side.")
+    return bare_problem("server_error", "Something went wrong on our side.")
 
 
 def _refused(error):
@@ -152,7 +151,7 @@ def _refused(error):
     known = next((one for one in everything if one.code in CODES), None)
     code = known.code if known else "validation_error"
     if code == "throttled":
-        return _detail(code, known.message, **{"Retry-After": str(known.params["wait"])})
+        return bare_problem(code, known.message, **{"Retry-After": str(known.params["wait"])})
     return Problem(
         code,
         {_name(field): _messages(errors) for field, errors in by_field.items()},
@@ -217,13 +216,14 @@ def _of_the_framework(error):
     return Problem(code, {"detail": [str(detail)]}, headers=headers)
 
 
-def _detail(code, sentence, **headers):
+def bare_problem(code, sentence, **headers):
+    """One sentence that belongs to no field."""
     return Problem(code, {"detail": [sentence]}, headers=headers)
 
 
 def _says(code, sentence):
     """A translation that looks at nothing but the kind of error."""
-    return lambda error: _detail(code, sentence)
+    return lambda error: bare_problem(code, sentence)
 
 
 TRANSLATIONS = [
@@ -245,71 +245,3 @@ def first_sentence(errors):
     """The first sentence for people in (nested) errors."""
     leaves = _leaves(errors)
     return str(leaves[0]) if leaves else ""
-
-
-# --- Outside DRF: Django's own handlers -----------------------------------------------------
-
-
-def _envelope(request, error, fallback):
-    """The envelope for what lives under /api/, Django's own page for the rest."""
-    if not request.path_info.startswith("/api/"):
-        return fallback
-    problem = describe(error)
-    return JsonResponse(problem.body, status=problem.status, headers=problem.headers)
-
-
-def unrendered(request, error):
-    """The envelope in place of an answer that could not be rendered; what was done stays done."""
-    _own_up(request, error, "the rendering of an answer")
-    return envelope_of(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def envelope_of(status, sentence=None):
-    """The envelope for an error of which no more than its status is known."""
-    code = next((name for name, one in CODES.items() if one.status == status), "server_error")
-    if status == HTTPStatus.BAD_REQUEST:
-        code = "parse_error"
-    problem = _detail(code, sentence or CODES[code].meaning)
-    return JsonResponse(problem.body, status=problem.status)
-
-
-def bad_request(request, exception):
-    if outage := outages.behind(exception):
-        return unavailable(request, outage)
-    return _envelope(request, exception, defaults.bad_request(request, exception))
-
-
-def forbidden(request, exception):
-    return _envelope(request, exception, defaults.permission_denied(request, exception))
-
-
-def not_found(request, exception):
-    return _envelope(request, exception, defaults.page_not_found(request, exception))
-
-
-def server_error(request):
-    error = sys.exc_info()[1] or RuntimeError()
-    if outages.is_outage(error):
-        return unavailable(request, error)
-    return _envelope(request, error, _plain_server_error(request))
-
-
-def unavailable(request, error):
-    outages.log(error)
-    problem = describe(error)
-    page = HttpResponse(
-        problem.body["message"], "text/plain", problem.status, headers=problem.headers
-    )
-    return _envelope(request, error, page)
-
-
-def csrf_failure(request, reason=""):
-    return _envelope(request, PermissionDenied(reason), csrf.csrf_failure(request, reason))
-
-
-def _plain_server_error(request):
-    try:
-        return defaults.server_error(request)
-    except Exception:  # the page itself may be what fails; the last answer must not
-        logger.exception("The error page could not be rendered")
-        return HttpResponse("Server error", status=500)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from django.http import JsonResponse
 from rest_framework.response import Response
 
-from config.api.exceptions import envelope_of, unavailable, unrendered
+from config.api.handlers import envelope_of, unavailable, unrendered
 from config.api.outages import is_outage
 
 
@@ -38,7 +38,7 @@ def _in_envelope(response):
     return isinstance(response, (Response, JsonResponse))
 
 
-class DatabaseFaultMiddleware:
+class OutageMiddleware:
     """503 for what fails in a plain view (the admin) or while an answer is rendered.
 
     With DEBUG too. What fails in the middleware itself comes to `handler500`, which answers alike.

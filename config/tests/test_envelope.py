@@ -12,7 +12,7 @@ from django.test import RequestFactory
 
 from accounts.tests.factories import DoctorFactory
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.api import exceptions
+from config.api import exceptions, handlers
 from config.api.exceptions import CODES
 from config.api.middleware import RequestIdFilter
 from config.tests.people import a_clinic
@@ -199,9 +199,9 @@ def test_a_database_that_is_gone_is_503_with_retry_after():
 @pytest.mark.django_db
 def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
     for handler, status, code in [
-        (exceptions.bad_request, 400, "parse_error"),
-        (exceptions.forbidden, 403, "permission_denied"),
-        (exceptions.not_found, 404, "not_found"),
+        (handlers.bad_request, 400, "parse_error"),
+        (handlers.forbidden, 403, "permission_denied"),
+        (handlers.not_found, 404, "not_found"),
     ]:
         error = {400: exceptions.BadRequest(), 403: exceptions.PermissionDenied()}.get(
             status, exceptions.Http404()
@@ -213,7 +213,7 @@ def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
         assert outside.status_code == status
         assert not isinstance(outside, JsonResponse)
 
-    crash = exceptions.server_error(RequestFactory().get("/api/x/"))
+    crash = handlers.server_error(RequestFactory().get("/api/x/"))
     assert (crash.status_code, json.loads(crash.content)["code"]) == (500, "server_error")
 
 
