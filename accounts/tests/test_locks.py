@@ -152,6 +152,25 @@ def test_a_key_whose_day_is_over_is_new_to_one_of_two():
     assert new == [True, True, False]
 
 
+def test_a_key_whose_day_is_over_is_held_by_who_took_it_over_until_the_work_is_done():
+    jane, new, taken = UserFactory(), [], []
+    claim(jane, new)
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+
+    def take_over():
+        taken.append(idempotency.claim(user=jane, key="key", fingerprint="mark"))
+
+    def finish():
+        [(row, is_new)] = taken
+        assert is_new
+        idempotency.keep(row, made=8, status_code=201)
+
+    outcome = second_in_line(take_over, lambda: claim(jane, new), while_it_waits=finish)
+
+    assert outcome == (True, "done")
+    assert new == [True, False]
+
+
 def claim(person, new):
     """As a request does it; notes whether the key was new."""
     with transaction.atomic():

@@ -1,11 +1,13 @@
 """A doctor's time: opened, seen, changed and taken back."""
 
+from datetime import time
+
 import pytest
 from django.core.exceptions import ValidationError
 
 from appointments import clock, services
 from appointments.models import Appointment, TimeSlot
-from appointments.slots import change_slot, withdraw
+from appointments.slots import change_slot, open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import (
     a_slot,
@@ -748,3 +750,19 @@ def test_a_slot_of_that_night_takes_back_what_get_showed(api, smith):
 
     assert response.status_code == 200
     assert data(response) == slot
+
+
+def test_the_service_says_that_slots_overlap_before_the_database_has_to(smith):
+    standing = a_slot("2026-12-07 09:00", doctor=smith)
+    other = a_slot("2026-12-07 11:00", doctor=smith)
+    before = snapshot(TimeSlot)
+
+    with pytest.raises(ValidationError) as opened:
+        open_slot(doctor=smith, date=standing.date, start_time=time(9, 15), end_time=time(9, 45))
+    with pytest.raises(ValidationError) as moved:
+        change_slot(other, start_time=time(9, 15), end_time=time(9, 45))
+
+    for refused in (opened, moved):
+        [error] = refused.value.error_dict["start_time"]
+        assert error.code == "slot_overlap"
+    assert snapshot(TimeSlot) == before

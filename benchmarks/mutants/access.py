@@ -25,6 +25,7 @@ ROLES = {
 }
 
 END = re.compile(r"\Z")
+IMPORTED = "from django.db.models import Q\n\n"
 
 
 def every_mutant():
@@ -58,7 +59,7 @@ def rows_of_sight():
             table = f"{queryset}.{name}"
             for role, word in ROLES.items():
                 if f"{word}: EVERYTHING" not in written:
-                    row = f'{table} = {table} | {{"{role}": Q()}}'
+                    row = f'{IMPORTED}{table} = {table} | {{"{role}": Q()}}'
                     yield _with(f"{table}: {role} gets all", file, row, OF_SIGHT, OF_ACCESS)
                 if word in written or ("EVERYONE" in written and word.startswith("UserType")):
                     row = f'{table} = {{r: w for r, w in {table}.items() if r != "{role}"}}'

@@ -56,7 +56,7 @@ def _constraints():
         yield Mutant(name, (of_model, of_database), (tests,), changes_tables=True)
         if name in IN_STEP:
             agree = ("config/tests/test_migrations.py",)
-            yield Mutant(f"{name}, from the model alone", (of_model,), agree)
+            yield Mutant(f"{name}, from the model alone", (of_model,), agree, changes_tables=True)
 
 
 MODULE = "appointments/guards.py"

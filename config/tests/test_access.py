@@ -252,3 +252,15 @@ def test_the_page_about_access_says_what_the_tables_say(capsys):
     written = (settings.BASE_DIR / "docs" / "access.md").read_text()
     assert capsys.readouterr().out == written
     assert all(f"| {method} {address} |" in written for method, address in AGREED)
+
+
+@pytest.mark.django_db
+def test_a_forgotten_row_is_a_closed_door_even_to_an_admin(monkeypatch, api):
+    clinic = a_clinic()
+    door = next(one for one in CANONICAL if one.address == "/api/appointments/")
+    monkeypatch.setattr(
+        door.view, "access", {k: v for k, v in door.view.access.items() if k != "list"}
+    )
+
+    assert api(clinic.ada).get("/api/appointments/").status_code == 403
+    assert api().get("/api/appointments/").status_code == 401
