@@ -6,8 +6,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts import lockout
 from accounts.models import Session, User
-from accounts.sessions import read_session_id
-from accounts.tokens import NO_DATE
+from accounts.tokens import NO_DATE, read_session_id
 from config.api.addresses import address_of
 
 

@@ -5,10 +5,13 @@ from contextlib import nullcontext
 from functools import wraps
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
+from rest_framework.status import is_success
 
-from accounts import idempotency, lockout
+from accounts import audit, idempotency, lockout
+from accounts.trail import REFUSALS
 from accounts.versions import Versioned, check_version
 from config.api.addresses import address_of
 from config.api.fields import StrictPrimaryKeyField
@@ -16,7 +19,32 @@ from config.api.transactions import atomic
 from config.api.viewsets import ApiViewSet
 
 
-class ScopedViewSet(ApiViewSet):
+class AuditedMixin:
+    """Says what its doors have shown of patients, and whom they have turned away."""
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
+        event = f"{self.basename}.{self.action}"
+        if response.status_code in REFUSALS:
+            audit.refused(event)
+        elif is_success(response.status_code) and self.action != "metadata" and self.is_clinical():
+            audit.shown(event, records_in(response.data))
+        return response
+
+    def is_clinical(self):
+        """Whether the records behind these doors are about patients."""
+        return getattr(self.queryset.model, "subject_id", None) is not None
+
+
+def records_in(data):
+    """The rows of models that an answer was made of."""
+    rows = data["results"] if isinstance(data, dict) and "results" in data else data
+    shown = getattr(getattr(rows, "serializer", None), "instance", None)
+    records = [shown] if isinstance(shown, Model) else shown
+    return records if isinstance(records, list) else []
+
+
+class ScopedViewSet(AuditedMixin, ApiViewSet):
     """A viewset whose every list and every lookup starts from what the caller may see.
 
     For an unsafe method, from what the caller may write. Whatever is out of sight is 404, never

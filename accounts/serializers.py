@@ -9,7 +9,7 @@ from accounts import avatars
 from accounts.models import Session, User
 from accounts.roles import UserType
 from accounts.services import LONGEST_PASSWORD
-from accounts.sessions import read_session_id
+from accounts.tokens import read_session_id
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
 PERSON = [

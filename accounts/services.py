@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from accounts import mail
+from accounts import audit, mail
 from accounts.models import User
 from accounts.versions import check_version
 from config.api.transactions import atomic
@@ -24,6 +24,7 @@ def register(*, password=None, **fields):
     _set_password(user, password)
     _clean(user)
     user.save(force_insert=True)
+    audit.created("account.register", user)
     return user
 
 
@@ -45,11 +46,13 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     if licence != user.medical_license_number:
         user.license_verified = False
     old_avatar = user.avatar.name if user.avatar else None
+    changed = [name for name, value in changes.items() if getattr(user, name) != value]
     for field, value in changes.items():
         setattr(user, field, value)
     _clean(user)
     user._history_user = by
     user.save()
+    audit.changed("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
         transaction.on_commit(lambda: storage.delete(old_avatar))
@@ -91,6 +94,7 @@ def change_password(user, *, old_password, new_password):
     _prove(user, old_password, field="old_password")
     _set_password(user, new_password, field="new_password")
     user.save()
+    audit.changed("account.change_password", user, by=user, fields=["password"])
     return user
 
 
@@ -154,6 +158,7 @@ def reset_password(*, uid, token, new_password):
         raise ValidationError({"token": "This link is invalid or has expired."})
     _set_password(user, new_password, field="new_password")
     user.save()
+    audit.changed("account.reset_password", user, by=user, fields=["password"])
     return user
 
 
@@ -163,4 +168,5 @@ def verify_licence(doctor):
     doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
     doctor.license_verified = True
     doctor.save()
+    audit.changed("account.verify_licence", doctor, fields=["license_verified"])
     return doctor

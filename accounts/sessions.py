@@ -1,13 +1,11 @@
 """Opening, rotating and ending sessions. Each is one conditional UPDATE: nobody wins twice."""
 
-from uuid import UUID
-
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import tokens
-from accounts.models import LONGEST_USER_AGENT, Session, User
+from accounts import audit, tokens
+from accounts.models import LONGEST_USER_AGENT, Action, Session, User
 from config.api.addresses import address_of, user_agent_of
 from config.api.refusals import refused
 
@@ -31,6 +29,7 @@ def open_session(user, *, request=None):
         token = tokens.refresh_token(session.pk, user, opened_at=session.created_at)
         session.jti, session.expires_at = token["jti"], tokens.expiry(token)
         session.save(force_insert=True)
+        audit.created("session.open", session, by=user)
     return tokens.as_pair(token)
 
 
@@ -59,7 +58,7 @@ def rotate(raw):
         return None
     if presented["jti"] in _within_grace(session.rotated, now):
         raise refused("refresh", "Use the newer token.", "refresh_superseded")
-    Session.objects.filter(pk=session.pk).live().end()
+    _end(session, "session.stolen")
     return None
 
 
@@ -75,32 +74,40 @@ def close(raw):
     Any genuine token of the session will do, a superseded one too: who wants out gets out.
     """
     session, _ = _session_of(raw)
-    return session is not None and Session.objects.filter(pk=session.pk).live().end() == 1
+    return session is not None and _end(session, "session.end") == 1
+
+
+@transaction.atomic
+def end(sessions):
+    """End these sessions; how many there were."""
+    of_whom = list(sessions.filter(ended_at=None))
+    audit.changed("session.end", *of_whom, action=Action.DELETE)
+    return sessions.end()
 
 
 @transaction.atomic
 def end_all(user):
     """End every session of a person, the sign-ins by cookie too; how many had tokens."""
     User.objects.filter(pk=user.pk).update(sessions_ended_at=timezone.now())
+    audit.changed("session.end_all", user, action=Action.DELETE)
     return user.sessions.end()
+
+
+@transaction.atomic
+def _end(session, event):
+    ended = Session.objects.filter(pk=session.pk).live().end()
+    if ended:
+        audit.changed(event, session, by=session.user, action=Action.DELETE)
+    return ended
 
 
 def _session_of(raw):
     """The live session of a genuine refresh token, with the token; (None, None) otherwise."""
     token = tokens.read_refresh_token(raw)
-    session_id = read_session_id(token)
+    session_id = tokens.read_session_id(token)
     if session_id is None:
         return None, None
     session = Session.objects.live().select_related("user").filter(pk=session_id).first()
     if session is None or str(session.user_id) != str(token.get("user_id")):
         return None, None
     return session, token
-
-
-def read_session_id(token):
-    """The session a token names, as a UUID; None where it names none."""
-    claim = token.get(tokens.SESSION_CLAIM) if token is not None else None
-    try:
-        return UUID(claim) if isinstance(claim, str) else None
-    except ValueError:
-        return None

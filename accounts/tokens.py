@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
+from uuid import UUID
 
 import jwt
 from django.conf import settings
@@ -92,3 +93,12 @@ def expiry(token):
 
 def as_pair(token):
     return {"access": str(token.access_token), "refresh": str(token)}
+
+
+def read_session_id(token):
+    """The session a token names, as a UUID; None where it names none."""
+    claim = token.get(SESSION_CLAIM) if token is not None else None
+    try:
+        return UUID(claim) if isinstance(claim, str) else None
+    except ValueError:
+        return None

@@ -8,7 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from accounts import permissions, services, sessions
-from accounts.doors import VersionedMixin, proving
+from accounts.doors import AuditedMixin, VersionedMixin, proving
 from accounts.models import Session, User
 from accounts.serializers import (
     PROFILES,
@@ -34,7 +34,7 @@ from config.api.viewsets import ApiViewSet
 OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
 
 
-class AuthViewSet(VersionedMixin, ApiViewSet):
+class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     """Accounts from the outside: registration, tokens, passwords and the own profile."""
 
     queryset = User.objects.none()
@@ -157,6 +157,10 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
     def get_object(self):
         return self.request.user
 
+    def is_clinical(self):
+        """A patient's own profile shows the medical history."""
+        return self.action == "profile" and self.request.user.subject_id is not None
+
     def profile_serializer(self, user, **kwargs):
         return PROFILES[user.user_type](user, context=self.get_serializer_context(), **kwargs)
 
@@ -166,7 +170,7 @@ class AuthViewSet(VersionedMixin, ApiViewSet):
         return outcome
 
 
-class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet):
+class SessionViewSet(AuditedMixin, mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet):
     """The caller's own sessions, of an admin too: those of others are ended in the admin."""
 
     queryset = Session.objects.all()
@@ -181,7 +185,7 @@ class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet
         return super().get_queryset().live().filter(user_id=self.request.user.pk)
 
     def perform_destroy(self, session):
-        self.get_queryset().filter(pk=session.pk).end()
+        sessions.end(self.get_queryset().filter(pk=session.pk))
 
     @extend_schema(request=None, responses=SessionsEndedSerializer)
     @action(detail=False, methods=["post"], serializer_class=NothingSerializer)

@@ -225,6 +225,11 @@ class Appointment(Timed, Stamped, Versioned):
     def __str__(self):
         return f"{self.patient} with {self.doctor}, {self.date} {self.start_time:%H:%M}"
 
+    @property
+    def subject_id(self):
+        """The patient this row is about."""
+        return self.patient_id
+
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
     """History is in sight where its appointment is."""
@@ -255,3 +260,7 @@ class AppointmentHistory(models.Model):
 
     def __str__(self):
         return f"{self.action} of appointment {self.appointment_id}"
+
+    @property
+    def subject_id(self):
+        return self.appointment.patient_id

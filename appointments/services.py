@@ -9,6 +9,8 @@ from functools import partial
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts import audit
+from accounts.models import Action
 from accounts.versions import check_version
 from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
@@ -19,6 +21,8 @@ from config.api.transactions import atomic
 from patients.models import Patient
 
 ALTERNATIVES = 3  # how many other slots a refusal offers
+
+CHANGED_BY = {"book": [], "reschedule": ["status", "time_slot"]}  # any other move: the status
 
 VISIT_DETAILS = frozenset(
     {
@@ -193,7 +197,7 @@ def _check_new_slot(appointment, time_slot):
 
 
 def _record(appointment, action, *, by, before=("", None), reason="", changes=()):
-    """The history row, and word of it to whoever listens, once it is committed."""
+    """The history row, the audit's, and word of it to whoever listens, once it is committed."""
     entry = AppointmentHistory.objects.create(
         appointment=appointment,
         action=action,
@@ -204,6 +208,13 @@ def _record(appointment, action, *, by, before=("", None), reason="", changes=()
         changes=list(changes),
         reason=reason,
         changed_by=by,
+    )
+    audit.changed(
+        f"appointment.{action}",
+        appointment,
+        by=by,
+        fields=changes or CHANGED_BY.get(action, ["status"]),
+        action=Action.CREATE if action == "book" else Action.UPDATE,
     )
     transaction.on_commit(
         lambda: appointment_changed.send_robust(sender=AppointmentHistory, entry=entry)

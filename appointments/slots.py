@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 
-from accounts.models import Doctor
+from accounts import audit
+from accounts.models import Action, Doctor
 from appointments import clock
 from appointments.models import TimeSlot
 from config.api.refusals import refused
@@ -51,7 +52,9 @@ def open_slot(*, doctor, date, start_time, end_time):
     starts_at, ends_at = _interval(date, start_time, end_time)
     doctor = _lock_doctor(doctor.pk)
     _refuse_overlap(doctor, starts_at, ends_at)
-    return TimeSlot.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
+    slot = TimeSlot.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
+    audit.created("timeslot.open", slot)
+    return slot
 
 
 @atomic
@@ -74,7 +77,9 @@ def open_slots(*, doctor, plan):
                 ends_at = starts_at + plan.duration
                 opened.append(TimeSlot(doctor=doctor, starts_at=starts_at, ends_at=ends_at))
                 taken.append((starts_at, ends_at))
-    return TimeSlot.objects.bulk_create(opened), skipped
+    opened = TimeSlot.objects.bulk_create(opened)
+    audit.created("timeslot.open", *opened)
+    return opened, skipped
 
 
 @atomic
@@ -89,6 +94,7 @@ def change_slot(slot, *, date=None, start_time=None, end_time=None):
     _refuse_overlap(slot.doctor, starts_at, ends_at, but=slot)
     slot.starts_at, slot.ends_at = starts_at, ends_at
     slot.save()
+    audit.changed("timeslot.change", slot, fields=["starts_at", "ends_at"])
     return slot
 
 
@@ -98,6 +104,7 @@ def withdraw(slot):
     slot = _lock_unused(slot)
     slot.withdrawn_at = clock.now()
     slot.save()
+    audit.changed("timeslot.withdraw", slot, action=Action.DELETE)
     return slot
 
 

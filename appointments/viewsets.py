@@ -137,7 +137,7 @@ class AppointmentViewSet(
     @action(detail=True, filter_backends=[], serializer_class=HistorySerializer)
     def history(self, request, pk=None):
         entries = AppointmentHistory.objects.visible_to(request.user).filter(appointment__pk=pk)
-        page = self.paginate_queryset(entries.select_related("changed_by"))
+        page = self.paginate_queryset(entries.select_related("appointment", "changed_by"))
         if not page:  # every appointment has its first entry, so there is none in sight
             raise Http404
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

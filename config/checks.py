@@ -8,6 +8,7 @@ from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError, connections
 
+from accounts import append_only
 from appointments import guards
 from config.cache import PER_PROCESS
 from consultations.demo import SIGN_INS
@@ -58,7 +59,9 @@ def impatient_sessions(app_configs=None, **kwargs):
 
 @register(Tags.database)
 def unguarded_database(app_configs=None, databases=None, **kwargs):
-    """Whether the databases still refuse overlaps by themselves (appointments.guards)."""
+    """Whether the databases still refuse by themselves overlaps (appointments.guards) and a change
+    of the audit (accounts.append_only).
+    """
     return [
         Error(
             f"The database {alias} lacks {guard.name}.",
@@ -66,8 +69,13 @@ def unguarded_database(app_configs=None, databases=None, **kwargs):
             id="config.E004",
         )
         for alias in databases or []
-        for guard in guards.missing(connections[alias])
+        for guard in missing_guards(connections[alias])
     ]
+
+
+def missing_guards(connection):
+    """What the database should refuse by itself, and would not."""
+    return [*guards.missing(connection), *append_only.missing(connection)]
 
 
 def _weak_keys():

@@ -34,6 +34,7 @@ CHART_OPTIONS = {
 def dashboard(request, context):
     """Adds what admin/index.html shows (UNFOLD["DASHBOARD_CALLBACK"])."""
     today = clock.today()
+    of_today = list(_of_today())
     numbers = statistics(Appointment.objects.all(), date_after=today, date_before=today)
     return context | {
         "title": "Overview",
@@ -48,7 +49,8 @@ def dashboard(request, context):
         ],
         "day_sheet": {
             "headers": ["Time", "Patient", "Doctor", "Reason", "Status"],
-            "rows": [_row(one) for one in _of_today()],
+            "rows": [_row(one) for one in of_today],
+            "records": of_today,  # what the page shows of patients
         },
         "chart": json.dumps(_chart(today)),
         "chart_options": json.dumps(CHART_OPTIONS),

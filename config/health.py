@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from appointments.guards import missing
 from config.api.exceptions import RETRY_SECONDS
+from config.checks import missing_guards
 
 
 def database():
@@ -27,7 +27,7 @@ def migrations():
 
 
 def guards():
-    missed = missing(connection)
+    missed = missing_guards(connection)
     return f"{len(missed)} missing" if missed else "ok"
 
 

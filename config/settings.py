@@ -133,6 +133,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "config.api.faults.OutageMiddleware",
     "config.api.middleware.LockedOutMiddleware",
+    "accounts.trail.AuditMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -194,6 +195,22 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         ).strip(),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Audit ----------------------------------------------------------------------------------
+
+# How the reading of records is written down: sync, one row a request; buffered, a few together (the
+# rule on SQLite, which writes one at a time); off, not at all. Changes always are.
+AUDIT_READS = config(
+    "AUDIT_READS",
+    default="buffered" if "sqlite3" in DATABASES["default"]["ENGINE"] else "sync",
+    cast=Choices(["sync", "buffered", "off"]),
+)
+# Where a read cannot be written down, as on a full disk, it is answered and the event goes to the
+# log; with this it is refused (503). Only for sync.
+AUDIT_READS_REQUIRED = config("AUDIT_READS_REQUIRED", default=False, cast=bool)
+# What the chain over the audit is made with (accounts.seals). Kept outside the database, and for as
+# long as the audit is.
+AUDIT_KEY = config("AUDIT_KEY", default=SECRET_KEY)
 
 # --- Cache ----------------------------------------------------------------------------------
 

@@ -101,6 +101,10 @@ class Consultation(Stamped, Versioned):
         return f"Consultation {self.pk}: {self.patient} with {self.doctor}"
 
     @property
+    def subject_id(self):
+        return self.patient_id
+
+    @property
     def status(self):
         if self.ended_at:
             return ConsultationStatus.COMPLETED
@@ -118,6 +122,17 @@ class Consultation(Stamped, Versioned):
         if not (self.started_at and self.ended_at):
             return None
         return int((self.ended_at - self.started_at).total_seconds() // 60)
+
+
+class Part(models.Model):
+    """What belongs to a consultation, and so to its patient."""
+
+    class Meta:
+        abstract = True
+
+    @property
+    def subject_id(self):
+        return self.consultation.patient_id
 
 
 class PartQuerySet(ScopedQuerySet):
@@ -143,7 +158,7 @@ def measurement(lowest, highest, digits=None):
     return models.DecimalField(max_digits=digits, decimal_places=1, **limits)
 
 
-class VitalSigns(models.Model):
+class VitalSigns(Part):
     """Measurements taken together: mmHg, beats and breaths a minute, °C, %, kg, cm."""
 
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="vital_signs")
@@ -186,7 +201,7 @@ class VitalSigns(models.Model):
         return round(Decimal(self.weight) / metres**2, 1)
 
 
-class Prescription(models.Model):
+class Prescription(Part):
     """A medication as prescribed. Only `is_active` changes afterwards."""
 
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="prescriptions")
@@ -231,7 +246,7 @@ class ConsultationNoteQuerySet(PartQuerySet):
         return self
 
 
-class ConsultationNote(models.Model):
+class ConsultationNote(Part):
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="notes")
     note_type = models.CharField(max_length=20, choices=NoteType)
     title = models.CharField(max_length=200, blank=True)

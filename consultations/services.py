@@ -5,6 +5,8 @@ Locks are taken in the order of appointments.services, and the consultation last
 
 from django.db.models import F
 
+from accounts import audit
+from accounts.models import Action
 from accounts.versions import check_version
 from appointments import clock
 from appointments import services as appointments
@@ -44,13 +46,14 @@ def open_for(appointment, *, by, chief_complaint=""):
         doctor=appointment.doctor,
         chief_complaint=chief_complaint or appointment.reason_for_visit,
     )
-    return _saved(consultation, by)
+    return _saved(consultation, by, "open")
 
 
 @atomic
 def open_walk_in(*, patient, doctor, chief_complaint, by):
     """A consultation without an appointment."""
-    return _saved(Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint), by)
+    consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)
+    return _saved(consultation, by, "open")
 
 
 @atomic
@@ -63,7 +66,7 @@ def start(consultation, *, by, if_version=None):
         raise refused("status", "This consultation has started already.", "invalid_transition")
     _bring_along(consultation, "start", by)
     consultation.started_at = clock.now()
-    return _saved(consultation, by)
+    return _saved(consultation, by, "start", changed=["started_at"])
 
 
 @atomic
@@ -79,7 +82,7 @@ def complete(consultation, *, by, if_version=None, **closing):
     for field, value in closing.items():
         setattr(consultation, field, value)
     consultation.ended_at = max(clock.now(), consultation.started_at or clock.now())
-    return _saved(consultation, by)
+    return _saved(consultation, by, "complete", changed=["ended_at", *closing])
 
 
 @atomic
@@ -88,9 +91,10 @@ def write(consultation, *, by, if_version=None, **changes):
     consultation = _lock(consultation, if_version)
     _refuse_closed(consultation)
     _refuse_void(consultation, by)
+    changed = [name for name, value in changes.items() if getattr(consultation, name) != value]
     for field, value in changes.items():
         setattr(consultation, field, value)
-    return _saved(consultation, by)
+    return _saved(consultation, by, "write", changed=changed)
 
 
 @atomic
@@ -100,7 +104,7 @@ def record_vital_signs(consultation, *, by, **measured):
     _refuse_void(consultation, by)
     vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
     vital_signs.full_clean()
-    return _saved_part(vital_signs, by)
+    return _saved_part(vital_signs, by, "record")
 
 
 @atomic
@@ -122,9 +126,8 @@ def prescribe(consultation, *, by, **prescription):
             "allergy_conflict",
             matches=matches,
         )
-    return _saved_part(
-        Prescription(consultation=consultation, prescribed_by=by, **prescription), by
-    )
+    prescription = Prescription(consultation=consultation, prescribed_by=by, **prescription)
+    return _saved_part(prescription, by, "prescribe")
 
 
 @atomic
@@ -133,8 +136,9 @@ def set_active(prescription, *, by, is_active):
     consultation = _lock(prescription.consultation)
     _refuse_closed(consultation)
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
+    prescription.consultation = consultation
     prescription.is_active = is_active
-    return _saved_part(prescription, by)
+    return _saved_part(prescription, by, "set_active", changed=["is_active"])
 
 
 @atomic
@@ -143,7 +147,8 @@ def add_note(consultation, *, by, **note):
     consultation = _lock(consultation)
     if note["note_type"] != NoteType.ADDENDUM:
         _refuse_closed(consultation)
-    return _saved_part(ConsultationNote(consultation=consultation, created_by=by, **note), by)
+    note = ConsultationNote(consultation=consultation, created_by=by, **note)
+    return _saved_part(note, by, "add")
 
 
 def _lock(consultation, if_version=None):
@@ -178,14 +183,17 @@ def _refuse_void(consultation, by):
         raise appointments.refusal(appointment, by, "hold the consultation of an appointment")
 
 
-def _saved(record, by):
-    """Save it; its new version names who made it, also outside a request."""
+def _saved(record, by, deed, changed=()):
+    """Save it; its new version, and the audit, name who made it, also outside a request."""
     record._history_user, record._history_date = by, clock.now()
+    action = Action.CREATE if record._state.adding else Action.UPDATE
     record.save()
+    event = f"{record._meta.model_name}.{deed}"
+    audit.changed(event, record, by=by, fields=changed, action=action)
     return record
 
 
-def _saved_part(part, by):
+def _saved_part(part, by, deed, changed=()):
     """Save a part; the consultation it belongs to, which is locked, has a new version by it."""
     Consultation.objects.filter(pk=part.consultation_id).update(version=F("version") + 1)
-    return _saved(part, by)
+    return _saved(part, by, deed, changed)

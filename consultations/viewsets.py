@@ -162,7 +162,7 @@ class PartViewSet(
 
 
 class VitalSignsViewSet(PartViewSet):
-    queryset = VitalSigns.objects.all()
+    queryset = VitalSigns.objects.select_related("consultation")
     serializer_class = VitalSignsSerializer
     messages = {"create": "Vital signs recorded."}
     add = staticmethod(services.record_vital_signs)
@@ -187,7 +187,7 @@ class PrescriptionViewSet(PartViewSet):
 
 
 class ConsultationNoteViewSet(PartViewSet):
-    queryset = ConsultationNote.objects.all()
+    queryset = ConsultationNote.objects.select_related("consultation")
     serializer_class = ConsultationNoteSerializer
     messages = {"create": "Note added."}
     add = staticmethod(services.add_note)

@@ -2,8 +2,9 @@ import secrets
 
 from django.core.exceptions import ValidationError
 
+from accounts import audit, sessions
 from accounts import services as accounts
-from accounts import sessions
+from accounts.models import Action
 from accounts.roles import UserType
 from accounts.versions import check_version
 from config.api.transactions import atomic
@@ -27,6 +28,7 @@ def create_patient(*, username="", email="", password=None, **fields):
     )
     if email and password is None:
         accounts.invite(user)
+    audit.created("patient.create", user)
     return Patient.objects.get(pk=user.pk)
 
 
@@ -50,6 +52,7 @@ def deactivate(patient, *, by, if_version=None):
     patient.save()
     sessions.end_all(patient)
     patient_deactivated.send(sender=Patient, patient=patient, by=by)
+    audit.changed("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
     return patient
 
 
@@ -59,4 +62,5 @@ def reactivate(patient):
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     patient.is_active = True
     patient.save()
+    audit.changed("patient.reopen", patient, fields=["is_active"])
     return patient

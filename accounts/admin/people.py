@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts import lockout, services, sessions
+from accounts import audit, lockout, services, sessions
 from accounts.desk import DeskAdmin, Versions
 from accounts.forms import NewPersonForm, OwnPasswordForm, PasswordForm, PersonForm
 from accounts.models import Doctor, User
@@ -137,6 +137,7 @@ def set_password(person, *, password):
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     person.set_password(password)
     person.save()
+    audit.changed("account.set_password", person, fields=["password"])
 
 
 @admin.register(User)

@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.decorators import display
 
-from accounts import lockout
+from accounts import lockout, sessions
 from accounts.desk import ReadOnlyAdmin
 from accounts.models import LoginCounter, Session
 
@@ -42,7 +42,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="End the sessions chosen")
     def end_sessions(self, request, queryset):
-        ended = queryset.end()
+        ended = sessions.end(queryset)
         self.message_user(request, f"Sessions ended: {ended}.")
 
 

@@ -1,5 +1,6 @@
-"""People, and what their signing in leaves behind."""
+"""People, what their signing in leaves behind, and the audit of what they do."""
 
+from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.people import (
     Doctor,
     DoctorManager,
@@ -12,10 +13,14 @@ from accounts.models.sign_in import LONGEST_USER_AGENT, IdempotencyKey, LoginCou
 
 __all__ = [
     "LONGEST_USER_AGENT",
+    "Action",
+    "AuditEvent",
+    "AuditSeal",
     "Doctor",
     "DoctorManager",
     "IdempotencyKey",
     "LoginCounter",
+    "Outcome",
     "PeopleManager",
     "Session",
     "User",

@@ -158,6 +158,11 @@ class User(Versioned, AbstractUser):
         return self.user_type
 
     @property
+    def subject_id(self):
+        """The patient whom this row is about, as for FHIR; None for all but patients."""
+        return self.pk if self.user_type == UserType.PATIENT else None
+
+    @property
     def is_bookable(self):
         """As `bookable()`, for a row in hand."""
         return self.is_active and self.role == UserType.DOCTOR
@@ -270,6 +275,8 @@ class DoctorManager(PeopleManager.from_queryset(DoctorQuerySet)):
 
 
 class Doctor(User):
+    subject_id = None  # about no patient
+
     objects = DoctorManager()
 
     class Meta:

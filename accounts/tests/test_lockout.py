@@ -178,7 +178,8 @@ def test_an_account_a_closed_one_and_none_are_counted_and_answered_alike(
     looks()
 
     answers = []
-    for statements in [5] * 10 + [4] * 2:  # who; address; account; address, look or time left
+    # Who; address; account; address, look or time left; and once the audit's.
+    for statements in [6] + [5] * 9 + [4] * 2:
         client = api()
         with django_assert_num_queries(statements):
             answers.append(sign_in(client, name.upper(), WRONG))

@@ -356,7 +356,8 @@ def test_either_all_that_fit_are_written_or_none(smith):
 def test_the_cost_does_not_grow_with_the_slots(end, count, api, smith):
     client = api(smith)
 
-    with data_statements(6):  # who asks, the doctor, the lock, what stands, the insert, the answer
+    # Who asks, the doctor, the lock, what stands, the insert, the audit's, the answer.
+    with data_statements(7):
         response = send(client, a_day(end=end))
 
     assert len(opened(response)) == count

@@ -158,7 +158,7 @@ def test_it_costs_the_same_however_long_it_is(count, api, visit, smith):
         services.amend(visit, by=smith, doctor_notes=f"Note {number}")
     client = api(smith)
 
-    with data_statements(3):  # who asks, how many, and these
+    with data_statements(4):  # who asks, how many, these, and the audit's
         response = client.get(address(visit))
 
     assert data(response)["count"] == count

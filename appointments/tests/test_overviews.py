@@ -162,7 +162,7 @@ def test_it_costs_the_same_however_long_it_is(url, count, api, smith, jane):
         an_appointment(time_slot=a_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith), patient=jane)
     client = api(jane)
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(url)
 
     assert data(response)["count"] == count

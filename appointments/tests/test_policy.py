@@ -344,7 +344,7 @@ def test_closing_a_record_cancels_what_is_coming_however_late(ada, jane, visit, 
 
 
 @pytest.mark.parametrize(
-    ("who", "most", "statements"), [("jane", 0, 7), ("jane", 5, 8), ("ada", 5, 8)]
+    ("who", "most", "statements"), [("jane", 0, 8), ("jane", 5, 9), ("ada", 5, 9)]
 )
 def test_the_count_is_asked_for_only_where_it_binds(
     *, who, most, statements, api, request, settings, smith, jane

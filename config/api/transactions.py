@@ -1,5 +1,7 @@
 """One transaction for one piece of work, and a second try where the database gave up the first."""
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 
 from django.db import OperationalError, connection, transaction
@@ -7,6 +9,9 @@ from django.db import OperationalError, connection, transaction
 # PostgreSQL's words for a transaction it ended for the sake of another, which has gone on: a
 # serialization failure, a deadlock. SQLite, where writers stand in line, knows neither.
 GIVEN_UP = frozenset({"40001", "40P01"})
+
+# (act, note) pairs that wait for the end of the work under way; None where there is none.
+_waiting = ContextVar("waiting", default=None)
 
 
 def atomic(work):
@@ -19,7 +24,7 @@ def atomic(work):
 
     @wraps(work)
     def once(*args, **kwargs):
-        with transaction.atomic():
+        with transaction.atomic(), _with_what_waits():
             return work(*args, **kwargs)
 
     @wraps(work)
@@ -33,6 +38,34 @@ def atomic(work):
         return once(*args, **kwargs)
 
     return at_most_twice
+
+
+def before_commit(act, note):
+    """Call `act` with a list of all its notes, last of all in the transaction of the work.
+
+    A part that fails takes its notes with it. Where no work is under way, `act` is called now.
+    """
+    waiting = _waiting.get()
+    if waiting is None:
+        act([note])
+    else:
+        waiting.append((act, note))
+
+
+@contextmanager
+def _with_what_waits():
+    """Of a part that succeeds, the whole inherits what waits; the whole does it."""
+    of_the_whole, mine = _waiting.get(), []
+    token = _waiting.set(mine)
+    try:
+        yield
+        if of_the_whole is not None:
+            of_the_whole.extend(mine)
+    finally:
+        _waiting.reset(token)
+    if of_the_whole is None:
+        for act in dict.fromkeys(act for act, _ in mine):
+            act([note for other, note in mine if other == act])
 
 
 def sqlstate(error):

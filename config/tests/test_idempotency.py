@@ -264,11 +264,11 @@ def test_old_keys_are_deleted_by_a_command(api, clinic, capsys):
 
 
 @pytest.mark.parametrize("who", ["jane", "house", "ada"])
-def test_a_booking_with_a_key_costs_at_most_ten_statements(api, clinic, who):
+def test_a_booking_with_a_key_costs_two_statements_more(api, clinic, who):
     client = api(getattr(clinic, who))
     named = {} if who == "jane" else {"patient": clinic.paul.pk}
 
-    with data_statements(9 if who == "jane" else 10):
+    with data_statements(10 if who == "jane" else 11):
         response = send(client, URL, booking(clinic.free, **named))
 
     assert response.status_code == 201

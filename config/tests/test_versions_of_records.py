@@ -243,9 +243,9 @@ def test_asking_for_a_version_costs_nothing_and_a_part_one_statement(if_version)
     consultation = a_consultation()
     doctor = consultation.doctor
 
-    with data_statements(4):  # two locks, the row and its history
+    with data_statements(5):  # two locks, the row, its history and the audit's
         consultations.write(consultation, by=doctor, diagnosis="Gout", if_version=if_version)
-    with data_statements(5):  # the consultation's version too
+    with data_statements(6):  # the consultation's version too
         consultations.add_note(consultation, by=doctor, note_type="plan", content="Rest")
 
 

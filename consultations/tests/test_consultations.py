@@ -600,7 +600,7 @@ def test_listing_costs_the_same_however_long_it_is(api, jane, reader, count, req
         with_parts(a_consultation(patient=jane, doctor=smith))
     client = api(request.getfixturevalue(reader))
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(LIST)
 
     assert data(response)["count"] == count
@@ -613,7 +613,7 @@ def test_a_filtered_list_costs_no_more(api, smith, jane, count):
     client = api(smith)
     parameters = {"status": "in_progress", "date_after": "2020-01-01", "search": "jane"}
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(LIST, parameters)
 
     assert data(response)["count"] == count
@@ -628,7 +628,7 @@ def test_the_whole_consultation_costs_the_same_however_many_its_parts(
         with_parts(visit)
     client = api(request.getfixturevalue(reader))
 
-    with data_statements(5):
+    with data_statements(6):
         response = client.get(url(visit))
 
     assert len(data(response)["prescriptions"]) == count

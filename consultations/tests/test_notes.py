@@ -202,7 +202,7 @@ def test_listing_costs_the_same_however_long_it_is(api, visit, reader, count, re
         services.add_note(visit, by=visit.doctor, **PLAN)
     client = api(request.getfixturevalue(reader))
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

@@ -120,7 +120,7 @@ def test_listing_costs_the_same_however_long_it_is(api, jane, reader, count, req
         with_parts(a_consultation(patient=jane, doctor=smith))
     client = api(request.getfixturevalue(reader))
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(url(jane))
 
     assert data(response)["count"] == count

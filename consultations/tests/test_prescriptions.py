@@ -277,7 +277,7 @@ def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
     services.prescribe(a_consultation(doctor=smith), by=smith, **MEDICATION)
     client = api(smith)
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

@@ -284,7 +284,7 @@ def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
         services.record_vital_signs(visit, by=smith, heart_rate=60)
     client = api(smith)
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

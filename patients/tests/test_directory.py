@@ -184,7 +184,7 @@ def test_listing_costs_the_same_however_long_it_is(api, smith, count):
     PatientFactory.create_batch(count)
     client = api(smith)
 
-    with data_statements(3):
+    with data_statements(4):
         response = client.get(LIST)
 
     assert data(response)["count"] == count

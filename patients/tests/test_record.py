@@ -128,7 +128,7 @@ def test_an_id_is_digits_of_a_size_that_exists(api, smith, jane):
 def test_reading_a_record_costs_the_caller_and_the_row(api, smith, jane):
     client = api(smith)
 
-    with data_statements(2):
+    with data_statements(3):
         data(client.get(url(jane)))
 
 
