@@ -211,6 +211,11 @@ AUDIT_READS_REQUIRED = config("AUDIT_READS_REQUIRED", default=False, cast=bool)
 # What the chain over the audit is made with (accounts.seals). Kept outside the database, and for as
 # long as the audit is.
 AUDIT_KEY = config("AUDIT_KEY", default=SECRET_KEY)
+# Where the end of the chain is noted each time it grows: a file that whoever reaches the database
+# had better not reach.
+AUDIT_CHECKPOINTS = config("AUDIT_CHECKPOINTS")
+# Older events may be archived; six years, as HIPAA has it (45 CFR 164.316(b)(2)(i)).
+AUDIT_RETENTION_DAYS = config("AUDIT_RETENTION_DAYS", default=2192, cast=int)
 
 # --- Cache ----------------------------------------------------------------------------------
 

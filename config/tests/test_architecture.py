@@ -12,12 +12,16 @@ APPS = ["accounts", "patients", "appointments", "consultations"]  # each knows t
 # A file imports from floors below its own, and from those LEFT_OF it.
 FLOORS = {
     0: ["roles", "lifecycle", "clock", "signals", "states", "validators", "allergies", "hashers"],
-    1: ["scoping", "mail", "guards", "versions"],
+    1: ["scoping", "mail", "guards", "versions", "append_only"],
     2: ["models"],
     3: [
         "permissions",
         "statistics",
         "tokens",
+        "read_events",
+        "audit",
+        "seals",
+        "checkpoints",
         "sessions",
         "idempotency",
         "lockout",
@@ -31,6 +35,7 @@ FLOORS = {
         "serializers",
         "filters",
         "authentication",
+        "trail",
         "doors",
         "demo",
         "desk",
@@ -44,6 +49,7 @@ FLOOR = {room: number for number, rooms in FLOORS.items() for room in rooms}
 LEFT_OF = {  # within a floor, whom a file may import
     **{room: FLOORS[3][:place] for place, room in enumerate(FLOORS[3])},
     "serializers": ["slot_serializers"],
+    "doors": ["trail"],
     "desk": ["forms"],  # in appointments, where a step has a form
     "forms": ["desk"],  # in accounts, where a form has its manners from the desk
 }

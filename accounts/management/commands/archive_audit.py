@@ -1,0 +1,45 @@
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+
+from accounts import seals
+
+
+def date(text):
+    if (day := parse_date(text)) is None:
+        raise ValueError(text)
+    return day
+
+
+class Command(BaseCommand):
+    help = (
+        "Moves audit events that need not be kept any more from the database to a new file, which "
+        "verify_audit --archive checks. Run it as the owner of the tables."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--before", type=date, metavar="YYYY-MM-DD", help="instead of AUDIT_RETENTION_DAYS ago"
+        )
+
+    def handle(self, *, file, before, **options):
+        today = timezone.localdate()
+        day = before or today - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+        if day > today:
+            raise CommandError("Only what is past can be archived.")
+        if file.exists():
+            raise CommandError(f"{file} is there already.")
+        try:
+            moved = seals.archive(timezone.make_aware(datetime.combine(day, time.min)), file)
+        except ValidationError as error:
+            raise CommandError(error.messages[0]) from error
+        if moved is None:
+            self.stdout.write(f"Nothing sealed is from before {day}.")
+        else:
+            self.stdout.write(f"Moved everything up to seal {moved.n} ({moved.hash}) to {file}.")
