@@ -2,7 +2,7 @@
 
 PostgreSQL commits it without waiting for the disk: a power cut may take the last moment's reads
 with it, never a change. On SQLite, where writing takes its turn with every other writer, a few are
-gathered and written together. Where an event cannot be kept, it goes to the log.
+gathered and written together.
 """
 
 import atexit
@@ -15,6 +15,7 @@ from django.db import Error, connection
 from django.forms import model_to_dict
 
 from accounts.models import AuditEvent
+from config.api.outages import only_writing_fails
 
 AT_MOST = 100  # events that wait
 NO_LONGER_THAN = 1.0  # seconds
@@ -25,15 +26,17 @@ _waiting, _lock = [], Lock()
 
 
 def keep(event):
-    """Write it down now, or soon; raises what the database says where reads must be kept."""
+    """Write it down now, or soon. Where the database has no room for it, it goes to the log, unless
+    reads must be kept; that error, and any other of the database, is raised.
+    """
     if settings.AUDIT_READS == "buffered":
         _add(event)
         return
     try:
         with connection.execute_wrapper(_without_waiting_for_the_disk):
             event.save(force_insert=True)
-    except Error:
-        if settings.AUDIT_READS_REQUIRED:
+    except Error as error:
+        if settings.AUDIT_READS_REQUIRED or not only_writing_fails(error):
             raise
         _say([event])
 

@@ -7,6 +7,8 @@ from django.apps import apps
 
 from accounts import audit
 from accounts.models import Action
+from config.api.handlers import unavailable
+from config.api.outages import DATABASE_FAULTS
 
 REFUSALS = {
     HTTPStatus.UNAUTHORIZED,
@@ -29,8 +31,12 @@ class AuditMiddleware:
             response = self.get_response(request)
             if _is_at_the_desk(request):
                 _look_at(request, response)
-            if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return response
+            try:
                 trail.end()
+            except DATABASE_FAULTS as error:  # what nobody would have written down is not shown
+                return unavailable(request, error)
         return response
 
     def process_template_response(self, request, response):

@@ -28,6 +28,14 @@ def is_outage(error):
     )
 
 
+# A database that still reads: its words for a full disk, and for being a standby.
+READS_ON = {"53100", "25006", "SQLITE_FULL", "SQLITE_READONLY"}
+
+
+def only_writing_fails(error):
+    return word_for(error) in READS_ON
+
+
 def sentence(error):
     if _is_no_room(error):
         return "The clinic has no room to keep this just now."
@@ -46,8 +54,12 @@ def log(error):
     if _is_no_room(error):
         logger.error("No room to write a file: %s", errno.errorcode[error.errno])
         return
-    word = sqlstate(error) or getattr(error.__cause__, "sqlite_errorname", "")
-    logger.error("The database did not answer: %s %s", type(error).__name__, word)
+    logger.error("The database did not answer: %s %s", type(error).__name__, word_for(error))
+
+
+def word_for(error):
+    """PostgreSQL's code for what went wrong, or SQLite's; empty where neither says."""
+    return sqlstate(error) or getattr(error.__cause__, "sqlite_errorname", "")
 
 
 def _is_no_room(error):

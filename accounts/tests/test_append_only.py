@@ -1,0 +1,130 @@
+"""The audit's rows cannot be changed, removed or replaced, whoever asks and however."""
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import DatabaseError, connection, transaction
+
+from accounts import append_only, seals
+from accounts.models import Action, AuditEvent, AuditSeal
+
+ON_POSTGRESQL = connection.vendor == "postgresql"
+
+
+@pytest.fixture
+def event(db):
+    event = AuditEvent.objects.create(event="appointment.book", action=Action.CREATE, actor=7)
+    AuditEvent.objects.create(event="appointment.list", action=Action.READ)
+    seals.seal()
+    return event
+
+
+def execute(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+UNWRITING = {
+    "queryset update": lambda event: AuditEvent.objects.update(actor=None),
+    "queryset delete": lambda event: AuditEvent.objects.all().delete(),
+    "instance save": lambda event: event.save(),
+    "instance delete": lambda event: event.delete(),
+    "bulk update": lambda event: AuditEvent.objects.bulk_update([event], ["actor"]),
+    "upsert": lambda event: AuditEvent.objects.bulk_create(
+        [AuditEvent(pk=event.pk, event="x", action="R")],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["event"],
+    ),
+    "seal update": lambda event: AuditSeal.objects.update(hash="0" * 64),
+    "seal delete": lambda event: AuditSeal.objects.all()._raw_delete(connection.alias),
+    "raw update": lambda event: execute("UPDATE accounts_auditevent SET actor = 1"),
+    "raw delete": lambda event: execute("DELETE FROM accounts_auditevent"),
+}
+if ON_POSTGRESQL:
+    UNWRITING |= {
+        "truncate": lambda event: execute("TRUNCATE accounts_auditevent"),
+        "truncate seals": lambda event: execute("TRUNCATE accounts_auditseal"),
+    }
+else:
+    UNWRITING |= {
+        "replace": lambda event: execute(
+            "REPLACE INTO accounts_auditseal (n, event, hash, proof) VALUES (1, 1, 'x', '')"
+        ),
+        "insert or replace": lambda event: execute(
+            "INSERT OR REPLACE INTO accounts_auditevent SELECT * FROM accounts_auditevent"
+        ),
+    }
+
+
+def rows():
+    return list(AuditEvent.objects.values_list()), list(AuditSeal.objects.values_list())
+
+
+@pytest.mark.parametrize("how", UNWRITING)
+def test_what_is_written_stays_written(event, how):
+    before = rows()
+
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        UNWRITING[how](event)
+
+    assert rows() == before
+
+
+def test_adding_goes_on(event):
+    AuditEvent.objects.create(event="patient.list", action=Action.READ)
+
+    assert seals.seal() == 1
+
+
+@pytest.fixture
+def without_a_trigger(event):
+    table = "accounts_auditseal"
+    on = f" ON {table}" if ON_POSTGRESQL else ""
+    execute(f"DROP TRIGGER {table}_delete{on}")
+
+
+def test_a_trigger_that_is_gone_is_missed_and_made_again(without_a_trigger):
+    assert [one.name for one in append_only.missing(connection)] == ["accounts_auditseal_delete"]
+    with pytest.raises(SystemCheckError, match="accounts_auditseal_delete"):
+        call_command("check", databases=["default"])
+
+    append_only.install_after_migrate(apps.get_app_config("accounts"), "default")
+
+    assert append_only.missing(connection) == []
+
+
+def test_a_trigger_of_the_same_name_that_lets_everything_pass_is_missed(without_a_trigger):
+    if ON_POSTGRESQL:
+        execute(
+            "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+        )
+        body = "FOR EACH ROW EXECUTE FUNCTION pass()"
+    else:
+        body = "BEGIN SELECT 1; END"
+    execute(f"CREATE TRIGGER accounts_auditseal_delete BEFORE DELETE ON accounts_auditseal {body}")
+
+    assert [one.name for one in append_only.missing(connection)] == ["accounts_auditseal_delete"]
+    append_only.install(connection)
+
+    assert append_only.missing(connection) == []
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite cannot switch a trigger off")
+def test_a_trigger_that_is_switched_off_is_missed(event):
+    execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER accounts_auditevent_update")
+
+    assert [one.name for one in append_only.missing(connection)] == ["accounts_auditevent_update"]
+
+
+@pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL never rebuilds a table")
+@pytest.mark.django_db(transaction=True)
+def test_a_table_that_sqlite_rebuilds_has_them_again_after_migrate():
+    with connection.schema_editor() as editor:
+        editor._remake_table(AuditEvent)
+    assert len(append_only.missing(connection)) == 3
+
+    call_command("migrate", verbosity=0)
+
+    assert append_only.missing(connection) == []
