@@ -134,7 +134,9 @@ def _caller(request):
 
 
 def _reference(record):
-    """As "appointment/7"; a person goes by the role, whichever model was asked."""
+    """As "appointment/7"; a part below its whole; a person by the role, whatever the model."""
+    if hasattr(record, "reference"):
+        return record.reference
     return f"{getattr(record, 'user_type', None) or record._meta.model_name}/{record.pk}"
 
 

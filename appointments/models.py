@@ -264,3 +264,8 @@ class AppointmentHistory(models.Model):
     @property
     def subject_id(self):
         return self.appointment.patient_id
+
+    @property
+    def reference(self):
+        """How the audit names it."""
+        return f"appointment/{self.appointment_id}/history/{self.pk}"

@@ -8,14 +8,14 @@ from typing import NamedTuple
 from django.urls import get_resolver
 from django.urls.resolvers import URLResolver
 
-from accounts.models import Doctor, Session
+from accounts.models import AuditEvent, Doctor, Session
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING
 from appointments.lifecycle import MOVES, always
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from patients.models import Patient
+from patients.models import EmergencyAccess, Patient
 
 ROLES = [UserType.PATIENT.value, UserType.DOCTOR.value, UNVERIFIED, UserType.ADMIN.value]
 
@@ -30,6 +30,8 @@ RECORDS = [
     VitalSigns,
     Prescription,
     ConsultationNote,
+    EmergencyAccess,
+    AuditEvent,
 ]
 
 INTRODUCTION = """\

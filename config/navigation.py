@@ -37,6 +37,8 @@ SECTIONS = [
     (
         "Audit",
         [
+            ("Who did what", "policy", "accounts_auditevent_changelist"),
+            ("Emergency access", "emergency", "patients_emergencyaccess_changelist"),
             (
                 "Appointment history",
                 "history",

@@ -16,7 +16,7 @@ from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models import Appointment, Stamped
 from consultations.states import ConsultationStatus, MedicationType, NoteType
-from patients.models import Patient
+from patients.models import EmergencyAccess, Patient
 
 # An appointment that did not take place takes its consultation with it.
 DID_NOT_TAKE_PLACE = frozenset({Status.CANCELLED, Status.NO_SHOW})
@@ -34,9 +34,10 @@ HAVING_STATUS = {
 
 
 def of_doctor_or_treating(doctor):
-    """Their own, and all those of the patients they treat."""
+    """Their own, all those of the patients they treat, and for an hour of those in an emergency."""
     treating = Appointment.objects.that_make_treat(doctor).filter(patient=OuterRef("patient"))
-    return Q(doctor=doctor.pk) | Q(Exists(treating))
+    emergency = EmergencyAccess.objects.live().filter(doctor=doctor.pk, patient=OuterRef("patient"))
+    return Q(doctor=doctor.pk) | Q(Exists(treating)) | Q(Exists(emergency))
 
 
 class ConsultationQuerySet(ScopedQuerySet):
@@ -133,6 +134,11 @@ class Part(models.Model):
     @property
     def subject_id(self):
         return self.consultation.patient_id
+
+    @property
+    def reference(self):
+        """How the audit names it."""
+        return f"consultation/{self.consultation_id}/{self._meta.model_name}/{self.pk}"
 
 
 class PartQuerySet(ScopedQuerySet):

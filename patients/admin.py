@@ -1,12 +1,17 @@
 from django.contrib import admin
 from django.utils.text import Truncator
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+)
 from unfold.decorators import action, display
 
 from accounts.admin.people import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, PersonAdmin
+from accounts.desk import ReadOnlyAdmin
 from accounts.forms import NewPersonForm
 from patients import services
-from patients.models import Patient
+from patients.models import EmergencyAccess, Patient
 
 
 class NewPatientForm(NewPersonForm):
@@ -82,3 +87,13 @@ class PatientAdmin(PersonAdmin):
     @display(description="allergies", label="danger")
     def known_allergies(self, patient):
         return Truncator(patient.allergies).chars(40)
+
+
+@admin.register(EmergencyAccess)
+class EmergencyAccessAdmin(ReadOnlyAdmin):
+    """Who went past the rule, and why."""
+
+    fields = list_display = ["created_at", "doctor", "patient", "reason", "expires_at"]
+    list_filter = [("doctor", AutocompleteSelectFilter), ("patient", AutocompleteSelectFilter)]
+    list_select_related = ["doctor", "patient"]
+    date_hierarchy = "created_at"

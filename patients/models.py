@@ -1,8 +1,12 @@
-from django.db.models import Q
+"""Patients, and the access to their records that a doctor has in an emergency."""
 
-from accounts.models import PeopleManager, User
+from django.db import models
+from django.db.models import PROTECT, Q
+from django.utils import timezone
+
+from accounts.models import Doctor, PeopleManager, User
 from accounts.roles import UserType
-from accounts.scoping import ScopedQuerySet
+from accounts.scoping import EVERYTHING, ScopedQuerySet
 
 
 def own_record(user):
@@ -37,3 +41,40 @@ class Patient(User):
 
     class Meta:
         proxy = True
+
+
+class EmergencyAccessQuerySet(ScopedQuerySet):
+    owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: EVERYTHING}
+    writers = {}
+
+    def live(self):
+        return self.filter(expires_at__gt=timezone.now())
+
+
+class EmergencyAccess(models.Model):
+    """Why a doctor who does not treat a patient read the record, and until when he may.
+
+    Granted by services.grant_emergency_access(), and never changed afterwards.
+    """
+
+    patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses")
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="emergency_accesses_of_doctor")
+    reason = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+
+    objects = EmergencyAccessQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        verbose_name_plural = "emergency access"
+        indexes = [
+            models.Index(fields=["doctor", "patient", "expires_at"], name="emergency_of_doctor")
+        ]
+
+    def __str__(self):
+        return f"{self.doctor} to the record of {self.patient}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def subject_id(self):
+        return self.patient_id

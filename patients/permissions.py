@@ -1,4 +1,5 @@
-from accounts.roles import ADMINS, CLINICIANS, EVERYONE
+from accounts.roles import ADMINS, CLINICIANS, DOCTORS, EVERYONE
+from accounts.roles import PATIENTS as PATIENTS_ALONE
 
 PATIENTS = {
     "list": CLINICIANS,
@@ -6,4 +7,7 @@ PATIENTS = {
     "create": CLINICIANS,
     "update": EVERYONE,
     "destroy": ADMINS,
+    "access_log": PATIENTS_ALONE | ADMINS,
 }
+
+EMERGENCY_ACCESS = {"list": EVERYONE, "retrieve": EVERYONE, "create": DOCTORS}

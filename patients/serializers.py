@@ -1,3 +1,6 @@
+from rest_framework import serializers
+
+from accounts.models import AuditEvent
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
@@ -5,7 +8,7 @@ from accounts.serializers import (
     required,
 )
 from config.api.serializers import StrictModelSerializer
-from patients.models import Patient
+from patients.models import EmergencyAccess, Patient
 
 NOT_IN_LISTS = ("address", "medical_history", "allergies", "avatar")
 
@@ -54,3 +57,56 @@ class PatientRegistrationSerializer(StrictModelSerializer):
 
     def to_representation(self, patient):
         return PatientSerializer(patient, context=self.context).data
+
+
+ACCESS_EXAMPLE = {
+    "at": "2026-11-24T08:30:00+01:00",
+    "actor": 3,
+    "actor_name": "John Smith",
+    "role": "doctor",
+    "action": "read",
+    "kinds": ["consultation"],
+}
+
+
+class AccessLogSerializer(StrictModelSerializer):
+    """Who had to do with a record, when, and with what kinds of it; never with which."""
+
+    actor_name = serializers.CharField(allow_null=True)
+    action = serializers.SerializerMethodField()
+    kinds = serializers.SerializerMethodField()
+    example = ACCESS_EXAMPLE
+
+    class Meta:
+        model = AuditEvent
+        fields = read_only_fields = list(ACCESS_EXAMPLE)
+
+    def get_action(self, event) -> str:
+        return event.get_action_display().lower()
+
+    def get_kinds(self, event) -> list[str]:
+        return sorted({reference.partition("/")[0] for reference in event.records})
+
+
+EMERGENCY_EXAMPLE = {
+    "id": 5,
+    "patient": 7,
+    "doctor": 3,
+    "doctor_name": "John Smith",
+    "reason": "Unconscious in the emergency room",
+    "created_at": "2026-11-24T08:30:00+01:00",
+    "expires_at": "2026-11-24T09:30:00+01:00",
+}
+
+
+class EmergencyAccessSerializer(StrictModelSerializer):
+    """The reason is for the patient and the clinic to read."""
+
+    doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
+    reason = serializers.CharField(min_length=10, max_length=2000)
+    example = EMERGENCY_EXAMPLE
+
+    class Meta:
+        model = EmergencyAccess
+        fields = list(EMERGENCY_EXAMPLE)
+        read_only_fields = ["patient", "doctor", "created_at", "expires_at"]

@@ -1,6 +1,8 @@
 import secrets
+from datetime import timedelta
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts import audit, sessions
 from accounts import services as accounts
@@ -8,8 +10,10 @@ from accounts.models import Action
 from accounts.roles import UserType
 from accounts.versions import check_version
 from config.api.transactions import atomic
-from patients.models import Patient
+from patients.models import EmergencyAccess, Patient
 from patients.signals import patient_deactivated
+
+EMERGENCY = timedelta(minutes=60)
 
 
 @atomic
@@ -54,6 +58,18 @@ def deactivate(patient, *, by, if_version=None):
     patient_deactivated.send(sender=Patient, patient=patient, by=by)
     audit.changed("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
     return patient
+
+
+@atomic
+def grant_emergency_access(patient, *, by, reason):
+    """Let a doctor read one patient's record for an hour, as if he treated the patient."""
+    now = timezone.now()
+    access = EmergencyAccess(
+        patient=patient, doctor_id=by.pk, reason=reason, created_at=now, expires_at=now + EMERGENCY
+    )
+    access.save(force_insert=True)
+    audit.created("emergencyaccess.grant", access, by=by)
+    return access
 
 
 @atomic

@@ -1,18 +1,30 @@
+"""The patients' directory and records, who read them, and the way in for an emergency."""
+
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
 
 from accounts.doors import ScopedViewSet, VersionedMixin, idempotent, proving
+from accounts.models import AuditEvent, Outcome
 from accounts.services import update_profile
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from patients import permissions, services
 from patients.filters import PatientFilter
-from patients.models import Patient
+from patients.models import EmergencyAccess, Patient
 from patients.serializers import (
+    AccessLogSerializer,
+    EmergencyAccessSerializer,
     PatientListSerializer,
     PatientRegistrationSerializer,
     PatientSerializer,
 )
 
-SERIALIZERS = {"list": PatientListSerializer, "create": PatientRegistrationSerializer}
+SERIALIZERS = {
+    "list": PatientListSerializer,
+    "create": PatientRegistrationSerializer,
+    "access_log": AccessLogSerializer,
+}
 
 
 class PatientViewSet(
@@ -72,3 +84,50 @@ class PatientViewSet(
 
     def perform_destroy(self, patient):
         services.deactivate(patient, by=self.request.user, if_version=self.if_version)
+
+    @extend_schema(responses=AccessLogSerializer(many=True))
+    @action(
+        detail=True,
+        url_path="access-log",
+        filter_backends=[],
+        serializer_class=AccessLogSerializer,
+    )
+    def access_log(self, request, pk=None):
+        """Who read or changed the record, the latest first."""
+        patient = self.get_object()
+        events = AuditEvent.objects.visible_to(request.user).about(patient.pk)
+        shown = events.filter(outcome=Outcome.SUCCESS).with_actor_name()
+        page = self.paginate_queryset(shown)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def is_list(self):
+        return self.action in ("list", "access_log")
+
+
+class EmergencyAccessViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, ScopedViewSet
+):
+    """For a doctor who does not treat the patient and must read the record now."""
+
+    queryset = EmergencyAccess.objects.select_related("doctor")
+    serializer_class = EmergencyAccessSerializer
+    filter_backends = []
+    access = permissions.EMERGENCY_ACCESS
+    messages = {"create": "You can read this record for an hour. The patient will know."}
+
+    def get_queryset(self):
+        return super().get_queryset().filter(patient=self.patient())
+
+    def patient(self):
+        visible = Patient.objects.visible_to(self.request.user)
+        return get_object_or_404(visible, pk=self.kwargs["patient"])
+
+    @idempotent
+    def create(self, request, *args, **kwargs):
+        self.of_patient = self.patient()
+        return super().create(request, *args, **kwargs)
+
+    def perform_create(self, form):
+        form.instance = services.grant_emergency_access(
+            self.of_patient, by=self.request.user, **form.validated_data
+        )

@@ -1,5 +1,5 @@
-"""Accounts at the desk. Django asks for this module, and finds what the two register."""
+"""Accounts at the desk. Django asks for this module, and finds what these register."""
 
-from accounts.admin import people, sign_in
+from accounts.admin import audit, people, sign_in
 
-__all__ = ["people", "sign_in"]
+__all__ = ["audit", "people", "sign_in"]

@@ -4,9 +4,11 @@ No row here refers to a person or a record by a foreign key: what was written do
 """
 
 from django.db import models
-from django.db.models import F, Func, Value
+from django.db.models import F, Func, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils import timezone
 
+from accounts.models.people import User
 from accounts.roles import UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 
@@ -41,12 +43,30 @@ class Holds(Func):
         return f"{numbers} @> jsonb_build_array({number}::bigint)", params
 
 
+def about_them(user):
+    """Those about them."""
+    return _about(user.pk)
+
+
+def _about(patient):
+    return Q(Holds(F("patients"), Value(patient)))
+
+
 class AuditEventQuerySet(ScopedQuerySet):
-    owners = {UserType.ADMIN: EVERYTHING}
+    owners = {UserType.PATIENT: about_them, UserType.ADMIN: EVERYTHING}
+    writers = {}
 
     def about(self, patient):
         """Those that concern the patient of that id."""
-        return self.filter(Holds(F("patients"), Value(patient)))
+        return self.filter(_about(patient))
+
+    def with_actor_name(self):
+        """Adds `actor_name`, as it is today; what was written down is the number."""
+        name = Coalesce(
+            NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value("")), "username"
+        )
+        person = User.objects.filter(pk=OuterRef("actor")).order_by().values(name=name)
+        return self.annotate(actor_name=Subquery(person))
 
 
 class AuditEvent(models.Model):

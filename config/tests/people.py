@@ -6,6 +6,7 @@ from uuid import UUID
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from consultations.tests.factories import a_consultation, with_parts
+from patients.services import grant_emergency_access
 from patients.tests.factories import PatientFactory
 
 
@@ -23,6 +24,9 @@ def a_clinic():
     clinic.pauls = an_appointment(patient=clinic.paul, doctor=clinic.grey)
     clinic.consultation = with_parts(a_consultation(appointment=clinic.appointment, started=True))
     clinic.pauls_consultation = with_parts(a_consultation(appointment=clinic.pauls, started=True))
+    clinic.emergency = grant_emergency_access(
+        clinic.jane, by=clinic.house, reason="Unconscious, no papers"
+    )
     clinic.free = TimeSlotFactory(doctor=clinic.house)
     clinic.greys_free = TimeSlotFactory(doctor=clinic.grey)
     clinic.news_free = TimeSlotFactory(doctor=clinic.new)
@@ -33,6 +37,7 @@ def address_of(door, clinic):
     """The door's address, at a record of Jane's that is there."""
     consultation = clinic.consultation
     records = {
+        "/emergency-access/": clinic.emergency,
         "/appointments/": clinic.appointment,
         "/time-slots/": clinic.free,
         "/doctors/": clinic.house,

@@ -35,6 +35,10 @@ GET    /api/patients/{pk}/                                          PDA
 PUT    /api/patients/{pk}/                                          PDA
 PATCH  /api/patients/{pk}/                                          PDA
 DELETE /api/patients/{pk}/                                          A
+GET    /api/patients/{pk}/access-log/                               PA
+GET    /api/patients/{patient}/emergency-access/                    PDA
+POST   /api/patients/{patient}/emergency-access/                    D
+GET    /api/patients/{patient}/emergency-access/{pk}/               PDA
 GET    /api/patients/{patient}/consultations/                       PDA
 GET    /api/doctors/                                                PDAU
 GET    /api/doctors/{pk}/                                           PDAU
