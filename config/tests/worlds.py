@@ -14,8 +14,8 @@ from appointments.tests.factories import TimeSlotFactory, an_appointment
 from consultations import services as consultations
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.states import ConsultationStatus
-from patients.models import Patient
-from patients.services import deactivate
+from patients.models import EmergencyAccess, Patient
+from patients.services import deactivate, grant_emergency_access
 from patients.tests.factories import PatientFactory
 
 
@@ -41,6 +41,7 @@ class World:
             self.cancel_one()
         deactivate(self.patients[-1], by=self.admin)
         self.closed = self.patients.pop()
+        self.grants = [self.an_emergency() for _ in range(2)]
         self.people = [*self.doctors, *self.patients, self.admin]
         self.rows = self.what_there_is()
         self.may_read = {
@@ -159,8 +160,20 @@ class World:
             )
         return room
 
+    def an_emergency(self):
+        """A verified doctor and any patient whose record is open."""
+        ids = []
+
+        def reads(reader):
+            return self.sees_emergency(reader, self.rows[EmergencyAccess][ids[0]])
+
+        doctor, patient = self.dice.choice(self.doctors[:3]), self.dice.choice(self.patients)
+        access = grant_emergency_access(patient, by=doctor, reason=f"{self.mark(reads)}, no papers")
+        ids.append(access.pk)
+        return access
+
     def what_there_is(self):
-        models = (Patient, Appointment, Consultation, TimeSlot)
+        models = (Patient, Appointment, Consultation, TimeSlot, EmergencyAccess)
         parts = (VitalSigns, Prescription, ConsultationNote)
         return {
             model: {row["id"]: row for row in model.objects.values()} for model in (*models, *parts)
@@ -196,7 +209,15 @@ class World:
             for row in self.rows[Appointment].values()
             if (row["doctor_id"], row["patient_id"]) == (doctor.pk, patient)
             and row["status"] != "cancelled"
+        ) or any(
+            (row["doctor_id"], row["patient_id"]) == (doctor.pk, patient)
+            for row in self.rows[EmergencyAccess].values()
         )
+
+    def sees_emergency(self, reader, row):
+        if reader.user_type == "doctor":
+            return self.is_doctor(reader) and row["doctor_id"] == reader.pk
+        return reader.user_type == "admin" or row["patient_id"] == reader.pk
 
     def meets(self, reader, patient):
         """Whether something in the reader's sight names the patient."""
@@ -239,7 +260,11 @@ class World:
             "time-slots": (TimeSlot, self.sees_slot),
             "consultations": (Consultation, self.sees_consultation),
         }
-        if words[1] in ("appointments", "upcoming", "today"):
+        if words[-1] == "access-log":  # of people, without an id
+            return None
+        if "emergency-access" in words:
+            model, sees = EmergencyAccess, self.sees_emergency
+        elif words[1] in ("appointments", "upcoming", "today"):
             model, sees = Appointment, self.sees_appointment
         elif len(words) > 3:
             model, sees = of["consultations"]
