@@ -16,12 +16,13 @@ from config.tests.test_bad_input import (
     WRITING,
     address_of,
     assert_refused,
+    caller,
     clinic,
     quiet,
     state,
 )
 
-__all__ = ["clinic", "quiet"]  # fixtures
+__all__ = ["caller", "clinic", "quiet"]  # fixtures
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -70,13 +71,12 @@ def test_a_hostile_authorization_is_401_at_every_door_that_asks_for_one(api, cli
     assert state() == before
 
 
-def test_a_hostile_idempotency_key_is_refused_by_name_or_is_a_key(api, clinic):
-    client = api(clinic.ada)
+def test_a_hostile_idempotency_key_is_refused_by_name_or_is_a_key(caller, clinic):
     assert len(KEYED) > 10
 
     for door, method in KEYED:
         for value in HOSTILE:
-            answer = ask(client, door, method, clinic, HTTP_IDEMPOTENCY_KEY=value)
+            answer = ask(caller(door, method), door, method, clinic, HTTP_IDEMPOTENCY_KEY=value)
             where = (door.address, value[:9])
             assert answer.status_code < 500, where
             if not (value.isprintable() and len(value) <= 255):
@@ -160,11 +160,11 @@ def test_a_header_makes_no_other_method_of_it(api, clinic, header):
     assert client.get(address).status_code == 200
 
 
-def test_a_body_without_its_length_is_refused_and_not_taken_for_an_empty_one(api, clinic):
-    client, before = api(clinic.ada), state()
+def test_a_body_without_its_length_is_refused_and_not_taken_for_an_empty_one(caller, clinic):
+    before = state()
 
     for door, method in WRITING:
-        answer = ask(client, door, method, clinic, HTTP_TRANSFER_ENCODING="chunked")
+        answer = ask(caller(door, method), door, method, clinic, HTTP_TRANSFER_ENCODING="chunked")
         assert (answer.status_code, answer.json()["code"]) == (400, "parse_error"), door.address
 
     assert state() == before

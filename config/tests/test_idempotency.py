@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import idempotency
-from accounts.models import IdempotencyKey
+from accounts.models import AuditEvent, IdempotencyKey
 from appointments import services
 from appointments.models import Appointment, TimeSlot
 from appointments.slots import open_slot, withdraw
@@ -36,7 +36,7 @@ def rows():
     return {
         model: model._base_manager.count()
         for model in apps.get_models()
-        if model is not IdempotencyKey
+        if model not in (IdempotencyKey, AuditEvent)
     }
 
 

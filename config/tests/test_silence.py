@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils.log import AdminEmailHandler
 from rest_framework.throttling import SimpleRateThrottle
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from accounts.tests.helpers import letters
 from appointments.models import Appointment
 from config.api.logs import JSONFormatter
@@ -67,6 +67,13 @@ def lines(log):
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
+def written_down():
+    """The whole audit, as text."""
+    events = list(AuditEvent.objects.values_list())
+    assert events
+    return repr(events)
+
+
 def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled, capfd):
     planted = plant(api, bodies)
     assert without_marker(KEPT) == []
@@ -93,6 +100,7 @@ def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled
     assert found_in(spoken.out + spoken.err) == []
     assert keys
     assert found_in("\n".join(keys)) == []
+    assert found_in(written_down()) == []
     assert {200, 201, 400, 401, 403, 404, 406, 409, 412, 415, 422} <= {
         answer.status_code for answer in answers
     }
