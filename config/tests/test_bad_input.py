@@ -89,6 +89,22 @@ def quiet(caplog):
     assert loud == []
 
 
+@pytest.mark.parametrize("pk", [0, 999_999, 2**63 - 1, 2**63, 10**30])
+def test_a_filter_that_names_nobody_gives_an_empty_list(api, clinic, quiet, pk):
+    client = api(clinic.ada)
+
+    for address, name in (
+        ("/api/appointments/", "patient"),
+        ("/api/appointments/", "doctor"),
+        ("/api/consultations/", "patient"),
+        ("/api/consultations/", "doctor"),
+        ("/api/time-slots/", "doctor"),
+    ):
+        assert client.get(address).json()["data"]["count"] > 0
+        answer = client.get(address, {name: pk})
+        assert answer.json()["data"] == {"count": 0, "next": None, "previous": None, "results": []}
+
+
 @pytest.mark.parametrize("body", NOT_JSON_OBJECTS.values(), ids=NOT_JSON_OBJECTS)
 def test_a_body_that_is_no_plain_object_is_refused_at_every_door(api, clinic, quiet, body):
     client = api(clinic.ada)
