@@ -10,12 +10,12 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import idempotency
-from accounts.models import IdempotencyKey
+from accounts.models import Doctor, IdempotencyKey
 from appointments import services
 from appointments.models import Appointment, TimeSlot
 from appointments.slots import open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import data_statements
+from appointments.tests.helpers import code, data_statements
 from config.tests.people import a_clinic
 from config.tests.waiting import on_row_locks, second_in_line
 from consultations.models import Consultation
@@ -187,6 +187,38 @@ def test_what_has_gone_out_of_sight_is_not_shown_again(api, clinic):
 
     assert again.status_code == 404
     assert "Lee" not in again.content.decode()
+
+
+TAKEN_AWAY = {
+    "the session": (
+        lambda doctor: doctor.sessions.update(ended_at=timezone.now()),
+        (401, "token_invalid"),
+    ),
+    "the account": (
+        lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(is_active=False),
+        (401, "token_invalid"),
+    ),
+    "the licence": (
+        lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(license_verified=False),
+        (403, "license_not_verified"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_AWAY)
+def test_who_may_no_longer_ask_is_not_answered_again(api, clinic, what):
+    client, body = api(clinic.house), booking(clinic.free, patient=clinic.jane.pk)
+    take_away, expected = TAKEN_AWAY[what]
+    assert send(client, URL, body).status_code == 201
+    take_away(clinic.house)
+    before = rows()
+
+    again = send(client, URL, body)
+
+    assert code(again) == expected
+    assert "Idempotency-Replayed" not in again
+    assert "A cough" not in again.content.decode()
+    assert rows() == before
 
 
 def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clinic):
