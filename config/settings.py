@@ -302,8 +302,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.EnvelopeAutoSchema",
     "EXCEPTION_HANDLER": "config.api.exceptions.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
+        "config.api.throttles.PersonThrottle",
+        "config.api.throttles.DoorThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         scope: None if DEBUG else config(f"THROTTLE_{scope.upper()}", default=rate)
