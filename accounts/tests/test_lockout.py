@@ -557,7 +557,10 @@ def test_prune_deletes_what_is_over_and_nothing_else(api, capsys):
 
     call_command("prune")
 
-    assert "Deleted 0 key(s) and 2 count(s) of failed sign-ins." in capsys.readouterr().out
+    assert (
+        "Deleted 0 key(s), 2 count(s) of failed sign-ins and 0 session(s)."
+        in capsys.readouterr().out
+    )
     assert LoginCounter.objects.count() == 2
     assert statuses(guesses(api, "nobody", 1)) == [429]
 
