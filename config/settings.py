@@ -136,8 +136,9 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
-# WSGI_APPLICATION stays unset: `runserver` must not pass through config/wsgi.py, which refuses
-# what only a development machine may have. gunicorn.conf.py names it.
+# For `runserver` alone, which must not pass through config/wsgi.py: that refuses what only a
+# development machine may have. gunicorn.conf.py names it.
+WSGI_APPLICATION = "config.runserver.application"
 
 TEMPLATES = [
     {
