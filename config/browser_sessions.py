@@ -16,9 +16,8 @@ SECONDS_BETWEEN_NOTES = 60  # so that to read writes no row each time
 
 
 class SessionStore(db.SessionStore):
-    """A cookie may hold any character, NUL too, which PostgreSQL refuses to be asked for."""
-
     def _validate_session_key(self, key):
+        """A cookie may hold any character, NUL too, which PostgreSQL refuses to be asked for."""
         return super()._validate_session_key(key) and key.isascii() and key.isalnum()
 
     def load(self):
