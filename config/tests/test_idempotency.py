@@ -328,14 +328,27 @@ def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
 
 
 @on_row_locks
+@pytest.mark.parametrize("is_there_from_before", [False, True])
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [("lock_timeout", (409, "request_in_progress")), ("statement_timeout", (503, "unavailable"))],
 )
 @pytest.mark.django_db(transaction=True)
-def test_who_has_waited_long_enough_for_the_first_is_told_so(api, limit, expected):
-    """Only a lock that was not to be had means that the first request is not done."""
+def test_who_has_waited_long_enough_for_the_first_is_told_so(
+    api, limit, expected, is_there_from_before
+):
+    """Only a lock that was not to be had means that the first request is not done.
+
+    The first writes the key's row, or takes over one whose day is over.
+    """
     slot, patient = TimeSlotFactory(), PatientFactory()
+    if is_there_from_before:
+        IdempotencyKey.objects.create(
+            user=patient,
+            key="a-key-of-mine",
+            fingerprint="old",
+            created_at=timezone.now() - timedelta(hours=25),
+        )
     client, answers = api(patient), []
 
     def give_up_soon():
@@ -353,4 +366,5 @@ def test_who_has_waited_long_enough_for_the_first_is_told_so(api, limit, expecte
     [answer] = answers
     assert waited
     assert (answer.status_code, answer.json()["code"]) == expected
+    assert int(answer["Retry-After"]) > 0
     assert not slot.appointments.exists()
