@@ -38,23 +38,40 @@ def claim(*, user, key, fingerprint):
     if not 0 < len(key) <= LONGEST or not key.isprintable():
         raise _refused(f"Send a key of 1 to {LONGEST} printable characters.", "invalid")
     try:
-        with transaction.atomic():
-            row = IdempotencyKey(user=user, key=key, fingerprint=fingerprint)
-            row.save(force_insert=True)
-            return row, True
-    except IntegrityError:
-        row = IdempotencyKey.objects.select_for_update().get(user=user, key=key)
+        row, is_new = _write_or_lock(user, key, fingerprint)
     except OperationalError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
         sentence = "The first request with this key is not done yet."
         raise _refused(sentence, "request_in_progress") from error
+    if is_new:
+        return row, True
     if row.created_at < timezone.now() - KEPT:
         row.fingerprint, row.created_at = fingerprint, timezone.now()
         return row, True
     if row.fingerprint != fingerprint:
         raise _refused("This key came with another request.", "idempotency_key_reused")
     return row, False
+
+
+def _write_or_lock(user, key, fingerprint, *, is_last_try=False):
+    """(the key's row, whether it was written just now); one that was there is locked.
+
+    Tried twice, for the row that is in the way may be pruned before it is locked.
+    """
+    row = IdempotencyKey(user=user, key=key, fingerprint=fingerprint)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        rows = IdempotencyKey.objects.select_for_update().filter(user=user, key=key)
+        if there := rows.first():
+            return there, False
+        if is_last_try:
+            raise
+    else:
+        return row, True
+    return _write_or_lock(user, key, fingerprint, is_last_try=True)
 
 
 def keep(row, *, made, status_code):

@@ -7,7 +7,6 @@ is refused like a wrong one until the time is over. A right one gives its own gu
 
 from contextlib import contextmanager
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import LoginCounter, User
+from config.api.addresses import network_of
 
 # `renewed`: each guess starts the time anew, so that no quarter of an hour, wherever it begins, has
 # more than the limit. Many sign in from one address, so its time runs on from the first failure.
@@ -57,7 +57,7 @@ class Guess(NamedTuple):
                     self._of_address,
                     settings.LOCKOUT_FAILURES_PER_ADDRESS,
                     renewed=False,
-                    address=_network(self.address),
+                    address=network_of(self.address),
                 )
             except ValidationError:
                 _give_back(self._of_account)
@@ -78,7 +78,7 @@ class Guess(NamedTuple):
 
     @property
     def _of_address(self):
-        return _key("address", _network(self.address)) if self.address else ""
+        return _key("address", network_of(self.address)) if self.address else ""
 
 
 def guess(name, address):
@@ -166,10 +166,3 @@ def _give_back(*keys):
 def _key(kind, subject):
     """As a digest under our key: what people type for a name is now and then their password."""
     return salted_hmac("accounts.lockout", f"{kind}:{subject}", algorithm="sha256").hexdigest()
-
-
-def _network(address):
-    """What one subscriber holds: an IPv4 address, or 64 bits of IPv6."""
-    if not isinstance(ip_address(address), IPv6Address):
-        return address
-    return str(ip_network(f"{address}/64", strict=False).network_address)

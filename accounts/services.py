@@ -51,7 +51,12 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
         setattr(user, field, value)
     _clean(user)
     user._history_user = by
-    user.save()
+    try:
+        user.save()
+    except Exception:
+        if "avatar" in changes and user.avatar:  # what is done again writes its own file
+            user.avatar.storage.delete(user.avatar.name)
+        raise
     audit.changed("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage

@@ -1,13 +1,18 @@
 """Opening, rotating and ending sessions. Each is one conditional UPDATE: nobody wins twice."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit, tokens
 from accounts.models import LONGEST_USER_AGENT, Action, Session, User
 from config.api.addresses import address_of, user_agent_of
 from config.api.refusals import refused
+
+KEPT = timedelta(days=30)  # after its end, for who asks at the desk where somebody was signed in
 
 
 def open_session(user, *, request=None):
@@ -99,6 +104,12 @@ def _end(session, event):
     if ended:
         audit.changed(event, session, by=session.user, action=Action.DELETE)
     return ended
+
+
+def prune():
+    """Delete sessions that have long been over; how many there were."""
+    before = timezone.now() - KEPT
+    return Session.objects.filter(Q(ended_at__lt=before) | Q(expires_at__lt=before)).delete()[0]
 
 
 def _session_of(raw):

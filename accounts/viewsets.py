@@ -171,7 +171,10 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
 
 
 class SessionViewSet(AuditedMixin, mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet):
-    """The caller's own sessions, of an admin too: those of others are ended in the admin."""
+    """The caller's own sessions, of an admin too: those of others are ended in the admin.
+
+    Sign-ins by cookie (the admin, the browsable API) are not listed; `end_all` ends them too.
+    """
 
     queryset = Session.objects.all()
     serializer_class = SessionSerializer

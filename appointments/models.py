@@ -232,10 +232,13 @@ class Appointment(Timed, Stamped, Versioned):
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
-    """History is in sight where its appointment is."""
+    """An entry is in sight where its appointment is, of `doctor_notes` alone not to the patient."""
 
     def visible_to(self, user):
-        return self.filter(appointment__in=Appointment.objects.visible_to(user))
+        entries = self.filter(appointment__in=Appointment.objects.visible_to(user))
+        if getattr(user, "user_type", None) == UserType.PATIENT:
+            return entries.exclude(changes=["doctor_notes"])
+        return entries
 
 
 class AppointmentHistory(models.Model):

@@ -11,6 +11,7 @@ from accounts.roles import UserType
 from appointments import clock, policy
 from appointments.models import TimeSlot
 from appointments.slots import MOST_DAYS, Plan
+from config.api.fields import is_plain
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
@@ -35,6 +36,8 @@ class ClinicDateField(serializers.DateField):
     """A day of the clinic's calendar, within what any time zone can hold."""
 
     def to_internal_value(self, value):
+        if not is_plain(value):
+            self.fail("invalid", format="YYYY-MM-DD")
         date = super().to_internal_value(value)
         if not EARLIEST <= date <= LATEST:
             raise serializers.ValidationError(f"Enter a date between {EARLIEST} and {LATEST}.")

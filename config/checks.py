@@ -133,9 +133,9 @@ def _demo_accounts():
 
 
 def _debug_in_public():
-    if settings.HTTPS:
+    if settings.HTTPS or not set(settings.ALLOWED_HOSTS) <= THIS_MACHINE:
         yield Error(
-            "DEBUG is on behind HTTPS.",
+            "DEBUG is on where others than this machine are served.",
             hint="Set DEBUG=false: its pages show settings and records to anyone.",
             id="config.E005",
         )

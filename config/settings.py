@@ -137,8 +137,9 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
-# WSGI_APPLICATION stays unset: `runserver` must not pass through config/wsgi.py, which refuses
-# what only a development machine may have. gunicorn.conf.py names it.
+# For `runserver` alone, which must not pass through config/wsgi.py: that refuses what only a
+# development machine may have. gunicorn.conf.py names it.
+WSGI_APPLICATION = "config.runserver.application"
 
 TEMPLATES = [
     {
@@ -324,8 +325,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.EnvelopeAutoSchema",
     "EXCEPTION_HANDLER": "config.api.exceptions.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
+        "config.api.throttles.PersonThrottle",
+        "config.api.throttles.DoorThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         scope: None if DEBUG else config(f"THROTTLE_{scope.upper()}", default=rate)

@@ -143,12 +143,17 @@ def set_active(prescription, *, by, is_active):
 
 @atomic
 def add_note(consultation, *, by, **note):
-    """A note; to a closed consultation only an addendum."""
+    """A note; to a closed consultation only an addendum.
+
+    A private one leaves the consultation's version, which the patient reads too: he is not told
+    that it is there, and there is no text that a change from the old version would overwrite.
+    """
     consultation = _lock(consultation)
     if note["note_type"] != NoteType.ADDENDUM:
         _refuse_closed(consultation)
-    note = ConsultationNote(consultation=consultation, created_by=by, **note)
-    return _saved_part(note, by, "add")
+    written = ConsultationNote(consultation=consultation, created_by=by, **note)
+    saved = _saved if written.is_private else _saved_part
+    return saved(written, by, "add")
 
 
 def _lock(consultation, if_version=None):

@@ -28,7 +28,11 @@ class SessionStateFilter(DropdownFilter):
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    """Who is signed in, and the means to sign somebody out. Tokens are not shown."""
+    """Who is signed in with tokens, which are not shown, and the means to sign somebody out.
+
+    A sign-in by cookie (this admin, the browsable API) has no row here; "End all sessions" at the
+    person ends it too.
+    """
 
     fields = [
         "user", "created_at", "rotated_at", "deadline", "ended_at", "address", "user_agent",

@@ -3,6 +3,14 @@
 from django.db import migrations, models
 
 
+def carry_over(apps, schema_editor):
+    """A request sent again across the update is answered, and not done a second time."""
+    keys = apps.get_model('accounts', 'IdempotencyKey').objects.using(schema_editor.connection.alias)
+    for key in keys.exclude(record=None):
+        key.made = key.record
+        key.save(update_fields=['made'])
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -10,13 +18,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveField(
-            model_name='idempotencykey',
-            name='record',
-        ),
         migrations.AddField(
             model_name='idempotencykey',
             name='made',
             field=models.JSONField(null=True),
+        ),
+        migrations.RunPython(carry_over, migrations.RunPython.noop),
+        migrations.RemoveField(
+            model_name='idempotencykey',
+            name='record',
         ),
     ]

@@ -237,12 +237,13 @@ class User(Versioned, AbstractUser):
         return f"{mark}:{ended.timestamp()}" if ended else mark
 
     def save(self, *args, **kwargs):
-        """A new password ends every session opened with the old one, wherever it was set."""
+        """A new password ends the sessions of the old one and its lockout, wherever it was set."""
         self._follow_role()
         password_changed = self._password is not None and not self._state.adding
         super().save(*args, **kwargs)
         if password_changed:
             self.sessions.end()
+            self.logincounter_set.all().delete()
 
 
 def bookable_doctors(user):

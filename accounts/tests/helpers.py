@@ -4,6 +4,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from time import sleep
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
@@ -65,6 +66,12 @@ def letters():
     """Every letter that has left, once the postman is back."""
     postman.submit(int).result()
     return mail.outbox
+
+
+def link_in(letter):
+    """What a letter's link carries, as the SPA would read it from its address."""
+    address = next(word for word in letter.body.split() if word.startswith("http"))
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
 def picture(kind="PNG", size=(40, 30), mode="RGB", **options):

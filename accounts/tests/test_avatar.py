@@ -1,17 +1,19 @@
 import io
 import struct
 import zlib
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 
 from accounts.avatars import MAX_BYTES
 from accounts.models import User
 from accounts.tests.factories import AdminFactory, DoctorFactory, UserFactory
-from accounts.tests.helpers import data, picture, refusal, status_and_code
+from accounts.tests.helpers import data, on_postgresql, picture, refusal, status_and_code
 
 pytestmark = pytest.mark.django_db
 
@@ -321,6 +323,63 @@ def test_the_old_picture_is_gone_after_the_commit(
     assert api().get(urlsplit(old).path).status_code == 404
     assert (changed["avatar"] is not None) is has_one
     assert default_storage.exists(name_of(pauls))
+
+
+VERSION = 'INSERT INTO "accounts_historicaluser"'  # written last, when the picture lies there
+FAILURES = {
+    "refused": "INSERT INTO accounts_session DEFAULT VALUES",
+    "given up": "DO $$ BEGIN RAISE EXCEPTION 'No' USING ERRCODE = '40P01'; END $$",
+}
+
+
+@contextmanager
+def failing(failure, times):
+    """The database fails a change of a person so many times."""
+    failed = []
+
+    def fail(execute, sql, params, many, context):
+        if sql.startswith(VERSION) and len(failed) < times:
+            failed.append(sql)
+            return execute(FAILURES[failure], None, False, context)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail):
+        yield
+    assert len(failed) == times
+
+
+def pictures(settings):
+    return {path.name for path in settings.MEDIA_ROOT.rglob("*.webp")}
+
+
+def test_a_picture_that_is_not_saved_after_all_is_gone_and_the_old_one_stays(api, settings):
+    client = api(UserFactory(), raise_request_exception=False)
+    old = data(upload(client, picture()))["avatar"]
+    there = pictures(settings)
+
+    with failing("refused", times=1):
+        refused = replace(client)
+    with failing("refused", times=1):
+        other = client.patch(PROFILE, {"phone": "030 1"})
+
+    assert refused.status_code == other.status_code == 500
+    assert pictures(settings) == there
+    assert data(client.get(PROFILE))["avatar"] == old
+    fetch(api, old)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_picture_that_is_saved_in_the_second_try_is_there_once(api, settings):
+    client = api(UserFactory())
+    there = pictures(settings)
+
+    with failing("given up", times=1):
+        address = data(upload(client, picture()))["avatar"]
+
+    _, content = fetch(api, address)
+    assert pictures(settings) - there == {name_of(address).removeprefix("avatars/")}
+    assert Image.open(io.BytesIO(content)).size == (40, 30)
 
 
 @pytest.mark.parametrize(

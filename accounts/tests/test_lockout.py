@@ -6,13 +6,25 @@ import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.management import call_command
 from django.db.models import F
-from django.test import Client
+from django.test import Client, TestCase
 from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from accounts import services
 from accounts.models import LoginCounter, Session, User
+from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, AdminFactory, UserFactory
-from accounts.tests.helpers import data, refusal, sign_in, status_and_code
+from accounts.tests.helpers import (
+    data,
+    letters,
+    link_in,
+    profile,
+    refresh,
+    refusal,
+    sign_in,
+    status_and_code,
+)
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
@@ -452,7 +464,7 @@ def test_the_right_password_serves_on_those_pages(client):
     assert "Medical Platform" in page.content.decode()
     assert (done.status_code, done.url) == (302, "/admin/password_change/done/")
     assert User.objects.get().check_password(NEW)
-    assert LoginCounter.objects.get().failures == 0
+    assert not LoginCounter.objects.exists()
 
 
 def test_an_admin_lifts_a_lockout(api, client):
@@ -474,6 +486,61 @@ def test_an_admin_lifts_a_lockout(api, client):
     )  # the locked one was not looked at
 
 
+def by_mail(jane, client):
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        client.post("/api/auth/password/reset/", {"email": jane.email})
+    [letter] = letters()
+    link = link_in(letter) | {"new_password": NEW}
+    return client.post("/api/auth/password/reset/confirm/", link)
+
+
+def by_an_admin(jane, client):
+    desk = Client()
+    desk.force_login(AdminFactory())
+    page = reverse("admin:accounts_user_set_password", args=[jane.pk])
+    return desk.post(page, {"password": NEW, "password_again": NEW})
+
+
+@pytest.mark.parametrize("way", [by_mail, by_an_admin])
+def test_a_new_password_lifts_the_lockout_of_its_account_and_of_no_other(api, settings, way):
+    settings.LOCKOUT_FAILURES_PER_ADDRESS = 21
+    jane = UserFactory(username="jane")
+    UserFactory(username="paul")
+    guesses(api, "jane", 11)
+    guesses(api, "paul", 11)
+
+    assert way(jane, api()).status_code in (200, 302)
+
+    assert sign_in(api(), "jane", NEW).status_code == 200
+    assert status_and_code(sign_in(api(), "paul", PASSWORD)) == THROTTLED
+    assert statuses(guesses(api, "jane", 2)) == [401, 429]  # its address still has 20 to its name
+
+
+def test_a_link_that_is_refused_lifts_nothing(api):
+    jane = UserFactory(username="jane")
+    guesses(api, "jane", 11)
+    link = {"uid": urlsafe_base64_encode(force_bytes(jane.pk)), "token": "guess"}
+
+    refused = api().post("/api/auth/password/reset/confirm/", link | {"new_password": NEW})
+
+    assert refused.status_code == 400
+    assert status_and_code(sign_in(api(), "jane", PASSWORD)) == THROTTLED
+
+
+def test_who_is_signed_in_works_on_while_a_stranger_locks_the_account(api):
+    ada = AdminFactory(username="ada")
+    tokens = open_session(ada)
+    desk = Client()
+    desk.force_login(ada)
+    guesses(api, "ada", 11)
+
+    renewed = data(refresh(api(), tokens["refresh"]))
+
+    assert status_and_code(sign_in(api(), "ada", PASSWORD)) == THROTTLED
+    assert profile(api(), renewed["access"]).status_code == 200
+    assert desk.get("/admin/").status_code == 200
+
+
 def test_who_was_somebodys_count_goes_with_the_account(api):
     jane = UserFactory(username="jane")
     guesses(api, "jane", 1)
@@ -491,7 +558,10 @@ def test_prune_deletes_what_is_over_and_nothing_else(api, capsys):
 
     call_command("prune")
 
-    assert "Deleted 0 key(s) and 2 count(s) of failed sign-ins." in capsys.readouterr().out
+    assert (
+        "Deleted 0 key(s), 2 count(s) of failed sign-ins and 0 session(s)."
+        in capsys.readouterr().out
+    )
     assert LoginCounter.objects.count() == 2
     assert statuses(guesses(api, "nobody", 1)) == [429]
 

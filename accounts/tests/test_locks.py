@@ -171,6 +171,21 @@ def test_a_key_whose_day_is_over_is_held_by_who_took_it_over_until_the_work_is_d
     assert new == [True, False]
 
 
+def test_a_key_pruned_while_somebody_waits_for_it_is_new():
+    jane, new = UserFactory(), []
+    claim(jane, new)
+    keys = IdempotencyKey.objects.filter(user=jane)
+    keys.update(created_at=timezone.now() - timedelta(hours=25))
+
+    outcome = second_in_line(
+        keys.select_for_update().get, lambda: claim(jane, new), while_it_waits=idempotency.prune
+    )
+
+    assert outcome == (True, "done")
+    assert new == [True, True]
+    assert keys.get().created_at > timezone.now() - timedelta(hours=1)
+
+
 def claim(person, new):
     """As a request does it; notes whether the key was new."""
     with transaction.atomic():

@@ -1,9 +1,13 @@
 """A person's own sessions: seen, and ended one by one or all at once."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib.sessions.models import Session as BrowserSession
+from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Session, User
 from accounts.sessions import open_session
@@ -251,6 +255,45 @@ def test_revocation_costs_the_next_request_no_extra_statement(api, django_assert
         assert client.get("/api/auth/profile/").status_code == 401
 
 
+DAYS_30, MINUTE = timedelta(days=30), timedelta(minutes=1)
+
+
+def test_prune_deletes_what_has_been_over_for_a_month_and_nothing_else(api, capsys):
+    jane, now = UserFactory(), timezone.now()
+    live = open_session(jane)
+    changes = {
+        "ended long ago": {"ended_at": now - DAYS_30 - MINUTE},
+        "ended lately": {"ended_at": now - DAYS_30 + MINUTE},
+        "expired long ago": {"expires_at": now - DAYS_30 - MINUTE},
+        "expired lately": {"expires_at": now - DAYS_30 + MINUTE},
+        "old and in use": {"created_at": now - timedelta(days=400)},
+        "ended, and expired long ago": {"ended_at": now, "expires_at": now - DAYS_30 - MINUTE},
+    }
+    for name, change in changes.items():
+        opened = Session.objects.filter(pk=id_of(open_session(jane)["access"]))
+        opened.update(user_agent=name, **change)
+
+    call_command("prune")
+
+    assert "0 key(s), 0 count(s) of failed sign-ins and 3 session(s)." in capsys.readouterr().out
+    assert set(Session.objects.values_list("user_agent", flat=True)) == {
+        "", "ended lately", "expired lately", "old and in use",
+    }  # fmt: skip
+    assert refresh(api(), live["refresh"]).status_code == 200
+
+
+def test_prune_deletes_the_sign_ins_by_cookie_that_have_expired():
+    jane, paul = Client(), Client()
+    for browser in (jane, paul):
+        browser.force_login(UserFactory())
+    expired = BrowserSession.objects.filter(pk=jane.session.session_key)
+    expired.update(expire_date=timezone.now() - MINUTE)
+
+    call_command("prune")
+
+    assert BrowserSession.objects.get().pk == paul.session.session_key
+
+
 AGENTS = {
     "a long one": ("x" * 5000, "x" * 200),
     "control characters": ("Fire\0fox\r\n\x1b[31m\x7f 1", "Firefox[31m 1"),
@@ -277,6 +320,14 @@ def test_whatever_a_program_calls_itself_it_signs_in(api, sent, kept):
         ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "1.2.3.4"}, 0, "10.0.0.1"),
         ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "6.6.6.6, 1.2.3.4"}, 1, "1.2.3.4"),
         ({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "unknown"}, 1, None),
+        ({"HTTP_X_FORWARDED_FOR": "6.6.6.6:1, 1.2.3.4:5678"}, 1, "1.2.3.4"),
+        ({"HTTP_X_FORWARDED_FOR": "[2001:db8::1]:443"}, 1, "2001:db8::1"),
+        ({"HTTP_X_FORWARDED_FOR": "[2001:db8::1]"}, 1, "2001:db8::1"),
+        ({"HTTP_X_FORWARDED_FOR": "2001:db8::1:443"}, 1, "2001:db8::1:443"),
+        ({"HTTP_X_FORWARDED_FOR": "[::ffff:1.2.3.4]:443"}, 1, "1.2.3.4"),
+        ({"HTTP_X_FORWARDED_FOR": "1.2.3.4:"}, 1, None),
+        ({"HTTP_X_FORWARDED_FOR": "[]:443"}, 1, None),
+        ({"HTTP_X_FORWARDED_FOR": "clinic:443"}, 1, None),
         ({"REMOTE_ADDR": ""}, 0, None),
         ({"REMOTE_ADDR": "::ffff:10.0.0.1"}, 0, "10.0.0.1"),
         ({"REMOTE_ADDR": "2001:DB8::0:1"}, 0, "2001:db8::1"),

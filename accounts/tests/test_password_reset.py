@@ -1,5 +1,3 @@
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 from django.contrib.auth.tokens import default_token_generator
 from django.utils.http import urlsafe_base64_encode
@@ -13,6 +11,7 @@ from accounts.tests.helpers import (
     at_once,
     data,
     letters,
+    link_in,
     on_postgresql,
     profile,
     refresh,
@@ -48,12 +47,6 @@ def uid_of(pk):
 def link_for(person):
     """What the letter to that person carries."""
     return {"uid": uid_of(person.pk), "token": default_token_generator.make_token(person)}
-
-
-def link_in(letter):
-    """The same, read from the letter as the SPA would read it from its address."""
-    address = next(word for word in letter.body.split() if word.startswith("http"))
-    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
 def confirm(client, link, password=NEW):

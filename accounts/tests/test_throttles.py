@@ -161,6 +161,39 @@ def test_another_address_is_not_held_up(api, clock):
     assert knock(api(), "login", REMOTE_ADDR="10.0.0.2").status_code == 401
 
 
+def test_whoever_holds_a_whole_network_of_ipv6_is_one_caller(api, clock):
+    answers = [knock(api(), "login", REMOTE_ADDR=f"2001:db8:1:2::{n:x}") for n in range(11)]
+    registered = [
+        api().post("/api/auth/register/", {}, REMOTE_ADDR=f"2001:db8:1:2::{n:x}") for n in range(21)
+    ]
+    neighbour = knock(api(), "login", REMOTE_ADDR="2001:db8:1:3::1")
+
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+    assert [answer.status_code for answer in registered] == [400] * 20 + [429]
+    assert neighbour.status_code == 401
+
+
+def test_a_stranger_has_one_rate_for_everything_whichever_of_his_addresses_he_uses(
+    api, clock, rates
+):
+    rates(user="3/min", login=None, register=None)
+
+    answers = [
+        api().post("/api/auth/refresh/", {"refresh": "x"}, REMOTE_ADDR=f"2001:db8:1:2::{n:x}")
+        for n in range(4)
+    ]
+
+    assert [answer.status_code for answer in answers] == [401] * 3 + [429]
+
+
+def test_the_port_a_proxy_writes_makes_no_new_address(api, clock, proxies_are):
+    proxies_are(1)
+
+    answers = [knock(api(), "login", HTTP_X_FORWARDED_FOR=f"10.0.0.1:{port}") for port in range(11)]
+
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+
+
 def test_a_header_anyone_can_write_makes_no_new_address(api, clock):
     answers = [
         knock(api(), "login", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}", HTTP_X_REAL_IP=f"10.0.1.{n}")

@@ -152,6 +152,19 @@ def test_a_patient_is_not_told_of_notes_that_are_not_for_him(api, visit, smith, 
     assert [entry["changes"] for entry in told] == [[], ["symptoms"]]
 
 
+def test_an_edit_of_these_notes_alone_is_no_entry_of_the_patient_s(api, visit, smith, jane, ada):
+    services.amend(visit, by=smith, doctor_notes="Quixotic")
+    services.amend(visit, by=ada, doctor_notes="Quieter", status="confirmed")
+    everything = ["book", "updated", "updated", "confirm"]
+
+    for reader, actions in ((jane, ["book", "confirm"]), (smith, everything), (ada, everything)):
+        told = data(api(reader).get(address(visit)))
+
+        assert [entry["action"] for entry in told["results"]] == actions
+        assert told["count"] == len(actions)
+    assert data(api(jane).get(address(visit), {"page_size": 1, "page": 2}))["next"] is None
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_costs_the_same_however_long_it_is(count, api, visit, smith):
     for number in range(count - 1):

@@ -521,3 +521,14 @@ def test_the_clock_of_the_appointment_is_the_clinics(smith):
         "23:30:00",
         "23:45:00",
     )
+
+
+def test_a_clinic_that_sets_its_clocks_elsewhere_moves_no_appointment(smith, settings):
+    appointment = an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith))
+
+    settings.TIME_ZONE = "America/New_York"
+
+    appointment.refresh_from_db()
+    assert appointment.starts_at == berlin("2026-12-07 09:00")
+    assert (str(appointment.date), str(appointment.start_time)) == ("2026-12-07", "03:00:00")
+    assert list(Appointment.objects.on(appointment.date)) == [appointment]

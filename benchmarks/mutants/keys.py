@@ -76,7 +76,7 @@ KEY = {
     "the path tells requests apart": ("[method, path, body]", "[method, body]"),
     "the body tells requests apart": ("[method, path, body]", "[method, path]"),
     "the order of fields does not": ("sort_keys=True, ", ""),
-    "a key is looked up with its person": (".get(user=user, key=key)", ".get(key=key)"),
+    "a key is looked up with its person": (".filter(user=user, key=key)", ".filter(key=key)"),
     "a key has a character": ("if not 0 < len(key) <= LONGEST or", "if not len(key) <= LONGEST or"),
     "a key has no more than 255": ("if not 0 < len(key) <= LONGEST or", "if not len(key) > 0 or"),
     "a key is forgotten": ("    if row.created_at < timezone.now() - KEPT:", "    if False:"),

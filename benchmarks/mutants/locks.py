@@ -261,7 +261,11 @@ SESSIONS = {
 
 KEYS = {
     "the row of a key is locked": (
-        "IdempotencyKey.objects.select_for_update().get(",
-        "IdempotencyKey.objects.get(",
+        "IdempotencyKey.objects.select_for_update().filter(",
+        "IdempotencyKey.objects.filter(",
+    ),
+    "a key that is gone before it is locked is written": (
+        "*, is_last_try=False",
+        "*, is_last_try=True",
     ),
 }

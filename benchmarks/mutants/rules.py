@@ -246,8 +246,8 @@ VISITS = {
         "    prescription =",
     ),
     "a closed consultation takes addenda alone": (
-        f"    {CLOSED}    return _saved_part",
-        "        pass\n    return _saved_part",
+        f"    {CLOSED}    written =",
+        "        pass\n    written =",
     ),
     "a void consultation is not started": (
         f"{VOID}    if consultation.started_at:",

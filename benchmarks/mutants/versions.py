@@ -113,6 +113,14 @@ CHANGES = {
             ),
             "",
         ),
+        "a private note leaves its consultation's version": (
+            "_saved(written, by) if written.is_private else _saved_part(written, by)",
+            "_saved_part(written, by)",
+        ),
+        "another note counts its consultation up": (
+            "_saved(written, by) if written.is_private else _saved_part(written, by)",
+            "_saved(written, by)",
+        ),
     },
     "accounts/services.py": {
         "a profile asks for the version": ("    check_version(user, if_version)\n", ""),

@@ -8,6 +8,15 @@ from rest_framework import serializers
 
 CANONICAL_ID = re.compile(r"[0-9]{1,40}")
 LARGEST_ID = 2**63 - 1
+BEYOND_PLAIN = re.compile(r"[^!-~]|_")
+
+
+def is_plain(value):
+    """Whether a number, day or time is not a text that Python alone would read as one.
+
+    It would take 7_0, " 70 " and the digits of other scripts.
+    """
+    return not (isinstance(value, str) and BEYOND_PLAIN.search(value))
 
 
 def strict_id(value):

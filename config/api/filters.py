@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
 
-from config.api.fields import IdFormField
+from config.api.fields import IdFormField, is_plain
 
 EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)  # no time zone can push these out of range
 MAX_SEARCH_LENGTH = 200
@@ -22,6 +22,11 @@ class StrictDateField(forms.DateField):
             **{"input_formats": ["%Y-%m-%d"]} | kwargs,
             validators=[MinValueValidator(EARLIEST), MaxValueValidator(LATEST)],
         )
+
+    def to_python(self, value):
+        if not is_plain(value):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
 
 
 class DateFilter(django_filters.DateFilter):

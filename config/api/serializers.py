@@ -7,11 +7,19 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
+from config.api.fields import is_plain
+
 NOTHING = object()  # equals nothing that a body can say
+WRITTEN_IN_DIGITS = (
+    serializers.IntegerField,
+    serializers.DecimalField,
+    serializers.DateField,
+    serializers.TimeField,
+)
 
 
 class StrictBody:
-    """Refuses names the operation does not know, and read-only fields that are not an echo.
+    """Refuses unknown names, read-only fields that are no echo, and numbers written oddly.
 
     A client may send back what GET showed it. A read-only field that differs from that, or that
     stands in the body of a POST, is refused under its name; lists in the representation (parts, the
@@ -39,6 +47,9 @@ class StrictBody:
                     shown = self._shown()
                 if not _is_echo(value, shown.get(name, NOTHING)):
                     refused[name] = [ErrorDetail("This field is read-only.", code="read_only")]
+            elif not _is_plain(value, fields[name]):
+                sentence = "Write it in the digits 0 to 9, without blanks."
+                refused[name] = [ErrorDetail(sentence, code="invalid")]
         return refused
 
     def _shown(self):
@@ -46,6 +57,12 @@ class StrictBody:
         if self.instance is None:
             return {}
         return json.loads(JSONRenderer().render(self.to_representation(self.instance)))
+
+
+def _is_plain(value, field):
+    if not isinstance(getattr(field, "child", field), WRITTEN_IN_DIGITS):
+        return True
+    return all(map(is_plain, value if isinstance(value, list) else [value]))
 
 
 def _is_echo(value, shown):

@@ -6,11 +6,11 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from config.api.content_type import with_readable_content_type
+from config.api.content_type import wsgi_with_readable_content_type
 
 
 def application():
-    return with_readable_content_type(WSGIHandler())
+    return wsgi_with_readable_content_type(WSGIHandler())
 
 
 @contextmanager

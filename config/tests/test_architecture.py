@@ -151,6 +151,23 @@ def test_only_the_services_assign_a_status():
     assert assigned == {"appointments/services.py"}
 
 
+def test_the_clinic_asks_one_clock_what_time_it_is():
+    """The people of accounts sign in by the server's own; they do not know the clinic's."""
+    told = re.compile(
+        r"timezone\.(now|local)|\b(date|datetime)\.(now|utcnow|today)|\bNow\(|auto_now|time\.time\("
+    )
+
+    asking = {
+        str(path.relative_to(HOUSE))
+        for app in APPS
+        if app != "accounts"
+        for path in files(app)
+        if told.search(path.read_text())
+    }
+
+    assert asking == {"appointments/clock.py"}
+
+
 def test_transactions_are_opened_by_the_one_that_is_tried_again():
     """`config.api.transactions.atomic`; what opens one by hand has its savepoint or one UPDATE."""
     by_hand = {

@@ -7,13 +7,14 @@ from itertools import cycle
 import pytest
 from django.core.cache import cache
 from django.db import transaction
-from rest_framework.serializers import CharField
+from rest_framework.serializers import CharField, ListField
 from rest_framework.test import APIRequestFactory
 
 from accounts.roles import ANYONE
 from accounts.tests.test_bad_bodies import good_bodies
 from appointments import clock
 from appointments.tests.factories import noon
+from config.api.serializers import WRITTEN_IN_DIGITS
 from config.tests.test_bad_input import WRITING, assert_refused, quiet
 from config.tests.test_matrix import Asked, bodies, world
 from config.tests.untouched import digest, writes
@@ -26,6 +27,12 @@ NONSENSE = [
     "\N{ARABIC-INDIC DIGIT ONE}", "2026-13-45", "0000-01-01", "0001-01-01", "9999-12-31",
     "9999-12-31T23:59:59-12:00", "24:00", "25:61", "09:00:00+05:00", "nan", "Infinity", "1e400",
     "x" * 70_000,
+]  # fmt: skip
+
+# What Python reads as a number, or strptime as a day, and nobody else does.
+ODDLY_WRITTEN = [
+    "7_0", "7_0.5", " 70 ", "70\n", "\N{NO-BREAK SPACE}70", "\u0667\u0660", "\uff17\uff10",
+    "\u0663", "\u0662\u0660\u0663\u0660-12-01", "\uff12\uff10\uff13\uff10-12-01",
 ]  # fmt: skip
 
 CALLERS = {"ada": "admin", "house": "doctor", "jane": "patient"}
@@ -108,6 +115,37 @@ def test_nonsense_in_a_field_of_a_good_body_is_refused_or_kept(api, world, door,
                 assert_refused(answer, where=where)
                 assert not written or digest() == before, where
             transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_number_or_a_day_is_written_in_plain_digits_at_every_door(api, world):
+    met = set()
+    for door, method in WRITING:
+        name = next(iter(callers_of(door, method)), "ada")
+        client = api(getattr(world, name))
+        asked = Asked(world, name, "j", client.get("/api/auth/profile/").json()["data"])
+        for field, kind in fields_of(door, method, getattr(world, name)).items():
+            is_list = isinstance(kind, ListField)
+            if not isinstance(kind.child if is_list else kind, WRITTEN_IN_DIGITS):
+                continue
+            met.add(field)
+            for value in ODDLY_WRITTEN:
+                cache.clear()
+                body = good_body(door, method, asked) | {field: [value] if is_list else value}
+                with transaction.atomic():
+                    answer = getattr(client, method)(asked.url(door.address), body)
+                    transaction.set_rollback(True)
+
+                where = (method, door.address, field, value)
+                assert answer.status_code == 400, where
+                assert field in answer.json()["errors"], where
+
+    assert met == {
+        "date", "start_time", "end_time", "date_from", "date_to", "weekdays", "slot_duration",
+        "break_minutes", "date_of_birth", "follow_up_date", "systolic_bp", "diastolic_bp",
+        "heart_rate", "temperature", "respiratory_rate", "oxygen_saturation", "weight", "height",
+        "quantity",
+    }  # fmt: skip
 
 
 def test_every_writing_door_but_two_has_callers_and_fields(world):

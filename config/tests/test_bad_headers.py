@@ -4,13 +4,17 @@ import json
 from itertools import product
 
 import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
+from django.utils.module_loading import import_string
 from werkzeug.test import Client as WsgiClient
 
 from accounts.doors import ENTITY_TAGS
 from config.api.content_type import is_readable
-from config.tests.served import application, connection_kept
+from config.tests.served import connection_kept
 from config.tests.test_bad_input import (
     DOORS,
     WRITING,
@@ -195,10 +199,10 @@ WITHOUT_A_BOUNDARY = [
 ]
 
 
-@pytest.fixture
-def server(api, clinic):
-    """Asks, as Ada, what gunicorn serves; the Content-Type as it comes."""
-    client = WsgiClient(application())
+@pytest.fixture(params=["config.wsgi.application", settings.WSGI_APPLICATION])
+def server(request, api, clinic):
+    """Asks, as Ada, what gunicorn and runserver serve; the Content-Type as it comes."""
+    client = WsgiClient(import_string(request.param))
     token = api(clinic.ada)._credentials["HTTP_AUTHORIZATION"]
 
     def ask(method, address, body, content_type):
@@ -220,6 +224,33 @@ def test_a_broken_content_type_is_415_and_does_not_hurt_a_question(server):
         assert (asked, page["data"]["count"]) == (200, 0), content_type[:50]
 
     assert state() == before
+
+
+@pytest.mark.django_db
+def test_a_broken_content_type_is_415_over_asgi_too():
+    application = import_string("config.asgi.application")
+    halves = ["application/json; a*0=x", "b; a*=y"]  # each for itself can be read
+
+    for content_types in [*([content_type] for content_type in BROKEN_TYPES), halves]:
+        refused = asked_over_asgi(application, "POST", "/api/auth/refresh/", content_types)
+        served = asked_over_asgi(application, "GET", "/healthz", content_types)
+        assert (refused, served) == (415, 200), content_types[0][:50]
+
+    honest = asked_over_asgi(application, "POST", "/api/auth/refresh/", ["application/json"])
+    assert honest == 400  # it lacks the token
+
+
+@async_to_sync
+async def asked_over_asgi(application, method, path, content_types):
+    """The status of the answer to `{}`."""
+    headers = [(b"content-type", sent.encode("latin-1")) for sent in content_types]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    scope["headers"] += [(b"host", b"localhost"), (b"content-length", b"2")]
+    conversation = ApplicationCommunicator(application, scope)
+    await conversation.send_input({"type": "http.request", "body": b"{}"})
+    start = await conversation.receive_output()
+    await conversation.wait()
+    return start["status"]
 
 
 def test_a_form_without_its_boundary_is_400(server):

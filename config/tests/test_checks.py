@@ -93,11 +93,14 @@ def test_production_refuses_an_account_with_a_published_password(production):
         refuse_unsafe_production()
 
 
-def test_development_may_do_all_that(production):
+@pytest.mark.parametrize("hosts", [[], ["127.0.0.1"], ["localhost", "127.0.0.1", "[::1]"]])
+def test_development_on_this_machine_may_do_all_that(production, hosts):
     production.DEBUG = True
-    production.ALLOWED_HOSTS = ["*"]
+    production.ALLOWED_HOSTS = hosts
     production.SECRET_KEY_IS_GENERATED = True
+    production.LOG_FORMAT = "console"
 
+    assert found() == []
     refuse_unsafe_production()
 
 
@@ -111,8 +114,20 @@ def test_a_generated_key_is_made_once_and_is_its_owners(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_debug_behind_https_does_not_start(production):
-    production.DEBUG = production.HTTPS = True
+@pytest.mark.parametrize(
+    ("https", "hosts"),
+    [
+        (True, ["localhost"]),
+        (False, ["clinic.example"]),
+        (False, ["localhost", "192.0.2.7"]),
+        (False, [".localhost"]),
+        (False, ["*"]),
+    ],
+)
+def test_debug_behind_https_or_for_others_than_this_machine_does_not_start(
+    production, https, hosts
+):
+    production.DEBUG, production.HTTPS, production.ALLOWED_HOSTS = True, https, hosts
 
     assert found() == ["config.E005"]
     with pytest.raises(ImproperlyConfigured):

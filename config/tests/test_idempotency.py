@@ -10,12 +10,12 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import idempotency
-from accounts.models import AuditEvent, IdempotencyKey
+from accounts.models import AuditEvent, Doctor, IdempotencyKey
 from appointments import services
 from appointments.models import Appointment, TimeSlot
 from appointments.slots import open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import data_statements
+from appointments.tests.helpers import code, data_statements
 from config.tests.people import a_clinic
 from config.tests.waiting import on_row_locks, second_in_line
 from consultations.models import Consultation
@@ -189,6 +189,38 @@ def test_what_has_gone_out_of_sight_is_not_shown_again(api, clinic):
     assert "Lee" not in again.content.decode()
 
 
+TAKEN_AWAY = {
+    "the session": (
+        lambda doctor: doctor.sessions.update(ended_at=timezone.now()),
+        (401, "token_invalid"),
+    ),
+    "the account": (
+        lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(is_active=False),
+        (401, "token_invalid"),
+    ),
+    "the licence": (
+        lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(license_verified=False),
+        (403, "license_not_verified"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_AWAY)
+def test_who_may_no_longer_ask_is_not_answered_again(api, clinic, what):
+    client, body = api(clinic.house), booking(clinic.free, patient=clinic.jane.pk)
+    take_away, expected = TAKEN_AWAY[what]
+    assert send(client, URL, body).status_code == 201
+    take_away(clinic.house)
+    before = rows()
+
+    again = send(client, URL, body)
+
+    assert code(again) == expected
+    assert "Idempotency-Replayed" not in again
+    assert "A cough" not in again.content.decode()
+    assert rows() == before
+
+
 def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clinic):
     client = api(clinic.house)
     address, body = doors(clinic)["slots"][1:]
@@ -296,14 +328,27 @@ def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
 
 
 @on_row_locks
+@pytest.mark.parametrize("is_there_from_before", [False, True])
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [("lock_timeout", (409, "request_in_progress")), ("statement_timeout", (503, "unavailable"))],
 )
 @pytest.mark.django_db(transaction=True)
-def test_who_has_waited_long_enough_for_the_first_is_told_so(api, limit, expected):
-    """Only a lock that was not to be had means that the first request is not done."""
+def test_who_has_waited_long_enough_for_the_first_is_told_so(
+    api, limit, expected, is_there_from_before
+):
+    """Only a lock that was not to be had means that the first request is not done.
+
+    The first writes the key's row, or takes over one whose day is over.
+    """
     slot, patient = TimeSlotFactory(), PatientFactory()
+    if is_there_from_before:
+        IdempotencyKey.objects.create(
+            user=patient,
+            key="a-key-of-mine",
+            fingerprint="old",
+            created_at=timezone.now() - timedelta(hours=25),
+        )
     client, answers = api(patient), []
 
     def give_up_soon():
@@ -321,4 +366,5 @@ def test_who_has_waited_long_enough_for_the_first_is_told_so(api, limit, expecte
     [answer] = answers
     assert waited
     assert (answer.status_code, answer.json()["code"]) == expected
+    assert int(answer["Retry-After"]) > 0
     assert not slot.appointments.exists()

@@ -3,6 +3,22 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from accounts.models import IdempotencyKey
+
+
+@pytest.fixture
+def migrated_to(transactional_db):
+    """Takes an app back to one of its migrations; what the models were then. Undone afterwards."""
+
+    def migrate(app, name):
+        executor = MigrationExecutor(connection)
+        return executor.migrate([(app, name)]).apps
+
+    yield migrate
+    call_command("migrate", verbosity=0)
 
 
 @pytest.mark.django_db
@@ -18,3 +34,15 @@ def test_every_clinical_record_keeps_its_versions():
     }
 
     assert versioned == {"User", "Consultation", "VitalSigns", "Prescription", "ConsultationNote"}
+
+
+def test_a_key_used_before_the_update_knows_after_it_what_it_made(migrated_to):
+    then = migrated_to("accounts", "0003_version")
+    jane = then.get_model("accounts", "User").objects.create(username="jane")
+    keys = then.get_model("accounts", "IdempotencyKey").objects
+    keys.create(user=jane, key="done", record=7, status_code=201)
+    keys.create(user=jane, key="not done", record=None)
+
+    call_command("migrate", "accounts", verbosity=0)
+
+    assert dict(IdempotencyKey.objects.values_list("key", "made")) == {"done": 7, "not done": None}

@@ -106,6 +106,12 @@ CHANGES_OF_A_CONSULTATION = {
         lambda it, by: consultations.add_note(it, by=by, note_type="plan", content="Rest"),
         1,
     ),
+    "private note": (
+        lambda it, by: consultations.add_note(
+            it, by=by, note_type="general", content="Worried", is_private=True
+        ),
+        0,  # its patient reads the version
+    ),
     "a move of its appointment": (
         lambda it, by: appointments.move(it.appointment, "confirm", by=by),
         0,
@@ -187,7 +193,7 @@ def test_a_record_carries_its_version_as_etag(api):
         ]
     }
 
-    assert list(tags.values()) == ['"2"', '"6"', '"2"', '"1"', None, None, None, None]
+    assert list(tags.values()) == ['"2"', '"5"', '"2"', '"1"', None, None, None, None]
 
 
 @pytest.mark.django_db
@@ -396,6 +402,18 @@ def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
     response = client.patch(address, {"diagnosis": "Gout"}, HTTP_IF_MATCH=read["ETag"])
 
     assert code(response) == (412, "stale_version")
+
+
+def test_a_private_note_makes_nothing_stale_and_nothing_overwrites_it(api, clinic):
+    client, address = api(clinic.house), consultation_at(clinic.fresh_consultation)
+    read = client.get(address)
+    note = {"note_type": "general", "content": "Worried", "is_private": True}
+    written = data(client.post(f"{address}notes/", note), 201)
+
+    response = client.put(address, data(read) | {"diagnosis": "Gout"}, HTTP_IF_MATCH=read["ETag"])
+
+    assert data(response)["notes"] == [written]
+    assert response["ETag"] == '"2"'
 
 
 def test_out_of_sight_is_404_whatever_the_tag(api, clinic):

@@ -146,6 +146,34 @@ def test_where_all_are_private_the_patient_gets_an_empty_list(api, smith, jane, 
     assert data(api(jane).get(detail(visit)))["notes"] == []
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_nothing_that_the_patient_reads_tells_of_a_private_note(api, smith, jane, visit, is_closed):
+    client = api(jane)
+    if is_closed:
+        services.complete(visit, by=smith)
+
+    def everything_read():
+        answers = [
+            client.get(address)
+            for address in (
+                detail(visit),
+                url(visit),
+                "/api/consultations/",
+                f"/api/patients/{jane.pk}/consultations/",
+                f"/api/appointments/{visit.appointment_id}/",
+                f"/api/appointments/{visit.appointment_id}/history/",
+            )
+        ]
+        return [(data(one), dict(one.items()) | {"X-Request-ID": ""}) for one in answers]
+
+    before = everything_read()
+    services.add_note(visit, by=smith, **PRIVATE | {"note_type": "addendum"})
+    assert everything_read() == before
+
+    services.add_note(visit, by=smith, **PLAN | {"note_type": "addendum"})
+    assert everything_read() != before
+
+
 @pytest.mark.parametrize("reader", ["smith", "ada"])
 def test_the_staff_read_them(api, visit, reader, request):
     private = services.add_note(visit, by=visit.doctor, **PRIVATE)

@@ -1,11 +1,17 @@
-from django.core.management import BaseCommand
+from django.core.management import BaseCommand, call_command
 
-from accounts import idempotency, lockout
+from accounts import idempotency, lockout, sessions
 
 
 class Command(BaseCommand):
-    help = "Deletes idempotency keys older than a day and lockouts that are over. Run it daily."
+    help = (
+        "Deletes idempotency keys older than a day, lockouts that are over, sessions over for "
+        "thirty days, and the sessions of browsers that have expired. Run it daily."
+    )
 
     def handle(self, **options):
-        keys, counters = idempotency.prune(), lockout.prune()
-        self.stdout.write(f"Deleted {keys} key(s) and {counters} count(s) of failed sign-ins.")
+        keys, counters, over = idempotency.prune(), lockout.prune(), sessions.prune()
+        call_command("clearsessions")
+        self.stdout.write(
+            f"Deleted {keys} key(s), {counters} count(s) of failed sign-ins and {over} session(s)."
+        )
