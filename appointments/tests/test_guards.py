@@ -209,3 +209,38 @@ def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, ja
     }
     chosen = body | {"time_slot": offered[0]["time_slot"]}
     assert data(api(jane).post("/api/appointments/", chosen), 201)["start_time"] == "09:30:00"
+
+
+def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
+    *, api, smith, meyer, jane, omar, ten
+):
+    an_appointment(time_slot=ten, patient=omar)
+    an_appointment(time_slot=a_slot("2026-12-07 09:30", doctor=meyer), patient=jane)
+    an_appointment("cancelled", time_slot=a_slot("2026-12-07 11:30", doctor=meyer), patient=jane)
+    a_slot("2026-12-07 09:15", doctor=smith)
+    free = [
+        a_slot("2026-12-07 09:00", 15, doctor=smith),
+        a_slot("2026-12-07 11:00", doctor=smith),
+        a_slot("2026-12-07 11:30", doctor=smith),
+    ]
+
+    response = api(jane).post(
+        "/api/appointments/", {"time_slot": ten.pk, "reason_for_visit": "A cough"}
+    )
+
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [slot.pk for slot in free]
+
+
+def test_who_moves_an_appointment_is_offered_times_beside_it_and_not_its_own(
+    api, smith, jane, omar, ten
+):
+    an_appointment(time_slot=ten, patient=omar)
+    mine = an_appointment(time_slot=a_slot("2026-12-07 11:00", doctor=smith), patient=jane)
+    beside = a_slot("2026-12-07 11:30", doctor=smith)
+
+    response = api(jane).post(f"/api/appointments/{mine.pk}/reschedule/", {"time_slot": ten.pk})
+
+    assert refusal(response)[1] == "slot_taken"
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [beside.pk]

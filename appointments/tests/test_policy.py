@@ -225,6 +225,40 @@ def test_moving_an_appointment_is_no_new_booking(api, settings, smith, jane, vis
     assert jane.appointments.live().count() == 1
 
 
+@pytest.mark.parametrize(
+    ("most", "who", "expected"),
+    [(1, "jane", (409, "too_many_bookings")), (2, "jane", None), (1, "smith", None)],
+)
+def test_a_missed_visit_moved_ahead_is_a_coming_one_again(
+    *, most, who, expected, api, request, settings, smith, jane, visit
+):
+    settings.MAX_COMING_APPOINTMENTS = most
+    an_appointment(time_slot=a_slot("2026-12-08 09:00", doctor=smith), patient=jane, by=smith)
+    friday, before = a_slot("2026-12-11 09:00", doctor=smith), written()
+
+    with clock.at(START):
+        client = api(request.getfixturevalue(who))
+        response = step(client, visit, "reschedule", time_slot=friday.pk)
+
+    if expected:
+        assert code(response) == expected
+        assert written() == before
+    else:
+        assert data(response)["time_slot"] == friday.pk
+
+
+def test_what_is_ahead_can_be_moved_also_by_who_has_more_than_are_allowed_now(
+    api, settings, smith, jane, visit
+):
+    an_appointment(time_slot=a_slot("2026-12-08 09:00", doctor=smith), patient=jane)
+    settings.MAX_COMING_APPOINTMENTS = 1
+    friday = a_slot("2026-12-11 09:00", doctor=smith)
+
+    response = step(api(jane), visit, "reschedule", time_slot=friday.pk)
+
+    assert data(response)["time_slot"] == friday.pk
+
+
 # --- Cut-offs -------------------------------------------------------------------------------
 
 CUT_OFFS = [

@@ -114,14 +114,26 @@ BOOKING = {
 ASKS_THE_POLICY = {
     "a booking asks the policy": ("    policy.check_booking(patient, slot, by=by)\n", ""),
     "a move asks the policy": ("    policy.check_move(appointment, action, by=by)\n", ""),
-    "a new time asks the policy": ("        policy.check_time(slot, by=by)\n", ""),
+    "a new time asks the policy": ("        policy.check_new_time(appointment, slot, by=by)\n", ""),
     "a refusal offers what the policy opens": (
-        "policy.bookable_by(by, slot.doctor.time_slots.all())",
-        "slot.doctor.time_slots.free()",
+        "policy.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))",
+        "slot.doctor.time_slots.free().filter(~Exists(elsewhere))",
+    ),
+    "a refusal offers nothing at a time the patient is elsewhere": (
+        "slot.doctor.time_slots.filter(~Exists(elsewhere))",
+        "slot.doctor.time_slots.all()",
     ),
 }
 
 POLICY = {
+    "a missed visit moved ahead is counted": (
+        "        check_booking(appointment.patient, slot, by=by)\n",
+        "        check_time(slot, by=by)\n",
+    ),
+    "moving what is ahead is no new booking": (
+        "    if appointment.starts_at > clock.now():\n        check_time",
+        "    if False:\n        check_time",
+    ),
     "a first booking is held to notice and horizon": (
         "    check_time(slot, by=by)\n    most =",
         "    most =",
@@ -196,9 +208,14 @@ SLOTS = {
     ),
     "a slot may be moved over itself": (".exclude(pk=but and but.pk)", ""),
     "a series skips what overlaps": (
-        "    if any(start < starts_at + duration and starts_at < end for start, end in taken):\n",
+        "    if any(start < ends_at and starts_at < end for start, end in taken):\n",
         "    if False:\n",
     ),
+    "a series opens nothing past midnight": (
+        "    if clock.local(ends_at).date() != date:",
+        "    if False:",
+    ),
+    "a closed account is opened no slot": ("    if not doctor.is_active:\n", "    if False:\n"),
     "a slot that is held stays": ("    if slot.appointments.live().exists():\n", "    if False:\n"),
     "a withdrawn slot stays": ("    if slot.withdrawn_at:\n", "    if False:\n"),
 }
@@ -242,8 +259,12 @@ VISITS = {
         f"{VOID}    # Read after",
     ),
     "a closed consultation's prescriptions stay": (
-        f"{CLOSED}    prescription =",
-        "    prescription =",
+        f"{CLOSED}    if is_active:",
+        "    if is_active:",
+    ),
+    "a void consultation's prescriptions are not taken up again": (
+        f"    if is_active:\n    {VOID}",
+        "",
     ),
     "a closed consultation takes addenda alone": (
         f"    {CLOSED}    return _saved_part",
