@@ -33,9 +33,7 @@ def open_for(appointment, *, by, chief_complaint=""):
     """
     appointment = appointments.lock(appointment)
     if Consultation.objects.filter(appointment=appointment).exists():
-        raise refused(
-            "appointment", "This appointment has its consultation.", "consultation_exists"
-        )
+        raise exists_already()
     if appointment.status not in TAKES_A_CONSULTATION:
         raise appointments.refusal(appointment, by, "open a consultation for an appointment")
     consultation = Consultation(
@@ -45,6 +43,11 @@ def open_for(appointment, *, by, chief_complaint=""):
         chief_complaint=chief_complaint or appointment.reason_for_visit,
     )
     return _saved(consultation, by)
+
+
+def exists_already():
+    """The refusal of a second consultation; the database's too (consultations.apps)."""
+    return refused("appointment", "This appointment has its consultation.", "consultation_exists")
 
 
 @atomic

@@ -168,6 +168,44 @@ def test_a_missing_guard_is_reported_and_made_again_by_migrate(smith, ten):
     assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
 
 
+OTHER_RULES = {
+    "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
+    "for each moment a slot was made": {"owner": "created_at"},
+    "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_RULES.values(), ids=OTHER_RULES)
+@pytest.mark.django_db
+def test_another_rule_of_the_same_name_is_no_guard(other):
+    guard = guards.GUARDS[0]
+    guards.remove(connection)
+    with connection.cursor() as cursor:
+        made = [guard._replace(**other), guards.GUARDS[1]]
+        for statement in [one for rule in made for one in _made_by(rule)]:
+            cursor.execute(statement)
+
+    assert guards.missing(connection) == [guard]
+
+
+def _made_by(guard):
+    return guards._statements(guard, connection.vendor)
+
+
+@pytest.mark.django_db
+def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
+    guards.remove(connection)
+    with connection.cursor() as cursor:
+        for statement in _made_by(guards.GUARDS[0]._replace(standing="{row}id IS NULL")):
+            cursor.execute(statement)
+
+    guards.install(connection)
+
+    assert guards.missing(connection) == []
+    a_slot("2026-12-07 10:00", 60, doctor=smith)
+    assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
+
+
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL never rebuilds a table")
 @pytest.mark.django_db(transaction=True)
 def test_a_rebuilt_table_has_its_guards_again_after_migrate():
