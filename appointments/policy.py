@@ -15,6 +15,14 @@ from appointments import clock, lifecycle
 from appointments.models import Appointment, TimeSlot
 from config.api.refusals import refused
 
+RULES = [
+    "BOOKING_NOTICE_MINUTES",
+    "BOOKING_HORIZON_DAYS",
+    "CANCELLATION_NOTICE_HOURS",
+    "RESCHEDULE_NOTICE_HOURS",
+    "MAX_COMING_APPOINTMENTS",
+]
+
 
 class CutOff(NamedTuple):
     setting: str  # how many hours before the start a move closes

@@ -1,10 +1,12 @@
 """What the clinic asks of patients who book, cancel and reschedule by themselves."""
 
+import inspect
+import re
 from datetime import timedelta
 
 import pytest
 
-from appointments import clock
+from appointments import clock, policy
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import an_appointment
 from appointments.tests.helpers import (
@@ -48,13 +50,10 @@ def visit(smith, jane):
 
 
 def test_no_rule_binds_unless_the_clinic_sets_it(api, settings, smith, jane):
-    assert [
-        settings.BOOKING_NOTICE_MINUTES,
-        settings.BOOKING_HORIZON_DAYS,
-        settings.CANCELLATION_NOTICE_HOURS,
-        settings.RESCHEDULE_NOTICE_HOURS,
-        settings.MAX_COMING_APPOINTMENTS,
-    ] == [0, 0, 0, 0, 0]
+    read = re.findall(r"settings\.([A-Z_]+)", inspect.getsource(policy))
+    read += [cut_off.setting for cut_off in policy.CUT_OFFS.values()]
+    assert sorted(set(read)) == sorted(policy.RULES)
+    assert [getattr(settings, rule) for rule in policy.RULES] == [0, 0, 0, 0, 0]
     client = api(jane)
     soon, later = a_slot("2026-12-07 09:00", doctor=smith), a_slot("2036-12-07 09:00", doctor=smith)
 

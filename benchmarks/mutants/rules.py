@@ -168,8 +168,8 @@ POLICY = {
         "    if closed_at := None:\n",
     ),
     "cancelling has its own cut-off": (
-        '"CANCELLATION_NOTICE_HOURS"',
-        '"RESCHEDULE_NOTICE_HOURS"',
+        'CutOff("CANCELLATION_NOTICE_HOURS"',
+        'CutOff("RESCHEDULE_NOTICE_HOURS"',
     ),
     "the cut-offs do not bind the staff": (
         "    if role != UserType.PATIENT or action not in CUT_OFFS:",
