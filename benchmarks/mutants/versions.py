@@ -59,6 +59,12 @@ CHANGES = {
             "",
         ),
     },
+    "accounts/desk.py": {
+        "a page of the admin hands on the version": (
+            'changes if shown is None else changes | {"if_version": {shown}}',
+            "changes",
+        ),
+    },
     "appointments/services.py": {
         "a move asks for the version": (f"{ASKED}    before =", "    before ="),
         "an amendment asks for the version": (f"{ASKED}    changed =", "    changed ="),

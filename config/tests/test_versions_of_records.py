@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import connection
 
@@ -404,6 +405,118 @@ def test_out_of_sight_is_404_whatever_the_tag(api, clinic):
     for tags in ('"1"', '"99"', "*"):
         response = client.patch(appointment_at(clinic.fresh), {}, HTTP_IF_MATCH=tags)
         assert code(response) == (404, "not_found")
+
+
+# --- At the desk ----------------------------------------------------------------------------
+
+
+def pages_of(clinic):
+    """(the page of a record, a text field on it, the record, what another does meanwhile)."""
+    return {
+        "appointment": (
+            "appointments/appointment",
+            "symptoms",
+            clinic.fresh,
+            lambda it: appointments.amend(it, by=clinic.jane, symptoms="Fever"),
+        ),
+        "consultation": (
+            "consultations/consultation",
+            "diagnosis",
+            clinic.fresh_consultation,
+            lambda it: consultations.write(it, by=clinic.house, diagnosis="Gout"),
+        ),
+        "a part of it": (
+            "consultations/consultation",
+            "diagnosis",
+            clinic.fresh_consultation,
+            lambda it: consultations.record_vital_signs(it, by=clinic.house, heart_rate=70),
+        ),
+        "patient": (
+            "patients/patient",
+            "allergies",
+            clinic.jane,
+            lambda it: accounts.update_profile(it, by=clinic.house, allergies="Penicillin"),
+        ),
+        "account": (
+            "accounts/user",
+            "allergies",
+            clinic.jane,
+            lambda it: accounts.update_profile(it, by=clinic.house, allergies="Penicillin"),
+        ),
+        "doctor": (
+            "accounts/doctor",
+            "specialization",
+            clinic.house,
+            lambda it: accounts.update_profile(it, by=clinic.ada, phone="030 1"),
+        ),
+    }
+
+
+def as_sent_by_a_browser(page):
+    """What the fields of a page's form hold, the unseen ones only as far as they stand in it."""
+    form, html = page.context["adminform"].form, page.content.decode()
+    sent = {field.html_name: field.value() for field in form.visible_fields()}
+    for field in form.hidden_fields():
+        assert str(field) in html
+        sent[field.html_name] = field.value()
+    for formset in page.context["inline_admin_formsets"]:
+        management = formset.formset.management_form
+        sent |= {field.html_name: field.value() for field in management}
+    return {name: value for name, value in sent.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "which", ["appointment", "consultation", "a part of it", "patient", "account", "doctor"]
+)
+def test_at_the_desk_nobody_overwrites_what_came_in_meanwhile(client, clinic, which):
+    client.force_login(clinic.ada)
+    page, field, record, another_changes = pages_of(clinic)[which]
+    address = f"/admin/{page}/{record.pk}/change/"
+    typed = as_sent_by_a_browser(client.get(address)) | {field: "As it was told at the desk"}
+    another_changes(record)
+    before = rows()
+
+    refused = client.post(address, typed)
+
+    assert refused.status_code == 200
+    [sentence] = refused.context["adminform"].form.non_field_errors()
+    assert sentence.startswith("Somebody has changed this record in the meantime.")
+    assert sentence in refused.content.decode()
+    assert "As it was told at the desk" in refused.content.decode()
+    assert rows() == before
+    assert client.post(address, typed).status_code == 200  # sent again, it is as stale as before
+    assert rows() == before
+    again = as_sent_by_a_browser(client.get(address)) | {field: "As it was told at the desk"}
+    assert client.post(address, again).status_code == 302
+    record.refresh_from_db()
+    assert getattr(record, field) == "As it was told at the desk"
+
+
+@pytest.mark.parametrize("version", ["two", "1.5", '{"a": 1}'])
+def test_at_the_desk_a_version_that_is_none_changes_nothing(client, clinic, version):
+    client.force_login(clinic.ada)
+    address = f"/admin/patients/patient/{clinic.jane.pk}/change/"
+    typed = as_sent_by_a_browser(client.get(address)) | {"phone": "030 1"}
+    before = rows()
+
+    refused = client.post(address, typed | {"if_version": version})
+
+    assert refused.status_code == 200
+    assert list(refused.context["adminform"].form.errors) == ["if_version"]
+    assert rows() == before
+
+
+def test_at_the_desk_the_version_is_no_change_of_its_own(client, clinic):
+    """As without `If-Match`, whoever sends none overwrites; and no log speaks of it."""
+    client.force_login(clinic.ada)
+    address = f"/admin/patients/patient/{clinic.jane.pk}/change/"
+    typed = as_sent_by_a_browser(client.get(address))
+    del typed["if_version"]
+
+    assert client.post(address, typed | {"phone": "030 1"}).status_code == 302
+
+    assert "Phone" in LogEntry.objects.get().get_change_message()
+    assert "ersion" not in LogEntry.objects.get().get_change_message()
 
 
 # --- Under the lock -------------------------------------------------------------------------
