@@ -51,8 +51,12 @@ CHANGES = {
         ),
         "a star is any version": ('if header == "*" or self', 'if header == "" or self'),
         "only a change asks for a version": (
-            'if header == "*" or self.action not in self.if_match:',
+            'if header == "*" or self.request.method in SAFE_METHODS:',
             'if header == "*":',
+        ),
+        "where nothing has a version no tag is right": (
+            "        if self.action not in self.if_match and self.if_version is not None:\n",
+            "        if False:\n",
         ),
         "a stale body is not blamed for what it says": (
             "        check_version(record, self.if_version)\n",

@@ -9,16 +9,17 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from accounts import services as accounts
+from accounts.models import Session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
-from appointments.models import Appointment, AppointmentHistory
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
 from config.access import every_door
 from config.tests.people import a_clinic
 from config.tests.waiting import second_in_line
 from consultations import services as consultations
-from consultations.models import Consultation
+from consultations.models import Consultation, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION, a_consultation
 from patients import services as patients
 from patients.models import Patient
@@ -358,12 +359,47 @@ def test_every_change_of_a_record_with_a_version_heeds_if_match(clinic):
     assert unsafe <= heeded
 
 
-def test_reading_and_making_do_not_ask_for_a_version(api, clinic):
+def test_reading_does_not_ask_for_a_version(api, clinic):
     client = api(clinic.jane)
-    body = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
 
-    assert client.get(appointment_at(clinic.fresh), HTTP_IF_MATCH='"99"').status_code == 200
-    assert client.post("/api/appointments/", body, HTTP_IF_MATCH='"99"').status_code == 201
+    for address in (appointment_at(clinic.fresh), "/api/appointments/", PROFILE):
+        assert client.get(address, HTTP_IF_MATCH='"99"').status_code == 200
+
+
+def changes_of_what_has_no_version(clinic):
+    """(who, method, address, body) of operations that would succeed, and have no tag to match."""
+    visit = consultation_at(clinic.fresh_consultation)
+    prescription = consultations.prescribe(clinic.fresh_consultation, by=clinic.house, **MEDICATION)
+    slot = f"/api/time-slots/{clinic.free.pk}/"
+    booking = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
+    session = Session.objects.filter(user=clinic.jane).latest("created_at")
+    return [
+        (clinic.house, "patch", slot, {"end_time": "23:59"}),
+        (clinic.house, "delete", slot, {}),
+        (clinic.jane, "post", "/api/appointments/", booking),
+        (clinic.house, "post", f"{visit}vital-signs/", {"heart_rate": 70}),
+        (clinic.house, "patch", f"{visit}prescriptions/{prescription.pk}/", {"is_active": False}),
+        (clinic.jane, "delete", f"/api/auth/sessions/{session.pk}/", {}),
+        (clinic.jane, "post", "/api/auth/sessions/end_all/", {}),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_where_nothing_has_a_version_no_tag_is_right_and_a_star_is(api, clinic, number):
+    """A tag is a promise to change nothing but what was read; it is not passed over in silence."""
+    api(clinic.jane)
+    who, method, address, body = changes_of_what_has_no_version(clinic)[number]
+    tables = (TimeSlot, Appointment, Prescription, VitalSigns, Session)
+    client = api(who)
+    before = snapshot(*tables)
+
+    for tags in ('"1"', 'W/"1"', '"1", "2"'):
+        response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
+        assert code(response) == (412, "stale_version"), (method, address, tags)
+    assert refusal(getattr(client, method)(address, body, HTTP_IF_MATCH="7"))[0] == 400
+    assert snapshot(*tables) == before
+    assert getattr(client, method)(address, body, HTTP_IF_MATCH="*").status_code in (200, 201, 204)
+    assert snapshot(*tables) != before
 
 
 def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
