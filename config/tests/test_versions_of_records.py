@@ -112,6 +112,10 @@ CHANGES_OF_A_CONSULTATION = {
         lambda it, by: appointments.move(it.appointment, "confirm", by=by),
         0,
     ),
+    "the end of its appointment": (
+        lambda it, by: appointments.move(it.appointment, "cancel", by=by),
+        0,
+    ),
 }
 
 
@@ -433,6 +437,32 @@ def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
     response = client.patch(address, {"diagnosis": "Gout"}, HTTP_IF_MATCH=read["ETag"])
 
     assert code(response) == (412, "stale_version")
+
+
+@pytest.mark.parametrize(
+    ("method", "step", "body"),
+    [
+        ("put", "", {"diagnosis": "Gout"}),
+        ("patch", "", {"diagnosis": "Gout"}),
+        ("post", "start_consultation/", {}),
+        ("post", "complete_consultation/", {"diagnosis": "Gout"}),
+    ],
+)
+def test_a_consultation_whose_visit_was_cancelled_has_its_tag_and_takes_no_change_with_it(
+    *, method, step, body, api, clinic
+):
+    """Its status follows the appointment, which is no change of the consultation."""
+    client, address = api(clinic.house), consultation_at(clinic.fresh_consultation)
+    read = client.get(address)
+    appointments.move(clinic.fresh_consultation.appointment, "cancel", by=clinic.house)
+    before = rows()
+
+    response = getattr(client, method)(f"{address}{step}", body, HTTP_IF_MATCH=read["ETag"])
+
+    assert code(response) == (409, "invalid_transition")
+    assert rows() == before
+    now = client.get(address)
+    assert (now["ETag"], data(now)["status"]) == (read["ETag"], "cancelled")
 
 
 def test_out_of_sight_is_404_whatever_the_tag(api, clinic):
