@@ -4,6 +4,7 @@ from mutants.mutant import POSTGRESQL, mutants
 
 OF_SERVICES = ["appointments/tests/test_services.py"]
 OF_POLICY = ["appointments/tests/test_policy.py"]
+OF_OFFERS = ["appointments/tests/test_guards.py"]
 OF_SLOTS = ["appointments/tests/test_time_slots.py", "appointments/tests/test_bulk_slots.py"]
 OF_VISITS = [
     "consultations/tests/test_void.py",
@@ -19,6 +20,7 @@ def every_mutant():
     return [
         *mutants("appointments/services.py", OF_SERVICES, BOOKING),
         *mutants("appointments/services.py", OF_POLICY, ASKS_THE_POLICY),
+        *mutants("appointments/services.py", OF_OFFERS, OFFERS),
         *mutants("appointments/policy.py", OF_POLICY, POLICY),
         *mutants("appointments/slots.py", OF_SLOTS, SLOTS),
         *mutants("consultations/services.py", OF_VISITS, VISITS),
@@ -119,6 +121,9 @@ ASKS_THE_POLICY = {
         "policy.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))",
         "slot.doctor.time_slots.free().filter(~Exists(elsewhere))",
     ),
+}
+
+OFFERS = {
     "a refusal offers nothing at a time the patient is elsewhere": (
         "slot.doctor.time_slots.filter(~Exists(elsewhere))",
         "slot.doctor.time_slots.all()",
