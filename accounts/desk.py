@@ -18,11 +18,13 @@ from django.db.models import TextField
 from django.http import HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.text import Truncator
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
+from accounts.versions import Versioned
 from config.api import integrity
 from config.api.transactions import atomic
 
@@ -41,9 +43,19 @@ class ShowsRefusals:
 
 
 class ServiceForm(ShowsRefusals, forms.ModelForm):
-    """Reads what was typed; whether it may be so, the service decides."""
+    """Reads what was typed; whether it may be so, the service decides.
+
+    The page of a record with versions says, unseen, which of them it shows.
+    """
 
     refusal = None  # what the service said to this very input
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if isinstance(self.instance, Versioned) and self.instance.pk:
+            self.fields["if_version"] = forms.IntegerField(
+                initial=self.instance.version, required=False, widget=forms.HiddenInput
+            )
 
     def _post_clean(self):
         super()._post_clean()
@@ -56,10 +68,16 @@ class ServiceForm(ShowsRefusals, forms.ModelForm):
     def validate_constraints(self):
         """As `validate_unique`."""
 
+    @cached_property
+    def changed_data(self):
+        return [name for name in super().changed_data if name != "if_version"]
+
     @property
     def changes(self):
-        """The fields that were changed, with their new values."""
-        return {name: self.cleaned_data[name] for name in self.changed_data}
+        """What a service takes: the fields that were changed, and the version they were read in."""
+        changes = {name: self.cleaned_data[name] for name in self.changed_data}
+        shown = self.cleaned_data.get("if_version")
+        return changes if shown is None else changes | {"if_version": {shown}}
 
 
 class StepForm(ShowsRefusals, forms.Form):
@@ -86,6 +104,7 @@ class DeskAdmin(ModelAdmin):
     """
 
     form = ServiceForm
+    change_form_template = "admin/desk.html"
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True
     list_per_page = 50

@@ -15,8 +15,49 @@ from accounts.trail import REFUSALS
 from accounts.versions import Versioned, check_version
 from config.api.addresses import address_of
 from config.api.fields import StrictPrimaryKeyField
+from config.api.refusals import refused
 from config.api.transactions import atomic
 from config.api.viewsets import ApiViewSet
+
+ENTITY_TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
+ENTITY_TAGS = re.compile(rf"{ENTITY_TAG}(?:[ \t]*,[ \t]*{ENTITY_TAG})*")
+VERSION = re.compile("[1-9][0-9]{0,9}")
+
+
+class IfMatchMixin:
+    """`If-Match` is never passed over: a change starts from a version it names, or is refused.
+
+    `if_match` names the actions that change a record with a version. Each hands `if_version` to its
+    service, which decides under the row's lock. At any other action no tag is the right one.
+    """
+
+    if_match = frozenset()
+
+    @property
+    def if_version(self):
+        """The versions this change may start from; None for any."""
+        header = self.request.headers.get("If-Match", "*").strip()
+        if header == "*" or self.request.method in SAFE_METHODS:
+            return None
+        if not ENTITY_TAGS.fullmatch(header):
+            raise ValidationError({"If-Match": 'Send * or entity tags, as in "7".'})
+        tags = re.findall(ENTITY_TAG, header)
+        return {int(tag) for weak, tag in tags if not weak and VERSION.fullmatch(tag)}
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if self.action and not self.detail:
+            self._refuse_any_tag()
+
+    def get_object(self):
+        record = super().get_object()
+        self._refuse_any_tag()
+        return record
+
+    def _refuse_any_tag(self):
+        if self.action not in self.if_match and self.if_version is not None:
+            sentence = "What is asked for here starts from no version; send no If-Match."
+            raise refused("If-Match", sentence, "stale_version")
 
 
 class AuditedMixin:
@@ -44,7 +85,7 @@ def records_in(data):
     return records if isinstance(records, list) else []
 
 
-class ScopedViewSet(AuditedMixin, ApiViewSet):
+class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
     """A viewset whose every list and every lookup starts from what the caller may see.
 
     For an unsafe method, from what the caller may write. Whatever is out of sight is 404, never
@@ -72,30 +113,8 @@ class ScopedViewSet(AuditedMixin, ApiViewSet):
         return response
 
 
-ENTITY_TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
-ENTITY_TAGS = re.compile(rf"{ENTITY_TAG}(?:[ \t]*,[ \t]*{ENTITY_TAG})*")
-VERSION = re.compile("[1-9][0-9]{0,9}")
-
-
-class VersionedMixin:
-    """A record's version is its ETag; a change with If-Match wants to start from that version.
-
-    `if_match` names the actions that heed the header. Each hands `if_version` to its service, which
-    decides under the row's lock.
-    """
-
-    if_match = frozenset()
-
-    @property
-    def if_version(self):
-        """The versions this change may start from; None for any."""
-        header = self.request.headers.get("If-Match", "*").strip()
-        if header == "*" or self.action not in self.if_match:
-            return None
-        if not ENTITY_TAGS.fullmatch(header):
-            raise ValidationError({"If-Match": 'Send * or entity tags, as in "7".'})
-        tags = re.findall(ENTITY_TAG, header)
-        return {int(tag) for weak, tag in tags if not weak and VERSION.fullmatch(tag)}
+class VersionedMixin(IfMatchMixin):
+    """A record's version is its ETag; a change with If-Match wants to start from that version."""
 
     def get_object(self):
         """Refused here too, before a body made from the old record is blamed for what it says."""

@@ -27,5 +27,8 @@ def check_version(record, if_version):
     the row: before that, another change may still come in between.
     """
     if if_version is not None and record.version not in if_version:
-        sentence = "This record has changed since it was read; read it again."
+        sentence = (
+            "Somebody has changed this record in the meantime. Open it again to see how, and then "
+            "make your change."
+        )
         raise refused("version", sentence, "stale_version")

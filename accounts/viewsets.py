@@ -8,7 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from accounts import permissions, services, sessions
-from accounts.doors import AuditedMixin, VersionedMixin, proving
+from accounts.doors import AuditedMixin, IfMatchMixin, VersionedMixin, proving
 from accounts.models import Session, User
 from accounts.serializers import (
     PROFILES,
@@ -170,7 +170,9 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         return outcome
 
 
-class SessionViewSet(AuditedMixin, mixins.ListModelMixin, mixins.DestroyModelMixin, ApiViewSet):
+class SessionViewSet(
+    mixins.ListModelMixin, mixins.DestroyModelMixin, IfMatchMixin, AuditedMixin, ApiViewSet
+):
     """The caller's own sessions, of an admin too: those of others are ended in the admin.
 
     Sign-ins by cookie (the admin, the browsable API) are not listed; `end_all` ends them too.

@@ -4,9 +4,10 @@ appointments of a patient, share time.
 PostgreSQL holds it by exclusion constraints, SQLite by triggers of the same names and meaning. They
 stand outside the models' Meta, which SQLite could not carry out: a migration makes them, and after
 every migration they are made again where they are missing, for SQLite drops the triggers of a table
-that it rebuilds. config.checks misses them loudly.
+that it rebuilds. config.checks misses them loudly, also where another rule has taken their name.
 """
 
+import re
 from typing import NamedTuple
 
 from django.db import connections
@@ -57,7 +58,7 @@ ALTER TABLE {table} ADD CONSTRAINT {name} EXCLUDE USING gist
 """
 
 TRIGGER = """
-CREATE TRIGGER IF NOT EXISTS {name}_{event} BEFORE {event} ON {table}
+CREATE TRIGGER {name}_{event} BEFORE {event} ON {table}
 WHEN {new_stands} BEGIN
     SELECT RAISE(ABORT, 'constraint failed: {name}') WHERE EXISTS (
         SELECT 1 FROM {table} AS other
@@ -68,6 +69,18 @@ END
 """
 EVENTS = ("insert", "update")
 
+# As those statements would read, had they been written by the database.
+MADE = {
+    "postgresql": """
+        SELECT format('ALTER TABLE %s ADD CONSTRAINT %s %s',
+                      relname, conname, pg_get_constraintdef(pg_constraint.oid))
+        FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+        WHERE contype = 'x' AND pg_table_is_visible(conrelid)
+    """,
+    "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger'",
+}
+HOW_IT_IS_WRITTEN = re.compile(r"[\s()]|::\w+")  # PostgreSQL adds brackets and types
+
 
 def install(connection):
     """Make the guards that are missing."""
@@ -75,6 +88,7 @@ def install(connection):
         if connection.vendor == "postgresql":
             cursor.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
         for guard in missing(connection):
+            _drop(guard, connection.vendor, cursor)
             for statement in _statements(guard, connection.vendor):
                 cursor.execute(statement)
 
@@ -83,26 +97,20 @@ def remove(connection):
     """Take the guards away; for the migration backwards."""
     with connection.cursor() as cursor:
         for guard in GUARDS:
-            if connection.vendor == "postgresql":
-                cursor.execute(f"ALTER TABLE {guard.table} DROP CONSTRAINT IF EXISTS {guard.name}")
-            else:
-                for event in EVENTS:
-                    cursor.execute(f"DROP TRIGGER IF EXISTS {guard.name}_{event}")
+            _drop(guard, connection.vendor, cursor)
 
 
 def missing(connection):
-    """The guards that the database lacks, though it has their tables."""
+    """The guards that the database lacks as they are meant, though it has their tables."""
     with connection.cursor() as cursor:
         tables = set(connection.introspection.table_names(cursor))
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT conname FROM pg_constraint WHERE contype = 'x'")
-        else:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        found = {name for (name,) in cursor.fetchall()}
+        cursor.execute(MADE[connection.vendor])
+        made = {_meaning(statement) for (statement,) in cursor.fetchall()}
     return [
         guard
         for guard in GUARDS
-        if guard.table in tables and not _names(guard, connection.vendor) <= found
+        if guard.table in tables
+        and not made.issuperset(map(_meaning, _statements(guard, connection.vendor)))
     ]
 
 
@@ -111,10 +119,16 @@ def install_after_migrate(sender, using, **kwargs):
     install(connections[using])
 
 
-def _names(guard, vendor):
+def _drop(guard, vendor, cursor):
     if vendor == "postgresql":
-        return {guard.name}
-    return {f"{guard.name}_{event}" for event in EVENTS}
+        cursor.execute(f"ALTER TABLE {guard.table} DROP CONSTRAINT IF EXISTS {guard.name}")
+    else:
+        for event in EVENTS:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {guard.name}_{event}")
+
+
+def _meaning(statement):
+    return HOW_IT_IS_WRITTEN.sub("", statement)
 
 
 def _statements(guard, vendor):

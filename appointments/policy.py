@@ -15,6 +15,14 @@ from appointments import clock, lifecycle
 from appointments.models import Appointment, TimeSlot
 from config.api.refusals import refused
 
+RULES = [
+    "BOOKING_NOTICE_MINUTES",
+    "BOOKING_HORIZON_DAYS",
+    "CANCELLATION_NOTICE_HOURS",
+    "RESCHEDULE_NOTICE_HOURS",
+    "MAX_COMING_APPOINTMENTS",
+]
+
 
 class CutOff(NamedTuple):
     setting: str  # how many hours before the start a move closes
@@ -31,7 +39,7 @@ def check_booking(patient, slot, *, by):
     """Refusals: those of `check_time`, and `too_many_bookings`.
 
     Whoever asks holds the patient's lock, so that nothing is booked between the count and the
-    insert.
+    write.
     """
     check_time(slot, by=by)
     most = settings.MAX_COMING_APPOINTMENTS
@@ -40,6 +48,14 @@ def check_booking(patient, slot, *, by):
     if Appointment.objects.upcoming().filter(patient=patient).count() >= most:
         sentence = f"You have as many coming appointments as the clinic allows ({most})."
         raise refused("time_slot", sentence, "too_many_bookings")
+
+
+def check_new_time(appointment, slot, *, by):
+    """As `check_booking`; but an appointment that is still ahead is counted already."""
+    if appointment.starts_at > clock.now():
+        check_time(slot, by=by)
+    else:
+        check_booking(appointment.patient, slot, by=by)
 
 
 def check_time(slot, *, by):

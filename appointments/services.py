@@ -8,6 +8,7 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from accounts import audit
 from accounts.models import Action
@@ -43,7 +44,7 @@ def book(*, patient, time_slot, by, **details):
     Refusals: `slot_in_past`, `slot_taken`, `patient_overlap`, those of the policy; a slot that is
     withdrawn or whose doctor cannot be booked, and a patient whose record is closed, are bad input.
     """
-    patient = _lock_patient(patient.pk)
+    patient = lock_patient(patient.pk)
     slot = _claim(time_slot, patient, by)
     policy.check_booking(patient, slot, by=by)
     appointment = Appointment(
@@ -68,7 +69,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     by the policy.
     """
     if action == "reschedule":
-        patient = _lock_patient(appointment.patient_id)
+        patient = lock_patient(appointment.patient_id)
         _lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
@@ -80,7 +81,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     if action == "reschedule":
         _check_new_slot(appointment, time_slot)
         slot = _claim(time_slot, patient, by)
-        policy.check_time(slot, by=by)
+        policy.check_new_time(appointment, slot, by=by)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
     appointment.status = MOVES[action].target
@@ -128,6 +129,14 @@ def lock(appointment):
     return rows.get(pk=appointment.pk)
 
 
+def lock_patient(pk):
+    """The patient, held until the transaction ends; one whose record is closed is bad input."""
+    patient = Patient.objects.select_for_update(no_key=True).get(pk=pk)
+    if not patient.is_active:
+        raise ValidationError({"patient": "This patient's record is closed."})
+    return patient
+
+
 def refusal(appointment, by, what):
     """The 409 for something the appointment's state does not allow."""
     allowed = policy.open_moves(appointment, role=by.role)
@@ -136,13 +145,6 @@ def refusal(appointment, by, what):
     return refused(
         "status", sentence, "invalid_transition", what=what, state=state, allowed=allowed
     )
-
-
-def _lock_patient(pk):
-    patient = Patient.objects.select_for_update(no_key=True).get(pk=pk)
-    if not patient.is_active:
-        raise ValidationError({"patient": "This patient's record is closed."})
-    return patient
 
 
 def _lock_slots(ids):
@@ -166,16 +168,21 @@ def _claim(time_slot, patient, by):
     held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
     if holders := set(held):
         if slot.pk in holders:
-            sentence, others = "This time slot is taken.", partial(_alternatives, slot, by)
+            others = partial(_alternatives, slot, patient, by)
+            sentence = "This time slot is taken."
             raise refused("time_slot", sentence, "slot_taken", alternatives=others)
         sentence = "The patient has another appointment at that time."
         raise refused("time_slot", sentence, "patient_overlap")
     return slot
 
 
-def _alternatives(slot, by):
-    """The doctor's nearest free slots that `by` may book, soonest first, as a client reads them."""
-    free = policy.bookable_by(by, slot.doctor.time_slots.all())
+def _alternatives(slot, patient, by):
+    """The doctor's nearest free slots that `by` may book and that leave the patient in one place.
+
+    Soonest first, as a client reads them.
+    """
+    elsewhere = patient.appointments.live().overlapping(OuterRef("starts_at"), OuterRef("ends_at"))
+    free = policy.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))
     later = free.filter(starts_at__gt=slot.starts_at).order_by("starts_at")[:ALTERNATIVES]
     earlier = free.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:ALTERNATIVES]
     nearest = sorted([*later, *earlier], key=lambda one: abs(one.starts_at - slot.starts_at))

@@ -10,7 +10,7 @@ from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import clock, policy
 from appointments.models import TimeSlot
-from appointments.slots import MOST_DAYS, Plan
+from appointments.slots import MOST_DAYS, SKIPPED, Plan
 from config.api.fields import is_plain
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import StrictModelSerializer, StrictSerializer
@@ -164,7 +164,7 @@ class BulkSlotsSerializer(StrictSerializer):
 class SkippedSlotSerializer(serializers.Serializer):
     date = serializers.DateField()
     start_time = serializers.TimeField()
-    reason = serializers.ChoiceField(choices=["slot_in_past", "slot_overlap", "nonexistent_time"])
+    reason = serializers.ChoiceField(choices=SKIPPED)
 
 
 class BulkSlotsAnswerSerializer(serializers.Serializer):

@@ -15,6 +15,7 @@ from config.api.transactions import atomic
 SHORTEST = timedelta(minutes=5)
 MOST_SLOTS = 1000
 MOST_DAYS = 366
+SKIPPED = ["slot_in_past", "slot_overlap", "nonexistent_time"]
 
 
 class Plan(NamedTuple):
@@ -47,10 +48,10 @@ def open_slot(*, doctor, date, start_time, end_time):
     """A new slot of the doctor's, given in clinic time.
 
     Refusals: `slot_in_past`, `slot_overlap`; bad input where it is not 5 minutes or longer within
-    one day, or names a time that does not exist.
+    one day, or names a time that does not exist, or a doctor whose account is closed.
     """
     starts_at, ends_at = _interval(date, start_time, end_time)
-    doctor = _lock_doctor(doctor.pk)
+    doctor = lock_active(doctor)
     _refuse_overlap(doctor, starts_at, ends_at)
     slot = TimeSlot.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
     audit.created("timeslot.open", slot)
@@ -61,11 +62,12 @@ def open_slot(*, doctor, date, start_time, end_time):
 def open_slots(*, doctor, plan):
     """Open what of the plan fits; (slots, skipped), the latter as {date, start_time, reason}.
 
-    A slot is skipped for `slot_in_past`, `slot_overlap` or `nonexistent_time`. Each lasts its full
-    duration, also on the day the clocks change. More than 1,000 slots or 366 days: ValidationError.
+    A slot is skipped for a reason of SKIPPED. Each lasts its full duration, also on the day the
+    clocks change. More than 1,000 slots or 366 days, or a doctor whose account is closed:
+    ValidationError.
     """
     _check_size(plan)
-    doctor = _lock_doctor(doctor.pk)
+    doctor = lock_active(doctor)
     taken = _standing_intervals(doctor, plan)
     opened, skipped = [], []
     for date in plan.dates:
@@ -143,6 +145,14 @@ def _starts_at(date, start_time, length):
     return right[0] if right else first
 
 
+def lock_active(doctor):
+    """The doctor, held until the transaction ends; one whose account is closed is bad input."""
+    doctor = _lock_doctor(doctor.pk)
+    if not doctor.is_active:
+        raise ValidationError({"doctor": "This doctor's account is closed."})
+    return doctor
+
+
 def _lock_doctor(pk):
     return Doctor.objects.select_for_update(no_key=True).get(pk=pk)
 
@@ -189,8 +199,11 @@ def _fits(date, start_time, duration, taken):
         starts_at = clock.instant(date, start_time)
     except ValidationError as error:
         return None, error.code
+    ends_at = starts_at + duration
+    if clock.local(ends_at).date() != date:  # it was to end at an hour that the clocks skip
+        return None, "nonexistent_time"
     if starts_at <= clock.now():
         return None, "slot_in_past"
-    if any(start < starts_at + duration and starts_at < end for start, end in taken):
+    if any(start < ends_at and starts_at < end for start, end in taken):
         return None, "slot_overlap"
     return starts_at, None

@@ -8,7 +8,7 @@ from django.db.models import F
 from accounts import audit
 from accounts.models import Action
 from accounts.versions import check_version
-from appointments import clock
+from appointments import clock, slots
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, OPEN, Status
 from config.api.refusals import refused
@@ -35,9 +35,7 @@ def open_for(appointment, *, by, chief_complaint=""):
     """
     appointment = appointments.lock(appointment)
     if Consultation.objects.filter(appointment=appointment).exists():
-        raise refused(
-            "appointment", "This appointment has its consultation.", "consultation_exists"
-        )
+        raise exists_already()
     if appointment.status not in TAKES_A_CONSULTATION:
         raise appointments.refusal(appointment, by, "open a consultation for an appointment")
     consultation = Consultation(
@@ -49,9 +47,18 @@ def open_for(appointment, *, by, chief_complaint=""):
     return _saved(consultation, by, "open")
 
 
+def exists_already():
+    """The refusal of a second consultation; the database's too (consultations.apps)."""
+    return refused("appointment", "This appointment has its consultation.", "consultation_exists")
+
+
 @atomic
 def open_walk_in(*, patient, doctor, chief_complaint, by):
-    """A consultation without an appointment."""
+    """A consultation without an appointment.
+
+    A patient whose record is closed, and a doctor whose account is, are bad input.
+    """
+    patient, doctor = appointments.lock_patient(patient.pk), slots.lock_active(doctor)
     consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)
     return _saved(consultation, by, "open")
 
@@ -132,9 +139,14 @@ def prescribe(consultation, *, by, **prescription):
 
 @atomic
 def set_active(prescription, *, by, is_active):
-    """Stop a prescription, or take it up again, while its consultation is open."""
+    """Stop a prescription, or take it up again, while its consultation is open.
+
+    One of a visit that did not take place can only be stopped.
+    """
     consultation = _lock(prescription.consultation)
     _refuse_closed(consultation)
+    if is_active:
+        _refuse_void(consultation, by)
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
     prescription.consultation = consultation
     prescription.is_active = is_active

@@ -176,7 +176,10 @@ class PrescriptionViewSet(PartViewSet):
     add = staticmethod(services.prescribe)
 
     def partial_update(self, request, *args, **kwargs):
-        """Only `is_active`: stop the medication, or take it up again."""
+        """Only `is_active`: stop the medication, or take it up again.
+
+        Of a visit that did not take place it can be stopped, and not taken up again.
+        """
         form = self.get_serializer(self.get_object(), data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         if "is_active" in form.validated_data:

@@ -16,6 +16,7 @@ from accounts.tests.factories import (
 )
 from accounts.tests.helpers import data, sign_in
 from appointments.tests.factories import TimeSlotFactory, an_appointment
+from config.api.exceptions import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -49,10 +50,13 @@ def test_the_database_itself_refuses(changes):
     jane = DoctorFactory(username="jane", email="jane@example.com")
     before = row(jane)
 
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
         User.objects.filter(pk=jane.pk).update(**changes)
 
     assert row(jane) == before
+    told = describe(error.value)
+    assert told.status == 400
+    assert "%(" not in str(told.errors)  # a sentence for people
 
 
 @pytest.mark.parametrize(

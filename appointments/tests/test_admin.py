@@ -214,6 +214,17 @@ def test_a_slot_is_opened_in_clinic_time(desk):
     assert errors_of(again) == {"start_time": ["The doctor has another slot at that time."]}
 
 
+def test_a_slot_for_a_doctor_whose_account_is_closed_is_refused_at_the_doctor(desk):
+    day = clock.today() + timedelta(days=3)
+    gone = DoctorFactory(is_active=False)
+    form = {"doctor": gone.pk, "date": day, "start_time": "09:00", "end_time": "09:30"}
+
+    response = desk.post(ADD_SLOT, form)
+
+    assert errors_of(response) == {"doctor": ["This doctor's account is closed."]}
+    assert not TimeSlot.objects.exists()
+
+
 def test_a_free_slot_is_changed_and_a_held_one_is_not(desk):
     free, held = TimeSlotFactory(), an_appointment().time_slot
     form = {"date": free.date, "start_time": "15:00", "end_time": "15:20"}
@@ -237,6 +248,14 @@ def test_a_slot_is_withdrawn_unless_it_is_held(desk):
 
     assert "An appointment holds this slot" in response.content.decode()
     assert TimeSlot.objects.get(withdrawn_at=None) == held
+
+
+def test_a_slot_of_a_doctor_who_has_left_can_be_withdrawn(desk):
+    slot = TimeSlotFactory(doctor=DoctorFactory(is_active=False))
+
+    desk.post(page_of(slot, "withdraw"))
+
+    assert not TimeSlot.objects.filter(withdrawn_at=None).exists()
 
 
 @pytest.mark.parametrize(("state", "expected"), [("free", 1), ("held", 1), ("withdrawn", 1)])

@@ -3,9 +3,11 @@
 from datetime import UTC, date, time, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models.signals import pre_init
 
+from appointments import clock
 from appointments.models import TimeSlot
 from appointments.slots import Plan, open_slots
 from appointments.tests.factories import an_appointment
@@ -202,6 +204,33 @@ def test_the_hour_that_is_shown_twice_in_autumn_has_slots_once(api, smith):
         ("2027-10-31T02:30:00+02:00", 30),
         ("2027-10-31T03:00:00+01:00", 30),
     ]
+
+
+@pytest.mark.parametrize("end", ["23:00", "23:45"])
+def test_no_slot_crosses_midnight_where_the_clocks_go_forward_late_in_the_evening(
+    end, api, settings, smith
+):
+    """In Nuuk the hour before midnight is skipped; no slot may end in it."""
+    settings.TIME_ZONE = "America/Nuuk"
+    minutes = 60 if end == "23:45" else 30
+
+    response = send(api(smith), a_day("2027-03-27", "21:30", end, minutes))
+
+    assert opened(response)[0][:2] == ("2027-03-27", "21:30")
+    assert skipped(response) == [("2027-03-27", "22:30:00", "nonexistent_time")]
+    assert {clock.local(slot.ends_at).date() for slot in TimeSlot.objects.all()} == {
+        date(2027, 3, 27)
+    }
+
+
+def test_nobody_opens_slots_for_a_doctor_whose_account_is_closed(smith):
+    type(smith).objects.update(is_active=False)
+    plan = Plan([date(2026, 12, 7)], time(9), time(10), timedelta(minutes=30))
+
+    with pytest.raises(ValidationError, match="This doctor's account is closed"):
+        open_slots(doctor=smith, plan=plan)
+
+    assert not TimeSlot.objects.exists()
 
 
 def test_nine_oclock_stays_nine_oclock_over_the_change(api, smith):

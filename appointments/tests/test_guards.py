@@ -168,6 +168,44 @@ def test_a_missing_guard_is_reported_and_made_again_by_migrate(smith, ten):
     assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
 
 
+OTHER_RULES = {
+    "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
+    "for each moment a slot was made": {"owner": "created_at"},
+    "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_RULES.values(), ids=OTHER_RULES)
+@pytest.mark.django_db
+def test_another_rule_of_the_same_name_is_no_guard(other):
+    guard = guards.GUARDS[0]
+    guards.remove(connection)
+    with connection.cursor() as cursor:
+        made = [guard._replace(**other), guards.GUARDS[1]]
+        for statement in [one for rule in made for one in _made_by(rule)]:
+            cursor.execute(statement)
+
+    assert guards.missing(connection) == [guard]
+
+
+def _made_by(guard):
+    return guards._statements(guard, connection.vendor)
+
+
+@pytest.mark.django_db
+def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
+    guards.remove(connection)
+    with connection.cursor() as cursor:
+        for statement in _made_by(guards.GUARDS[0]._replace(standing="{row}id IS NULL")):
+            cursor.execute(statement)
+
+    guards.install(connection)
+
+    assert guards.missing(connection) == []
+    a_slot("2026-12-07 10:00", 60, doctor=smith)
+    assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
+
+
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL never rebuilds a table")
 @pytest.mark.django_db(transaction=True)
 def test_a_rebuilt_table_has_its_guards_again_after_migrate():
@@ -209,3 +247,38 @@ def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, ja
     }
     chosen = body | {"time_slot": offered[0]["time_slot"]}
     assert data(api(jane).post("/api/appointments/", chosen), 201)["start_time"] == "09:30:00"
+
+
+def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
+    *, api, smith, meyer, jane, omar, ten
+):
+    an_appointment(time_slot=ten, patient=omar)
+    an_appointment(time_slot=a_slot("2026-12-07 09:30", doctor=meyer), patient=jane)
+    an_appointment("cancelled", time_slot=a_slot("2026-12-07 11:30", doctor=meyer), patient=jane)
+    a_slot("2026-12-07 09:15", doctor=smith)
+    free = [
+        a_slot("2026-12-07 09:00", 15, doctor=smith),
+        a_slot("2026-12-07 11:00", doctor=smith),
+        a_slot("2026-12-07 11:30", doctor=smith),
+    ]
+
+    response = api(jane).post(
+        "/api/appointments/", {"time_slot": ten.pk, "reason_for_visit": "A cough"}
+    )
+
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [slot.pk for slot in free]
+
+
+def test_who_moves_an_appointment_is_offered_times_beside_it_and_not_its_own(
+    api, smith, jane, omar, ten
+):
+    an_appointment(time_slot=ten, patient=omar)
+    mine = an_appointment(time_slot=a_slot("2026-12-07 11:00", doctor=smith), patient=jane)
+    beside = a_slot("2026-12-07 11:30", doctor=smith)
+
+    response = api(jane).post(f"/api/appointments/{mine.pk}/reschedule/", {"time_slot": ten.pk})
+
+    assert refusal(response)[1] == "slot_taken"
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [beside.pk]

@@ -330,13 +330,11 @@ def test_booking_goes_on_while_the_doctors_slots_are_opened():
 
 
 def test_a_patient_who_books_keeps_nobody_from_his_record():
-    jane, slot, doctor = PatientFactory(), TimeSlotFactory(), DoctorFactory()
+    jane, slot = PatientFactory(), TimeSlotFactory()
+    visit = an_appointment(patient=jane)
 
     outcome = second_in_line(
-        lambda: book(jane, slot),
-        lambda: consultations.open_walk_in(
-            patient=jane, doctor=doctor, chief_complaint="A cough", by=doctor
-        ),
+        lambda: book(jane, slot), lambda: consultations.open_for(visit, by=visit.doctor)
     )
 
     assert outcome == (False, "done")

@@ -1,10 +1,12 @@
 """What the clinic asks of patients who book, cancel and reschedule by themselves."""
 
+import inspect
+import re
 from datetime import timedelta
 
 import pytest
 
-from appointments import clock
+from appointments import clock, policy
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import an_appointment
 from appointments.tests.helpers import (
@@ -48,13 +50,10 @@ def visit(smith, jane):
 
 
 def test_no_rule_binds_unless_the_clinic_sets_it(api, settings, smith, jane):
-    assert [
-        settings.BOOKING_NOTICE_MINUTES,
-        settings.BOOKING_HORIZON_DAYS,
-        settings.CANCELLATION_NOTICE_HOURS,
-        settings.RESCHEDULE_NOTICE_HOURS,
-        settings.MAX_COMING_APPOINTMENTS,
-    ] == [0, 0, 0, 0, 0]
+    read = re.findall(r"settings\.([A-Z_]+)", inspect.getsource(policy))
+    read += [cut_off.setting for cut_off in policy.CUT_OFFS.values()]
+    assert sorted(set(read)) == sorted(policy.RULES)
+    assert [getattr(settings, rule) for rule in policy.RULES] == [0, 0, 0, 0, 0]
     client = api(jane)
     soon, later = a_slot("2026-12-07 09:00", doctor=smith), a_slot("2036-12-07 09:00", doctor=smith)
 
@@ -223,6 +222,40 @@ def test_moving_an_appointment_is_no_new_booking(api, settings, smith, jane, vis
 
     assert data(response)["time_slot"] == tuesday.pk
     assert jane.appointments.live().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "who", "expected"),
+    [(1, "jane", (409, "too_many_bookings")), (2, "jane", None), (1, "smith", None)],
+)
+def test_a_missed_visit_moved_ahead_is_a_coming_one_again(
+    *, most, who, expected, api, request, settings, smith, jane, visit
+):
+    settings.MAX_COMING_APPOINTMENTS = most
+    an_appointment(time_slot=a_slot("2026-12-08 09:00", doctor=smith), patient=jane, by=smith)
+    friday, before = a_slot("2026-12-11 09:00", doctor=smith), written()
+
+    with clock.at(START):
+        client = api(request.getfixturevalue(who))
+        response = step(client, visit, "reschedule", time_slot=friday.pk)
+
+    if expected:
+        assert code(response) == expected
+        assert written() == before
+    else:
+        assert data(response)["time_slot"] == friday.pk
+
+
+def test_what_is_ahead_can_be_moved_also_by_who_has_more_than_are_allowed_now(
+    api, settings, smith, jane, visit
+):
+    an_appointment(time_slot=a_slot("2026-12-08 09:00", doctor=smith), patient=jane)
+    settings.MAX_COMING_APPOINTMENTS = 1
+    friday = a_slot("2026-12-11 09:00", doctor=smith)
+
+    response = step(api(jane), visit, "reschedule", time_slot=friday.pk)
+
+    assert data(response)["time_slot"] == friday.pk
 
 
 # --- Cut-offs -------------------------------------------------------------------------------

@@ -33,9 +33,12 @@ BOOKING = {
         "Patient.objects.select_for_update(no_key=True)",
         "Patient.objects.select_for_update()",
     ),
-    "who books locks the patient": ("    patient = _lock_patient(patient.pk)\n", ""),
+    "who books locks the patient": (
+        "    patient = lock_patient(patient.pk)\n    slot =",
+        "    slot =",
+    ),
     "who reschedules locks the patient": (
-        "        patient = _lock_patient(appointment.patient_id)\n",
+        "        patient = lock_patient(appointment.patient_id)\n",
         "        patient = appointment.patient\n",
     ),
     "the slots are locked": (ALL_SLOTS, '.select_related("doctor")'),
@@ -60,12 +63,12 @@ BOOKING = {
     ),
     "the policy is asked after the patient's lock": (
         (
-            "    patient = _lock_patient(patient.pk)\n    slot = _claim(time_slot, patient, by)\n"
+            "    patient = lock_patient(patient.pk)\n    slot = _claim(time_slot, patient, by)\n"
             "    policy.check_booking(patient, slot, by=by)\n"
         ),
         (
             "    policy.check_booking(patient, time_slot, by=by)\n"
-            "    patient = _lock_patient(patient.pk)\n    slot = _claim(time_slot, patient, by)\n"
+            "    patient = lock_patient(patient.pk)\n    slot = _claim(time_slot, patient, by)\n"
         ),
     ),
     "the appointment is locked": (
@@ -110,20 +113,20 @@ SLOTS = {
         "Doctor.objects.select_for_update()",
     ),
     "who opens a slot locks the doctor": (
-        "    doctor = _lock_doctor(doctor.pk)\n    _refuse_overlap(",
+        "    doctor = lock_active(doctor)\n    _refuse_overlap(",
         "    _refuse_overlap(",
     ),
     "an overlap is asked for after the doctor's lock": (
-        "    doctor = _lock_doctor(doctor.pk)\n    _refuse_overlap(doctor, starts_at, ends_at)\n",
-        "    _refuse_overlap(doctor, starts_at, ends_at)\n    doctor = _lock_doctor(doctor.pk)\n",
+        "    doctor = lock_active(doctor)\n    _refuse_overlap(doctor, starts_at, ends_at)\n",
+        "    _refuse_overlap(doctor, starts_at, ends_at)\n    doctor = lock_active(doctor)\n",
     ),
     "who opens a series locks the doctor": (
-        "    doctor = _lock_doctor(doctor.pk)\n    taken =",
+        "    doctor = lock_active(doctor)\n    taken =",
         "    taken =",
     ),
     "a series looks at the slots after the doctor's lock": (
-        "    doctor = _lock_doctor(doctor.pk)\n    taken = _standing_intervals(doctor, plan)\n",
-        "    taken = _standing_intervals(doctor, plan)\n    doctor = _lock_doctor(doctor.pk)\n",
+        "    doctor = lock_active(doctor)\n    taken = _standing_intervals(doctor, plan)\n",
+        "    taken = _standing_intervals(doctor, plan)\n    doctor = lock_active(doctor)\n",
     ),
     "who changes a slot locks its doctor": (
         "    doctor = _lock_doctor(slot.doctor_id)\n",

@@ -4,6 +4,7 @@ from mutants.mutant import POSTGRESQL, mutants
 
 OF_SERVICES = ["appointments/tests/test_services.py"]
 OF_POLICY = ["appointments/tests/test_policy.py"]
+OF_OFFERS = ["appointments/tests/test_guards.py"]
 OF_SLOTS = ["appointments/tests/test_time_slots.py", "appointments/tests/test_bulk_slots.py"]
 OF_VISITS = [
     "consultations/tests/test_void.py",
@@ -19,6 +20,7 @@ def every_mutant():
     return [
         *mutants("appointments/services.py", OF_SERVICES, BOOKING),
         *mutants("appointments/services.py", OF_POLICY, ASKS_THE_POLICY),
+        *mutants("appointments/services.py", OF_OFFERS, OFFERS),
         *mutants("appointments/policy.py", OF_POLICY, POLICY),
         *mutants("appointments/slots.py", OF_SLOTS, SLOTS),
         *mutants("consultations/services.py", OF_VISITS, VISITS),
@@ -114,14 +116,29 @@ BOOKING = {
 ASKS_THE_POLICY = {
     "a booking asks the policy": ("    policy.check_booking(patient, slot, by=by)\n", ""),
     "a move asks the policy": ("    policy.check_move(appointment, action, by=by)\n", ""),
-    "a new time asks the policy": ("        policy.check_time(slot, by=by)\n", ""),
+    "a new time asks the policy": ("        policy.check_new_time(appointment, slot, by=by)\n", ""),
     "a refusal offers what the policy opens": (
-        "policy.bookable_by(by, slot.doctor.time_slots.all())",
-        "slot.doctor.time_slots.free()",
+        "policy.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))",
+        "slot.doctor.time_slots.free().filter(~Exists(elsewhere))",
+    ),
+}
+
+OFFERS = {
+    "a refusal offers nothing at a time the patient is elsewhere": (
+        "slot.doctor.time_slots.filter(~Exists(elsewhere))",
+        "slot.doctor.time_slots.all()",
     ),
 }
 
 POLICY = {
+    "a missed visit moved ahead is counted": (
+        "        check_booking(appointment.patient, slot, by=by)\n",
+        "        check_time(slot, by=by)\n",
+    ),
+    "moving what is ahead is no new booking": (
+        "    if appointment.starts_at > clock.now():\n        check_time",
+        "    if False:\n        check_time",
+    ),
     "a first booking is held to notice and horizon": (
         "    check_time(slot, by=by)\n    most =",
         "    most =",
@@ -156,8 +173,8 @@ POLICY = {
         "    if closed_at := None:\n",
     ),
     "cancelling has its own cut-off": (
-        '"CANCELLATION_NOTICE_HOURS"',
-        '"RESCHEDULE_NOTICE_HOURS"',
+        'CutOff("CANCELLATION_NOTICE_HOURS"',
+        'CutOff("RESCHEDULE_NOTICE_HOURS"',
     ),
     "the cut-offs do not bind the staff": (
         "    if role != UserType.PATIENT or action not in CUT_OFFS:",
@@ -196,9 +213,14 @@ SLOTS = {
     ),
     "a slot may be moved over itself": (".exclude(pk=but and but.pk)", ""),
     "a series skips what overlaps": (
-        "    if any(start < starts_at + duration and starts_at < end for start, end in taken):\n",
+        "    if any(start < ends_at and starts_at < end for start, end in taken):\n",
         "    if False:\n",
     ),
+    "a series opens nothing past midnight": (
+        "    if clock.local(ends_at).date() != date:",
+        "    if False:",
+    ),
+    "a closed account is opened no slot": ("    if not doctor.is_active:\n", "    if False:\n"),
     "a slot that is held stays": ("    if slot.appointments.live().exists():\n", "    if False:\n"),
     "a withdrawn slot stays": ("    if slot.withdrawn_at:\n", "    if False:\n"),
 }
@@ -242,8 +264,12 @@ VISITS = {
         f"{VOID}    # Read after",
     ),
     "a closed consultation's prescriptions stay": (
-        f"{CLOSED}    prescription =",
-        "    prescription =",
+        f"{CLOSED}    if is_active:",
+        "    if is_active:",
+    ),
+    "a void consultation's prescriptions are not taken up again": (
+        f"    if is_active:\n    {VOID}",
+        "",
     ),
     "a closed consultation takes addenda alone": (
         f"    {CLOSED}    written =",

@@ -51,12 +51,22 @@ CHANGES = {
         ),
         "a star is any version": ('if header == "*" or self', 'if header == "" or self'),
         "only a change asks for a version": (
-            'if header == "*" or self.action not in self.if_match:',
+            'if header == "*" or self.request.method in SAFE_METHODS:',
             'if header == "*":',
+        ),
+        "where nothing has a version no tag is right": (
+            "        if self.action not in self.if_match and self.if_version is not None:\n",
+            "        if False:\n",
         ),
         "a stale body is not blamed for what it says": (
             "        check_version(record, self.if_version)\n",
             "",
+        ),
+    },
+    "accounts/desk.py": {
+        "a page of the admin hands on the version": (
+            'changes if shown is None else changes | {"if_version": {shown}}',
+            "changes",
         ),
     },
     "appointments/services.py": {

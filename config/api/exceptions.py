@@ -69,7 +69,7 @@ CODES = {
     "allergy_conflict": Code(409, "The medication stands among the allergies.", "matches"),
     "request_in_progress": Code(409, "The first request with this key has not finished."),
     "refresh_superseded": Code(409, "The refresh token was just rotated by another request."),
-    "stale_version": Code(412, "The record has changed since the version in If-Match."),
+    "stale_version": Code(412, "The record has not, or has no more, a version named in If-Match."),
     "too_large": Code(413, "The body is larger than the limit."),
     "unsupported_media_type": Code(415, "Send application/json."),
     "idempotency_key_reused": Code(422, "The Idempotency-Key came with another request."),

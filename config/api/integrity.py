@@ -11,7 +11,8 @@ SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*
 SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
 
 
-# What stands outside the models says its own: name → a function that gives the ValidationError.
+# What cannot say it in a model's Meta: the name of a constraint, or of a unique field
+# (app.Model.field) → a function that gives the ValidationError.
 REFUSALS = {}
 
 
@@ -70,9 +71,10 @@ def _as_error(constraint):
 
 
 def _not_unique(field):
-    return ValidationError(
-        {field.name: ValidationError(field.error_messages["unique"], code="unique")}
-    )
+    if str(field) in REFUSALS:
+        return REFUSALS[str(field)]()
+    sentence = field.model().unique_error_message(field.model, [field.name])
+    return ValidationError({field.name: sentence})
 
 
 def _fields(constraint):

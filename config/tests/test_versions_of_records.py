@@ -4,20 +4,22 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import connection
 
 from accounts import services as accounts
+from accounts.models import Session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
-from appointments.models import Appointment, AppointmentHistory
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
 from config.access import every_door
 from config.tests.people import a_clinic
 from config.tests.waiting import second_in_line
 from consultations import services as consultations
-from consultations.models import Consultation
+from consultations.models import Consultation, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION, a_consultation
 from patients import services as patients
 from patients.models import Patient
@@ -114,6 +116,10 @@ CHANGES_OF_A_CONSULTATION = {
     ),
     "a move of its appointment": (
         lambda it, by: appointments.move(it.appointment, "confirm", by=by),
+        0,
+    ),
+    "the end of its appointment": (
+        lambda it, by: appointments.move(it.appointment, "cancel", by=by),
         0,
     ),
 }
@@ -363,12 +369,47 @@ def test_every_change_of_a_record_with_a_version_heeds_if_match(clinic):
     assert unsafe <= heeded
 
 
-def test_reading_and_making_do_not_ask_for_a_version(api, clinic):
+def test_reading_does_not_ask_for_a_version(api, clinic):
     client = api(clinic.jane)
-    body = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
 
-    assert client.get(appointment_at(clinic.fresh), HTTP_IF_MATCH='"99"').status_code == 200
-    assert client.post("/api/appointments/", body, HTTP_IF_MATCH='"99"').status_code == 201
+    for address in (appointment_at(clinic.fresh), "/api/appointments/", PROFILE):
+        assert client.get(address, HTTP_IF_MATCH='"99"').status_code == 200
+
+
+def changes_of_what_has_no_version(clinic):
+    """(who, method, address, body) of operations that would succeed, and have no tag to match."""
+    visit = consultation_at(clinic.fresh_consultation)
+    prescription = consultations.prescribe(clinic.fresh_consultation, by=clinic.house, **MEDICATION)
+    slot = f"/api/time-slots/{clinic.free.pk}/"
+    booking = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
+    session = Session.objects.filter(user=clinic.jane).latest("created_at")
+    return [
+        (clinic.house, "patch", slot, {"end_time": "23:59"}),
+        (clinic.house, "delete", slot, {}),
+        (clinic.jane, "post", "/api/appointments/", booking),
+        (clinic.house, "post", f"{visit}vital-signs/", {"heart_rate": 70}),
+        (clinic.house, "patch", f"{visit}prescriptions/{prescription.pk}/", {"is_active": False}),
+        (clinic.jane, "delete", f"/api/auth/sessions/{session.pk}/", {}),
+        (clinic.jane, "post", "/api/auth/sessions/end_all/", {}),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_where_nothing_has_a_version_no_tag_is_right_and_a_star_is(api, clinic, number):
+    """A tag is a promise to change nothing but what was read; it is not passed over in silence."""
+    api(clinic.jane)
+    who, method, address, body = changes_of_what_has_no_version(clinic)[number]
+    tables = (TimeSlot, Appointment, Prescription, VitalSigns, Session)
+    client = api(who)
+    before = snapshot(*tables)
+
+    for tags in ('"1"', 'W/"1"', '"1", "2"'):
+        response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
+        assert code(response) == (412, "stale_version"), (method, address, tags)
+    assert refusal(getattr(client, method)(address, body, HTTP_IF_MATCH="7"))[0] == 400
+    assert snapshot(*tables) == before
+    assert getattr(client, method)(address, body, HTTP_IF_MATCH="*").status_code in (200, 201, 204)
+    assert snapshot(*tables) != before
 
 
 def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
@@ -416,12 +457,150 @@ def test_a_private_note_makes_nothing_stale_and_nothing_overwrites_it(api, clini
     assert response["ETag"] == '"2"'
 
 
+@pytest.mark.parametrize(
+    ("method", "step", "body"),
+    [
+        ("put", "", {"diagnosis": "Gout"}),
+        ("patch", "", {"diagnosis": "Gout"}),
+        ("post", "start_consultation/", {}),
+        ("post", "complete_consultation/", {"diagnosis": "Gout"}),
+    ],
+)
+def test_a_consultation_whose_visit_was_cancelled_has_its_tag_and_takes_no_change_with_it(
+    *, method, step, body, api, clinic
+):
+    """Its status follows the appointment, which is no change of the consultation."""
+    client, address = api(clinic.house), consultation_at(clinic.fresh_consultation)
+    read = client.get(address)
+    appointments.move(clinic.fresh_consultation.appointment, "cancel", by=clinic.house)
+    before = rows()
+
+    response = getattr(client, method)(f"{address}{step}", body, HTTP_IF_MATCH=read["ETag"])
+
+    assert code(response) == (409, "invalid_transition")
+    assert rows() == before
+    now = client.get(address)
+    assert (now["ETag"], data(now)["status"]) == (read["ETag"], "cancelled")
+
+
 def test_out_of_sight_is_404_whatever_the_tag(api, clinic):
     client = api(clinic.paul)
 
     for tags in ('"1"', '"99"', "*"):
         response = client.patch(appointment_at(clinic.fresh), {}, HTTP_IF_MATCH=tags)
         assert code(response) == (404, "not_found")
+
+
+# --- At the desk ----------------------------------------------------------------------------
+
+
+def pages_of(clinic):
+    """(the page of a record, a text field on it, the record, what another does meanwhile)."""
+    return {
+        "appointment": (
+            "appointments/appointment",
+            "symptoms",
+            clinic.fresh,
+            lambda it: appointments.amend(it, by=clinic.jane, symptoms="Fever"),
+        ),
+        "consultation": (
+            "consultations/consultation",
+            "diagnosis",
+            clinic.fresh_consultation,
+            lambda it: consultations.write(it, by=clinic.house, diagnosis="Gout"),
+        ),
+        "a part of it": (
+            "consultations/consultation",
+            "diagnosis",
+            clinic.fresh_consultation,
+            lambda it: consultations.record_vital_signs(it, by=clinic.house, heart_rate=70),
+        ),
+        "patient": (
+            "patients/patient",
+            "allergies",
+            clinic.jane,
+            lambda it: accounts.update_profile(it, by=clinic.house, allergies="Penicillin"),
+        ),
+        "account": (
+            "accounts/user",
+            "allergies",
+            clinic.jane,
+            lambda it: accounts.update_profile(it, by=clinic.house, allergies="Penicillin"),
+        ),
+        "doctor": (
+            "accounts/doctor",
+            "specialization",
+            clinic.house,
+            lambda it: accounts.update_profile(it, by=clinic.ada, phone="030 1"),
+        ),
+    }
+
+
+def as_sent_by_a_browser(page):
+    """What the fields of a page's form hold, the unseen ones only as far as they stand in it."""
+    form, html = page.context["adminform"].form, page.content.decode()
+    sent = {field.html_name: field.value() for field in form.visible_fields()}
+    for field in form.hidden_fields():
+        assert str(field) in html
+        sent[field.html_name] = field.value()
+    for formset in page.context["inline_admin_formsets"]:
+        management = formset.formset.management_form
+        sent |= {field.html_name: field.value() for field in management}
+    return {name: value for name, value in sent.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "which", ["appointment", "consultation", "a part of it", "patient", "account", "doctor"]
+)
+def test_at_the_desk_nobody_overwrites_what_came_in_meanwhile(client, clinic, which):
+    client.force_login(clinic.ada)
+    page, field, record, another_changes = pages_of(clinic)[which]
+    address = f"/admin/{page}/{record.pk}/change/"
+    typed = as_sent_by_a_browser(client.get(address)) | {field: "As it was told at the desk"}
+    another_changes(record)
+    before = rows()
+
+    refused = client.post(address, typed)
+
+    assert refused.status_code == 200
+    [sentence] = refused.context["adminform"].form.non_field_errors()
+    assert sentence.startswith("Somebody has changed this record in the meantime.")
+    assert sentence in refused.content.decode()
+    assert "As it was told at the desk" in refused.content.decode()
+    assert rows() == before
+    assert client.post(address, typed).status_code == 200  # sent again, it is as stale as before
+    assert rows() == before
+    again = as_sent_by_a_browser(client.get(address)) | {field: "As it was told at the desk"}
+    assert client.post(address, again).status_code == 302
+    record.refresh_from_db()
+    assert getattr(record, field) == "As it was told at the desk"
+
+
+@pytest.mark.parametrize("version", ["two", "1.5", '{"a": 1}'])
+def test_at_the_desk_a_version_that_is_none_changes_nothing(client, clinic, version):
+    client.force_login(clinic.ada)
+    address = f"/admin/patients/patient/{clinic.jane.pk}/change/"
+    typed = as_sent_by_a_browser(client.get(address)) | {"phone": "030 1"}
+    before = rows()
+
+    refused = client.post(address, typed | {"if_version": version})
+
+    assert refused.status_code == 200
+    assert list(refused.context["adminform"].form.errors) == ["if_version"]
+    assert rows() == before
+
+
+def test_at_the_desk_the_version_is_no_change_of_its_own(client, clinic):
+    """As without `If-Match`, whoever sends none overwrites; and no log speaks of it."""
+    client.force_login(clinic.ada)
+    address = f"/admin/patients/patient/{clinic.jane.pk}/change/"
+    typed = as_sent_by_a_browser(client.get(address))
+    del typed["if_version"]
+
+    assert client.post(address, typed | {"phone": "030 1"}).status_code == 302
+
+    assert "Phone" in LogEntry.objects.get().get_change_message()
+    assert "ersion" not in LogEntry.objects.get().get_change_message()
 
 
 # --- Under the lock -------------------------------------------------------------------------

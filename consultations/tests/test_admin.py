@@ -59,6 +59,24 @@ def test_a_walk_in_needs_patient_doctor_and_complaint(desk):
     assert Consultation.objects.get().appointment is None
 
 
+@pytest.mark.parametrize(
+    ("gone", "sentence"),
+    [
+        ("patient", "This patient's record is closed."),
+        ("doctor", "This doctor's account is closed."),
+    ],
+)
+def test_a_walk_in_of_somebody_who_has_left_is_refused_at_the_field(desk, gone, sentence):
+    people = {"patient": PatientFactory(), "doctor": DoctorFactory()}
+    type(people[gone]).objects.filter(pk=people[gone].pk).update(is_active=False)
+    form = {name: person.pk for name, person in people.items()}
+
+    response = desk.post(ADD, form | {"chief_complaint": "Bee sting"})
+
+    assert errors_of(response) == {gone: [sentence]}
+    assert not Consultation.objects.exists()
+
+
 def test_text_is_written_while_it_is_open(desk):
     consultation = a_consultation(started=True)
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Doctor, User
 from accounts.tests.factories import DoctorFactory
-from appointments import clock
+from appointments import clock, policy
 from appointments import services as appointments
 from appointments.lifecycle import OPEN, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
@@ -69,6 +69,17 @@ def test_it_can_be_started_in_the_night_the_clocks_change(now):
     statuses = run(datetime.fromisoformat(now))
 
     assert set(statuses) == set(Status)
+
+
+def test_it_is_made_whatever_the_clinic_asks_of_patients_and_asks_again_afterwards(settings):
+    for rule in policy.RULES:
+        setattr(settings, rule, 1)
+    settings.BOOKING_NOTICE_MINUTES = settings.CANCELLATION_NOTICE_HOURS = 10_000
+
+    statuses = run(WEDNESDAY)
+
+    assert set(statuses) == set(Status)
+    assert all(getattr(settings, rule) for rule in policy.RULES)
 
 
 def test_today_has_visits_behind_and_ahead():

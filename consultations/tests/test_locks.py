@@ -3,13 +3,14 @@
 import pytest
 
 from accounts import services as accounts
-from accounts.tests.factories import DoctorFactory
+from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
 from appointments.tests.factories import an_appointment
 from config.tests.waiting import on_row_locks, second_in_line
 from consultations import services
 from consultations.models import Consultation, Prescription
 from consultations.tests.factories import MEDICATION, a_consultation
+from patients import services as patients
 from patients.tests.factories import PatientFactory
 
 pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
@@ -48,6 +49,20 @@ def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
 
     assert outcome == (True, "consultation_closed")
     assert now(visit).version == 2
+
+
+def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
+    doctor, patient, ada = DoctorFactory(), PatientFactory(), AdminFactory()
+
+    outcome = second_in_line(
+        lambda: patients.deactivate(patient, by=ada),
+        lambda: services.open_walk_in(
+            patient=patient, doctor=doctor, chief_complaint="A cough", by=ada
+        ),
+    )
+
+    assert outcome == (True, "This patient's record is closed.")
+    assert not Consultation.objects.exists()
 
 
 def test_of_two_who_write_neither_loses_a_word():

@@ -53,3 +53,21 @@ def test_an_appointment_has_one_consultation():
 
     assert code_of(lambda: services.open_for(again, by=again.doctor)) == "consultation_exists"
     assert Consultation.objects.count() == 1
+
+
+def test_a_prescription_of_a_visit_that_was_broken_off_is_stopped_and_not_taken_up_again():
+    visit = a_consultation(started=True)
+    doctor = visit.doctor
+    prescription = services.prescribe(visit, by=doctor, **MEDICATION)
+    appointments.move(visit.appointment, "cancel", by=doctor)
+
+    def set_active(value):
+        services.set_active(prescription, by=doctor, is_active=value)
+
+    assert code_of(lambda: set_active(True)) == "invalid_transition"
+    set_active(False)
+    before = snapshot(Consultation, Prescription)
+    assert code_of(lambda: set_active(True)) == "invalid_transition"
+
+    assert snapshot(Consultation, Prescription) == before
+    assert not Prescription.objects.get().is_active
