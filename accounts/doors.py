@@ -69,8 +69,12 @@ class AuditedMixin:
         if response.status_code in REFUSALS:
             audit.refused(event)
         elif is_success(response.status_code) and self.action != "metadata" and self.is_clinical():
-            audit.shown(event, records_in(response.data))
+            audit.shown(event, self.records_shown(response))
         return response
+
+    def records_shown(self, response):
+        """What the answer was made of, or, where it says nothing of its own, what it was about."""
+        return records_in(response.data)
 
     def is_clinical(self):
         """Whether the records behind these doors are about patients."""

@@ -1,7 +1,6 @@
 """Consultations, their parts, and the complete history of a patient."""
 
 from django.db.models import Prefetch
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -122,9 +121,11 @@ class OfOneRecordMixin:
 
     def list(self, request, *args, **kwargs):
         response = super().list(request, *args, **kwargs)
-        if not response.data["count"] and not self.parent_is_visible():
-            raise Http404
+        self.parent = None if response.data["count"] else get_object_or_404(self.parents())
         return response
+
+    def records_shown(self, response):
+        return super().records_shown(response) or [self.parent]
 
 
 class PartViewSet(
@@ -148,8 +149,8 @@ class PartViewSet(
     def consultations(self):
         return Consultation.objects.filter(pk=self.kwargs["consultation"])
 
-    def parent_is_visible(self):
-        return self.consultations().visible_to(self.request.user).exists()
+    def parents(self):
+        return self.consultations().visible_to(self.request.user)
 
     @idempotent
     def create(self, request, *args, **kwargs):
@@ -205,11 +206,8 @@ class PatientConsultationsViewSet(OfOneRecordMixin, mixins.ListModelMixin, Scope
     access = permissions.PATIENT_CONSULTATIONS
 
     def get_queryset(self):
-        return super().get_queryset().filter(patient__in=self.patients())
+        return super().get_queryset().filter(patient__in=self.parents())
 
-    def patients(self):
+    def parents(self):
         visible = Patient.objects.visible_to(self.request.user)
         return visible.filter(pk=self.kwargs["patient"])
-
-    def parent_is_visible(self):
-        return self.patients().exists()

@@ -94,14 +94,18 @@ class PatientViewSet(
     )
     def access_log(self, request, pk=None):
         """Who read or changed the record, the latest first."""
-        patient = self.get_object()
-        events = AuditEvent.objects.visible_to(request.user).about(patient.pk)
+        self.patient = self.get_object()
+        events = AuditEvent.objects.visible_to(request.user).about(self.patient.pk)
         shown = events.filter(outcome=Outcome.SUCCESS).with_actor_name()
         page = self.paginate_queryset(shown)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def is_list(self):
         return self.action in ("list", "access_log")
+
+    def records_shown(self, response):
+        shown = super().records_shown(response)
+        return [self.patient] if self.action == "access_log" else shown
 
 
 class EmergencyAccessViewSet(
@@ -115,19 +119,20 @@ class EmergencyAccessViewSet(
     access = permissions.EMERGENCY_ACCESS
     messages = {"create": "You can read this record for an hour. The patient will know."}
 
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        visible = Patient.objects.visible_to(request.user)
+        self.patient = get_object_or_404(visible, pk=self.kwargs["patient"])
+
     def get_queryset(self):
-        return super().get_queryset().filter(patient=self.patient())
+        return super().get_queryset().filter(patient=self.patient)
 
-    def patient(self):
-        visible = Patient.objects.visible_to(self.request.user)
-        return get_object_or_404(visible, pk=self.kwargs["patient"])
+    def records_shown(self, response):
+        return super().records_shown(response) or [self.patient]
 
-    @idempotent
-    def create(self, request, *args, **kwargs):
-        self.of_patient = self.patient()
-        return super().create(request, *args, **kwargs)
+    create = idempotent(mixins.CreateModelMixin.create)
 
     def perform_create(self, form):
         form.instance = services.grant_emergency_access(
-            self.of_patient, by=self.request.user, **form.validated_data
+            self.patient, by=self.request.user, **form.validated_data
         )

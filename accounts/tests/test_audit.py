@@ -123,6 +123,26 @@ def test_parts_are_read_in_the_name_of_their_patient(api, jane, house, ada, new,
     assert event.records
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/consultations/{room}/notes/",
+        "/api/patients/{patient}/consultations/",
+        "/api/patients/{patient}/emergency-access/",
+        "/api/patients/{patient}/access-log/",
+    ],
+)
+def test_nothing_found_below_a_record_is_read_in_the_name_of_its_patient(api, jane, new, address):
+    paul = PatientFactory()
+    room = a_consultation(patient=paul if "patients" in address else jane)
+    client = api(jane)
+    new()
+
+    data(client.get(address.format(room=room.pk, patient=jane.pk)))
+
+    assert only(new()).patients == [jane.pk]
+
+
 def test_what_is_no_patient_s_is_read_without_an_event(api, jane, new):
     TimeSlotFactory()
     client = api(jane)

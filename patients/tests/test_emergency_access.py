@@ -1,0 +1,185 @@
+"""A doctor who does not treat the patient reads the record in an emergency, and says why."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AuditEvent
+from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
+from accounts.tests.helpers import data
+from appointments.tests.helpers import code, data_statements
+from consultations.tests.factories import a_consultation, with_parts
+from patients.models import EmergencyAccess
+from patients.services import deactivate
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+WHY = {"reason": "Unconscious, no papers"}
+
+
+@pytest.fixture
+def jane():
+    return PatientFactory(username="jane")
+
+
+@pytest.fixture
+def grey():
+    """Who treats neither Jane nor Paul."""
+    return DoctorFactory(first_name="Meredith", last_name="Grey")
+
+
+@pytest.fixture
+def record(jane):
+    return with_parts(a_consultation(patient=jane, started=True))
+
+
+def address(patient):
+    return f"/api/patients/{patient.pk}/emergency-access/"
+
+
+def reads(room):
+    return [
+        f"/api/consultations/{room.pk}/",
+        *[
+            f"/api/consultations/{room.pk}/{part}/"
+            for part in ("vital-signs", "prescriptions", "notes")
+        ],
+    ]
+
+
+def test_with_a_reason_the_record_is_open_for_an_hour(api, grey, jane, record):
+    client = api(grey)
+    assert [code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
+
+    granted = data(client.post(address(jane), WHY), 201)
+
+    assert (granted["patient"], granted["doctor"]) == (jane.pk, grey.pk)
+    assert (granted["doctor_name"], granted["reason"]) == ("Meredith Grey", WHY["reason"])
+    access = EmergencyAccess.objects.get()
+    assert access.expires_at - access.created_at == timedelta(minutes=60)
+    for one in reads(record):
+        data(client.get(one))
+    listed = data(client.get(f"/api/patients/{jane.pk}/consultations/"))
+    assert [row["id"] for row in listed["results"]] == [record.pk]
+
+
+def test_after_the_hour_it_is_closed_again(api, grey, jane, record):
+    client = api(grey)
+    data(client.post(address(jane), WHY), 201)
+    EmergencyAccess.objects.update(expires_at=timezone.now())
+
+    assert [code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
+
+
+def test_it_opens_that_one_record_to_that_one_doctor(api, grey, jane, record):
+    paul_s = with_parts(a_consultation(patient=PatientFactory(), started=True))
+    data(api(grey).post(address(jane), WHY), 201)
+
+    assert code(api(grey).get(f"/api/consultations/{paul_s.pk}/")) == (404, "not_found")
+    assert code(api(DoctorFactory()).get(f"/api/consultations/{record.pk}/")) == (404, "not_found")
+
+
+def test_it_opens_for_reading_alone(api, grey, jane, record):
+    client = api(grey)
+    data(client.post(address(jane), WHY), 201)
+    room = f"/api/consultations/{record.pk}/"
+
+    assert code(client.patch(room, {"diagnosis": "Flu"})) == (404, "not_found")
+    assert code(client.post(f"{room}notes/", {"note_type": "plan", "content": "Rest"})) == (
+        404,
+        "not_found",
+    )
+    assert code(client.post(f"{room}complete_consultation/", {"diagnosis": "Flu"})) == (
+        404,
+        "not_found",
+    )
+
+
+@pytest.mark.parametrize("reason", [None, "", "too short", " " * 20, "123456789 "])
+def test_without_a_reason_it_stays_closed(api, grey, jane, record, reason):
+    body = {} if reason is None else {"reason": reason}
+
+    response = api(grey).post(address(jane), body)
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["reason"]
+    assert EmergencyAccess.objects.count() == 0
+
+
+@pytest.mark.parametrize("who", [UnverifiedDoctorFactory, AdminFactory, PatientFactory])
+def test_it_is_for_verified_doctors_alone(api, jane, who):
+    assert api(who()).post(address(jane), WHY).status_code == 403
+    assert EmergencyAccess.objects.count() == 0
+
+
+def test_a_closed_record_is_not_opened_by_it(api, grey, jane):
+    deactivate(jane, by=AdminFactory())
+
+    assert code(api(grey).post(address(jane), WHY)) == (404, "not_found")
+
+
+def test_the_patient_the_doctor_and_the_admins_read_of_it(api, grey, jane):
+    given = data(api(grey).post(address(jane), WHY), 201)
+
+    for reader in (jane, grey, AdminFactory()):
+        client = api(reader)
+        assert data(client.get(address(jane)))["results"] == [given]
+        assert data(client.get(f"{address(jane)}{given['id']}/")) == given
+    assert data(api(DoctorFactory()).get(address(jane)))["results"] == []
+    assert code(api(PatientFactory()).get(address(jane))) == (404, "not_found")
+
+
+def test_it_is_written_down_and_in_the_patient_s_access_log(api, grey, jane):
+    data(api(grey).post(address(jane), WHY), 201)
+
+    event = AuditEvent.objects.get(event="emergencyaccess.grant")
+    assert (event.actor, event.action, event.patients) == (grey.pk, "C", [jane.pk])
+    row = data(api(jane).get(f"/api/patients/{jane.pk}/access-log/"))["results"][0]
+    assert (row["actor_name"], row["action"], row["kinds"]) == (
+        "Meredith Grey",
+        "create",
+        ["emergencyaccess"],
+    )
+
+
+def test_sent_twice_with_a_key_it_is_granted_once(api, grey, jane):
+    client = api(grey)
+
+    first = client.post(address(jane), WHY, HTTP_IDEMPOTENCY_KEY="k")
+    again = client.post(address(jane), WHY, HTTP_IDEMPOTENCY_KEY="k")
+
+    assert data(first, 201) == data(again, 201)
+    assert again["Idempotency-Replayed"] == "true"
+    assert EmergencyAccess.objects.count() == 1
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_it_is_neither_changed_nor_taken_back(api, grey, jane, method):
+    client = api(grey)
+    given = data(client.post(address(jane), WHY), 201)
+
+    assert getattr(client, method)(f"{address(jane)}{given['id']}/", {}).status_code == 405
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_listing_costs_the_same_however_long_it_is(api, grey, jane, count):
+    client = api(grey)
+    for _ in range(count):
+        data(client.post(address(jane), WHY), 201)
+
+    with data_statements(5):  # who asks, the patient, how many, these, and the audit's
+        assert data(client.get(address(jane)))["count"] == count
+
+
+def test_the_desk_shows_it_and_changes_nothing(client, grey, jane, api):
+    given = data(api(grey).post(address(jane), WHY), 201)
+    client.force_login(AdminFactory())
+
+    page = client.get("/admin/patients/emergencyaccess/").content.decode()
+
+    assert WHY["reason"] in page
+    assert client.get("/admin/patients/emergencyaccess/add/").status_code == 403
+    post = client.post(f"/admin/patients/emergencyaccess/{given['id']}/change/", {"reason": "x"})
+    assert post.status_code == 403
