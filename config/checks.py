@@ -30,6 +30,7 @@ def unsafe_production(app_configs=None, **kwargs):
         *_counts_per_worker(),
         *_no_public_host(),
         *_printed_letters(),
+        *_borrowed_audit_key(),
     ]
 
 
@@ -85,6 +86,7 @@ def _weak_keys():
         "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS,
         "TOKEN_KEY": [settings.TOKEN_KEY],
         "TOKEN_KEY_FALLBACKS": settings.TOKEN_KEY_FALLBACKS,
+        "AUDIT_KEY": [settings.AUDIT_KEY],
     }
     weak = [name for name, values in keys.items() if any(map(_is_weak, values))]
     if settings.SECRET_KEY_IS_GENERATED or weak:
@@ -174,4 +176,13 @@ def _printed_letters():
             "Letters are printed into the log, links to set a password among them.",
             hint="Set EMAIL_URL to a mail server.",
             id="config.W005",
+        )
+
+
+def _borrowed_audit_key():
+    if settings.AUDIT_KEY == settings.SECRET_KEY:
+        yield CheckWarning(
+            "The audit is sealed with the SECRET_KEY.",
+            hint="Set AUDIT_KEY, or the SECRET_KEY cannot be changed without breaking the chain.",
+            id="config.W007",
         )

@@ -28,6 +28,7 @@ def production(settings, db):
     settings.DEBUG = False
     settings.SECRET_KEY = STRONG
     settings.SECRET_KEY_IS_GENERATED = False
+    settings.AUDIT_KEY = STRONG[::-1]
     settings.ALLOWED_HOSTS = ["clinic.example"]
     settings.LOG_FORMAT = "json"
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -54,6 +55,7 @@ def test_a_clean_installation_passes(production):
         ("SECRET_KEY_FALLBACKS", [STRONG, "short"], "config.E001"),
         ("TOKEN_KEY", "short", "config.E001"),
         ("TOKEN_KEY_FALLBACKS", [STRONG, "a" * 80], "config.E001"),
+        ("AUDIT_KEY", "short", "config.E001"),
         ("ALLOWED_HOSTS", ["*"], "config.E002"),
         ("LOG_FORMAT", "console", "config.E006"),
     ],
@@ -140,6 +142,7 @@ def test_debug_behind_https_or_for_others_than_this_machine_does_not_start(
         ({"WORKERS": 2}, "config.W002"),
         ({"HTTPS": True, "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}, "config.W004"),
         ({"HTTPS": True, "ALLOWED_HOSTS": []}, "config.W004"),
+        ({"AUDIT_KEY": STRONG}, "config.W007"),
         ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "config.W005"),
     ],
 )
@@ -180,6 +183,7 @@ def check_deploy(**variables):
             "PATH": os.environ["PATH"],
             "ENV_FILE": os.devnull,
             "SECRET_KEY": STRONG,
+            "AUDIT_KEY": STRONG[::-1],
             "ALLOWED_HOSTS": "clinic.example",
             **variables,
         },
