@@ -49,7 +49,7 @@ def requests_of(clinic):
 
     patient, doctor = clinic.patients[0], clinic.doctors[0]
     visits = [clinic.appointment(patient, clinic.slot(doctor)) for _ in range(LIST_OF)]
-    client = APIClient()
+    client = APIClient(HTTP_HOST="localhost")
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {doctor.token}")
 
     def get(address):
