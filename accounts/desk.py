@@ -249,8 +249,10 @@ class Versions(SimpleHistoryAdmin):
     history_list_per_page = 25
 
     def history_view(self, request, object_id, extra_context=None):
-        if self.get_object(request, unquote(object_id)) is None:
+        record = self.get_object(request, unquote(object_id))
+        if record is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        request.page = {"object": record}  # for accounts.trail: these pages give no context
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(self, request, object_id, version_id, extra_context=None):
@@ -260,6 +262,7 @@ class Versions(SimpleHistoryAdmin):
         if record is None or not version_id.isdecimal():
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         request.is_version = True
+        request.page = {"object": record}
         return super().history_form_view(request, object_id, version_id, extra_context)
 
     def set_history_delta_changes(self, request, versions, foreign_keys_are_objs=True):

@@ -5,9 +5,10 @@ from django.contrib.auth.password_validation import validate_password
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts import lockout
+from accounts import audit, lockout
 from accounts.desk import ServiceForm, StepForm
 from accounts.services import LONGEST_PASSWORD
+from config.api.transactions import atomic
 
 
 class PasswordField(forms.CharField):
@@ -74,3 +75,9 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
         password = super().clean_old_password()
         guess.was_none()
         return password
+
+    @atomic
+    def save(self, commit=True):
+        user = super().save(commit)
+        audit.changed("account.change_password", user, by=user, fields=["password"])
+        return user

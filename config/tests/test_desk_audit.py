@@ -1,0 +1,223 @@
+"""What staff see and do at the desk is written down like the rest, page by page."""
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import Action, AuditEvent
+from accounts.tests.factories import PASSWORD
+from appointments import clock
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from config.tests.people import a_clinic
+
+pytestmark = pytest.mark.django_db
+
+NEW = "another-horse-battery-9"
+
+
+@pytest.fixture
+def clinic():
+    return a_clinic()
+
+
+@pytest.fixture
+def desk(client, clinic):
+    client.force_login(clinic.ada)
+    return client
+
+
+@pytest.fixture
+def new(desk):
+    """The events written since it was asked last."""
+    last = [AuditEvent.objects.latest("pk").pk]
+
+    def events():
+        found = list(AuditEvent.objects.filter(pk__gt=last[0]).order_by("pk"))
+        last[0] = found[-1].pk if found else last[0]
+        return found
+
+    return events
+
+
+def page(name, *args):
+    return reverse(f"admin:{name}", args=args)
+
+
+def only(events):
+    (event,) = events
+    return event
+
+
+def test_a_list_names_the_records_on_the_page(desk, clinic, new):
+    desk.get(page("appointments_appointment_changelist"))
+
+    event = only(new())
+    assert (event.event, event.action) == ("desk.appointments_appointment_changelist", Action.READ)
+    assert (event.actor, event.role) == (clinic.ada.pk, "admin")
+    assert set(event.records) == {
+        f"appointment/{clinic.appointment.pk}",
+        f"appointment/{clinic.pauls.pk}",
+    }
+    assert event.patients == sorted([clinic.jane.pk, clinic.paul.pk])
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("patients_patient_change", "jane"),
+        ("appointments_appointment_change", "appointment"),
+        ("consultations_consultation_change", "consultation"),
+        ("consultations_consultation_history", "consultation"),
+        ("patients_emergencyaccess_change", "emergency"),
+    ],
+)
+def test_a_record_that_is_opened_is_named(desk, clinic, new, name, record):
+    desk.get(page(name, getattr(clinic, record).pk))
+
+    event = only(new())
+    assert event.event == f"desk.{name}"
+    assert event.patients == [clinic.jane.pk]
+
+
+@pytest.mark.parametrize("part", ["vitalsigns", "prescription", "consultationnote"])
+def test_parts_are_seen_in_the_name_of_their_patients(desk, clinic, new, part):
+    desk.get(page(f"consultations_{part}_changelist"))
+
+    assert only(new()).patients == sorted([clinic.jane.pk, clinic.paul.pk])
+
+
+def test_the_first_page_names_whom_its_day_sheet_shows(desk, clinic, new):
+    today = an_appointment(
+        patient=clinic.jane,
+        time_slot=TimeSlotFactory(doctor=clinic.grey, starts_at=clock.day(clock.today())[1]),
+    )
+    new()
+
+    with clock.at(today.starts_at):
+        desk.get(page("index"))
+
+    event = only(new())
+    assert event.event == "desk.index"
+    assert event.patients == [clinic.jane.pk]
+
+
+def test_what_a_search_box_offers_is_named(desk, clinic, new):
+    query = {"app_label": "appointments", "model_name": "appointment", "field_name": "patient"}
+
+    found = desk.get(page("autocomplete"), query | {"term": "jane"}).json()["results"]
+
+    assert [row["id"] for row in found] == [str(clinic.jane.pk)]
+    event = only(new())
+    assert (event.event, event.patients) == ("desk.autocomplete", [clinic.jane.pk])
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "event"),
+    [
+        ("appointments/appointment/{pauls}/cancel/", {}, "appointment.cancel"),
+        ("patients/patient/{jane}/deactivate/", {}, "patient.close"),
+        ("patients/patient/{jane}/end_all_sessions/", {}, "session.end_all"),
+        ("accounts/doctor/{new}/verify_licence/", {}, "account.verify_licence"),
+        (
+            "patients/patient/{jane}/set_password/",
+            {"password": NEW, "password_again": NEW},
+            "account.set_password",
+        ),
+    ],
+)
+def test_a_step_is_one_event_of_the_change(desk, clinic, new, address, body, event):
+    ids = {name: getattr(clinic, name).pk for name in ("pauls", "jane", "new")}
+
+    answer = desk.post(f"/admin/{address.format(**ids)}", body)
+
+    assert answer.status_code == 302
+    written = only(new())
+    assert (written.event, written.actor) == (event, clinic.ada.pk)
+
+
+def test_rows_chosen_in_a_list_are_an_event_each(desk, clinic, new):
+    chosen = [clinic.jane.pk, clinic.paul.pk]
+
+    desk.post(
+        page("patients_patient_changelist"),
+        {"action": "deactivate_patients", "_selected_action": chosen},
+    )
+
+    assert [event.event for event in new()] == ["patient.close"] * 2
+
+
+def test_one_s_own_password_is_a_change(desk, clinic, new):
+    desk.post(
+        page("password_change"),
+        {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW},
+    )
+
+    events = new()
+    clinic.ada.refresh_from_db()
+    assert clinic.ada.check_password(NEW)
+    assert [(event.event, event.changed) for event in events] == [
+        ("account.change_password", ["password"])
+    ]
+
+
+def test_a_form_that_is_saved_is_one_event_with_the_fields_changed(desk, clinic, new):
+    address = page("patients_patient_change", clinic.jane.pk)
+    form = desk.get(address).context["adminform"].form
+    sent = {name: form[name].value() or "" for name in form.fields}
+    new()
+
+    answer = desk.post(address, sent | {"allergies": "Latex"})
+
+    assert answer.status_code == 302
+    event = only(new())
+    assert (event.event, event.changed) == ("account.update", ["allergies"])
+
+
+@pytest.mark.parametrize("name", ["accounts_auditevent", "patients_emergencyaccess"])
+def test_the_audit_is_read_and_not_written_at_the_desk(desk, clinic, name):
+    record = AuditEvent.objects.first() if "audit" in name else clinic.emergency
+
+    assert desk.get(page(f"{name}_changelist")).status_code == 200
+    assert desk.get(page(f"{name}_change", record.pk)).status_code == 200
+    assert desk.get(page(f"{name}_add")).status_code == 403
+    assert desk.post(page(f"{name}_change", record.pk), {"reason": "x"}).status_code == 403
+    assert desk.post(page(f"{name}_delete", record.pk), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("patient={jane}", True),
+        ("patient={paul}", False),
+        ("actor={house}", True),
+        ("actor={grey}", False),
+        ("action__exact=C", True),
+        ("action__exact=D", False),
+        ("outcome__exact=success", True),
+        ("outcome__exact=refused", False),
+        ("event__icontains=grant", True),
+        ("event__icontains=book", False),
+        ("patient=9999999999999999999999", False),
+        ("patient=x", False),
+        ("q=emergencyaccess", True),
+    ],
+)
+def test_the_audit_is_narrowed_down(desk, clinic, query, found):
+    ids = {name: getattr(clinic, name).pk for name in ("jane", "paul", "house", "grey")}
+
+    shown = desk.get(f"{page('accounts_auditevent_changelist')}?{query.format(**ids)}")
+
+    events = {event.event for event in shown.context["cl"].result_list}
+    assert ("emergencyaccess.grant" in events) == found
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_audit_s_list_costs_the_same_however_long_it_is(
+    desk, clinic, count, django_assert_num_queries
+):
+    for _ in range(count):
+        AuditEvent.objects.create(event="x.y", action="R", actor=clinic.house.pk)
+
+    with django_assert_num_queries(7):
+        shown = desk.get(f"{page('accounts_auditevent_changelist')}?event__icontains=x.y")
+
+    assert len(shown.context["cl"].result_list) == count
