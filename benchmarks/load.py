@@ -181,7 +181,7 @@ def ledger(outcomes):
     """{what must not be: how many}, after every booking was answered."""
     from django.db import connections
 
-    from accounts.models import IdempotencyKey
+    from accounts.models import AuditEvent, IdempotencyKey
     from appointments.models import Appointment, AppointmentHistory
 
     connections.close_all()  # it may be another server by now
@@ -190,6 +190,8 @@ def ledger(outcomes):
     booked = AppointmentHistory.objects.filter(action="book")
     entries = Counter(booked.values_list("appointment", flat=True))
     everything = set(Appointment.objects.values_list("pk", flat=True))
+    events = AuditEvent.objects.filter(event="appointment.book", action="C")
+    written = Counter(int(event.records[0].partition("/")[2]) for event in events)
     keys = list(IdempotencyKey.objects.values_list("key", "made", "status_code"))
     connections.close_all()
     answered = [outcome for outcome in outcomes if outcome.appointment]
@@ -203,6 +205,8 @@ def ledger(outcomes):
         "slots held twice": sum(count > 1 for count in held.values()),
         "appointments without their one history row": sum(entries[pk] != 1 for pk in everything),
         "history rows without appointment": len(set(entries) - everything),
+        "appointments without their one audit event": sum(written[pk] != 1 for pk in everything),
+        "audit events without appointment": len(set(written) - everything),
         "keys without their record": sum(
             record not in everything or status != 201 for _, record, status in keys
         ),

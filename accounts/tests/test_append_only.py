@@ -1,13 +1,19 @@
 """The audit's rows cannot be changed, removed or replaced, whoever asks and however."""
 
+import re
+import secrets
+
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
 
 from accounts import append_only, seals
 from accounts.models import Action, AuditEvent, AuditSeal
+from appointments import services
+from appointments.tests.factories import an_appointment
 
 ON_POSTGRESQL = connection.vendor == "postgresql"
 
@@ -128,3 +134,50 @@ def test_a_table_that_sqlite_rebuilds_has_them_again_after_migrate():
     call_command("migrate", verbosity=0)
 
     assert append_only.missing(connection) == []
+
+
+# --- The role of docs/operations.md ---------------------------------------------------------
+
+
+@pytest.fixture
+def as_the_documented_role(event):
+    """What the page says is run by the owner, and from then on the platform is that role."""
+    page = (settings.BASE_DIR / "docs" / "operations.md").read_text()
+    (statements,) = re.findall(r"```sql\n(CREATE ROLE.*?)```", page, re.DOTALL)
+    role = f"clinic_app_{secrets.token_hex(4)}"
+    execute(statements.replace("clinic_app", role))
+    execute(f"SET ROLE {role}")
+    yield
+    execute("RESET ROLE")
+
+
+TAKEN_APART = [
+    "UPDATE accounts_auditevent SET actor = 1",
+    "DELETE FROM accounts_auditseal",
+    "TRUNCATE accounts_auditevent",
+    "DROP TRIGGER accounts_auditevent_update ON accounts_auditevent",
+    "ALTER TABLE accounts_auditevent DISABLE TRIGGER ALL",
+    "SET session_replication_role = replica",
+    "CREATE OR REPLACE FUNCTION only_append() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
+    "DROP TABLE accounts_auditseal",
+]
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no roles")
+@pytest.mark.parametrize("statement", TAKEN_APART)
+def test_the_role_of_the_page_takes_nothing_apart(as_the_documented_role, statement):
+    with (
+        pytest.raises(DatabaseError, match=r"permission denied|must be owner"),
+        transaction.atomic(),
+    ):
+        execute(statement)
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no roles")
+def test_the_role_of_the_page_runs_the_clinic(as_the_documented_role):
+    visit = an_appointment()
+    services.move(visit, "confirm", by=visit.doctor)
+
+    assert AuditEvent.objects.filter(event="appointment.confirm").count() == 1
+    assert seals.seal() > 0
+    assert seals.verify().broken is None
