@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.utils.text import Truncator
+from django.utils.timezone import localtime
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, TextFilter
 from unfold.decorators import display
 
@@ -41,7 +42,7 @@ class ActorFilter(NumberFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = ["at", "who", "role", "event", "action", "about", "result", "address"]
+    list_display = ["when", "who", "role", "event", "action", "about", "result", "address"]
     list_filter = [
         PatientFilter,
         ActorFilter,
@@ -53,12 +54,17 @@ class AuditEventAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     show_full_result_count = False
     fields = [
-        "at", "who", "role", "session", "address", "request_id", "event", "action", "outcome",
+        "when", "who", "role", "session", "address", "request_id", "event", "action", "outcome",
         "records", "patients", "changed",
     ]  # fmt: skip
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_actor_name()
+
+    @display(description="when", ordering="at")
+    def when(self, event):
+        """To the second, in the clinic's time."""
+        return f"{localtime(event.at):%Y-%m-%d %H:%M:%S}"
 
     @display(description="who", ordering="actor")
     def who(self, event):

