@@ -6,19 +6,27 @@ from itertools import cycle
 from django.db.models import Max
 from rest_framework.test import APIClient
 
+from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import clock, services
 from appointments.models import Appointment, TimeSlot
 from consultations.demo import SIGN_INS
 from patients.models import Patient
+from patients.services import create_patient
 
 
 def keep_writing():
-    """Book an hour and give up the one before, until somebody ends the process."""
+    """Book an hour and give up the one before, until somebody ends the process.
+
+    One doctor's hours, for a patient who has no others: nothing is in the way of any.
+    """
     slots = TimeSlot.objects.filter(
-        starts_at__gt=clock.now(), withdrawn_at=None, appointments=None
+        starts_at__gt=clock.now(),
+        withdrawn_at=None,
+        appointments=None,
+        doctor=Doctor.objects.order_by("pk").first(),
     ).order_by("pk")
-    patient = Patient.objects.order_by("pk").first()
+    patient = create_patient(first_name="Drew", last_name="Ill")
     before = None
     for slot in cycle(slots[:50]):
         booked = services.book(
