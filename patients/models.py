@@ -1,12 +1,17 @@
 """Patients, and the access to their records that a doctor has in an emergency."""
 
+from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
 from django.db.models import PROTECT, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from accounts.models import Doctor, PeopleManager, User
 from accounts.roles import UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
+
+SHORTEST_REASON = 10  # characters
 
 
 def own_record(user):
@@ -59,7 +64,9 @@ class EmergencyAccess(models.Model):
 
     patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses")
     doctor = models.ForeignKey(Doctor, PROTECT, related_name="emergency_accesses_of_doctor")
-    reason = models.TextField()
+    reason = models.TextField(
+        validators=[MinLengthValidator(SHORTEST_REASON), MaxLengthValidator(2000)]
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
 
@@ -68,6 +75,13 @@ class EmergencyAccess(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         verbose_name_plural = "emergency access"
+        constraints = [
+            models.CheckConstraint(
+                condition=GreaterThanOrEqual(Length("reason"), SHORTEST_REASON),
+                name="emergency_access_has_a_reason",
+                violation_error_message="Say why, in ten characters or more.",
+            ),
+        ]
         indexes = [
             models.Index(fields=["doctor", "patient", "expires_at"], name="emergency_of_doctor")
         ]

@@ -103,7 +103,6 @@ class EmergencyAccessSerializer(StrictModelSerializer):
     """The reason is for the patient and the clinic to read."""
 
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
-    reason = serializers.CharField(min_length=10, max_length=2000)
     example = EMERGENCY_EXAMPLE
 
     class Meta:

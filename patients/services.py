@@ -62,11 +62,15 @@ def deactivate(patient, *, by, if_version=None):
 
 @atomic
 def grant_emergency_access(patient, *, by, reason):
-    """Let a doctor read one patient's record for an hour, as if he treated the patient."""
+    """Let a doctor read one patient's record for an hour, as if he treated the patient.
+
+    A `reason` of less than ten characters is bad input.
+    """
     now = timezone.now()
     access = EmergencyAccess(
         patient=patient, doctor_id=by.pk, reason=reason, created_at=now, expires_at=now + EMERGENCY
     )
+    access.full_clean(validate_constraints=False)
     access.save(force_insert=True)
     audit.created("emergencyaccess.grant", access, by=by)
     return access

@@ -119,18 +119,21 @@ class EmergencyAccessViewSet(
     access = permissions.EMERGENCY_ACCESS
     messages = {"create": "You can read this record for an hour. The patient will know."}
 
-    def initial(self, request, *args, **kwargs):
-        super().initial(request, *args, **kwargs)
-        visible = Patient.objects.visible_to(request.user)
-        self.patient = get_object_or_404(visible, pk=self.kwargs["patient"])
-
     def get_queryset(self):
+        self.patient = self.visible_patient()
         return super().get_queryset().filter(patient=self.patient)
+
+    def visible_patient(self):
+        visible = Patient.objects.visible_to(self.request.user)
+        return get_object_or_404(visible, pk=self.kwargs["patient"])
 
     def records_shown(self, response):
         return super().records_shown(response) or [self.patient]
 
-    create = idempotent(mixins.CreateModelMixin.create)
+    @idempotent
+    def create(self, request, *args, **kwargs):
+        self.patient = self.visible_patient()
+        return super().create(request, *args, **kwargs)
 
     def perform_create(self, form):
         form.instance = services.grant_emergency_access(

@@ -142,8 +142,8 @@ GUARDS = [
         [OF_GUARDS],
         {
             "the system check misses a guard": (
-                "for guard in guards.missing(connections[alias])",
-                "for guard in guards.missing(connections[alias])[:0]",
+                "for guard in missing_guards(connections[alias])",
+                "for guard in missing_guards(connections[alias])[:0]",
             ),
         },
     ),

@@ -41,8 +41,8 @@ TRANSACTIONS = {
         "if is_a_part:",
     ),
     "nothing of the first try is left": (
-        "        with transaction.atomic():\n            return work",
-        "        if True:\n            return work",
+        "        with transaction.atomic(), _with_what_waits():\n            return work",
+        "        with _with_what_waits():\n            return work",
     ),
 }
 
@@ -252,8 +252,8 @@ VISITS = {
         f"{VOID}    _bring_along",
     ),
     "a closed consultation is not written": (
-        f"{CLOSED}{VOID}    for field",
-        f"{VOID}    for field",
+        f"{CLOSED}{VOID}    changed =",
+        f"{VOID}    changed =",
     ),
     "a closed consultation takes no measurement": (
         f"{CLOSED}{VOID}    vital_signs",
@@ -280,7 +280,7 @@ VISITS = {
         "    if consultation.started_at:",
     ),
     "a void consultation is not completed": (f"{VOID}    _bring_along", "    _bring_along"),
-    "a void consultation is not written": (f"{VOID}    for field", "    for field"),
+    "a void consultation is not written": (f"{VOID}    changed =", "    changed ="),
     "a void consultation takes no measurement": (f"{VOID}    vital_signs", "    vital_signs"),
     "a void consultation takes no prescription": (
         f"{VOID}    # Read after",

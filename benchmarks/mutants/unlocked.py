@@ -117,8 +117,8 @@ LOCKS = {
             "self.consultations().with_people()",
         ),
         "an empty list belongs to a consultation in sight": (
-            "            raise Http404\n        return response",
-            "            pass\n        return response",
+            'None if response.data["count"] else get_object_or_404(self.parents())',
+            "self.parents().first()",
         ),
         "the notes of a consultation are those its reader may read": (
             "ConsultationNote.objects.readable_by(self.request.user)",
@@ -131,7 +131,7 @@ LOCKS = {
             "Patient.objects.all()",
         ),
         "a history is one patient's": (
-            "super().get_queryset().filter(patient__in=self.patients())",
+            "super().get_queryset().filter(patient__in=self.parents())",
             "super().get_queryset()",
         ),
     },

@@ -109,11 +109,11 @@ CHANGES = {
         "a writing hands on the version": (
             (
                 f"{LOCKED}    _refuse_closed(consultation)\n    _refuse_void(consultation, by)\n"
-                "    for field"
+                "    changed ="
             ),
             (
                 "    consultation = _lock(consultation)\n    _refuse_closed(consultation)\n"
-                "    _refuse_void(consultation, by)\n    for field"
+                "    _refuse_void(consultation, by)\n    changed ="
             ),
         ),
         "a part counts its consultation up": (
@@ -124,12 +124,12 @@ CHANGES = {
             "",
         ),
         "a private note leaves its consultation's version": (
-            "_saved(written, by) if written.is_private else _saved_part(written, by)",
-            "_saved_part(written, by)",
+            "saved = _saved if written.is_private else _saved_part",
+            "saved = _saved_part",
         ),
         "another note counts its consultation up": (
-            "_saved(written, by) if written.is_private else _saved_part(written, by)",
-            "_saved(written, by)",
+            "saved = _saved if written.is_private else _saved_part",
+            "saved = _saved",
         ),
     },
     "accounts/services.py": {

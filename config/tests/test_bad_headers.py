@@ -83,14 +83,14 @@ def test_a_hostile_idempotency_key_is_refused_by_name_or_is_a_key(caller, clinic
                 assert list(answer.json()["errors"]) == ["Idempotency-Key"], where
 
 
-def test_a_hostile_version_is_refused_by_name(api, clinic):
-    client, before = api(clinic.ada), state()
+def test_a_hostile_version_is_refused_by_name(caller, clinic):
+    before = state()
     strange = ['"7', "7", 'W/"7', '"a" "b"', '"7",', f'"{"9" * 5000}"', '""', '"\u0663"']
     assert len(WRITING) > 20
 
     for door, method in WRITING:
         for value in [*HOSTILE, *strange]:
-            answer = ask(client, door, method, clinic, HTTP_IF_MATCH=value)
+            answer = ask(caller(door, method), door, method, clinic, HTTP_IF_MATCH=value)
             where = (door.address, value[:9])
             assert_refused(answer, where=where)
             if ENTITY_TAGS.fullmatch(value):

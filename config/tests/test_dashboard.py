@@ -17,6 +17,7 @@ from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from consultations.tests.factories import a_consultation, with_parts
 from patients.models import Patient
+from patients.services import grant_emergency_access
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,9 @@ def a_day_at_the_clinic():
     """One more of everything that has a list."""
     consultation = with_parts(a_consultation(started=True))
     open_session(consultation.patient)
+    grant_emergency_access(
+        consultation.patient, by=consultation.doctor, reason="Unconscious, no papers"
+    )
     lockout.guess(consultation.patient.username, "10.0.0.1").count()
     UnverifiedDoctorFactory()
 
@@ -51,6 +55,7 @@ def test_the_admin_has_a_page_for_every_model():
     assert names == {
         "User", "Doctor", "Session", "Patient", "TimeSlot", "Appointment", "AppointmentHistory",
         "Consultation", "VitalSigns", "Prescription", "ConsultationNote", "LoginCounter",
+        "EmergencyAccess", "AuditEvent",
     }  # fmt: skip
     assert {model.__name__ for model in admin.site._registry} == names
 

@@ -137,7 +137,7 @@ def records_of(patient, doctor, admin):
     return {
         "sessions": patient.sessions.get().pk,
         "patients": patient.pk,
-        "emergency-access": grant_emergency_access(patient, by=doctor, reason="No papers").pk,
+        "emergency-access": grant_emergency_access(patient, by=doctor, reason="Unconscious").pk,
         "doctors": doctor.pk,
         "time-slots": TimeSlotFactory(doctor=doctor, starts_at=noon(310)).pk,
         "other slot": TimeSlotFactory(doctor=doctor, starts_at=noon(311)).pk,
