@@ -8,8 +8,10 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 
 from accounts import audit
+from accounts import services as accounts
 from accounts.models import Action
 from accounts.versions import check_version
 from appointments import clock, policy
@@ -120,6 +122,17 @@ def cancel_coming(patient, *, by):
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
         if lock(appointment).status in OPEN:  # it may have been ended a moment ago
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
+
+
+@atomic
+def anonymise(patient, *, by):
+    """Take the phone numbers out of a patient's appointments, and the names out of their log."""
+    of_patient = Appointment.objects.filter(patient=patient).order_by("pk")
+    with_phone = of_patient.exclude(contact_phone="").select_for_update(no_key=True)
+    if called := list(with_phone):
+        with_phone.update(contact_phone="", version=F("version") + 1, updated_at=clock.now())
+        audit.changed("appointment.anonymise", *called, by=by, fields=["contact_phone"])
+    accounts.name_by_number(Appointment, of_patient.values_list("pk", flat=True))
 
 
 def lock(appointment):
