@@ -55,6 +55,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     number has to be verified again.
     """
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+    refuse_anonymised(user)
     check_version(user, if_version)
     if "email" in changes and changes["email"] != user.email:
         _allow_new_email(user, by, current_password)
@@ -220,6 +221,11 @@ def anonymise(user, *, by):
 
 def is_anonymised(user):
     return user.username == _name_of_nobody(user.pk)
+
+
+def refuse_anonymised(user):
+    if is_anonymised(user):
+        raise ValidationError("Nobody knows any more whose record this was. It stays as it is.")
 
 
 def _name_of_nobody(pk):

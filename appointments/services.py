@@ -127,7 +127,7 @@ def cancel_coming(patient, *, by):
 @atomic
 def anonymise(patient, *, by):
     """Take the phone numbers out of a patient's appointments, and the names out of their log."""
-    of_patient = Appointment.objects.filter(patient=patient).order_by("pk")
+    of_patient = Appointment.objects.order_by("pk").filter(patient=patient)
     with_phone = of_patient.exclude(contact_phone="").select_for_update(no_key=True)
     if called := list(with_phone):
         with_phone.update(contact_phone="", version=F("version") + 1, updated_at=clock.now())

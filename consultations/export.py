@@ -122,11 +122,12 @@ history_date (when), history_user (by whom) and history_type (+ made, ~ changed)
 {files}
 """
 FOR_THE_CLINIC = """\
-!!! THE CLINIC'S OWN COPY. It holds what patients are not shown: private notes, doctor's notes and
-!!! network addresses of staff. Do not hand it out: --for-patient makes a copy for the patient."""
+!!! THE CLINIC'S OWN COPY. It holds what patients are not shown: private notes, doctor's notes,
+!!! network addresses of staff and, in the access log, numbers of other patients. Do not hand it
+!!! out: --for-patient makes a copy for the patient."""
 FOR_THE_PATIENT = """\
 The patient's copy, without what the platform shows to staff alone: private notes, doctor's notes
-(and the versions of both), network addresses of staff, and technical marks of the account."""
+(and the versions of both), network addresses of staff and technical marks of the account."""
 
 
 def export(patient, path, *, by=None, for_patient=False):

@@ -93,8 +93,7 @@ def anonymise(patient, *, by):
 def reactivate(patient):
     """Open a closed record again; its cancelled appointments stay cancelled."""
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
-    if accounts.is_anonymised(patient):
-        raise ValidationError("Nobody knows any more whose record this was. It stays closed.")
+    accounts.refuse_anonymised(patient)
     patient.is_active = True
     patient.save()
     audit.changed("patient.reopen", patient, fields=["is_active"])

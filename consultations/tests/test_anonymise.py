@@ -272,12 +272,25 @@ def test_the_record_is_neither_opened_nor_named_again(jane, ada):
     anonymise(jane, by=ada)
     before = snapshot(User, User.history.model)
 
-    with pytest.raises(ValidationError, match="stays closed"):
+    with pytest.raises(ValidationError, match="Nobody knows any more"):
         reactivate(jane)
-    with pytest.raises(ValidationError):  # as a request would that had waited for the lock
+    with pytest.raises(ValidationError, match="Nobody knows any more"):  # as one that had waited
         update_profile(jane, by=ada, first_name=WHO)
 
     assert snapshot(User, User.history.model) == before
+
+
+def test_the_desk_is_told_so(client, jane, ada):
+    anonymise(jane, by=ada)
+    client.force_login(ada)
+
+    page = client.post(
+        f"/admin/patients/patient/{jane.pk}/change/",
+        {"username": "jane", "first_name": WHO, "last_name": "Doe", "gender": "unknown"},
+    )
+
+    assert "Nobody knows any more whose record this was." in page.content.decode()
+    assert places_of(WHO) == set()
 
 
 def test_the_audit_tells_what_was_done_and_its_chain_holds(jane, visit, ada):

@@ -17,6 +17,7 @@ from accounts import lockout
 from accounts.models import Action, AuditEvent, IdempotencyKey, Session, User
 from accounts.services import update_profile
 from accounts.sessions import open_session
+from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data, on_postgresql, picture
 from appointments import services as appointments
 from appointments.models import TimeSlot
@@ -55,7 +56,8 @@ def full(api, jane, smith, meyer, ada):
     open_session(jane, request=RequestFactory(headers={"User-Agent": "Firefox"}).get("/"))
     lockout.guess(jane.username, "203.0.113.5").count()
     IdempotencyKey.objects.create(user=jane, key="of-jane")
-    LogEntry.objects.log_actions(ada.pk, [jane], action_flag=2, single_object=True)
+    for record in (jane, User.objects.get(pk=jane.pk), visit):
+        LogEntry.objects.log_actions(ada.pk, [record], action_flag=2, single_object=True)
     data(api(smith, REMOTE_ADDR=BY_STAFF).get(f"/api/consultations/{room.pk}/"))
     return room
 
@@ -164,7 +166,8 @@ def test_everything_is_there_and_nothing_of_anybody_else(archive, full, of_omar,
     assert [one["user_agent"] for one in files["sessions.json"]] == ["Firefox"]
     assert [one["key"] for one in files["idempotency-keys.json"]] == ["of-jane"]
     assert [one["failures"] for one in files["failed-sign-ins.json"]] == [1]
-    assert [one["object_id"] for one in files["desk-log.json"]] == [str(jane.pk)]
+    changed_at_the_desk = [jane.pk, jane.pk, full.appointment_id]
+    assert [int(one["object_id"]) for one in files["desk-log.json"]] == changed_at_the_desk
     assert {"id": smith.pk, "name": "John Smith", "role": "doctor"} in files["people.json"]
     assert files["picture.webp"] == picture()
     assert "zq7omar" not in str(files)
@@ -213,6 +216,8 @@ def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, ful
 
 
 def test_the_patient_s_access_log_is_the_one_the_api_shows(api, archive, full, jane):
+    AuditEvent.objects.create(event="turned.away", outcome="refused", patients=[jane.pk])
+
     shown = archive("--for-patient")["access-log.json"]
     listed = data(api(jane).get(f"/api/patients/{jane.pk}/access-log/?page_size=100"))["results"]
 
@@ -289,9 +294,10 @@ def test_only_patients_have_a_record_to_export(smith, tmp_path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("username", ["nobody", "smith"])
+@pytest.mark.parametrize("username", ["nobody", "smith", "gone"])
 def test_only_an_administrator_asks_for_it(jane, smith, tmp_path, username):
     User.objects.filter(pk=smith.pk).update(username="smith")
+    AdminFactory(username="gone", is_active=False)
 
     with pytest.raises(CommandError, match="no active administrator"):
         call_command("export_patient", str(jane.pk), str(tmp_path / "x.zip"), "--by", username)
