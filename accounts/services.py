@@ -225,7 +225,8 @@ def is_anonymised(user):
 
 def refuse_anonymised(user):
     if is_anonymised(user):
-        raise ValidationError("Nobody knows any more whose record this was. It stays as it is.")
+        sentence = "Nobody knows any more whose record this was. It stays as it is."
+        raise ValidationError({"is_active": sentence})
 
 
 def _name_of_nobody(pk):

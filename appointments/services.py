@@ -127,12 +127,14 @@ def cancel_coming(patient, *, by):
 @atomic
 def anonymise(patient, *, by):
     """Take the phone numbers out of a patient's appointments, and the names out of their log."""
-    of_patient = Appointment.objects.order_by("pk").filter(patient=patient)
-    with_phone = of_patient.exclude(contact_phone="").select_for_update(no_key=True)
-    if called := list(with_phone):
-        with_phone.update(contact_phone="", version=F("version") + 1, updated_at=clock.now())
-        audit.changed("appointment.anonymise", *called, by=by, fields=["contact_phone"])
-    accounts.name_by_number(Appointment, of_patient.values_list("pk", flat=True))
+    rows = Appointment.objects.order_by("pk").filter(patient=patient)
+    of_patient = list(rows.select_for_update(no_key=True))
+    if with_phone := [one for one in of_patient if one.contact_phone]:
+        rows.filter(pk__in=[one.pk for one in with_phone]).update(
+            contact_phone="", version=F("version") + 1, updated_at=clock.now()
+        )
+        audit.changed("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
+    accounts.name_by_number(Appointment, [one.pk for one in of_patient])
 
 
 def lock(appointment):

@@ -199,7 +199,7 @@ def test_the_clinic_s_copy_has_the_notes_of_the_staff_and_says_so_first(archive,
     assert [name for name in files if name != "README.txt" and f"\n{name} " not in readme] == []
 
 
-def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, full, jane):
+def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, full, jane, smith):
     files = archive("--for-patient")
 
     whole = str(files)
@@ -212,6 +212,7 @@ def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, ful
     assert [one["content"] for one in files["consultations.json"][0]["notes"]] == ["Rest"]
     assert [one["content"] for one in files["note-versions.json"]] == ["Rest"]
     assert files["consultations.json"][0]["diagnosis"] == "Gout"
+    assert {"id": smith.pk, "name": "John Smith", "role": "doctor"} in files["people.json"]
     assert not {"desk-log.json", "idempotency-keys.json", "failed-sign-ins.json"} & set(files)
 
 
@@ -237,6 +238,16 @@ def test_an_empty_record_is_exported_too(archive, jane):
 
     assert [one["first_name"] for one in files["record.json"]] == ["Jane"]
     assert "picture.webp" not in files
+
+
+def test_a_picture_that_was_lost_does_not_keep_the_rest_back(archive, full, jane, settings):
+    jane.refresh_from_db()
+    (settings.MEDIA_ROOT / jane.avatar.name).unlink()
+
+    files = archive()
+
+    assert "picture.webp" not in files
+    assert len(files["consultations.json"]) == 1
 
 
 def test_the_audit_knows_who_exported_whom(archive, jane, ada):
