@@ -160,19 +160,22 @@ def _new_file(path):
 def _collect(number, *, by, for_patient):
     """{name: content} of the files of the archive."""
     patient, reading = Patient.objects.get(pk=number), Reading(for_patient)
-    held = {name: one for name, one in HELD.items() if one.is_for_patients or not for_patient}
-    files = {f"{name}.json": reading.rows(one, number) for name, one in held.items()}
-    says = {f"{name}.json": one.says for name, one in held.items()}
+    files = {
+        name: (held.says, reading.rows(held, number))
+        for name, held in HELD.items()
+        if held.is_for_patients or not for_patient
+    }
     if not for_patient:
-        files["desk-log.json"], says["desk-log.json"] = reading.desk_log(), DESK_LOG
-    files["access-log.json"], says["access-log.json"] = reading.access_log(number), ACCESS_LOG
-    files["people.json"], says["people.json"] = reading.people(), PEOPLE
-    files = {name: json.dumps(rows, indent=1, default=_plain) for name, rows in files.items()}
+        files["desk-log"] = DESK_LOG, reading.desk_log()
+    files["access-log"] = ACCESS_LOG, reading.access_log(number)
+    files["people"] = PEOPLE, reading.people()
+    says = {f"{name}.json": text for name, (text, _) in files.items()}
+    contents = {f"{name}.json": _as_json(rows) for name, (_, rows) in files.items()}
     if patient.avatar and patient.avatar.storage.exists(patient.avatar.name):
         with patient.avatar.open() as picture:
-            files["picture.webp"], says["picture.webp"] = picture.read(), PICTURE
+            says["picture.webp"], contents["picture.webp"] = PICTURE, picture.read()
     audit.changed("patient.export", patient, by=by, action=Action.READ)
-    return {"README.txt": _readme(number, by, for_patient, says)} | files
+    return {"README.txt": _readme(number, by, for_patient, says)} | contents
 
 
 class Reading:
@@ -238,6 +241,10 @@ class Reading:
     def people(self):
         people = User.objects.filter(pk__in=self.named - {None}).order_by("pk")
         return [{"id": one.pk, "name": one.full_name, "role": one.user_type} for one in people]
+
+
+def _as_json(rows):
+    return json.dumps(rows, ensure_ascii=False, indent=1, default=_plain)
 
 
 def _plain(value):
