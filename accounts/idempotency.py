@@ -85,5 +85,10 @@ def prune():
     return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
+def forget(user):
+    """Delete every key a person sent."""
+    user.idempotency_keys.all().delete()
+
+
 def _refused(sentence, code):
     return refused("Idempotency-Key", sentence, code)

@@ -1,20 +1,38 @@
 """What is done to accounts. Refusals are Django's ValidationError, by field."""
 
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import check_password as matches
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from accounts import audit, mail
-from accounts.models import User
+from accounts import audit, idempotency, lockout, mail, sessions
+from accounts.models import LoginCounter, User
 from accounts.versions import check_version
 from config.api.transactions import atomic
 
 LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
+
+# What says who a person is, besides the username and the password.
+IDENTIFYING = {
+    "first_name": "",
+    "last_name": "",
+    "email": "",
+    "phone": "",
+    "date_of_birth": None,
+    "address": "",
+    "avatar": "",
+    "medical_license_number": "",
+    "emergency_contact": "",
+    "emergency_contact_phone": "",
+    "emergency_contact_relation": "",
+}
 
 
 @atomic
@@ -37,6 +55,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     number has to be verified again.
     """
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+    refuse_anonymised(user)
     check_version(user, if_version)
     if "email" in changes and changes["email"] != user.email:
         _allow_new_email(user, by, current_password)
@@ -175,3 +194,56 @@ def verify_licence(doctor):
     doctor.save()
     audit.changed("account.verify_licence", doctor, fields=["license_verified"])
     return doctor
+
+
+@atomic
+def anonymise(user, *, by):
+    """Leave nothing of an account that says whose it was, nor of any version of it.
+
+    For an account that is closed: what comes in meanwhile by an open one could name it anew.
+    """
+    user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+    versions = User.history.filter(id=user.pk)
+    storage = user.avatar.storage
+    pictures = {user.avatar.name, *versions.values_list("avatar", flat=True)} - {None, ""}
+    nobody = IDENTIFYING | {"username": _name_of_nobody(user.pk)}
+    for field, value in nobody.items():
+        setattr(user, field, value)
+    user.set_unusable_password()
+    user._history_user = by
+    user.save()
+    versions.update(**nobody)
+    sessions.forget(user)
+    idempotency.forget(user)
+    lockout.lift(LoginCounter.objects.filter(user=user))
+    for model in {User, type(user)}:
+        name_by_number(model, [user.pk])
+    audit.changed("account.anonymise", user, by=by, fields=[*nobody, "password"])
+    for name in pictures:
+        transaction.on_commit(lambda name=name: storage.delete(name))
+    return user
+
+
+def is_anonymised(user):
+    return user.username == _name_of_nobody(user.pk)
+
+
+def refuse_anonymised(user):
+    if is_anonymised(user):
+        sentence = "Nobody knows any more whose record this was. It stays as it is."
+        raise ValidationError({"is_active": sentence})
+
+
+def _name_of_nobody(pk):
+    """A username that nobody could choose: it has a blank in it."""
+    return f"anonymised {pk}"
+
+
+def name_by_number(model, ids):
+    """Leave no name in what the admin's log says of these records; older entries have one."""
+    entries = LogEntry.objects.filter(
+        content_type__app_label=model._meta.app_label,
+        content_type__model=model._meta.model_name,
+        object_id__in=[str(pk) for pk in ids],
+    )
+    entries.update(object_repr=Concat(Value(f"{model._meta.verbose_name} "), "object_id"))

@@ -99,6 +99,13 @@ def end_all(user):
 
 
 @transaction.atomic
+def forget(user):
+    """End every session of a person, and keep no trace of where from and with what they were."""
+    end_all(user)
+    user.sessions.all().delete()
+
+
+@transaction.atomic
 def _end(session, event):
     ended = Session.objects.filter(pk=session.pk).live().end()
     if ended:

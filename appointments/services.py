@@ -8,9 +8,10 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from accounts import audit
+from accounts import services as accounts
 from accounts.models import Action
 from accounts.versions import check_version
 from appointments import clock, policy
@@ -121,6 +122,19 @@ def cancel_coming(patient, *, by):
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
         if lock(appointment).status in OPEN:  # it may have been ended a moment ago
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
+
+
+@atomic
+def anonymise(patient, *, by):
+    """Take the phone numbers out of a patient's appointments, and the names out of their log."""
+    rows = Appointment.objects.order_by("pk").filter(patient=patient)
+    of_patient = list(rows.select_for_update(no_key=True))
+    if with_phone := [one for one in of_patient if one.contact_phone]:
+        rows.filter(pk__in=[one.pk for one in with_phone]).update(
+            contact_phone="", version=F("version") + 1, updated_at=clock.now()
+        )
+        audit.changed("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
+    accounts.name_by_number(Appointment, [one.pk for one in of_patient])
 
 
 def lock(appointment):

@@ -6,6 +6,7 @@ Locks are taken in the order of appointments.services, and the consultation last
 from django.db.models import F
 
 from accounts import audit
+from accounts import services as accounts
 from accounts.models import Action
 from accounts.versions import check_version
 from appointments import clock, slots
@@ -166,6 +167,13 @@ def add_note(consultation, *, by, **note):
     written = ConsultationNote(consultation=consultation, created_by=by, **note)
     saved = _saved if written.is_private else _saved_part
     return saved(written, by, "add")
+
+
+@atomic
+def anonymise(patient):
+    """Take the patient's name out of the admin's log; texts and their versions stay as they are."""
+    of_patient = Consultation.objects.filter(patient=patient)
+    accounts.name_by_number(Consultation, of_patient.values_list("pk", flat=True))
 
 
 def _lock(consultation, if_version=None):

@@ -11,7 +11,7 @@ from accounts.roles import UserType
 from accounts.versions import check_version
 from config.api.transactions import atomic
 from patients.models import EmergencyAccess, Patient
-from patients.signals import patient_deactivated
+from patients.signals import patient_anonymised, patient_deactivated
 
 EMERGENCY = timedelta(minutes=60)
 
@@ -77,9 +77,27 @@ def grant_emergency_access(patient, *, by, reason):
 
 
 @atomic
+def anonymise(patient, *, by):
+    """Take out of a record, and of all its versions, what says whose it was; it is closed for good.
+
+    What was found and done stays, under the number; so may a name that somebody wrote into a text.
+    """
+    patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+    if accounts.is_anonymised(patient):
+        return patient
+    if patient.is_active:
+        deactivate(patient, by=by)
+    patient = accounts.anonymise(patient, by=by)
+    patient_anonymised.send(sender=Patient, patient=patient, by=by)
+    audit.changed("patient.anonymise", patient, by=by)
+    return patient
+
+
+@atomic
 def reactivate(patient):
     """Open a closed record again; its cancelled appointments stay cancelled."""
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+    accounts.refuse_anonymised(patient)
     patient.is_active = True
     patient.save()
     audit.changed("patient.reopen", patient, fields=["is_active"])

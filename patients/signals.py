@@ -3,3 +3,4 @@
 from django.dispatch import Signal
 
 patient_deactivated = Signal()  # patient, by
+patient_anonymised = Signal()  # patient, by

@@ -215,17 +215,18 @@ PATIENTS = {
     "who opens a record again locks it": (
         (
             "    patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)\n"
-            "    patient.is_active = True"
+            "    accounts.refuse_anonymised(patient)"
         ),
-        "    patient = Patient.objects.get(pk=patient.pk)\n    patient.is_active = True",
+        "    patient = Patient.objects.get(pk=patient.pk)\n    accounts.refuse_anonymised(patient)",
     ),
 }
 
 OF_A_USER = "    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)\n"
-OF_A_PROFILE = "type(user).objects.select_for_update(no_key=True).get(pk=user.pk)"
+ASKED = "\n    refuse_anonymised(user)"
+OF_A_PROFILE = f"type(user).objects.select_for_update(no_key=True).get(pk=user.pk){ASKED}"
 
 ACCOUNTS = {
-    "who changes a profile locks it": (OF_A_PROFILE, "type(user).objects.get(pk=user.pk)"),
+    "who changes a profile locks it": (OF_A_PROFILE, f"type(user).objects.get(pk=user.pk){ASKED}"),
     "who changes a password locks the account": (
         OF_A_USER,
         "    user = User.objects.get(pk=user.pk)\n",
@@ -243,7 +244,7 @@ ACCOUNTS = {
 WORKS_ON = {
     "the lock of a profile lets its person work": (
         OF_A_PROFILE,
-        "type(user).objects.select_for_update().get(pk=user.pk)",
+        f"type(user).objects.select_for_update().get(pk=user.pk){ASKED}",
     ),
 }
 

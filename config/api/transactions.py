@@ -40,6 +40,22 @@ def atomic(work):
     return at_most_twice
 
 
+def at_one_moment(work):
+    """`work` as a transaction whose every statement sees the same moment; never a part of another.
+
+    On SQLite, nobody writes meanwhile.
+    """
+
+    @wraps(work)
+    def seen(*args, **kwargs):
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return work(*args, **kwargs)
+
+    return atomic(seen)
+
+
 def before_commit(act, note):
     """Call `act` with a list of all its notes, last of all in the transaction of the work.
 

@@ -38,6 +38,7 @@ FLOORS = {
         "trail",
         "doors",
         "demo",
+        "export",
         "desk",
         "forms",
     ],
