@@ -195,8 +195,7 @@ class Reading:
         rows = list(rows.order_by("pk").values(*(field.name for field in fields)))
         self._note(held.model, fields, rows)
         if self.for_patient:
-            for row in rows:
-                self._hide(row)
+            rows = [row for row in map(self._shown, rows) if row]
         for name, part in held.parts.items():
             parts = defaultdict(list)
             for row in self.rows(part, number):
@@ -211,10 +210,12 @@ class Reading:
             if isinstance(field, ForeignKey) and issubclass(field.related_model, User):
                 self.named.update(row[field.name] for row in rows)
 
-    def _hide(self, row):
-        """A patient is not told either that there are notes he may not read."""
-        if "changes" in row:
-            row["changes"] = [one for one in row["changes"] if one not in NOT_FOR_PATIENTS]
+    def _shown(self, row):
+        """What a patient is told: nothing of notes he may not read; None for a change of those."""
+        if not row.get("changes"):
+            return row
+        changes = [one for one in row["changes"] if one not in NOT_FOR_PATIENTS]
+        return row | {"changes": changes} if changes else None
 
     def desk_log(self):
         about = Q()

@@ -212,6 +212,7 @@ def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, ful
     assert [one["content"] for one in files["consultations.json"][0]["notes"]] == ["Rest"]
     assert [one["content"] for one in files["note-versions.json"]] == ["Rest"]
     assert files["consultations.json"][0]["diagnosis"] == "Gout"
+    assert [one["action"] for one in files["appointments.json"][0]["history"]] == ["book"]
     assert {"id": smith.pk, "name": "John Smith", "role": "doctor"} in files["people.json"]
     assert not {"desk-log.json", "idempotency-keys.json", "failed-sign-ins.json"} & set(files)
 
