@@ -9,7 +9,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.contrib.admin.models import LogEntry
 from django.db.models import ForeignKey, Model, Q
-from django.utils import timezone
 
 from accounts import audit
 from accounts.models import (
@@ -21,6 +20,7 @@ from accounts.models import (
     Session,
     User,
 )
+from appointments import clock
 from appointments.models import Appointment, AppointmentHistory
 from config.api.transactions import at_one_moment
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -257,7 +257,7 @@ def _readme(number, by, for_patient, says):
     return README.format(
         number=number,
         warning=FOR_THE_PATIENT if for_patient else FOR_THE_CLINIC,
-        now=timezone.now(),
+        now=clock.now(),
         by=f"{by.full_name} (number {by.pk})" if by else "whoever runs commands on the server",
         files="\n".join(f"{name:<{width}}  {text}" for name, text in says.items()),
     )
