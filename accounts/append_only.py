@@ -10,7 +10,12 @@ from typing import NamedTuple
 
 from django.db import connections
 
-KEYS = {"accounts_auditevent": "id", "accounts_auditseal": "n"}  # of each table
+# By table, what a row must not share with another one. SQLite's rowid is a key even where nobody
+# has made it one.
+KEYS = {
+    "accounts_auditevent": ["id"],
+    "accounts_auditseal": ["n", "event", "rowid"],
+}
 
 BODY = """
 BEGIN
@@ -27,7 +32,7 @@ POSTGRESQL = {
 }
 
 # REPLACE deletes without a word to any trigger, so the row is refused that takes the other's place.
-IS_THERE = "EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
+IS_THERE = "EXISTS (SELECT 1 FROM {table} WHERE {same})"
 REFUSE = "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
 SQLITE = {
     "update": f"BEFORE UPDATE ON {{table}} {REFUSE}",
@@ -71,17 +76,18 @@ def lifted(connection):
 
 
 def missing(connection):
-    """The triggers that the database lacks, or has switched off, though it has their tables."""
+    """The triggers that the database lacks, has switched off, or has in name only."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT tgname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
-                " WHERE tgenabled IN ('O', 'A') AND prosrc = %s",
-                [BODY],
+                "SELECT pg_get_triggerdef(pg_trigger.oid, true)"
+                " FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+                " WHERE tgenabled IN ('O', 'A') AND prosrc = %s"
+                " AND tgrelid::regclass::text = ANY(%s)",
+                [BODY, list(KEYS)],
             )
-            found = {name for (name,) in cursor.fetchall()}
-            return [one for one in _triggers(connection, cursor) if one.name not in found]
-        cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
+        else:
+            cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
         found = {sql for (sql,) in cursor.fetchall()}
         return [one for one in _triggers(connection, cursor) if one.sql not in found]
 
@@ -99,12 +105,16 @@ def _triggers(connection, cursor):
         Trigger(
             name := f"{table}_{deed}",
             table,
-            f"CREATE TRIGGER {name} {sql.format(table=table, key=key)}",
+            f"CREATE TRIGGER {name} {sql.format(table=table, same=_same(keys))}",
         )
-        for table, key in KEYS.items()
+        for table, keys in KEYS.items()
         if table in tables
         for deed, sql in deeds.items()
     ]
+
+
+def _same(keys):
+    return " OR ".join(f"{key} = NEW.{key}" for key in keys)
 
 
 def _drop(trigger, vendor):

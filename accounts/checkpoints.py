@@ -6,11 +6,19 @@ it is to reach for whoever reaches the database: a disk that only takes appends,
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
 
 LINE = re.compile(r"\S+ (\d{1,18}) ([0-9a-f]{64})")
+
+
+class Noted(NamedTuple):
+    """The (n, hash) pairs of the file, in its order, and how many lines cannot be read."""
+
+    pairs: list
+    unreadable: int
 
 
 def note(n, digest):
@@ -21,14 +29,13 @@ def note(n, digest):
 
 
 def noted():
-    """The (n, hash) pairs of the file; none where there is no file. ValueError for a bad line."""
-    if not settings.AUDIT_CHECKPOINTS or not Path(settings.AUDIT_CHECKPOINTS).exists():
-        return []
-    return [_read(line) for line in Path(settings.AUDIT_CHECKPOINTS).read_text().splitlines()]
-
-
-def _read(line):
-    found = LINE.fullmatch(line)
-    if found is None:
-        raise ValueError(f"Not a checkpoint: {line!r}")
-    return int(found[1]), found[2]
+    """What the file says; None where there is none, though AUDIT_CHECKPOINTS names one."""
+    if not settings.AUDIT_CHECKPOINTS:
+        return Noted([], 0)
+    try:
+        lines = Path(settings.AUDIT_CHECKPOINTS).read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    found = [LINE.fullmatch(line) for line in lines]
+    pairs = [(int(one[1]), one[2]) for one in found if one]
+    return Noted(pairs, len(lines) - len(pairs))

@@ -17,8 +17,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.models import LoginCounter, User
+from accounts import audit
+from accounts.models import Action, LoginCounter, User
 from config.api.addresses import network_of
+from config.api.transactions import atomic
 
 # `renewed`: each guess starts the time anew, so that no quarter of an hour, wherever it begins, has
 # more than the limit. Many sign in from one address, so its time runs on from the first failure.
@@ -112,8 +114,11 @@ def is_locked(counter):
     return 0 < limit <= counter.failures and counter.expires_at > timezone.now()
 
 
+@atomic
 def lift(counters):
     """Forget these counts; how many there were."""
+    of_whom = [counter.user for counter in counters.select_related("user") if counter.user]
+    audit.changed("lockout.lift", *of_whom, action=Action.DELETE)
     return counters.delete()[0]
 
 

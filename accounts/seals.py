@@ -3,12 +3,14 @@
 A seal is an HMAC under AUDIT_KEY, which the database does not hold: who can change rows cannot make
 the seals that would fit them. Events are sealed a little after they were written, so that nobody
 who writes one waits for another; one that is taken away before that is missed by nobody. A chain
-whose end was cut off is still whole: that is found out by a checkpoint, kept somewhere else.
+whose end was cut off, or that our own sealer has made again over other rows, is whole: that is
+found out by the checkpoints, which are kept somewhere else.
 """
 
 import hmac
 import json
 import os
+from collections import defaultdict
 from datetime import datetime
 from io import StringIO
 from typing import NamedTuple
@@ -23,10 +25,10 @@ from config.api.transactions import atomic
 
 GENESIS = "0" * 64
 BATCH = 5000
-THE_WHOLE = 2**63 - 1
-# Ids are not given out in the order of the commits. No transaction lives so long that it would see
-# this many others go by.
+THE_WHOLE, LOWEST_ID = 2**63 - 1, -(2**63)
+# Ids are not given out in the order of the commits: an event may be so many seals late.
 LATE = 100_000
+PIECE = 20_000  # events taken out in one transaction, for which those who write events wait
 TURN = 7_202_511  # the name of PostgreSQL's lock, of which every sealer knows
 
 COLUMNS = [field.column for field in AuditEvent._meta.concrete_fields]
@@ -40,6 +42,11 @@ CHAIN = f"""
     SELECT seal.n, seal.hash, seal.proof, {OF_EVENT} FROM accounts_auditseal seal
     LEFT JOIN accounts_auditevent event ON event.id = seal.event
     WHERE seal.n <= %s ORDER BY seal.n
+"""  # noqa: S608
+# The lowest event of the last seals. Not the highest: that can be anything somebody has put in.
+LOWEST = f"""
+    SELECT MIN(event), COUNT(*) FROM
+    (SELECT event FROM accounts_auditseal ORDER BY n DESC LIMIT {LATE}) AS latest
 """  # noqa: S608
 
 as_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -68,12 +75,19 @@ class Checked(NamedTuple):
 
 def seal():
     """Seal what is not sealed yet; how many events. Any number of sealers take their turns."""
-    with_events = AuditSeal.objects.exclude(event=None)
-    highest = with_events.order_by("-event").values_list("event", flat=True).first() or 0
-    after, sealed = highest - LATE, 0
+    with connection.cursor() as cursor:
+        cursor.execute(LOWEST)
+        lowest, seals = cursor.fetchone()
+    after, sealed = lowest if seals == LATE else LOWEST_ID, 0
     while batch := _seal_batch(after):
         after, sealed = batch[-1], sealed + len(batch)
     return sealed
+
+
+def holds(n, digest):
+    """Whether the chain has that seal, or has it no more because it was archived."""
+    first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
+    return AuditSeal.objects.filter(n=n, hash=digest).exists() or bool(first and n < first)
 
 
 def end():
@@ -88,7 +102,7 @@ def _seal_batch(after):
     with connection.cursor() as cursor:
         cursor.execute(UNSEALED, [after])
         events = cursor.fetchall()
-        (last, previous), key, seals = end(), _key(), []
+        (last, previous), key, seals = end(), _keys()[0], []
         for n, event in enumerate(events, last + 1):
             previous = _hash(key, previous, n, event)
             seals.append((n, event[0], previous))
@@ -126,8 +140,10 @@ def _moment(at):
     return f"{at:%Y-%m-%d %H:%M:%S.%f}" if isinstance(at, datetime) else at
 
 
-def _key():
-    return hmac.digest(settings.AUDIT_KEY.encode(), b"accounts.seals", "sha256")
+def _keys():
+    """Ours, and those of before, under which nothing is sealed any more."""
+    keys = [settings.AUDIT_KEY, *settings.AUDIT_KEY_FALLBACKS]
+    return [hmac.digest(key.encode(), b"accounts.seals", "sha256") for key in keys]
 
 
 # --- Checking it ----------------------------------------------------------------------------
@@ -138,16 +154,19 @@ def verify(checkpoints=()):
     return _at_length(lambda: _check(_links(), checkpoints))
 
 
-def unsealed():
-    """How many events have no seal yet."""
-    return AuditEvent.objects.exclude(pk__in=AuditSeal.objects.values("event")).count()
+def unsealed(before):
+    """How many events of before that moment have no seal."""
+    events = AuditEvent.objects.filter(at__lt=before)
+    return events.exclude(pk__in=AuditSeal.objects.exclude(event=None).values("event")).count()
 
 
 def _check(links, checkpoints=(), start=(0, GENESIS)):
-    noted, key = dict(checkpoints), _key()
+    noted, keys = defaultdict(set), _keys()
+    for n, digest in checkpoints:
+        noted[n].add(digest)
     n, previous = start
     for link in links:
-        if wrong := _wrong(key, link, n, previous, noted):
+        if wrong := _wrong(keys, link, n, previous, noted):
             return Checked(n, previous, *wrong)
         n, previous = link.n, link.hash
     last_noted = max(noted, default=0)
@@ -156,25 +175,38 @@ def _check(links, checkpoints=(), start=(0, GENESIS)):
     return Checked(n, previous)
 
 
-def _wrong(key, link, n, previous, noted):
+def _wrong(keys, link, n, previous, noted):
     """(number, why) where the link does not follow upon seal `n`; None where it does."""
     if n == 0 and link.proof:
-        if not hmac.compare_digest(link.proof, _proof(key, link.n, link.hash)):
+        if not _is_proven(keys, link.n, link.hash, link.proof):
             return link.n, "It stands for archived events without proof."
     elif link.n != n + 1:
         return min(link.n, n + 1), "It is missing, or does not belong here."
     elif link.event is None:
         return link.n, "The event it sealed is gone."
-    elif link.proof or link.hash != _hash(key, previous, link.n, link.event):
+    elif link.proof or not _is_sealed(keys, previous, link):
         return link.n, "The event or the seal is not as it was."
-    if noted.get(link.n, link.hash) != link.hash:
+    if link.n in noted and noted[link.n] != {link.hash}:
         return link.n, "A checkpoint knows another one."
     return None
+
+
+def _is_sealed(keys, previous, link):
+    """Under any of the keys, of which the one that fits goes to the front: it will fit the next."""
+    for place, key in enumerate(keys):
+        if link.hash == _hash(key, previous, link.n, link.event):
+            keys.insert(0, keys.pop(place))
+            return True
+    return False
 
 
 def _proof(key, n, digest):
     """What only we can say of the last archived seal."""
     return hmac.digest(key, f"archived {n} {digest}".encode(), "sha256").hex()
+
+
+def _is_proven(keys, n, digest, proof):
+    return any(hmac.compare_digest(proof, _proof(key, n, digest)) for key in keys)
 
 
 def _links(up_to=THE_WHOLE):
@@ -205,42 +237,26 @@ def archive(before, path):
     """Move what was sealed, up to the first event that is not from before that moment, to a file.
 
     Gives the Checked end of it, None where nothing is that old; a ValidationError where the chain
-    does not hold. Only the owner of the tables can do so: the triggers are lifted meanwhile.
+    does not hold. Only the owner of the tables can do so: the triggers are lifted meanwhile. The
+    file is whole before anything is taken out, and stays whatever comes then.
     """
-
-    def move():
-        _take_turn()
-        last = _last_before(before)
-        if last is None:
-            return None
-        moved = _export(path, last)
-        if moved.broken:
-            raise ValidationError(f"Seal {moved.broken}: {moved.why}", code="broken_chain")
-        with append_only.lifted(connection), connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM accounts_auditevent WHERE id IN"
-                " (SELECT event FROM accounts_auditseal WHERE n <= %s)",
-                [last],
-            )
-            cursor.execute("DELETE FROM accounts_auditseal WHERE n < %s", [last])
-            proof = _proof(_key(), last, moved.hash)
-            AuditSeal.objects.filter(n=last).update(event=None, proof=proof)
-        audit.changed("audit.archive", action=Action.DELETE)
-        return moved
-
-    try:
-        return _at_length(atomic(move))
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    last = _last_before(before)
+    if last is None:
+        return None
+    moved = _at_length(lambda: _export(path, last))
+    first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
+    for n in [*range(first + PIECE, last, PIECE), last]:
+        _take_out(n, is_last=n == last)
+    return moved
 
 
 def check_archive(path):
-    """Check a file that `archive` wrote."""
-    with path.open() as file:
-        head = json.loads(next(file))
-        links = (Link(one["n"], one["hash"], "", one["event"]) for one in map(json.loads, file))
-        return _check(links, start=head["after"])
+    """Check a file that `archive` wrote; a ValidationError where it is none, or not all of one."""
+    try:
+        with path.open() as file:
+            return _check_lines(file)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValidationError(f"{path} is no archive of ours, or not all of it.") from error
 
 
 def _last_before(moment):
@@ -259,15 +275,31 @@ def _last_before(moment):
 
 
 def _export(path, last):
-    links = _links(last)
-    first = AuditSeal.objects.order_by("n").values_list("n", "hash", "proof").first()
-    start = first[:2] if first[2] else (0, GENESIS)
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(as_json({"after": start, "columns": COLUMNS}) + "\n")
-        moved = _check(_copied(links, file))
-        file.flush()
-        os.fsync(file.fileno())
+    """Write the chain up to that seal: head, events, foot; the two with proof of what they say."""
+    first = AuditSeal.objects.order_by("n").first()
+    after = {"after": [0, GENESIS], "proof": ""}
+    if first.proof:
+        after = {"after": [first.n, first.hash], "proof": first.proof}
+    number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(number, "w") as file:
+            file.write(as_json(after | {"columns": COLUMNS}) + "\n")
+            moved = _check(_copied(_links(last), file))
+            _refuse_broken(moved)
+            proof = _proof(_keys()[0], moved.n, moved.hash)
+            file.write(as_json({"end": [moved.n, moved.hash], "proof": proof}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)  # ours, and nothing was taken out yet
+        raise
     return moved
+
+
+def _refuse_broken(checked):
+    if checked.broken is not None:
+        sentence = f"Seal {checked.broken} does not hold. {checked.why}"
+        raise ValidationError(sentence, code="broken_chain")
 
 
 def _copied(links, file):
@@ -277,3 +309,46 @@ def _copied(links, file):
             event = [pk, _moment(at), *others]
             file.write(as_json({"n": link.n, "hash": link.hash, "event": event}) + "\n")
         yield link
+
+
+@atomic
+def _take_out(n, *, is_last):
+    """Delete the events up to seal `n`, which from then on stands for them."""
+    _take_turn()
+    digest = AuditSeal.objects.values_list("hash", flat=True).get(n=n)
+    with append_only.lifted(connection), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM accounts_auditevent WHERE id IN"
+            " (SELECT event FROM accounts_auditseal WHERE n <= %s)",
+            [n],
+        )
+        cursor.execute("DELETE FROM accounts_auditseal WHERE n < %s", [n])
+        proof = _proof(_keys()[0], n, digest)
+        AuditSeal.objects.filter(n=n).update(event=None, proof=proof)
+    if is_last:
+        audit.changed("audit.archive", action=Action.DELETE)
+
+
+def _check_lines(file):
+    keys = _keys()
+    head = json.loads(file.readline())
+    n, previous = head["after"]
+    if n and not _is_proven(keys, n, previous, head["proof"]):
+        return Checked(n, previous, n, "What came before this archive is not proven.")
+    foot = {}
+    checked = _check(_links_of(file, foot), start=(n, previous))
+    if checked.broken is None and foot["end"] != [checked.n, checked.hash]:
+        return Checked(checked.n, checked.hash, checked.n + 1, "It is missing.")
+    if checked.broken is None and not _is_proven(keys, *foot["end"], foot["proof"]):
+        return Checked(checked.n, checked.hash, checked.n, "It is not proven to be the last.")
+    return checked
+
+
+def _links_of(file, foot):
+    """The links of an archive; its last line goes into `foot`."""
+    for line in file:
+        one = json.loads(line)
+        if "end" in one:
+            foot |= one
+            return
+        yield Link(one["n"], one["hash"], "", one["event"])

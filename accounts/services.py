@@ -57,6 +57,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
     refuse_anonymised(user)
     check_version(user, if_version)
+    before = {name: getattr(user, name) for name in [*changes, "username", "license_verified"]}
     if "email" in changes and changes["email"] != user.email:
         _allow_new_email(user, by, current_password)
         if user.username.lower() == user.email.lower():
@@ -65,7 +66,6 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     if licence != user.medical_license_number:
         user.license_verified = False
     old_avatar = user.avatar.name if user.avatar else None
-    changed = [name for name, value in changes.items() if getattr(user, name) != value]
     for field, value in changes.items():
         setattr(user, field, value)
     _clean(user)
@@ -76,6 +76,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
         if "avatar" in changes and user.avatar:  # what is done again writes its own file
             user.avatar.storage.delete(user.avatar.name)
         raise
+    changed = [name for name, value in before.items() if getattr(user, name) != value]
     audit.changed("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage

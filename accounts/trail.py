@@ -4,11 +4,15 @@ import json
 from http import HTTPStatus
 
 from django.apps import apps
+from django.conf import settings
+from django.db import Error
+from django.forms import ModelChoiceField
 
 from accounts import audit
-from accounts.models import Action
+from accounts.models import Action, User
+from accounts.validators import is_number
 from config.api.handlers import unavailable
-from config.api.outages import DATABASE_FAULTS
+from config.api.outages import is_outage
 
 REFUSALS = {
     HTTPStatus.UNAUTHORIZED,
@@ -16,6 +20,7 @@ REFUSALS = {
     HTTPStatus.NOT_FOUND,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
+PEOPLE = {"patient", "doctor", "user"}  # by whom the desk's lists can be narrowed down
 
 
 class AuditMiddleware:
@@ -35,7 +40,9 @@ class AuditMiddleware:
                 return response
             try:
                 trail.end()
-            except DATABASE_FAULTS as error:  # what nobody would have written down is not shown
+            except Error as error:  # what nobody would have written down is not shown
+                if not is_outage(error):
+                    raise
                 return unavailable(request, error)
         return response
 
@@ -45,28 +52,62 @@ class AuditMiddleware:
 
 
 def _is_at_the_desk(request):
-    return request.resolver_match is not None and request.resolver_match.app_name == "admin"
+    """The admin, and the sign-in of the browsable API."""
+    match = request.resolver_match
+    return match is not None and match.route.startswith(("admin/", "api-auth/"))
 
 
 def _look_at(request, response):
-    event = f"desk.{request.resolver_match.url_name}"
-    if response.status_code in REFUSALS:
+    name = request.resolver_match.url_name
+    event = f"desk.{name}"
+    if response.status_code in REFUSALS or _is_sent_to_sign_in(request, response):
         audit.refused(event)
     elif response.status_code == HTTPStatus.OK and request.user.is_staff:
-        if request.resolver_match.url_name == "autocomplete":
+        if name == "autocomplete":
             audit.shown(event, _found(request, response))
         elif hasattr(request, "page"):
-            audit.shown(event, _on(request.page))
+            audit.shown(event, [*_on(request.page), *_narrowed_to(request)])
+
+
+def _is_sent_to_sign_in(request, response):
+    return response.status_code == HTTPStatus.FOUND and response.url.startswith(
+        f"{settings.LOGIN_URL}?"
+    )
 
 
 def _on(page):
     """The records a page is about: a list's, the day sheet's, or the one that is open."""
     if "cl" in page:
-        return page["cl"].result_list
-    if "day_sheet" in page:
-        return page["day_sheet"]["records"]
-    record = page.get("original") or page.get("object")
-    return [record] if record is not None else []
+        records = page["cl"].result_list
+    elif "day_sheet" in page:
+        records = page["day_sheet"]["records"]
+    else:
+        record = page.get("original") or page.get("object")
+        records = [record] if record is not None else _chosen(page)
+    # A sign-in, or a count of failed ones, shows whose it is.
+    return [*records, *filter(None, (getattr(one, "user", None) for one in records))]
+
+
+def _chosen(page):
+    """Whom the form for a new record names already."""
+    form = getattr(page.get("adminform"), "form", None)
+    fields = form.fields.items() if form else []
+    return [
+        record
+        for name, field in fields
+        if isinstance(field, ModelChoiceField) and (value := form[name].value())
+        for record in field.queryset.filter(pk=value)
+    ]
+
+
+def _narrowed_to(request):
+    """The people a list is of, also where nothing of theirs is in it: their names are above it."""
+    asked = [
+        value
+        for name, value in request.GET.items()
+        if name.partition("__")[0] in PEOPLE and is_number(value)
+    ]
+    return User.objects.filter(pk__in=asked) if asked else []
 
 
 def _found(request, response):

@@ -31,6 +31,7 @@ def unsafe_production(app_configs=None, **kwargs):
         *_no_public_host(),
         *_printed_letters(),
         *_borrowed_audit_key(),
+        *_no_checkpoints(),
     ]
 
 
@@ -55,6 +56,16 @@ def impatient_sessions(app_configs=None, **kwargs):
             "SESSION_IDLE_MINUTES is not longer than ACCESS_TOKEN_MINUTES.",
             hint="Clients refresh when the access token runs out; by then the session is over.",
             id="config.W006",
+        )
+
+
+@register()
+def reads_that_cannot_be_required(app_configs=None, **kwargs):
+    if settings.AUDIT_READS_REQUIRED and settings.AUDIT_READS != "sync":
+        yield CheckWarning(
+            f"AUDIT_READS_REQUIRED does nothing while AUDIT_READS is {settings.AUDIT_READS}.",
+            hint="Set AUDIT_READS=sync.",
+            id="config.W009",
         )
 
 
@@ -87,6 +98,7 @@ def _weak_keys():
         "TOKEN_KEY": [settings.TOKEN_KEY],
         "TOKEN_KEY_FALLBACKS": settings.TOKEN_KEY_FALLBACKS,
         "AUDIT_KEY": [settings.AUDIT_KEY],
+        "AUDIT_KEY_FALLBACKS": settings.AUDIT_KEY_FALLBACKS,
     }
     weak = [name for name, values in keys.items() if any(map(_is_weak, values))]
     if settings.SECRET_KEY_IS_GENERATED or weak:
@@ -185,4 +197,13 @@ def _borrowed_audit_key():
             "The audit is sealed with the SECRET_KEY.",
             hint="Set AUDIT_KEY, or the SECRET_KEY cannot be changed without breaking the chain.",
             id="config.W007",
+        )
+
+
+def _no_checkpoints():
+    if not settings.AUDIT_CHECKPOINTS:
+        yield CheckWarning(
+            "The ends of the audit's chain are noted nowhere.",
+            hint="Set AUDIT_CHECKPOINTS: without, a chain that was made again shows nothing.",
+            id="config.W008",
         )

@@ -212,6 +212,7 @@ AUDIT_READS_REQUIRED = config("AUDIT_READS_REQUIRED", default=False, cast=bool)
 # What the chain over the audit is made with (accounts.seals). Kept outside the database, and for as
 # long as the audit is.
 AUDIT_KEY = config("AUDIT_KEY", default=SECRET_KEY)
+AUDIT_KEY_FALLBACKS = config("AUDIT_KEY_FALLBACKS", default=[], cast=Csv())  # of before
 # Where the end of the chain is noted each time it grows: a file that whoever reaches the database
 # had better not reach.
 AUDIT_CHECKPOINTS = config("AUDIT_CHECKPOINTS")

@@ -28,7 +28,11 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
+    path(
+        "admin/password_change/",
+        admin.site.admin_view(own_password, cacheable=True),
+        name="own_password",
+    ),
     path("admin/", admin.site.urls),
     re_path(
         r"^media/(?P<path>avatars/[A-Za-z0-9_-]+\.webp)$",

@@ -199,10 +199,9 @@ class UserAdmin(Versions, PersonAdmin):
         return open_account(**form.values)
 
     def update(self, record, form, by):
-        person = super().update(record, form, by)
-        if not person.is_active:
-            sessions.end_all(person)
-        return person
+        if not form.changes.get("is_active", True):
+            sessions.end_all(record)
+        return super().update(record, form, by)
 
     @display(description="role", ordering="user_type", label=ROLE_COLOURS)
     def role(self, person):

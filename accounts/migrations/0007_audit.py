@@ -10,6 +10,12 @@ def make_triggers(apps, schema_editor):
     append_only.install(schema_editor.connection)
 
 
+def keep_events(apps, schema_editor):
+    """Backwards the tables go, and nobody shall take the audit along by a slip of the hand."""
+    if apps.get_model("accounts", "AuditEvent").objects.exists():
+        raise RuntimeError("The audit has events; archive_audit them first, all of them.")
+
+
 def index_patients(apps, schema_editor):
     """Of whom an event speaks is looked up by the access log of a patient."""
     if schema_editor.connection.vendor == "postgresql":
@@ -61,5 +67,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunPython(index_patients, migrations.RunPython.noop),
-        migrations.RunPython(make_triggers, migrations.RunPython.noop),
+        migrations.RunPython(make_triggers, keep_events),
     ]

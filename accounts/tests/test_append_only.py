@@ -58,6 +58,14 @@ else:
         "replace": lambda event: execute(
             "REPLACE INTO accounts_auditseal (n, event, hash, proof) VALUES (1, 1, 'x', '')"
         ),
+        "replace by event": lambda event: execute(
+            "REPLACE INTO accounts_auditseal (n, event, hash, proof)"
+            " SELECT 9, event, 'x', '' FROM accounts_auditseal WHERE n = 1"
+        ),
+        "replace by rowid": lambda event: execute(
+            "REPLACE INTO accounts_auditseal (rowid, n, event, hash, proof)"
+            " VALUES (1, 9, 9, 'x', '')"
+        ),
         "insert or replace": lambda event: execute(
             "INSERT OR REPLACE INTO accounts_auditevent SELECT * FROM accounts_auditevent"
         ),
@@ -115,6 +123,25 @@ def test_a_trigger_of_the_same_name_that_lets_everything_pass_is_missed(without_
     append_only.install(connection)
 
     assert append_only.missing(connection) == []
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite's names are those of the whole database")
+@pytest.mark.parametrize(
+    "instead",
+    [
+        "BEFORE DELETE ON bait FOR EACH ROW EXECUTE FUNCTION only_append()",
+        "BEFORE DELETE ON accounts_auditseal FOR EACH STATEMENT EXECUTE FUNCTION only_append()",
+        (
+            "BEFORE DELETE ON accounts_auditseal FOR EACH ROW WHEN (OLD.n < 0)"
+            " EXECUTE FUNCTION only_append()"
+        ),
+    ],
+)
+def test_our_function_at_another_place_is_no_trigger_of_ours(without_a_trigger, instead):
+    execute("CREATE TABLE bait (n integer)")
+    execute(f"CREATE TRIGGER accounts_auditseal_delete {instead}")
+
+    assert [one.name for one in append_only.missing(connection)] == ["accounts_auditseal_delete"]
 
 
 @pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite cannot switch a trigger off")

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts import append_only, seals
@@ -44,7 +44,7 @@ def test_sealing_takes_up_where_it_left_off_and_finds_what_was_committed_late(ch
     assert seals.seal() == 4
     assert seals.seal() == 0
     assert seals.verify().n == COUNT + 4
-    assert seals.unsealed() == 0
+    assert seals.unsealed(before=timezone.now()) == 0
 
 
 def test_batches_make_one_chain(db, monkeypatch):
@@ -140,6 +140,7 @@ def test_sealing_notes_the_end_and_verifying_holds_the_chain_to_it(checkpoints, 
     said = capsys.readouterr().out
     assert [line.split()[1] for line in checkpoints.read_text().splitlines()] == ["4", "6"]
     assert f"Whole, up to seal 6 ({seals.end()[1]})" in said
+    assert "Checkpoints compared: 2." in said
     assert "not sealed yet: 0" in said
 
     append_only.remove(connection)
@@ -149,11 +150,110 @@ def test_sealing_notes_the_end_and_verifying_holds_the_chain_to_it(checkpoints, 
 
 
 @pytest.mark.django_db
-def test_a_checkpoint_that_cannot_be_read_is_no_checkpoint(checkpoints):
-    checkpoints.write_text("yesterday 4\n")
+def test_half_a_line_is_told_of_and_bars_nothing(checkpoints, capsys):
+    write(2)
+    call_command("seal_audit")
+    checkpoints.write_text(checkpoints.read_text() + "2026-11-25T10:00 3 0f\n")
 
-    with pytest.raises(CommandError, match="Not a checkpoint"):
+    call_command("verify_audit")
+
+    said = capsys.readouterr()
+    assert "Checkpoints compared: 1." in said.out
+    assert "cannot be read: 1" in said.err
+
+
+@pytest.mark.django_db
+def test_a_file_of_checkpoints_that_is_gone_is_told_and_begun_again(checkpoints):
+    write(2)
+    call_command("seal_audit")
+    checkpoints.unlink()
+
+    with pytest.raises(CommandError, match="AUDIT_CHECKPOINTS is gone"):
         call_command("verify_audit")
+    call_command("seal_audit")  # nothing new, and yet noted
+
+    call_command("verify_audit")
+    assert len(checkpoints.read_text().splitlines()) == 1
+
+
+@pytest.mark.django_db
+def test_a_chain_that_is_not_the_noted_one_is_not_sealed_on(checkpoints):
+    """Or our own sealer would sign what somebody has left of it."""
+    write(8)
+    call_command("seal_audit")
+    append_only.remove(connection)
+    cut_the_end_off(None, 5)
+    write(4)
+
+    with pytest.raises(CommandError, match="no seal 8 as it was noted"):
+        call_command("seal_audit")
+
+    assert seals.end()[0] == 4
+    with pytest.raises(CommandError, match="Seal 5"):
+        call_command("verify_audit")
+
+
+@pytest.mark.django_db
+def test_of_two_checkpoints_of_one_seal_neither_is_passed_over(chain):
+    n, digest = seals.end()
+
+    assert broken([(n, "0" * 64), (n, digest)]) == n
+    assert broken([(n, digest), (n, "0" * 64)]) == n
+
+
+@pytest.mark.django_db
+def test_events_that_nobody_seals_are_told_of(chain):
+    write(3, at=timezone.now() - timedelta(minutes=61))
+
+    with pytest.raises(CommandError, match="nobody has sealed for an hour or more: 3"):
+        call_command("verify_audit")
+
+
+@pytest.mark.django_db
+def test_an_event_of_a_number_far_off_stops_no_sealing(chain, monkeypatch):
+    monkeypatch.setattr(seals, "LATE", 5)
+    monkeypatch.setattr(seals, "LOWEST", seals.LOWEST.replace("100000", "5"))
+    AuditEvent.objects.create(pk=9_000_000_000, event="x.y", action=Action.READ)
+    assert seals.seal() == 1
+    with_lower_numbers = [
+        AuditEvent(pk=number, event="x.y", action=Action.READ)
+        for number in range(AuditEvent.objects.order_by("pk")[COUNT - 1].pk + 1, 10**6, 200_000)
+    ]
+    AuditEvent.objects.bulk_create(with_lower_numbers)
+
+    assert seals.seal() == len(with_lower_numbers)
+
+
+# --- Another key ----------------------------------------------------------------------------
+
+
+def test_a_new_key_goes_on_where_the_old_one_left_off(chain, settings):
+    settings.AUDIT_KEY, settings.AUDIT_KEY_FALLBACKS = "the new one", [settings.AUDIT_KEY]
+    write(5)
+    seals.seal()
+
+    assert seals.verify()[:3] == (COUNT + 5, seals.end()[1], None)
+    settings.AUDIT_KEY_FALLBACKS = []
+    assert broken() == 1
+
+
+def test_after_everything_was_archived_the_old_key_may_go(chain, settings, tmp_path):
+    old = settings.AUDIT_KEY
+    settings.AUDIT_KEY, settings.AUDIT_KEY_FALLBACKS = "the new one", [old]
+    tomorrow = f"{timezone.localdate() + timedelta(days=1)}"
+    call_command("archive_audit", str(tmp_path / "all"), "--before", tomorrow)
+    write(3)
+    seals.seal()
+
+    settings.AUDIT_KEY_FALLBACKS = []
+
+    assert broken() is None
+    assert seals.check_archive(tmp_path / "all").broken == 1  # which the old key made
+    settings.AUDIT_KEY_FALLBACKS = [old]
+    assert seals.check_archive(tmp_path / "all").broken is None
+
+
+# --- Archives -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -224,8 +324,80 @@ def test_a_file_that_is_there_is_not_written_over(years, tmp_path):
 
     with pytest.raises(CommandError, match="there already"):
         call_command("archive_audit", str(file))
+    with pytest.raises(FileExistsError):
+        seals.archive(timezone.now() - timedelta(days=2192), file)
 
     assert file.read_text() == "precious"
+    assert AuditEvent.objects.count() == 10
+
+
+def test_an_archive_stays_when_the_events_cannot_be_taken_out(years, tmp_path, monkeypatch):
+    def fails(connection):
+        raise OperationalError("no")
+
+    monkeypatch.setattr(append_only, "remove", fails)
+    with pytest.raises(OperationalError):
+        seals.archive(timezone.now() - timedelta(days=2192), tmp_path / "audit.jsonl")
+
+    assert seals.check_archive(tmp_path / "audit.jsonl").n == 5
+    assert AuditEvent.objects.count() == 10
+
+
+def test_many_events_are_taken_out_piece_by_piece(years, tmp_path, monkeypatch):
+    monkeypatch.setattr(seals, "PIECE", 2)
+    taken, one = [], seals._take_out
+    monkeypatch.setattr(seals, "_take_out", lambda n, **last: (taken.append(n), one(n, **last)))
+
+    seals.archive(timezone.now() - timedelta(days=2192), tmp_path / "audit.jsonl")
+
+    assert taken == [3, 5]
+    assert seals.check_archive(tmp_path / "audit.jsonl").n == 5
+    assert broken() is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (lambda lines: lines[:-2] + lines[-1:], "Seal 5"),
+        (lambda lines: lines[:-1], "no archive of ours, or not all of it"),
+        (lambda lines: lines[:1], "no archive of ours, or not all of it"),
+        (lambda lines: lines[:2] + lines[3:], "Seal 2"),
+        (lambda lines: [*lines[:-1], lines[-1][:40]], "no archive of ours, or not all of it"),
+        (lambda lines: [], "no archive of ours, or not all of it"),
+        (lambda lines: ["something else"], "no archive of ours, or not all of it"),
+        (lambda lines: ["[]", *lines[1:]], "no archive of ours, or not all of it"),
+    ],
+)
+def test_what_was_cut_out_of_an_archive_is_missed(years, tmp_path, lines, found):
+    file = tmp_path / "audit.jsonl"
+    call_command("archive_audit", str(file))
+    file.write_text("\n".join(lines(file.read_text().splitlines())))
+
+    with pytest.raises(CommandError, match=found):
+        call_command("verify_audit", "--archive", str(file))
+
+
+def test_an_archive_that_pretends_to_begin_later_is_found_out(years, tmp_path):
+    file = tmp_path / "audit.jsonl"
+    call_command("archive_audit", str(file))
+    head, first, *rest = file.read_text().splitlines()
+    made_up = json.loads(head) | {"after": [1, json.loads(first)["hash"]], "proof": "0" * 64}
+    file.write_text("\n".join([json.dumps(made_up), *rest]))
+
+    with pytest.raises(CommandError, match="before this archive is not proven"):
+        call_command("verify_audit", "--archive", str(file))
+
+
+def test_an_end_made_up_for_an_archive_is_found_out(years, tmp_path):
+    file = tmp_path / "audit.jsonl"
+    call_command("archive_audit", str(file))
+    *lines, _last, foot = file.read_text().splitlines()
+    before = json.loads(lines[-1])
+    made_up = json.loads(foot) | {"end": [before["n"], before["hash"]]}
+    file.write_text("\n".join([*lines, json.dumps(made_up)]))
+
+    with pytest.raises(CommandError, match="not proven to be the last"):
+        call_command("verify_audit", "--archive", str(file))
 
 
 def test_an_archive_that_was_changed_is_found_out(years, tmp_path):

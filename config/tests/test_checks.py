@@ -29,6 +29,7 @@ def production(settings, db):
     settings.SECRET_KEY = STRONG
     settings.SECRET_KEY_IS_GENERATED = False
     settings.AUDIT_KEY = STRONG[::-1]
+    settings.AUDIT_CHECKPOINTS = "/var/log/clinic/checkpoints"
     settings.ALLOWED_HOSTS = ["clinic.example"]
     settings.LOG_FORMAT = "json"
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -56,6 +57,7 @@ def test_a_clean_installation_passes(production):
         ("TOKEN_KEY", "short", "config.E001"),
         ("TOKEN_KEY_FALLBACKS", [STRONG, "a" * 80], "config.E001"),
         ("AUDIT_KEY", "short", "config.E001"),
+        ("AUDIT_KEY_FALLBACKS", ["short"], "config.E001"),
         ("ALLOWED_HOSTS", ["*"], "config.E002"),
         ("LOG_FORMAT", "console", "config.E006"),
     ],
@@ -143,6 +145,7 @@ def test_debug_behind_https_or_for_others_than_this_machine_does_not_start(
         ({"HTTPS": True, "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}, "config.W004"),
         ({"HTTPS": True, "ALLOWED_HOSTS": []}, "config.W004"),
         ({"AUDIT_KEY": STRONG}, "config.W007"),
+        ({"AUDIT_CHECKPOINTS": ""}, "config.W008"),
         ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "config.W005"),
     ],
 )
@@ -175,6 +178,23 @@ def test_a_cut_off_that_can_be_walked_round_is_told(settings, cancellation, resc
     assert [one.id for one in run_checks() if one.id.startswith("config.")] == findings
 
 
+@pytest.mark.parametrize(
+    ("required", "reads", "findings"),
+    [
+        (False, "buffered", []),
+        (True, "sync", []),
+        (True, "buffered", ["config.W009"]),
+        (True, "off", ["config.W009"]),
+    ],
+)
+def test_reads_that_are_required_and_not_written_at_once_are_told(
+    settings, required, reads, findings
+):
+    settings.AUDIT_READS, settings.AUDIT_READS_REQUIRED = reads, required
+
+    assert [one.id for one in run_checks() if one.id.startswith("config.W009")] == findings
+
+
 def check_deploy(**variables):
     return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
@@ -184,6 +204,7 @@ def check_deploy(**variables):
             "ENV_FILE": os.devnull,
             "SECRET_KEY": STRONG,
             "AUDIT_KEY": STRONG[::-1],
+            "AUDIT_CHECKPOINTS": "/var/log/clinic/checkpoints",
             "ALLOWED_HOSTS": "clinic.example",
             **variables,
         },

@@ -31,14 +31,16 @@ class Command(BaseCommand):
     def handle(self, *, file, before, **options):
         today = timezone.localdate()
         day = before or today - timedelta(days=settings.AUDIT_RETENTION_DAYS)
-        if day > today:
-            raise CommandError("Only what is past can be archived.")
+        if day > today + timedelta(days=1):
+            raise CommandError("What is to come cannot be archived.")
         if file.exists():
             raise CommandError(f"{file} is there already.")
         try:
             moved = seals.archive(timezone.make_aware(datetime.combine(day, time.min)), file)
         except ValidationError as error:
             raise CommandError(error.messages[0]) from error
+        except OSError as error:
+            raise CommandError(f"{file} could not be written: {error.strerror}.") from error
         if moved is None:
             self.stdout.write(f"Nothing sealed is from before {day}.")
         else:

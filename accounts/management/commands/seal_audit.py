@@ -1,7 +1,7 @@
 from time import sleep
 
-from django.core.management import BaseCommand
-from django.db import connection
+from django.core.management import BaseCommand, CommandError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from accounts import checkpoints, seals
@@ -18,11 +18,25 @@ class Command(BaseCommand):
 
     def handle(self, *, every, **options):
         while True:
-            sealed, (n, digest) = seals.seal(), seals.end()
-            if sealed:
-                checkpoints.note(n, digest)
-            self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({sealed} new)")
+            try:
+                self.seal()
+            except DatabaseError as error:
+                if not every:
+                    raise CommandError(f"The database did not answer: {error}") from error
+                self.stderr.write(f"The database did not answer: {type(error).__name__}")
             if not every:
                 return
             connection.close()
             sleep(every)
+
+    def seal(self):
+        noted = checkpoints.noted()
+        if noted and noted.pairs and not seals.holds(*noted.pairs[-1]):
+            n, _ = noted.pairs[-1]
+            raise CommandError(
+                f"Nothing was sealed: the chain has no seal {n} as it was noted. Run verify_audit."
+            )
+        sealed, (n, digest) = seals.seal(), seals.end()
+        if sealed or (n and noted is None):
+            checkpoints.note(n, digest)
+        self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({sealed} new)")

@@ -1,8 +1,13 @@
+from datetime import timedelta
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
+from django.utils import timezone
 
 from accounts import checkpoints, seals
+
+SEALED_WITHIN = timedelta(hours=1)
 
 
 class Command(BaseCommand):
@@ -15,15 +20,29 @@ class Command(BaseCommand):
         parser.add_argument("--archive", type=Path, help="a file of archive_audit, instead")
 
     def handle(self, *, archive, **options):
-        checked = seals.check_archive(archive) if archive else seals.verify(self.noted())
+        if archive:
+            self.tell(self.of_archive(archive))
+            return
+        noted = checkpoints.noted()
+        if noted is None and seals.end()[0]:
+            raise CommandError("The file of AUDIT_CHECKPOINTS is gone.")
+        pairs, unreadable = noted or ([], 0)
+        self.tell(seals.verify(pairs))
+        self.stdout.write(f"Checkpoints compared: {len(pairs)}.")
+        if unreadable:
+            self.stderr.write(f"Checkpoints that cannot be read: {unreadable}.")
+        now = timezone.now()
+        if late := seals.unsealed(before=now - SEALED_WITHIN):
+            raise CommandError(f"Events that nobody has sealed for an hour or more: {late}.")
+        self.stdout.write(f"Events that are not sealed yet: {seals.unsealed(before=now)}.")
+
+    def tell(self, checked):
         if checked.broken is not None:
             raise CommandError(f"Seal {checked.broken} does not hold. {checked.why}")
         self.stdout.write(f"Whole, up to seal {checked.n} ({checked.hash}).")
-        if not archive:
-            self.stdout.write(f"Events that are not sealed yet: {seals.unsealed()}.")
 
-    def noted(self):
+    def of_archive(self, path):
         try:
-            return checkpoints.noted()
-        except ValueError as error:
-            raise CommandError(str(error)) from error
+            return seals.check_archive(path)
+        except (OSError, ValidationError) as error:
+            raise CommandError(getattr(error, "messages", [str(error)])[0]) from error
