@@ -149,3 +149,23 @@ def test_a_read_does_not_wait_for_the_disk_and_a_change_does(api):
     assert told == [True, False]
     assert afterwards == "on"
     assert reads() == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no such state")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("required", "status"), [(False, 200), (True, 503)])
+def test_a_server_that_only_reads_is_read_unless_reads_must_be_kept(
+    api, settings, required, status
+):
+    settings.AUDIT_READS_REQUIRED = required
+    client = api(PatientFactory(), raise_request_exception=False)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+
+    try:
+        answer = client.get(LIST)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+
+    assert answer.status_code == status
