@@ -3,8 +3,10 @@
 No `.env` is read and no exported variable counts but DATABASE_URL, which chooses the engine.
 """
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,3 +20,4 @@ os.environ["ENV_FILE"] = os.devnull
 os.environ["SECRET_KEY"] = "a key for the tests alone, long enough for every check of ours"  # noqa: S105
 os.environ["TIME_ZONE"] = "Europe/Berlin"  # two clock changes a year, and never UTC
 os.environ["MEDIA_ROOT"] = tempfile.mkdtemp(prefix="clinic-media-")
+atexit.register(shutil.rmtree, os.environ["MEDIA_ROOT"], ignore_errors=True)
