@@ -187,7 +187,8 @@ class SessionViewSet(
     messages = {"end_all": "Signed out everywhere."}
 
     def get_queryset(self):
-        return super().get_queryset().live().filter(user_id=self.request.user.pk)
+        mine = super().get_queryset().live().filter(user_id=self.request.user.pk)
+        return mine.order_by("-created_at", "-pk")
 
     def perform_destroy(self, session):
         sessions.end(self.get_queryset().filter(pk=session.pk))

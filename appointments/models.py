@@ -109,7 +109,7 @@ def _is_available():
 class TimeSlot(Timed, models.Model):
     """A time at which a doctor can be seen. Opened, changed and withdrawn by the services."""
 
-    doctor = models.ForeignKey(Doctor, PROTECT, related_name="time_slots")
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="time_slots", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -131,7 +131,10 @@ class TimeSlot(Timed, models.Model):
                 violation_error_message="The doctor has another slot at that time.",
             ),
         ]
-        indexes = [models.Index(fields=["starts_at"], name="slots_by_day")]
+        indexes = [
+            models.Index(fields=["doctor", "starts_at", "id"], name="slots_of_doctor"),
+            models.Index(fields=["starts_at", "id"], name="slots_by_day"),
+        ]
 
     def __str__(self):
         return f"{self.date} {self.start_time:%H:%M}-{self.end_time:%H:%M}, {self.doctor}"
@@ -182,8 +185,9 @@ class Appointment(Timed, Stamped, Versioned):
     Made by services.book(); its status and slot change only through services.move().
     """
 
-    patient = models.ForeignKey(Patient, PROTECT, related_name="appointments")
-    doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_appointments")
+    # Indexed in Meta, as whoever opens their list reads them.
+    patient = models.ForeignKey(Patient, PROTECT, related_name="appointments", db_index=False)
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_appointments", db_index=False)
     time_slot = models.ForeignKey(TimeSlot, PROTECT, related_name="appointments")
     starts_at = models.DateTimeField(editable=False)
     ends_at = models.DateTimeField(editable=False)
@@ -217,9 +221,12 @@ class Appointment(Timed, Stamped, Versioned):
             ),
         ]
         indexes = [
-            models.Index(fields=["doctor", "starts_at"], name="appointments_of_doctor"),
-            models.Index(fields=["patient", "starts_at"], name="appointments_of_patient"),
-            models.Index(fields=["starts_at"], name="appointments_by_day"),
+            models.Index(fields=["doctor", "starts_at", "id"], name="appointments_of_doctor"),
+            models.Index(
+                fields=["doctor", "status", "starts_at", "id"], name="doctor_appointments_by_status"
+            ),
+            models.Index(fields=["patient", "starts_at", "id"], name="appointments_of_patient"),
+            models.Index(fields=["starts_at", "id"], name="appointments_by_day"),
         ]
 
     def __str__(self):

@@ -68,8 +68,8 @@ class Consultation(Stamped, Versioned):
     appointment = models.OneToOneField(
         Appointment, PROTECT, null=True, blank=True, related_name="consultation"
     )
-    patient = models.ForeignKey(Patient, PROTECT, related_name="consultations")
-    doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_consultations")
+    patient = models.ForeignKey(Patient, PROTECT, related_name="consultations", db_index=False)
+    doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_consultations", db_index=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True, editable=False)
     chief_complaint = models.TextField()
@@ -94,8 +94,9 @@ class Consultation(Stamped, Versioned):
             ),
         ]
         indexes = [
-            models.Index(fields=["doctor", "created_at"], name="consultations_of_doctor"),
-            models.Index(fields=["patient", "created_at"], name="consultations_of_patient"),
+            models.Index(fields=["doctor", "created_at", "id"], name="consultations_of_doctor"),
+            models.Index(fields=["patient", "created_at", "id"], name="consultations_of_patient"),
+            models.Index(fields=["created_at", "id"], name="consultations_by_time"),
         ]
 
     def __str__(self):

@@ -121,7 +121,7 @@ class OfOneRecordMixin:
 
     def list(self, request, *args, **kwargs):
         response = super().list(request, *args, **kwargs)
-        self.parent = None if response.data["count"] else get_object_or_404(self.parents())
+        self.parent = None if response.data["results"] else get_object_or_404(self.parents())
         return response
 
     def records_shown(self, response):

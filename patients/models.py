@@ -62,8 +62,10 @@ class EmergencyAccess(models.Model):
     Granted by services.grant_emergency_access(), and never changed afterwards.
     """
 
-    patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses")
-    doctor = models.ForeignKey(Doctor, PROTECT, related_name="emergency_accesses_of_doctor")
+    patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses", db_index=False)
+    doctor = models.ForeignKey(
+        Doctor, PROTECT, related_name="emergency_accesses_of_doctor", db_index=False
+    )
     reason = models.TextField(
         validators=[MinLengthValidator(SHORTEST_REASON), MaxLengthValidator(2000)]
     )
@@ -83,7 +85,8 @@ class EmergencyAccess(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["doctor", "patient", "expires_at"], name="emergency_of_doctor")
+            models.Index(fields=["doctor", "patient", "expires_at"], name="emergency_of_doctor"),
+            models.Index(fields=["patient", "created_at", "id"], name="emergency_of_patient"),
         ]
 
     def __str__(self):

@@ -95,7 +95,7 @@ class AuditEvent(models.Model):
         ordering = ["-at", "-pk"]
         indexes = [  # and patients, which a migration indexes on PostgreSQL
             models.Index(fields=["actor", "id"], name="audit_of_actor"),
-            models.Index(fields=["at"], name="audit_by_time"),
+            models.Index(fields=["at", "id"], name="audit_by_time"),
         ]
 
     def __str__(self):

@@ -138,6 +138,11 @@ class User(Versioned, AbstractUser):
                 name="staff_are_admins",
             ),
         ]
+        indexes = [  # and what is searched, which a migration indexes on PostgreSQL
+            models.Index(
+                fields=["user_type", "last_name", "first_name", "id"], name="people_by_name"
+            ),
+        ]
 
     def __str__(self):
         return self.full_name

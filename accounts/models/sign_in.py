@@ -97,7 +97,7 @@ class LoginCounter(models.Model):
 class IdempotencyKey(models.Model):
     """A key a client sent with a POST, and what came of it. See `accounts.idempotency`."""
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys")
+    user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     made = models.JSONField(null=True)  # the record's id; what a view of several keeps

@@ -117,7 +117,7 @@ LOCKS = {
             "self.consultations().with_people()",
         ),
         "an empty list belongs to a consultation in sight": (
-            'None if response.data["count"] else get_object_or_404(self.parents())',
+            'None if response.data["results"] else get_object_or_404(self.parents())',
             "self.parents().first()",
         ),
         "the notes of a consultation are those its reader may read": (

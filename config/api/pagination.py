@@ -1,16 +1,39 @@
-"""Lists come in pages: `?page=`, `?page_size=`."""
+"""Lists come in pages: `?page=`, `?page_size=`; or from `?cursor=` to cursor, without a count."""
 
+from django.core.paginator import Paginator
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from config.api import cursors
 
 LARGEST_PAGE = 999_999_999
+DEEP = 200  # rows left out before a page, from which on it is cheaper to find its ids first
+
+
+class DeepPaginator(Paginator):
+    """Far down a list whose rows are joined to others, the page is cut out of bare ids.
+
+    In the same statement. Otherwise each row that is left out would be joined as well.
+    """
+
+    def _get_page(self, rows, number, paginator):
+        start = (number - 1) * self.per_page
+        if start >= DEEP and rows.query.select_related:
+            ids = self.object_list.values("pk")[start : start + self.per_page]
+            rows = self.object_list.filter(pk__in=ids)
+        return super()._get_page(rows, number, paginator)
 
 
 class Pages(PageNumberPagination):
+    django_paginator_class = DeepPaginator
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
+    cursor_query_param = "cursor"
+    parameters = frozenset({"page", "page_size", "cursor"})
+    turn = None  # where a cursor was asked for
 
     def paginate_queryset(self, queryset, request, view=None):
         for name in (self.page_query_param, self.page_size_query_param):
@@ -18,7 +41,31 @@ class Pages(PageNumberPagination):
             plain = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_PAGE))
             if not (plain and int(given)):
                 raise ValidationError({name: ["A positive whole number is expected."]})
+        if self.cursor_query_param in request.query_params:
+            return self._turn(queryset, request)
         return super().paginate_queryset(queryset, request, view)
+
+    def _turn(self, queryset, request):
+        self.request = request
+        for name in (self.page_query_param, "ordering"):
+            if name in request.query_params:
+                raise self._refused(f"A cursor knows its page and its order; leave out {name}.")
+        self.turn = cursors.turn(
+            queryset,
+            request.query_params[self.cursor_query_param],
+            size=self.get_page_size(request),
+            salt=f"{request.path}|{request.user.pk}",
+        )
+        if self.turn is None:
+            raise self._refused("No cursor of this list. Begin with an empty one.")
+        return self.turn.rows
+
+    def _refused(self, sentence):
+        return ValidationError({self.cursor_query_param: [sentence]})
+
+    def _link(self, cursor):
+        here = self.request.build_absolute_uri()
+        return cursor and replace_query_param(here, self.cursor_query_param, cursor)
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
@@ -27,9 +74,30 @@ class Pages(PageNumberPagination):
             if parameter["name"] == self.page_size_query_param:
                 parameter["schema"]["default"] = self.page_size
                 parameter["description"] = f"Rows on a page; at most {self.max_page_size} are sent."
-        return parameters
+        cursor = {
+            "name": self.cursor_query_param,
+            "required": False,
+            "in": "query",
+            "allowEmptyValue": True,
+            "description": "Instead of `page`: empty to begin with, then follow `next`. "
+            "The list is in its own order and not counted.",
+            "schema": {"type": "string"},
+        }
+        return [*parameters, cursor]
+
+    def get_paginated_response_schema(self, schema):
+        page = super().get_paginated_response_schema(schema)
+        page["required"] = ["next", "previous", "results"]
+        page["properties"]["count"]["description"] = (
+            "Of all pages; left out where `cursor` is given."
+        )
+        return page
 
     def get_paginated_response(self, data):
+        if self.turn is not None:
+            neighbours = {"next": self._link(self.turn.next)}
+            neighbours["previous"] = self._link(self.turn.previous)
+            return Response(neighbours | {"results": data})
         return Response(
             {
                 "count": self.page.paginator.count,

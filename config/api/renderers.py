@@ -1,5 +1,9 @@
 """The success half of the envelope; `exceptions.py` makes the other."""
 
+from decimal import Decimal
+
+import orjson
+from django.utils.functional import Promise
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
 from config.api.serializers import example_body
@@ -7,7 +11,36 @@ from config.api.serializers import example_body
 DEFAULT_MESSAGE = "Operation completed successfully"
 
 
-class EnvelopeJSONRenderer(JSONRenderer):
+class FastJSONRenderer(JSONRenderer):
+    """What DRF would write, by orjson; what orjson does not write at all is left to DRF.
+
+    Two things it does its own way: 1e-05 is spelled 1e-5, and a float that is no number becomes
+    null, where DRF would fail. No answer has either.
+    """
+
+    options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+    def render(self, data, accepted_media_type=None, renderer_context=None):
+        context = renderer_context or {}
+        if data is None or self.get_indent(accepted_media_type, context) is not None:
+            return super().render(data, accepted_media_type, context)
+        try:
+            text = orjson.dumps(data, default=plain, option=self.options)
+        except orjson.JSONEncodeError:
+            return super().render(data, accepted_media_type, context)
+        return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+
+
+def plain(value):
+    """Of what orjson does not know, what answers are full of."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return float(value)
+    if isinstance(value, Promise):
+        return str(value)
+    raise TypeError(value)
+
+
+class EnvelopeJSONRenderer(FastJSONRenderer):
     """Wraps what a view returned, at the last moment; views return bare data.
 
     `messages = {action: sentence}` on the view chooses the sentence.

@@ -30,7 +30,7 @@ class ApiViewSet(GenericViewSet):
         if not self.is_list():
             return known
         if self.paginator:
-            known |= {self.paginator.page_query_param, self.paginator.page_size_query_param}
+            known |= self.paginator.parameters
         if self.filter_backends:
             if getattr(self, "search_fields", None):
                 known.add("search")

@@ -52,7 +52,7 @@ def unrenderable(monkeypatch):
 @pytest.mark.parametrize(
     ("accept", "renderer"),
     [
-        ("application/json", "rest_framework.renderers.JSONRenderer.render"),
+        ("application/json", "config.api.renderers.FastJSONRenderer.render"),
         ("text/html", "rest_framework.renderers.BrowsableAPIRenderer.render"),
         ("text/html", "rest_framework.renderers.BrowsableAPIRenderer.get_context"),
     ],

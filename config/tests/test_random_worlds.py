@@ -40,6 +40,17 @@ def ids_in(body):
     return {data["id"]} if "id" in data else set()
 
 
+def ids_by_cursor(client, address):
+    """Those of all pages of a list, from the first by `next`; none of them on two."""
+    found, following = [], f"{address}?cursor=&page_size=3"
+    while following:
+        body = client.get(following).json()
+        found += ids_in(body)
+        following = body["data"]["next"]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
 @pytest.mark.usefixtures("without_throttles")
 @pytest.mark.parametrize("seed", WORLDS)
 @pytest.mark.django_db
@@ -90,6 +101,7 @@ def test_everybody_s_lists_and_numbers_are_complete(api, seed):
             answer = client.get(address, {"page_size": 100})
             if answer.status_code == 200:
                 assert ids_in(answer.json()) == world.sight(reader, address), reader.username
+                assert ids_by_cursor(client, address) == ids_in(answer.json()), reader.username
         if (answer := client.get("/api/statistics/")).status_code == 200:
             numbers = answer.json()["data"]
             statuses = [world.rows[Appointment][pk]["status"] for pk in sight]

@@ -295,6 +295,8 @@ class World:
             )
         if view.pagination_class and self.dice.random() < 0.3:
             asked["page_size"] = self.dice.choice([1, 3, 100])
+        if view.pagination_class and "ordering" not in asked and self.dice.random() < 0.2:
+            asked["cursor"] = ""
         if "availability" in door.address:
             asked["doctor"] = self.dice.choice(self.doctors).pk
         return asked

@@ -1,0 +1,75 @@
+"""Far down a list the page is cut out of bare ids, and is the same page."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.tests.factories import an_appointment
+from config.api import pagination
+from config.tests.people import a_clinic
+from consultations.tests.factories import a_consultation
+from patients.tests.factories import PatientFactory
+
+LISTS = [
+    ("ada", "/api/appointments/"),
+    ("house", "/api/appointments/?ordering=-priority"),
+    ("house", "/api/appointments/?ordering=status,-created_at"),
+    ("ada", "/api/appointments/?search=cough&status=cancelled"),
+    ("ada", "/api/upcoming/"),
+    ("ada", "/api/time-slots/"),
+    ("jane", "/api/time-slots/?available=true"),
+    ("ada", "/api/consultations/"),
+    ("house", "/api/consultations/"),
+]
+
+
+@pytest.fixture
+def clinic(db):
+    clinic = a_clinic()
+    for number in range(3):
+        for status, priority in (("scheduled", "high"), ("cancelled", "low")):
+            patient = PatientFactory(first_name=f"Pat{number}")
+            an_appointment(status, doctor=clinic.house, patient=patient, priority=priority)
+    a_consultation(appointment=an_appointment(doctor=clinic.house), started=True)
+    return clinic
+
+
+@pytest.mark.parametrize(("who", "address"), LISTS)
+def test_deep_pages_show_what_shallow_ones_would(api, clinic, monkeypatch, who, address):
+    client = api(getattr(clinic, who))
+    shallow = pages(client, address)
+    monkeypatch.setattr(pagination, "DEEP", 1)
+    deep = pages(client, address)
+
+    assert shallow == deep
+    assert len(deep) > 1
+    assert all(len(page) == 1 for page in deep)
+
+
+def pages(client, address):
+    """The rows of every page of one row, each page asked for by its number."""
+    found, joint = [], "&" if "?" in address else "?"
+    for number in range(1, 1 + client.get(address).json()["data"]["count"]):
+        answer = client.get(f"{address}{joint}page_size=1&page={number}")
+        found.append([row["id"] for row in answer.json()["data"]["results"]])
+    return found
+
+
+def test_only_the_rows_of_a_deep_page_are_joined(api, clinic, monkeypatch):
+    monkeypatch.setattr(pagination, "DEEP", 2)
+
+    shallow, deep = (page_statement(api(clinic.ada), page) for page in (2, 3))
+
+    assert shallow.count("JOIN") == deep.count("JOIN") == 2
+    assert "OFFSET 1" in shallow
+    inner = deep[deep.index(" IN (SELECT") :]
+    assert "OFFSET 2" in inner
+    assert "JOIN" not in inner
+
+
+def page_statement(client, page):
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/api/appointments/", {"page_size": 1, "page": page})
+    return next(
+        one["sql"] for one in asked if "appointment" in one["sql"] and "LIMIT" in one["sql"]
+    )

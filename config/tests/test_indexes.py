@@ -1,0 +1,141 @@
+"""Each list reads its page from an index, in the order it is shown in; no index is kept twice."""
+
+from contextlib import contextmanager
+from itertools import permutations
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+
+from appointments.tests.factories import an_appointment
+from config.tests.people import a_clinic
+
+on_postgresql = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite plans without knowing what a row costs"
+)
+
+# who asks, what for, and the index it is read from
+PAGES = [
+    ("ada", "/api/patients/", "people_by_name"),
+    ("house", "/api/patients/", "people_by_name"),
+    ("jane", "/api/doctors/", "people_by_name"),
+    ("ada", "/api/time-slots/", "slots_by_day"),
+    ("jane", "/api/time-slots/", "slots_by_day"),
+    ("house", "/api/time-slots/", "slots_of_doctor"),
+    ("jane", "/api/time-slots/?doctor={house}&available=true", "slots_of_doctor"),
+    ("ada", "/api/appointments/", "appointments_by_day"),
+    ("house", "/api/appointments/", "appointments_of_doctor"),
+    ("house", "/api/appointments/?status=in_progress", "doctor_appointments_by_status"),
+    ("jane", "/api/appointments/", "appointments_of_patient"),
+    ("ada", "/api/appointments/?patient={jane}", "appointments_of_patient"),
+    ("ada", "/api/upcoming/", "appointments_by_day"),
+    ("house", "/api/upcoming/", "appointments_of_doctor"),
+    ("jane", "/api/upcoming/", "appointments_of_patient"),
+    ("ada", "/api/consultations/", "consultations_by_time"),
+    ("ada", "/api/consultations/?doctor={house}", "consultations_of_doctor"),
+    ("jane", "/api/consultations/", "consultations_of_patient"),
+    ("house", "/api/patients/{jane}/consultations/", "consultations_of_patient"),
+    ("jane", "/api/patients/{jane}/emergency-access/", "emergency_of_patient"),
+]
+
+
+@pytest.fixture
+def clinic(db):
+    clinic = a_clinic()
+    an_appointment(doctor=clinic.house, patient=clinic.jane)
+    return clinic
+
+
+@pytest.fixture
+def plan_of(api, clinic):
+    """How PostgreSQL reads the page that somebody asks for."""
+
+    def plan(who, address, **switches):
+        people = {name: getattr(clinic, name).pk for name in ("jane", "house")}
+        with statements() as asked:
+            response = api(getattr(clinic, who)).get(address.format(**people))
+        assert response.json()["data"]["results"]
+        pages = [one for one in asked if "LIMIT" in one[0] and "ORDER BY" in one[0]]
+        return explain(*pages[-1], **switches)
+
+    return plan
+
+
+@contextmanager
+def statements():
+    """(sql, params) of what is asked of the database meanwhile."""
+    asked = []
+
+    def note(execute, sql, params, many, context):
+        asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield asked
+
+
+def explain(sql, params, **switches):
+    with connection.cursor() as cursor:
+        for switch, value in switches.items():
+            cursor.execute(f"SET LOCAL {switch} = {value}")
+        cursor.execute(f"EXPLAIN {sql}", params)
+        return "\n".join(row for (row,) in cursor.fetchall())
+
+
+@on_postgresql
+@pytest.mark.parametrize(("who", "address", "index"), PAGES)
+def test_a_page_is_read_in_its_order_from_an_index(plan_of, who, address, index):
+    """The tables are nearly empty, so the planner is told to avoid what it would do with few rows.
+
+    Where it sorts nevertheless, no index has that order.
+    """
+    avoided = ("seqscan", "bitmapscan", "sort", "incremental_sort")
+
+    plan = plan_of(who, address, **{f"enable_{way}": "off" for way in avoided})
+
+    assert f" using {index} " in plan
+    assert "Sort" not in plan
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("who", "address", "index"),
+    [
+        ("house", "/api/patients/?search=jan", "people_by_words"),
+        ("jane", "/api/patients/{jane}/access-log/", "audit_of_patient"),
+    ],
+)
+def test_what_is_not_found_in_order_has_an_index_too(plan_of, who, address, index):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX people_by_name")  # of so few people it finds all as well
+
+    plan = plan_of(who, address, enable_seqscan="off", enable_indexscan="off")
+
+    assert f"Bitmap Index Scan on {index} " in plan
+
+
+def test_no_index_is_the_beginning_of_another():
+    twice = {
+        model.__name__: [
+            (shorter, longer)
+            for shorter, longer in permutations(indexes_of(model), 2)
+            if longer[: len(shorter)] == shorter
+        ]
+        for model in apps.get_models()
+        if model.__module__.split(".")[0]
+        in ("accounts", "patients", "appointments", "consultations")
+        and not model.__name__.startswith("Historical")
+    }
+
+    assert not any(twice.values()), twice
+
+
+def indexes_of(model):
+    """The columns of each index that covers every row."""
+    single = [(field.name,) for field in model._meta.local_fields if field.db_index or field.unique]
+    named = [
+        tuple(one.fields)
+        for one in [*model._meta.indexes, *model._meta.constraints]
+        if isinstance(one, models.Index | models.UniqueConstraint) and not one.condition
+    ]
+    return [columns for columns in [*single, *named] if columns]

@@ -1,0 +1,187 @@
+"""Answers are written by orjson as DRF would write them, and by DRF where orjson would not."""
+
+import json
+import sys
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.db.models import FloatField
+from django.utils.functional import lazystr
+from django.utils.safestring import mark_safe
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.renderers import JSONRenderer
+from rest_framework.utils.serializer_helpers import ReturnDict, ReturnList
+
+from appointments.lifecycle import Status
+from config.api.renderers import EnvelopeJSONRenderer, FastJSONRenderer
+from config.tests.people import a_clinic
+
+
+class Pair(NamedTuple):
+    one: str
+    other: list
+
+
+@dataclass
+class Record:
+    name: str
+
+
+AWKWARD = {
+    "nothing": None,
+    "truth": [True, False, None],
+    "empty": [{}, [], "", ()],
+    "numbers": [0, -0.0, 1.5, 0.1 + 0.2, 0.7813, 100.0, 2**53 + 1, -(2**63), 2**64 - 1],
+    "decimals": [Decimal("36.6"), Decimal("70.0"), Decimal("100.0"), Decimal("-0.0"), Decimal(7)],
+    "quotes": "He said \"no\" \\ </script> & 'yes'",
+    "controls": "".join(map(chr, range(32))) + "\x7f\x80\x85",
+    "lines": "one\u2028two\u2029three\r\n",
+    "letters": "Łódź Ĳ ß 中文 العربية e\u0301 \U0001f9d1\u200d\u2695\ufe0f \ufeff \ufffe",
+    "keys": {"": 1, "Ü": 2, 'a"b': 3, "\u2028": 4, "\x00": 5},
+    "safe": mark_safe("<b>"),
+    "refusal": [ErrorDetail("Needed.", code="required")],
+    "choice": [Status.NO_SHOW, {"of": Status.SCHEDULED}],
+    "lazy": [lazystr("in time"), {"in": lazystr("deep")}],
+    "ordered": OrderedDict([("b", 1), ("a", 2)]),
+    "of a serializer": [ReturnDict({"a": 1}, serializer=None), ReturnList([1], serializer=None)],
+    "uuid": UUID(int=7),
+    # by DRF:
+    "more than 64 bits": [2**64, -(2**70)],
+    "other keys": {1: "a", None: "b", 1.5: "c", False: "d", Status.COMPLETED: 4},
+    "moments": [datetime(2026, 3, 29, 1, 30, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 0, 5)],  # noqa: DTZ001
+    "days": [date(2026, 3, 29), time(9, 30), timedelta(minutes=90)],
+    "pair": Pair("1", [Decimal("1.5")]),
+    "set": {7},
+}
+
+
+def both(data, **context):
+    return [renderer().render(data, **context) for renderer in (FastJSONRenderer, JSONRenderer)]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_what_is_awkward_is_written_as_before(name):
+    fast, drf = both({"value": AWKWARD[name]})
+
+    assert fast == drf
+
+
+def test_what_can_be_read_once_is_not_lost():
+    rows = (number for number in range(3))
+
+    assert FastJSONRenderer().render({"rows": rows}) == b'{"rows":[0,1,2]}'
+
+
+@pytest.mark.parametrize("number", [1e16, 1e22, 1.5e-5, 5e-324, sys.float_info.max])
+def test_a_number_with_an_exponent_is_the_same_number(number):
+    assert json.loads(FastJSONRenderer().render(number)) == number
+
+
+def test_every_letter_is_written_as_before():
+    letters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF]
+
+    fast, drf = both(letters)
+
+    assert fast == drf
+
+
+@pytest.mark.parametrize("text", ["half a letter: \ud83d", "\udc80"])
+def test_half_a_letter_is_escaped_as_before(text):
+    class Answer:
+        status_code, exception = 200, False
+
+    written = EnvelopeJSONRenderer().render({"a": text}, None, {"response": Answer})
+
+    assert json.loads(written)["data"] == {"a": text}
+    assert json.dumps(text).encode() in written
+
+
+@pytest.mark.parametrize("media_type", ["application/json; indent=4", "application/json"])
+@pytest.mark.parametrize("context", [{}, {"indent": 4}])
+def test_who_wants_it_indented_gets_it_so(media_type, context):
+    data = {"a": [1, {"b": "Ü\u2028"}], "c": Decimal("36.6")}
+
+    fast, drf = both(data, accepted_media_type=media_type, renderer_context=context)
+
+    assert fast == drf
+
+
+@pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity")])
+def test_a_decimal_that_is_no_number_is_refused(number):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        FastJSONRenderer().render({"weight": number})
+
+
+@pytest.mark.parametrize("thing", [object(), Record("a"), {"deep": [object()]}])
+def test_what_is_no_data_is_refused(thing):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        FastJSONRenderer().render({"value": thing})
+
+
+def test_a_circle_is_refused():
+    circle = []
+    circle.append(circle)
+
+    with pytest.raises(ValueError, match="Circular"):
+        FastJSONRenderer().render(circle)
+
+
+def test_no_answer_has_floats_but_rates():
+    """Of which the renderer would write null for one that is no number."""
+    in_models = {
+        field
+        for model in apps.get_models()
+        for field in model._meta.fields
+        if type(field) is FloatField
+    }
+    in_answers = {
+        (serializer.__name__, name)
+        for serializer in descendants(serializers.Serializer)
+        if serializer.__module__.split(".")[0] not in ("rest_framework", "drf_spectacular")
+        for name, field in serializer._declared_fields.items()
+        if isinstance(field, serializers.FloatField)
+    }
+
+    assert in_models == set()
+    assert in_answers == {
+        ("StatisticsSerializer", "completion_rate"),
+        ("StatisticsSerializer", "no_show_rate"),
+    }
+
+
+def descendants(kind):
+    return {kind}.union(*map(descendants, kind.__subclasses__()))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address",
+    [
+        "patients/",
+        "patients/{jane}/",
+        "appointments/",
+        "time-slots/",
+        "doctors/",
+        "consultations/{visit}/",
+        "consultations/{visit}/vital-signs/",
+        "statistics/",
+        "patients/nobody/",
+    ],
+)
+def test_a_whole_answer_is_written_as_before(api, address, monkeypatch):
+    clinic = a_clinic()
+    client = api(clinic.ada)
+    address = address.format(jane=clinic.jane.pk, visit=clinic.consultation.pk)
+
+    fast = client.get(f"/api/{address}", HTTP_X_REQUEST_ID="the-same")
+    monkeypatch.setattr(FastJSONRenderer, "render", JSONRenderer.render)
+    drf = client.get(f"/api/{address}", HTTP_X_REQUEST_ID="the-same")
+
+    assert fast.content == drf.content
