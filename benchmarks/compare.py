@@ -1,0 +1,261 @@
+"""The product beside the least that Python can do, beside FastAPI and a typical Django project.
+
+    python benchmarks/compare.py --scale 1 --results benchmarks/RESULTS.md
+    python benchmarks/compare.py --scale 0.05 --check
+
+Each has one worker on one core; PostgreSQL (a server of its own, which needs root) and the clients
+have the other. They take turns, round after round; figures are medians over the rounds. Before
+that, product, floor and FastAPI must give the same JSON and leave the same rows, or nothing is
+measured; `--check` does no more than that. Packages: benchmarks/requirements.txt.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+from collections import defaultdict
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+
+from calls import Calls
+from cluster import own_cluster
+from dataset import fill
+from server import HOUSE, PORT, configure
+from stopwatch import THREADS, Client, Cost, cost, served, take_first_core
+
+BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made beforehand
+
+# Who is measured, with the settings of each; the last one writes down who read what.
+VARIANTS = {
+    "floor": ("floor", {}),
+    "fastapi": ("fastapi", {}),
+    "naive": ("naive", {}),
+    "product": ("product", {"AUDIT_READS": "off"}),
+    "product, reads audited": ("product", {"AUDIT_READS": "sync"}),
+}
+SAME = ["floor", "fastapi", "product"]
+CALLS = ["list", "list by cursor", "detail", "slots", "book", "profile"]
+AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are none
+WITH_CURSOR = ["floor"]  # and the product, where it answers
+OF_ITS_OWN = {"id", "created_at", "updated_at"}  # what no two bookings share
+AFTER_A_BOOKING = {
+    "appointments_appointment": "id = %(pk)s",
+    "appointments_appointmenthistory": "appointment_id = %(pk)s",
+    "accounts_auditevent": "records = jsonb_build_array('appointment/' || %(pk)s)",
+    "accounts_idempotencykey": "made = to_jsonb(%(pk)s)",
+}
+
+
+# --- The same answers --------------------------------------------------------------------------
+
+
+def ask(server, request):
+    """(status, parsed body)."""
+    client = Client(server.port)
+    client.send(request)
+    while (status := client.status()) is None:
+        pass
+    client.socket.close()
+    return status, json.loads(client.answer.partition(b"\r\n\r\n")[2])
+
+
+def check(servers, calls):
+    """How many answers were compared; SystemExit at the first that differs."""
+    compared = 0
+    reads = calls.reads()
+    del reads["list by cursor"]
+    doctor, patient = calls.doctors[0], calls.patients[0]
+    reads["the patient's list"] = [calls.get(patient, "/api/appointments/")]
+    reads["the second page"] = [calls.get(doctor, "/api/appointments/?page=2")]
+    reads["the doctor's profile"] = [calls.get(doctor, "/api/auth/profile/")]
+    for name, requests in reads.items():
+        for request in requests[:20]:
+            compared += 1
+            _compare(name, {one: ask(servers[one], request) for one in SAME})
+    for number in range(20):
+        [(patient, slot)] = calls.slots(1)
+        key = {"Idempotency-Key": f"booking-{number}"} if number % 2 else {}
+        request = calls.book(patient, slot, **key)
+        compared += 1
+        _compare("book", {one: _booked_and_undone(servers[one], request) for one in SAME})
+    return compared
+
+
+def _compare(name, answers):
+    first = answers["product"]
+    for one, other in answers.items():
+        if other != first or first[0] not in {200, 201}:
+            told = "\n".join(json.dumps(each, default=str) for each in (first, other))
+            raise SystemExit(f"{name}: the product and {one} differ:\n{told}")
+
+
+def _booked_and_undone(server, request):
+    """(status, answer, rows it left) without what is a booking's own; then it is taken back."""
+    from django.db import connection
+
+    status, answer = ask(server, request)
+    if status != 201:
+        return status, answer, {}
+    pk, rows = answer["data"]["id"], {}
+    with connection.cursor() as cursor:
+        for table, condition in AFTER_A_BOOKING.items():
+            cursor.execute(
+                f"SELECT to_jsonb(one) FROM {table} one WHERE {condition}",  # noqa: S608
+                {"pk": pk},
+            )
+            rows[table] = [_without_its_own(json.loads(row), pk) for (row,) in cursor.fetchall()]
+        cursor.execute("DELETE FROM accounts_idempotencykey WHERE made = to_jsonb(%s)", [pk])
+        cursor.execute(
+            "DELETE FROM appointments_appointmenthistory WHERE appointment_id = %s", [pk]
+        )
+        cursor.execute("DELETE FROM appointments_appointment WHERE id = %s", [pk])
+    return status, answer | {"data": _without_its_own(answer["data"], pk)}, rows
+
+
+def _without_its_own(row, pk):
+    names = {pk: "it", str([f"appointment/{pk}"]): "it"}
+    return {
+        name: names.get(value if isinstance(value, int) else str(value), value)
+        for name, value in row.items()
+        if name not in OF_ITS_OWN | {"at", "request_id"}
+    }
+
+
+# --- The figures -------------------------------------------------------------------------------
+
+
+def measure(servers, postmaster, calls, asked):
+    """{(call, variant): Cost}, medians over the rounds."""
+    reads, taken = calls.reads(), defaultdict(list)
+    who = _who_answers(servers, reads)
+    for number in range(asked.rounds + 1):  # the first warms up
+        for name in who:
+            names = who[name]
+            turns = names[number % len(names) :] + names[: number % len(names)]
+            for variant in turns:
+                if name == "book":
+                    requests = list(
+                        islice(calls.bookings(), int(BOOKINGS_A_SECOND * asked.seconds))
+                    )
+                else:
+                    requests = cycle(reads[name])
+                figures = cost(servers[variant], postmaster, requests, asked.seconds)
+                if number:
+                    taken[name, variant].append(figures)
+        print(f"Round {number} of {asked.rounds} is done.", flush=True)
+    return {one: Cost(*map(median, zip(*costs, strict=True))) for one, costs in taken.items()}
+
+
+def _who_answers(servers, reads):
+    """{call: variants}."""
+    everybody = [name for name in VARIANTS if name != "product, reads audited"]
+    who = {name: list(everybody) for name in [*reads, "book"]}
+    status, _ = ask(servers["product"], reads["list by cursor"][0])
+    who["list by cursor"] = WITH_CURSOR + (["product"] if status == 200 else [])
+    for name in AUDITED:
+        who[name].append("product, reads audited")
+    return who
+
+
+def table(figures):
+    """Markdown; ratios of requests per second and of CPU, to the floor of the same call."""
+    columns = ["call", "variant", "requests/s", "CPU ms", "PostgreSQL CPU ms", "p50 ms"]
+    columns += ["floor/s ÷ this", "CPU ÷ floor's", "÷ naive/s"]
+    lines = [columns, ["---"] * len(columns)]
+    for (call, variant), one in sorted(figures.items(), key=_place):
+        floor, naive = figures[call, "floor"], figures.get((call, "naive"))
+        numbers = [f"{one.rate:.0f}", f"{one.cpu:.2f}", f"{one.database:.2f}", f"{one.p50:.1f}"]
+        ratios = [f"{floor.rate / one.rate:.2f}", f"{one.cpu / floor.cpu:.2f}"]
+        ratios += [f"{one.rate / naive.rate:.1f}" if naive else ""]
+        lines.append([call, variant, *numbers, *ratios])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _place(item):
+    call, variant = item[0]
+    return CALLS.index(call), list(VARIANTS).index(variant)
+
+
+def notes(figures):
+    told = []
+    if ("list by cursor", "product") not in figures:
+        told.append("The product has no list by cursor: that row has the floor alone.")
+    for call in AUDITED:
+        off, on = figures[call, "product"], figures[call, "product, reads audited"]
+        cpu, database = on.cpu - off.cpu, on.database - off.database
+        fewer = 100 * (1 - on.rate / off.rate)
+        told.append(
+            f"To write down who read costs a {call} {cpu:.2f} ms CPU and {database:.2f} ms of"
+            f" PostgreSQL; {fewer:.0f} % fewer requests/s."
+        )
+    return "\n".join(f"- {sentence}" for sentence in told)
+
+
+def circumstances(asked, load):
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    processor = found[1] if found else platform.machine()
+    system = f"{platform.system()} {platform.release()}, CPython {platform.python_version()}"
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(  # noqa: S603
+        command, cwd=HOUSE, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    told = [
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
+        f"{os.cpu_count()} cores of {processor}, {system}; load {load:.1f} before it began",
+        f"scale {asked.scale:g}, {asked.rounds} rounds of {asked.seconds:g} s, {THREADS} clients",
+    ]
+    return "\n".join(f"- {line}" for line in told)
+
+
+RESULTS = """\
+# Results
+
+Written by `make bench`; see [README.md](README.md) for what is compared. Absolute figures do not
+repeat elsewhere; ratios within a table do, to about a quarter. CPU per request is the steadiest.
+
+{circumstances}
+
+{table}
+
+{notes}
+"""
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--scale", type=float, default=1, help="not below 0.05")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=float, default=5, help="of each turn")
+    options.add_argument("--check", action="store_true")
+    options.add_argument("--results", type=Path, help="a Markdown file to write")
+    asked, load = options.parse_args(), os.getloadavg()[0]
+    take_first_core()
+    with own_cluster() as cluster, ExitStack() as stack:
+        cluster.ask("CREATE DATABASE clinic")
+        configure(cluster.address("clinic"))
+        from django.db import connections
+
+        stack.callback(connections.close_all)
+        calls = Calls(fill(asked.scale))
+        servers = {
+            name: stack.enter_context(served(kind, port=PORT + number, **settings))
+            for number, (name, (kind, settings)) in enumerate(VARIANTS.items())
+        }
+        print(f"{check(servers, calls)} answers are the same.", flush=True)
+        if asked.check:
+            return
+        figures = measure(servers, cluster.postmaster(), calls, asked)
+    print(table(figures))
+    print(notes(figures))
+    if asked.results:
+        told = {"table": table(figures), "notes": notes(figures)}
+        asked.results.write_text(RESULTS.format(circumstances=circumstances(asked, load), **told))
+
+
+if __name__ == "__main__":
+    main()
