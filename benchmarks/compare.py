@@ -83,13 +83,35 @@ def check(servers, calls):
         request = calls.book(patient, slot, **key)
         compared += 1
         _compare("book", {one: _booked_and_undone(servers[one], request) for one in SAME})
+    for name, request in _to_be_refused(servers["product"], calls):
+        compared += 1
+        answers = {one: ask(servers[one], request) for one in SAME}
+        told = {one: (status, answer.get("code")) for one, (status, answer) in answers.items()}
+        _compare(name, told, expected={400, 401, 404, 409})
     return compared
 
 
-def _compare(name, answers):
+def _to_be_refused(product, calls):
+    """(name, request) of what must be turned away for the same reason."""
+    from accounts.models import User
+    from accounts.sessions import open_session
+
+    (patient, slot), (other, next_door) = calls.slots(2)
+    _, booked = ask(product, calls.book(patient, slot))
+    yield "a taken slot", calls.book(other, slot)
+    yield "two places at once", calls.book(patient, next_door)
+    yield "a slot of the past", calls.book(patient, 1)
+    yield "another's appointment", calls.get(other, f"/api/appointments/{booked['data']['id']}/")
+    person = User.objects.get(pk=calls.patients[0] + 1)  # none of those who are measured
+    calls.tokens[person.pk] = open_session(person)["access"]
+    person.sessions.end()
+    yield "an ended session", calls.get(person.pk, "/api/auth/profile/")
+
+
+def _compare(name, answers, expected=frozenset({200, 201})):
     first = answers["product"]
     for one, other in answers.items():
-        if other != first or first[0] not in {200, 201}:
+        if other != first or first[0] not in expected:
             told = "\n".join(json.dumps(each, default=str) for each in (first, other))
             raise SystemExit(f"{name}: the product and {one} differ:\n{told}")
 

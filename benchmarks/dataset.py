@@ -29,7 +29,7 @@ PRIORITIES = ["medium", "low", "medium", "high", "medium", "urgent"]
 # How past visits ended, in turns; the first three have a consultation.
 ENDED = [*["completed"] * 11, *["cancelled"] * 2, "no_show"]
 CONSULTED = 3
-AHEAD = ["scheduled", "confirmed"]
+AHEAD = ["scheduled", "confirmed", "confirmed", "scheduled", "cancelled"]
 MOVES = {"completed": "complete", "cancelled": "cancel", "no_show": "no_show"}
 MOVES["confirmed"] = "confirm"
 
@@ -90,7 +90,7 @@ class Plan:
                 patient=self.patient(slot),
                 starts_at=starts_at,
                 booked_at=min(starts_at, self.now) - timedelta(days=1 + number % 40),
-                status=ENDED[turn] if is_past else AHEAD[number % 2],
+                status=ENDED[turn] if is_past else AHEAD[number % len(AHEAD)],
                 is_consulted=is_past and turn < CONSULTED,
             )
 
