@@ -10,7 +10,6 @@ measured; `--check` does no more than that. Packages: benchmarks/requirements.tx
 """
 
 import argparse
-import json
 import os
 import platform
 import re
@@ -25,8 +24,9 @@ from statistics import median
 from calls import Calls
 from cluster import own_cluster
 from dataset import fill
+from sameness import ask, check
 from server import HOUSE, PORT, configure
-from stopwatch import THREADS, Client, Cost, cost, served, take_first_core
+from stopwatch import THREADS, Cost, cost, served, take_first_core
 
 BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made beforehand
 
@@ -38,114 +38,9 @@ VARIANTS = {
     "product": ("product", {"AUDIT_READS": "off"}),
     "product, reads audited": ("product", {"AUDIT_READS": "sync"}),
 }
-SAME = ["floor", "fastapi", "product"]
 CALLS = ["list", "list by cursor", "detail", "slots", "book", "profile"]
 AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are none
 WITH_CURSOR = ["floor"]  # and the product, where it answers
-OF_ITS_OWN = {"id", "created_at", "updated_at"}  # what no two bookings share
-AFTER_A_BOOKING = {
-    "appointments_appointment": "id = %(pk)s",
-    "appointments_appointmenthistory": "appointment_id = %(pk)s",
-    "accounts_auditevent": "records = jsonb_build_array('appointment/' || %(pk)s)",
-    "accounts_idempotencykey": "made = to_jsonb(%(pk)s)",
-}
-
-
-# --- The same answers --------------------------------------------------------------------------
-
-
-def ask(server, request):
-    """(status, parsed body)."""
-    client = Client(server.port)
-    client.send(request)
-    while (status := client.status()) is None:
-        pass
-    client.socket.close()
-    return status, json.loads(client.answer.partition(b"\r\n\r\n")[2])
-
-
-def check(servers, calls):
-    """How many answers were compared; SystemExit at the first that differs."""
-    compared = 0
-    reads = calls.reads()
-    del reads["list by cursor"]
-    doctor, patient = calls.doctors[0], calls.patients[0]
-    reads["the patient's list"] = [calls.get(patient, "/api/appointments/")]
-    reads["the second page"] = [calls.get(doctor, "/api/appointments/?page=2")]
-    reads["the doctor's profile"] = [calls.get(doctor, "/api/auth/profile/")]
-    for name, requests in reads.items():
-        for request in requests[:20]:
-            compared += 1
-            _compare(name, {one: ask(servers[one], request) for one in SAME})
-    for number in range(20):
-        [(patient, slot)] = calls.slots(1)
-        key = {"Idempotency-Key": f"booking-{number}"} if number % 2 else {}
-        request = calls.book(patient, slot, **key)
-        compared += 1
-        _compare("book", {one: _booked_and_undone(servers[one], request) for one in SAME})
-    for name, request in _to_be_refused(servers["product"], calls):
-        compared += 1
-        answers = {one: ask(servers[one], request) for one in SAME}
-        told = {one: (status, answer.get("code")) for one, (status, answer) in answers.items()}
-        _compare(name, told, expected={400, 401, 404, 409})
-    return compared
-
-
-def _to_be_refused(product, calls):
-    """(name, request) of what must be turned away for the same reason."""
-    from accounts.models import User
-    from accounts.sessions import open_session
-
-    (patient, slot), (other, next_door) = calls.slots(2)
-    _, booked = ask(product, calls.book(patient, slot))
-    yield "a taken slot", calls.book(other, slot)
-    yield "two places at once", calls.book(patient, next_door)
-    yield "a slot of the past", calls.book(patient, 1)
-    yield "another's appointment", calls.get(other, f"/api/appointments/{booked['data']['id']}/")
-    person = User.objects.get(pk=calls.patients[0] + 1)  # none of those who are measured
-    calls.tokens[person.pk] = open_session(person)["access"]
-    person.sessions.end()
-    yield "an ended session", calls.get(person.pk, "/api/auth/profile/")
-
-
-def _compare(name, answers, expected=frozenset({200, 201})):
-    first = answers["product"]
-    for one, other in answers.items():
-        if other != first or first[0] not in expected:
-            told = "\n".join(json.dumps(each, default=str) for each in (first, other))
-            raise SystemExit(f"{name}: the product and {one} differ:\n{told}")
-
-
-def _booked_and_undone(server, request):
-    """(status, answer, rows it left) without what is a booking's own; then it is taken back."""
-    from django.db import connection
-
-    status, answer = ask(server, request)
-    if status != 201:
-        return status, answer, {}
-    pk, rows = answer["data"]["id"], {}
-    with connection.cursor() as cursor:
-        for table, condition in AFTER_A_BOOKING.items():
-            cursor.execute(
-                f"SELECT to_jsonb(one) FROM {table} one WHERE {condition}",  # noqa: S608
-                {"pk": pk},
-            )
-            rows[table] = [_without_its_own(json.loads(row), pk) for (row,) in cursor.fetchall()]
-        cursor.execute("DELETE FROM accounts_idempotencykey WHERE made = to_jsonb(%s)", [pk])
-        cursor.execute(
-            "DELETE FROM appointments_appointmenthistory WHERE appointment_id = %s", [pk]
-        )
-        cursor.execute("DELETE FROM appointments_appointment WHERE id = %s", [pk])
-    return status, answer | {"data": _without_its_own(answer["data"], pk)}, rows
-
-
-def _without_its_own(row, pk):
-    names = {pk: "it", str([f"appointment/{pk}"]): "it"}
-    return {
-        name: names.get(value if isinstance(value, int) else str(value), value)
-        for name, value in row.items()
-        if name not in OF_ITS_OWN | {"at", "request_id"}
-    }
 
 
 # --- The figures -------------------------------------------------------------------------------
@@ -153,24 +48,26 @@ def _without_its_own(row, pk):
 
 def measure(servers, postmaster, calls, asked):
     """{(call, variant): Cost}, medians over the rounds."""
-    reads, taken = calls.reads(), defaultdict(list)
-    who = _who_answers(servers, reads)
+    reads, bookings, unused = calls.reads(), calls.bookings(), []
+    who, taken = _who_answers(servers, reads), defaultdict(list)
     for number in range(asked.rounds + 1):  # the first warms up
-        for name in who:
-            names = who[name]
-            turns = names[number % len(names) :] + names[: number % len(names)]
-            for variant in turns:
-                if name == "book":
-                    requests = list(
-                        islice(calls.bookings(), int(BOOKINGS_A_SECOND * asked.seconds))
-                    )
-                else:
-                    requests = cycle(reads[name])
+        for call, names in who.items():
+            first = number % len(names)
+            for variant in names[first:] + names[:first]:
+                if call == "book":
+                    enough = int(BOOKINGS_A_SECOND * asked.seconds)
+                    unused += islice(bookings, max(0, enough - len(unused)))
+                requests = _used_up(unused) if call == "book" else cycle(reads[call])
                 figures = cost(servers[variant], postmaster, requests, asked.seconds)
                 if number:
-                    taken[name, variant].append(figures)
+                    taken[call, variant].append(figures)
         print(f"Round {number} of {asked.rounds} is done.", flush=True)
     return {one: Cost(*map(median, zip(*costs, strict=True))) for one, costs in taken.items()}
+
+
+def _used_up(requests):
+    while requests:
+        yield requests.pop()
 
 
 def _who_answers(servers, reads):

@@ -30,8 +30,12 @@ PRIORITIES = ["medium", "low", "medium", "high", "medium", "urgent"]
 ENDED = [*["completed"] * 11, *["cancelled"] * 2, "no_show"]
 CONSULTED = 3
 AHEAD = ["scheduled", "confirmed", "confirmed", "scheduled", "cancelled"]
-MOVES = {"completed": "complete", "cancelled": "cancel", "no_show": "no_show"}
-MOVES["confirmed"] = "confirm"
+MOVES = {  # what led there from scheduled
+    "confirmed": "confirm",
+    "completed": "complete",
+    "cancelled": "cancel",
+    "no_show": "no_show",
+}
 
 
 class Visit(NamedTuple):

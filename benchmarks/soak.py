@@ -9,6 +9,7 @@ answer was an error, or the worker grew by more than `--growth` megabytes betwee
 
 import argparse
 import sys
+from collections import Counter
 from itertools import cycle
 
 from calls import Calls

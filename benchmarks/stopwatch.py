@@ -45,7 +45,7 @@ COMMANDS = {  # how each is served: (folder, arguments of Python)
     "naive": (HERE, [*GTHREAD, "naive.wsgi:application"]),
     "fastapi": (
         HERE,
-        ["-m", "uvicorn", "yardstick:app", "--no-access-log", "--log-level", "warning"],
+        ["-m", "uvicorn", "yardstick.app:app", "--no-access-log", "--log-level", "warning"],
     ),
 }
 

@@ -1,13 +1,7 @@
-"""The product's answers as FastAPI, Pydantic and SQLAlchemy would give them, written as one would:
-declared models and shapes, joined loading, synchronous views, a pool of connections.
-
-    uvicorn yardstick:app
-"""
-
 import os
 from contextlib import asynccontextmanager
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, Generic, TypeVar
+from datetime import timedelta
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from contract import (
@@ -24,223 +18,32 @@ from contract import (
 )
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ForeignKey, create_engine, exists, func, or_, select, true
-from sqlalchemy.ext.declarative import DeferredReflection
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Session,
-    contains_eager,
-    joinedload,
-    mapped_column,
-    relationship,
-    sessionmaker,
+from sqlalchemy import create_engine, exists, func, or_, select, true
+from sqlalchemy.orm import Session, contains_eager, joinedload, sessionmaker
+from yardstick.shapes import (
+    APPOINTMENTS,
+    PEOPLE,
+    AppointmentOfStaffOut,
+    Booking,
+    Envelope,
+    Page,
+    SlotOut,
+    Week,
+)
+from yardstick.tables import (
+    Appointment,
+    AuditEvent,
+    Base,
+    History,
+    IdempotencyKey,
+    SignIn,
+    TimeSlot,
+    User,
 )
 
 ADDRESS = os.environ["DATABASE_URL"].replace("postgres://", "postgresql+psycopg2://", 1)
 engine = create_engine(ADDRESS, pool_size=8, connect_args={"options": "-c timezone=UTC"})
 Sessions = sessionmaker(engine, expire_on_commit=False)
-
-
-# --- Tables; their other columns are read from the database ------------------------------------
-
-
-class Base(DeferredReflection, DeclarativeBase):
-    pass
-
-
-class Timed:
-    @property
-    def date(self):
-        return self.starts_at.date()
-
-    @property
-    def start_time(self):
-        return self.starts_at.time()
-
-    @property
-    def end_time(self):
-        return self.ends_at.time()
-
-    @property
-    def duration_minutes(self):
-        return (self.ends_at - self.starts_at).seconds // 60
-
-    @property
-    def doctor_name(self):
-        return self.doctor.full_name
-
-    @property
-    def doctor_specialization(self):
-        return self.doctor.specialization
-
-
-class User(Base):
-    __tablename__ = "accounts_user"
-
-    @property
-    def full_name(self):
-        return f"{self.first_name} {self.last_name}".strip() or self.username
-
-
-class SignIn(Base):
-    __tablename__ = "accounts_session"
-    user = relationship(User)
-
-
-class TimeSlot(Timed, Base):
-    __tablename__ = "appointments_timeslot"
-    doctor = relationship(User)
-    is_available = True  # the list shows no others
-
-
-class Appointment(Timed, Base):
-    __tablename__ = "appointments_appointment"
-    patient_id = mapped_column(ForeignKey("accounts_user.id"))
-    doctor_id = mapped_column(ForeignKey("accounts_user.id"))
-    patient = relationship(User, foreign_keys=[patient_id])
-    doctor = relationship(User, foreign_keys=[doctor_id])
-
-    @property
-    def patient_name(self):
-        return self.patient.full_name
-
-
-class History(Base):
-    __tablename__ = "appointments_appointmenthistory"
-
-
-class AuditEvent(Base):
-    __tablename__ = "accounts_auditevent"
-
-
-class IdempotencyKey(Base):
-    __tablename__ = "accounts_idempotencykey"
-
-
-# --- Shapes ------------------------------------------------------------------------------------
-
-
-class Shown(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class SlotOut(Shown):
-    id: int
-    doctor: int = Field(validation_alias="doctor_id")
-    doctor_name: str
-    doctor_specialization: str
-    date: date
-    start_time: time
-    end_time: time
-    starts_at: datetime
-    ends_at: datetime
-    duration_minutes: int
-    is_available: bool
-
-
-class AppointmentOut(Shown):
-    id: int
-    patient: int = Field(validation_alias="patient_id")
-    patient_name: str
-    doctor: int = Field(validation_alias="doctor_id")
-    doctor_name: str
-    doctor_specialization: str
-    time_slot: int = Field(validation_alias="time_slot_id")
-    date: date
-    start_time: time
-    end_time: time
-    starts_at: datetime
-    ends_at: datetime
-    status: str
-    consultation_type: str
-    priority: str
-    reason_for_visit: str
-    symptoms: str
-    contact_phone: str
-    patient_notes: str
-    allowed: list[str]
-    booked_by: int = Field(validation_alias="booked_by_id")
-    created_at: datetime
-    updated_at: datetime
-
-
-class AppointmentOfStaffOut(AppointmentOut):
-    doctor_notes: str
-
-
-class PersonOut(Shown):
-    id: int
-    username: str
-    email: str
-    first_name: str
-    last_name: str
-    full_name: str
-    user_type: str
-    phone: str
-    date_of_birth: date | None
-    gender: str
-    address: str
-    avatar: str | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class DoctorOut(PersonOut):
-    medical_license_number: str
-    specialization: str
-    license_verified: bool
-
-
-class PatientOut(PersonOut):
-    medical_history: str
-    allergies: str
-    emergency_contact: str
-    emergency_contact_phone: str
-    emergency_contact_relation: str
-
-
-APPOINTMENTS = {"patient": AppointmentOut}  # everybody else: AppointmentOfStaffOut
-PEOPLE = {"patient": PatientOut, "doctor": DoctorOut, "admin": PersonOut}
-
-Row, Data = TypeVar("Row"), TypeVar("Data")
-
-
-class Page(BaseModel, Generic[Row]):
-    count: int
-    next: str | None
-    previous: str | None
-    results: list[Row]
-
-
-class Envelope(BaseModel, Generic[Data]):
-    status: str
-    data: Data
-    message: str
-
-
-class Week(BaseModel):
-    doctor: int
-    date_after: date
-    date_before: date
-    page: int = 1
-
-
-class Booking(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    time_slot: int
-    patient: int | None = None
-    consultation_type: str = "general"
-    priority: str = "medium"
-    reason_for_visit: str = Field(min_length=1)
-    symptoms: str = ""
-    contact_phone: str = ""
-    patient_notes: str = ""
-    doctor_notes: str = ""
-
-
-# --- Doors -------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
