@@ -147,7 +147,7 @@ repeat elsewhere; ratios within a table do, to about a quarter. CPU per request 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--scale", type=float, default=1, help="not below 0.05")
+    options.add_argument("--scale", type=float, default=1, help="not below 0.02")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=5, help="of each turn")
     options.add_argument("--check", action="store_true")

@@ -341,7 +341,7 @@ def _no_style():
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--scale", type=float, default=1, help="0.1, 1, 10; not below 0.05")
+    options.add_argument("--scale", type=float, default=1, help="0.1, 1, 10; not below 0.02")
     asked = options.parse_args()
     from server import configure
 

@@ -31,7 +31,7 @@ def mixed(calls):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    options.add_argument("--scale", type=float, default=0.1, help="not below 0.05")
+    options.add_argument("--scale", type=float, default=0.1, help="not below 0.02")
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--growth", type=float, default=10, help="megabytes")
     options.add_argument("--few", type=int, default=FEW)

@@ -1,3 +1,4 @@
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django_filters import DateFilter, FilterSet
 from naive.models import Appointment, AppointmentHistory, TimeSlot, User
@@ -91,8 +92,8 @@ class TimeSlotViewSet(Enveloped):
     filterset_class = TimeSlotFilter
 
     def get_queryset(self):
-        held = Appointment.objects.exclude(status="cancelled").values("time_slot")
-        free = TimeSlot.objects.filter(starts_at__gt=timezone.now()).exclude(id__in=held)
+        held = Appointment.objects.exclude(status="cancelled").filter(time_slot=OuterRef("pk"))
+        free = TimeSlot.objects.filter(~Exists(held), starts_at__gt=timezone.now())
         return free.order_by("starts_at", "id")
 
 
