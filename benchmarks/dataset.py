@@ -8,16 +8,13 @@ this week, and of those seven tenths were booked; from this Monday on it is a fi
 """
 
 import argparse
-import json
 import os
 import random
 from datetime import UTC, date, datetime, timedelta
-from io import StringIO
 from typing import NamedTuple
 
 DOCTORS = 20
 SLOT, SLOTS_A_DAY, OPENS_AT = timedelta(minutes=20), 24, 8
-BATCH = 20_000  # rows of one COPY
 
 FIRST_NAMES = ["Ana", "Ben", "Chloe", "David", "Elif", "Felix", "Greta", "Hugo", "Ines", "Jonas"]
 LAST_NAMES = ["Adler", "Brown", "Costa", "Dubois", "Evans", "Fischer", "Garcia", "Horvat", "Ito"]
@@ -108,24 +105,27 @@ def fill(scale):
 
     from accounts.models import AuditEvent, User
     from appointments.models import Appointment, AppointmentHistory, TimeSlot
+    from benchmarks.copying import copy
     from consultations.models import Consultation, Prescription, VitalSigns
 
     plan = Plan(scale)
-    _copy(User, _people(plan))
-    _copy(User.history.model, _first_versions(_people(plan)))
-    _copy(TimeSlot, _slots(plan))
-    _copy(Appointment, _appointments(plan))
-    _copy(AppointmentHistory, _history(plan))
-    _copy(AuditEvent, _events(plan))
+    copy(User, _people(plan))
+    copy(User.history.model, _first_versions(_people(plan)))
+    copy(TimeSlot, _slots(plan))
+    copy(Appointment, _appointments(plan))
+    copy(AppointmentHistory, _history(plan))
+    copy(AuditEvent, _events(plan))
     for model, rows in (
         (Consultation, _consultations),
         (VitalSigns, _vital_signs),
         (Prescription, _prescriptions),
     ):
-        _copy(model, rows(plan))
-        _copy(model.history.model, _first_versions(rows(plan)))
+        copy(model, rows(plan))
+        copy(model.history.model, _first_versions(rows(plan)))
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute("VACUUM ANALYZE")
+        cursor.execute("RESET statement_timeout")
     return plan
 
 
@@ -287,56 +287,6 @@ def _first_versions(rows):
             "history_date": row.get("created_at", row.get("recorded_at")),
             "history_type": "+",
         }
-
-
-# --- COPY --------------------------------------------------------------------------------------
-
-
-def _copy(model, rows):
-    from django.db import connection
-
-    first = next(rows)
-    fields = {
-        field.attname: _text(field.get_default())
-        for field in model._meta.concrete_fields
-        if field.attname in first or not field.primary_key
-    }
-    columns = ", ".join(fields)
-    statement = f"COPY {model._meta.db_table} ({columns}) FROM STDIN"
-
-    def send(lines):
-        with connection.cursor() as cursor:
-            cursor.copy_expert(statement, StringIO("".join(lines)))
-
-    lines = [_line(fields, first)]
-    for row in rows:
-        lines.append(_line(fields, row))
-        if len(lines) == BATCH:
-            send(lines)
-            lines.clear()
-    send(lines)
-    if "id" in first and model._meta.pk.attname == "id":
-        with connection.cursor() as cursor:
-            for reset in connection.ops.sequence_reset_sql(_no_style(), [model]):
-                cursor.execute(reset)
-
-
-def _line(defaults, row):
-    told = {name: _text(row[name]) for name in defaults if name in row}
-    return "\t".join((defaults | told).values()) + "\n"
-
-
-def _text(value):
-    """As COPY reads it; no text here has anything to escape."""
-    if value is None:
-        return "\\N"
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
-
-
-def _no_style():
-    from django.core.management.color import no_style
-
-    return no_style()
 
 
 def main():
