@@ -43,9 +43,6 @@ AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are n
 WITH_CURSOR = ["floor"]  # and the product, where it answers
 
 
-# --- The figures -------------------------------------------------------------------------------
-
-
 def measure(servers, postmaster, calls, asked):
     """{(call, variant): Cost}, medians over the rounds."""
     reads, bookings, unused = calls.reads(), calls.bookings(), []
@@ -115,17 +112,19 @@ def notes(figures):
     return "\n".join(f"- {sentence}" for sentence in told)
 
 
-def circumstances(asked, load):
+def circumstances(asked, load, postgresql):
     found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     processor = found[1] if found else platform.machine()
-    system = f"{platform.system()} {platform.release()}, CPython {platform.python_version()}"
+    system = f"{platform.system()} {platform.release()}"
+    versions = f"CPython {platform.python_version()}, PostgreSQL {postgresql}"
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     commit = subprocess.run(  # noqa: S603
         command, cwd=HOUSE, capture_output=True, text=True, check=False
     ).stdout.strip()
     told = [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
-        f"{os.cpu_count()} cores of {processor}, {system}; load {load:.1f} before it began",
+        f"{os.cpu_count()} cores of {processor}, {system}, {versions}",
+        f"load of the machine before it began {load:.1f}, niceness {os.nice(0)}",
         f"scale {asked.scale:g}, {asked.rounds} rounds of {asked.seconds:g} s, {THREADS} clients",
     ]
     return "\n".join(f"- {line}" for line in told)
@@ -136,6 +135,8 @@ RESULTS = """\
 
 Written by `make bench`; see [README.md](README.md) for what is compared. Absolute figures do not
 repeat elsewhere; ratios within a table do, to about a quarter. CPU per request is the steadiest.
+`floor/s ÷ this` is how many times more requests the floor answers in a second, `÷ naive/s` how many
+times more this one answers than the typical project.
 
 {circumstances}
 
@@ -169,11 +170,13 @@ def main():
         if asked.check:
             return
         figures = measure(servers, cluster.postmaster(), calls, asked)
+        [(postgresql,)] = cluster.ask("SHOW server_version")
     print(table(figures))
     print(notes(figures))
     if asked.results:
         told = {"table": table(figures), "notes": notes(figures)}
-        asked.results.write_text(RESULTS.format(circumstances=circumstances(asked, load), **told))
+        told["circumstances"] = circumstances(asked, load, postgresql)
+        asked.results.write_text(RESULTS.format(**told))
 
 
 if __name__ == "__main__":

@@ -27,26 +27,13 @@ CORES = sorted(os.sched_getaffinity(0))
 TICKS = os.sysconf("SC_CLK_TCK")
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
 
-GTHREAD = [
-    "-m",
-    "gunicorn",
-    "-k",
-    "gthread",
-    "-w",
-    "1",
-    "--threads",
-    str(THREADS),
-    "--log-level",
-    "warning",
-]
+GTHREAD = f"-m gunicorn -k gthread -w 1 --threads {THREADS} --log-level warning".split()
+UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "warning"]
 COMMANDS = {  # how each is served: (folder, arguments of Python)
     "product": (HOUSE, ["-m", "gunicorn"]),
     "floor": (HERE, [*GTHREAD, "floor:application"]),
     "naive": (HERE, [*GTHREAD, "naive.wsgi:application"]),
-    "fastapi": (
-        HERE,
-        ["-m", "uvicorn", "yardstick.app:app", "--no-access-log", "--log-level", "warning"],
-    ),
+    "fastapi": (HERE, [*UVICORN, "yardstick.app:app"]),
 }
 
 
