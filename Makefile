@@ -3,16 +3,19 @@
 PYTHON ?= python3
 ADDRESS ?= 127.0.0.1:8000
 VENV = .venv
-INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+SCALE ?= 1
+BENCH_VENV = .venv-bench
+INSTALL = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test setup setup-dev clean
+.PHONY: help run test bench setup setup-dev clean
 
 help:
 	@echo "make run        the demo clinic, at http://127.0.0.1:8000 (make run ADDRESS=127.0.0.1:8001)"
 	@echo "make test       the tests (on PostgreSQL with DATABASE_URL=postgres://... make test)"
+	@echo "make bench      how fast it is, beside others, into benchmarks/RESULTS.md (make bench SCALE=0.1)"
 	@echo "make setup      only install what the platform needs, into $(VENV)"
 	@echo "make setup-dev  the same for the tests and the lint"
-	@echo "make clean      remove $(VENV) and the caches; the database and .env stay"
+	@echo "make clean      remove $(VENV), $(BENCH_VENV) and the caches; the database and .env stay"
 
 run: setup .env
 	$(VENV)/bin/python manage.py demo $(ADDRESS)
@@ -20,12 +23,15 @@ run: setup .env
 test: setup-dev
 	$(VENV)/bin/python -m pytest -n auto
 
+bench: $(BENCH_VENV)/installed
+	$(BENCH_VENV)/bin/python benchmarks/compare.py --scale $(SCALE) --results benchmarks/RESULTS.md
+
 setup: $(VENV)/installed
 
 setup-dev: $(VENV)/installed-dev
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:
@@ -40,9 +46,15 @@ $(VENV)/installed: requirements.txt
 	    { echo "Python's venv module is missing. On Debian: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV); the first time this takes a minute."
 	@$(PYTHON) -m venv $(VENV)
-	@$(INSTALL) -r requirements.txt
+	@$(VENV)/$(INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@$(INSTALL) -r requirements-dev.txt
+	@$(VENV)/$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# What product, floor and yardstick need, in a place of its own.
+$(BENCH_VENV)/installed: benchmarks/requirements.txt requirements.txt
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/$(INSTALL) -r benchmarks/requirements.txt
 	@touch $@

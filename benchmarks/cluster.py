@@ -43,6 +43,10 @@ class Cluster:
                 cursor.execute(query, values)
                 return cursor.fetchall() if cursor.description else []
 
+    def postmaster(self):
+        """The process id of the server itself, whose children serve the connections."""
+        return int(Path(f"{self.folder}/data/postmaster.pid").read_text().split()[0])
+
     def backends(self, database):
         """The process ids of those who serve a connection to `database`."""
         query = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"

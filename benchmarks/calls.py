@@ -1,0 +1,103 @@
+"""The requests that are measured, as bytes, in the name of people of the dataset who are signed in.
+
+Each is asked by many people in turns, as in a clinic, and with the product's real tokens.
+"""
+
+import json
+from datetime import timedelta
+from itertools import count
+
+from dataset import DOCTORS, SLOT
+
+PATIENTS = 200  # who sign in; a multiple of DOCTORS
+WEEKS = 8  # of each doctor, that are looked at for a free slot
+FEW = 50  # appointments of each doctor that are opened
+
+
+class Calls:
+    """Made once the process is configured and the database is filled by `plan`."""
+
+    def __init__(self, plan):
+        from accounts.models import User
+        from accounts.sessions import open_session
+
+        self.plan = plan
+        every = len(plan.patients) // PATIENTS
+        self.doctors = list(range(1, DOCTORS + 1))
+        self.patients = plan.patients[:: max(1, every)][:PATIENTS]
+        people = User.objects.filter(pk__in=[*self.doctors, *self.patients])
+        self.tokens = {person.pk: open_session(person)["access"] for person in people}
+        self.next_slot = count(plan.slots + 1)
+
+    def reads(self):
+        """{name: requests}, the doctors' pages and the patients' own."""
+        return {
+            "list": [self.get(doctor, "/api/appointments/") for doctor in self.doctors],
+            "list by cursor": [
+                self.get(doctor, "/api/appointments/?cursor=") for doctor in self.doctors
+            ],
+            "detail": [
+                self.get(doctor, f"/api/appointments/{pk}/")
+                for doctor, pk in self._some_appointments()
+            ],
+            "slots": [
+                self.get(patient, f"/api/time-slots/?{week}")
+                for patient, week in zip(self.patients, self._weeks(), strict=False)
+            ],
+            "profile": [self.get(patient, "/api/auth/profile/") for patient in self.patients],
+        }
+
+    def bookings(self, batch=500):
+        """Bookings without end, each of a slot of its own, beyond what the plan has."""
+        while True:
+            for patient, slot in self.slots(batch):
+                yield self.book(patient, slot)
+
+    def slots(self, number):
+        """So many (patient, id of a new slot) pairs; no patient is asked to two places at once."""
+        from appointments.models import TimeSlot
+
+        numbers = [next(self.next_slot) for _ in range(number)]
+        opened = TimeSlot.objects.bulk_create(
+            TimeSlot(
+                doctor_id=self.plan.doctor(one),
+                starts_at=self.plan.starts_at(one),
+                ends_at=self.plan.starts_at(one) + SLOT,
+            )
+            for one in numbers
+        )
+        people = [self.patients[one % len(self.patients)] for one in numbers]
+        return [(patient, slot.pk) for patient, slot in zip(people, opened, strict=True)]
+
+    def get(self, person, path):
+        return self.request(person, "GET", path)
+
+    def book(self, patient, slot, **headers):
+        body = {"time_slot": slot, "reason_for_visit": "A cough", "symptoms": "Since last week"}
+        return self.request(patient, "POST", "/api/appointments/", body, **headers)
+
+    def request(self, person, method, path, body=None, **headers):
+        content = b"" if body is None else json.dumps(body).encode()
+        if content:
+            headers |= {"Content-Type": "application/json", "Content-Length": len(content)}
+        headers = {"Host": "localhost", "Authorization": f"Bearer {self.tokens[person]}"} | headers
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {one}" for name, one in headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + content
+
+    def _some_appointments(self):
+        from appointments.models import Appointment
+
+        rows = Appointment.objects.order_by("pk")
+        step = max(1, rows.count() // (FEW * DOCTORS))
+        return list(rows.values_list("doctor", "pk"))[::step]
+
+    def _weeks(self):
+        """The query of each doctor and coming week that lies within the plan, or of this week."""
+        last_day = self.plan.starts_at(self.plan.slots).date()
+        coming = [self.plan.monday + timedelta(weeks=week) for week in range(1, WEEKS + 1)]
+        whole = [monday for monday in coming if monday + timedelta(days=4) <= last_day]
+        return [
+            f"doctor={doctor}&date_after={monday}&date_before={monday + timedelta(days=6)}"
+            for doctor in self.doctors
+            for monday in whole or [self.plan.monday]
+        ]

@@ -1,0 +1,183 @@
+"""The product beside the least that Python can do, beside FastAPI and a typical Django project.
+
+    python benchmarks/compare.py --scale 1 --results benchmarks/RESULTS.md
+    python benchmarks/compare.py --scale 0.05 --check
+
+Each has one worker on one core; PostgreSQL (a server of its own, which needs root) and the clients
+have the other. They take turns, round after round; figures are medians over the rounds. Before
+that, product, floor and FastAPI must give the same JSON and leave the same rows, or nothing is
+measured; `--check` does no more than that. Packages: benchmarks/requirements.txt.
+"""
+
+import argparse
+import os
+import platform
+import re
+import subprocess
+from collections import defaultdict
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+
+from calls import Calls
+from cluster import own_cluster
+from dataset import fill
+from sameness import ask, check
+from server import HOUSE, PORT, configure
+from stopwatch import THREADS, Cost, cost, served, take_first_core
+
+BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made beforehand
+
+# Who is measured, with the settings of each; the last one writes down who read what.
+VARIANTS = {
+    "floor": ("floor", {}),
+    "fastapi": ("fastapi", {}),
+    "naive": ("naive", {}),
+    "product": ("product", {"AUDIT_READS": "off"}),
+    "product, reads audited": ("product", {"AUDIT_READS": "sync"}),
+}
+CALLS = ["list", "list by cursor", "detail", "slots", "book", "profile"]
+AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are none
+WITH_CURSOR = ["floor"]  # and the product, where it answers
+
+
+def measure(servers, postmaster, calls, asked):
+    """{(call, variant): Cost}, medians over the rounds."""
+    reads, bookings, unused = calls.reads(), calls.bookings(), []
+    who, taken = _who_answers(servers, reads), defaultdict(list)
+    for number in range(asked.rounds + 1):  # the first warms up
+        for call, names in who.items():
+            first = number % len(names)
+            for variant in names[first:] + names[:first]:
+                if call == "book":
+                    enough = int(BOOKINGS_A_SECOND * asked.seconds)
+                    unused += islice(bookings, max(0, enough - len(unused)))
+                requests = _used_up(unused) if call == "book" else cycle(reads[call])
+                figures = cost(servers[variant], postmaster, requests, asked.seconds)
+                if number:
+                    taken[call, variant].append(figures)
+        print(f"Round {number} of {asked.rounds} is done.", flush=True)
+    return {one: Cost(*map(median, zip(*costs, strict=True))) for one, costs in taken.items()}
+
+
+def _used_up(requests):
+    while requests:
+        yield requests.pop()
+
+
+def _who_answers(servers, reads):
+    """{call: variants}."""
+    everybody = [name for name in VARIANTS if name != "product, reads audited"]
+    who = {name: list(everybody) for name in [*reads, "book"]}
+    status, _ = ask(servers["product"], reads["list by cursor"][0])
+    who["list by cursor"] = WITH_CURSOR + (["product"] if status == 200 else [])
+    for name in AUDITED:
+        who[name].append("product, reads audited")
+    return who
+
+
+def table(figures):
+    """Markdown; ratios of requests per second and of CPU, to the floor of the same call."""
+    columns = ["call", "variant", "requests/s", "CPU ms", "PostgreSQL CPU ms", "p50 ms"]
+    columns += ["floor/s ÷ this", "CPU ÷ floor's", "÷ naive/s"]
+    lines = [columns, ["---"] * len(columns)]
+    for (call, variant), one in sorted(figures.items(), key=_place):
+        floor, naive = figures[call, "floor"], figures.get((call, "naive"))
+        numbers = [f"{one.rate:.0f}", f"{one.cpu:.2f}", f"{one.database:.2f}", f"{one.p50:.1f}"]
+        ratios = [f"{floor.rate / one.rate:.2f}", f"{one.cpu / floor.cpu:.2f}"]
+        ratios += [f"{one.rate / naive.rate:.1f}" if naive else ""]
+        lines.append([call, variant, *numbers, *ratios])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _place(item):
+    call, variant = item[0]
+    return CALLS.index(call), list(VARIANTS).index(variant)
+
+
+def notes(figures):
+    told = []
+    if ("list by cursor", "product") not in figures:
+        told.append("The product has no list by cursor: that row has the floor alone.")
+    for call in AUDITED:
+        off, on = figures[call, "product"], figures[call, "product, reads audited"]
+        cpu, database = on.cpu - off.cpu, on.database - off.database
+        fewer = 100 * (1 - on.rate / off.rate)
+        told.append(
+            f"To write down who read costs a {call} {cpu:.2f} ms CPU and {database:.2f} ms of"
+            f" PostgreSQL; {fewer:.0f} % fewer requests/s."
+        )
+    return "\n".join(f"- {sentence}" for sentence in told)
+
+
+def circumstances(asked, load, postgresql):
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    processor = found[1] if found else platform.machine()
+    system = f"{platform.system()} {platform.release()}"
+    versions = f"CPython {platform.python_version()}, PostgreSQL {postgresql}"
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(  # noqa: S603
+        command, cwd=HOUSE, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    told = [
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
+        f"{os.cpu_count()} cores of {processor}, {system}, {versions}",
+        f"load of the machine before it began {load:.1f}, niceness {os.nice(0)}",
+        f"scale {asked.scale:g}, {asked.rounds} rounds of {asked.seconds:g} s, {THREADS} clients",
+    ]
+    return "\n".join(f"- {line}" for line in told)
+
+
+RESULTS = """\
+# Results
+
+Written by `make bench`; see [README.md](README.md) for what is compared. Absolute figures do not
+repeat elsewhere; ratios within a table do, to about a quarter. CPU per request is the steadiest.
+`floor/s ÷ this` is how many times more requests the floor answers in a second, `÷ naive/s` how many
+times more this one answers than the typical project.
+
+{circumstances}
+
+{table}
+
+{notes}
+"""
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--scale", type=float, default=1, help="not below 0.02")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=float, default=5, help="of each turn")
+    options.add_argument("--check", action="store_true")
+    options.add_argument("--results", type=Path, help="a Markdown file to write")
+    asked, load = options.parse_args(), os.getloadavg()[0]
+    take_first_core()
+    with own_cluster() as cluster, ExitStack() as stack:
+        cluster.ask("CREATE DATABASE clinic")
+        configure(cluster.address("clinic"))
+        from django.db import connections
+
+        stack.callback(connections.close_all)
+        calls = Calls(fill(asked.scale))
+        servers = {
+            name: stack.enter_context(served(kind, port=PORT + number, **settings))
+            for number, (name, (kind, settings)) in enumerate(VARIANTS.items())
+        }
+        print(f"{check(servers, calls)} answers are the same.", flush=True)
+        if asked.check:
+            return
+        figures = measure(servers, cluster.postmaster(), calls, asked)
+        [(postgresql,)] = cluster.ask("SHOW server_version")
+    print(table(figures))
+    print(notes(figures))
+    if asked.results:
+        told = {"table": table(figures), "notes": notes(figures)}
+        told["circumstances"] = circumstances(asked, load, postgresql)
+        asked.results.write_text(RESULTS.format(**told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What grows with the clinic: the pages PostgreSQL touches for a request, in a small clinic and a
+large one, by EXPLAIN (ANALYZE, BUFFERS) of the very statements the product sends.
+
+    python benchmarks/growth.py --scales 0.1 1
+
+The number of pages (buffers of 8 kB, of tables and indexes) depends neither on the machine nor on
+what is cached. What counts rows is told apart, for COUNT reads them all. A change is explained
+where it stands in its transaction and taken back, then done. Reads are not audited here.
+"""
+
+import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from dataset import DOCTORS, SLOT, fill
+from server import configure, fresh_database
+
+EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+class Touched(NamedTuple):
+    """Pages, by statements that count and by all others, and how many statements there were."""
+
+    pages: int = 0
+    counting: int = 0
+    statements: int = 0
+
+
+def measure(scale):
+    """{request: Touched} in a clinic of this scale; in a process of its own."""
+    os.environ |= {"AUDIT_READS": "off", "LOG_LEVEL": "WARNING", "STATEMENT_TIMEOUT_MS": "0"}
+    with fresh_database("postgresql") as database:
+        configure(database)
+        from django.db import connection
+
+        plan = fill(scale)
+        touched = {name: _touched(send) for name, send in _requests(plan)}
+        connection.close()
+    return touched
+
+
+def _requests(plan):
+    """(name, a function that sends it once) of first pages, deepest pages, and all else."""
+    from accounts.models import User
+    from appointments.models import Appointment, TimeSlot
+
+    doctor = User.objects.get(pk=1)
+    visit = Appointment.objects.filter(doctor=1, status="completed", consultation__isnull=False)
+    visit = visit.order_by("starts_at", "pk")[visit.count() // 2]
+    patient = visit.patient
+    admin = User.objects.create_superuser("admin", "admin@example.com", "correct-horse-battery")
+    monday = plan.monday + timedelta(weeks=1)
+    week = f"date_after={monday}&date_before={monday + timedelta(days=6)}"
+    after = plan.starts_at(plan.slots + DOCTORS)
+    slot = TimeSlot.objects.create(doctor_id=1, starts_at=after, ends_at=after + SLOT)
+    last = -(-Appointment.objects.filter(doctor=1).count() // 20)
+    last_of_patients = -(-len(plan.patients) // 20)
+
+    as_doctor, as_patient, as_admin = _client(doctor), _client(patient), _client(admin)
+    for name, client, path in [
+        ("appointments, a doctor's", as_doctor, "appointments/"),
+        ("appointments, a doctor's deepest page", as_doctor, f"appointments/?page={last}"),
+        ("appointments, a patient's", as_patient, "appointments/"),
+        ("appointments, an admin's", as_admin, "appointments/"),
+        ("upcoming, a doctor's", as_doctor, "upcoming/"),
+        ("today, a doctor's", as_doctor, "today/"),
+        ("time slots, a doctor's own", as_doctor, "time-slots/"),
+        ("time slots of a doctor and week", as_patient, f"time-slots/?doctor=1&{week}"),
+        ("time slots of everybody", as_patient, "time-slots/"),
+        ("availability of a doctor and week", as_patient, f"doctor-availability/?doctor=1&{week}"),
+        ("doctors", as_patient, "doctors/"),
+        ("patients", as_doctor, "patients/"),
+        ("patients, the deepest page", as_doctor, f"patients/?page={last_of_patients}"),
+        ("consultations, a doctor's", as_doctor, "consultations/"),
+        ("consultations, a patient's", as_patient, "consultations/"),
+        ("consultations of a patient", as_doctor, f"patients/{patient.pk}/consultations/"),
+        ("access log of a patient", as_patient, f"patients/{patient.pk}/access-log/"),
+        ("history of an appointment", as_doctor, f"appointments/{visit.pk}/history/"),
+        ("appointment", as_doctor, f"appointments/{visit.pk}/"),
+        ("consultation", as_doctor, f"consultations/{visit.consultation.pk}/"),
+        ("profile", as_patient, "auth/profile/"),
+        ("statistics of a doctor", as_doctor, "statistics/"),
+    ]:
+        yield name, lambda client=client, path=path: client.get(f"/api/{path}")
+    booking = {"time_slot": slot.pk, "reason_for_visit": "A cough"}
+    yield "book", lambda: as_patient.post("/api/appointments/", booking)
+
+
+def _client(person):
+    from rest_framework.test import APIClient
+
+    from accounts.sessions import open_session
+
+    client = APIClient(HTTP_HOST="localhost")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {open_session(person)['access']}")
+    return client
+
+
+# --- Counting pages ----------------------------------------------------------------------------
+
+
+def _touched(send):
+    with explained() as touched:
+        answer = send()
+    if answer.status_code not in {200, 201}:
+        raise SystemExit(answer.content)
+    counting = [pages for statement, pages in touched if "COUNT(" in statement]
+    pages = sum(pages for _, pages in touched) - sum(counting)
+    return Touched(pages, sum(counting), len(touched))
+
+
+@contextmanager
+def explained():
+    """[(statement, pages)] of what is sent meanwhile; each is explained before it is executed."""
+    from django.db import connection
+
+    touched = []
+
+    def explain(execute, sql, params, many, context):
+        if sql.startswith(EXPLAINED):
+            touched.append((sql, _pages(sql, params, connection)))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield touched
+
+
+def _pages(sql, params, connection):
+    """How many the statement touches here and now; nothing of it stays."""
+    begin, undo = "SAVEPOINT explained", "ROLLBACK TO SAVEPOINT explained"
+    if connection.get_autocommit() and not connection.in_atomic_block:
+        begin, undo = "BEGIN", "ROLLBACK"
+    with connection.connection.cursor() as cursor:
+        cursor.execute(begin)
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
+        [(told,)] = cursor.fetchall()
+        cursor.execute(undo)
+    return told[0]["Plan"]["Shared Hit Blocks"] + told[0]["Plan"]["Shared Read Blocks"]
+
+
+# --- The table ---------------------------------------------------------------------------------
+
+
+def table(scales, small, large):
+    columns = ["request", "statements"]
+    columns += [f"pages at {scale:g}" for scale in scales] + ["ratio"]
+    columns += [f"counting at {scale:g}" for scale in scales] + ["ratio"]
+    lines = [columns, ["---"] * len(columns)]
+    for name in large:
+        pairs = [(small[name].pages, large[name].pages)]
+        pairs.append((small[name].counting, large[name].counting))
+        cells = [[str(before), str(after), _ratio(before, after)] for before, after in pairs]
+        lines.append([name, str(large[name].statements), *cells[0], *cells[1]])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _ratio(before, after):
+    return f"{after / before:.1f}" if before else ""
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    options.add_argument("--scales", type=float, nargs=2, default=[0.1, 1])
+    asked = options.parse_args()
+    alone = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": get_context("spawn")}
+    with ProcessPoolExecutor(**alone) as pool:  # settings are read once in a process
+        small, large = pool.map(measure, asked.scales)
+    print(table(asked.scales, small, large))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Whether the product keeps its memory and its pace: one worker under a mixed load.
+
+    python benchmarks/soak.py --scale 0.1 --seconds 60
+
+Its resident memory after 1,000 and 10,000 requests, then a load for so many seconds: of ten
+requests seven read (lists, details, profiles), two look for free slots, one books. Exits 1 where an
+answer was an error, or the worker grew by more than `--growth` megabytes between the two.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from itertools import cycle
+
+from calls import Calls
+from dataset import fill
+from server import configure, fresh_database
+from stopwatch import drive, served, take_first_core
+
+MIXED = ["list", "slots", "detail", "profile", "book", "list", "slots", "detail", "list", "detail"]
+FEW, MANY = 1_000, 10_000
+
+
+def mixed(calls):
+    """Requests without end."""
+    requests = {name: cycle(them) for name, them in calls.reads().items()}
+    requests["book"] = calls.bookings()
+    for name in cycle(MIXED):
+        yield next(requests[name])
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    options.add_argument("--scale", type=float, default=0.1, help="not below 0.02")
+    options.add_argument("--seconds", type=float, default=60)
+    options.add_argument("--growth", type=float, default=10, help="megabytes")
+    options.add_argument("--few", type=int, default=FEW)
+    options.add_argument("--many", type=int, default=MANY)
+    asked = options.parse_args()
+    take_first_core()
+    with fresh_database("postgresql") as database:
+        configure(database)
+        from django.db import connections
+
+        requests = mixed(Calls(fill(asked.scale)))
+        with served("product") as server:
+            runs = [drive(server.port, requests, count=asked.few)]
+            early = server.resident()
+            runs.append(drive(server.port, requests, count=asked.many - asked.few))
+            late = server.resident()
+            runs.append(drive(server.port, requests, seconds=asked.seconds))
+            last = server.resident()
+        connections.close_all()
+    answers, load = sum((run.statuses for run in runs), Counter()), runs[-1]
+    errors = answers.total() - answers[200] - answers[201]
+    print(f"{early:.1f} MB after {asked.few} requests, {late:.1f} MB after {asked.many}")
+    print(
+        f"{asked.seconds:g} s, {len(load.latencies)} requests, {load.rate:.0f}/s:"
+        f" p50 {load.p(50):.1f} ms, p99 {load.p(99):.1f} ms; {last:.1f} MB afterwards"
+    )
+    print(f"{errors} errors; answers by status: {dict(answers)}")
+    sys.exit(bool(errors) or late - early > asked.growth)
+
+
+if __name__ == "__main__":
+    main()

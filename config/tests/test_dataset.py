@@ -1,0 +1,46 @@
+"""The clinic that benchmarks/dataset.py makes is one that the platform's own rules would allow."""
+
+import pytest
+from django.db import connection
+
+from accounts.models import AuditEvent, Doctor, User
+from appointments.lifecycle import MOVES
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from benchmarks.dataset import fill
+from consultations.models import Consultation, Prescription, VitalSigns
+
+SCALE = 0.002
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="It is written by COPY."),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+def test_the_made_clinic_is_as_large_as_it_says_and_its_rows_are_valid():
+    fill(SCALE)
+
+    assert [model.objects.count() for model in (Doctor, User, TimeSlot, Appointment)] == [
+        20,
+        60,
+        1000,
+        600,
+    ]
+    assert Consultation.objects.count() == VitalSigns.objects.count() == 120
+    assert AuditEvent.objects.count() == AppointmentHistory.objects.count()
+    for model in (User, Appointment, Consultation, VitalSigns, Prescription):
+        for row in model.objects.order_by("pk")[:40]:
+            row.full_clean()
+    for entry in AppointmentHistory.objects.exclude(action="book").select_related("appointment"):
+        assert MOVES[entry.action].target == entry.to_status == entry.appointment.status
+
+
+def test_rows_can_be_added_to_the_made_clinic():
+    fill(SCALE)
+
+    assert (
+        TimeSlot.objects.create(
+            doctor_id=1, starts_at="2099-01-01T08:00Z", ends_at="2099-01-01T08:20Z"
+        ).pk
+        > 1000
+    )
