@@ -65,7 +65,7 @@ class AuditedMixin:
 
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
-        event = f"{self.basename}.{self.action or request.method.lower()}"
+        event = f"{self.basename}.{self.action or 'other'}"
         if response.status_code in REFUSALS:
             audit.refused(event)
         elif is_success(response.status_code) and self.action != "metadata" and self.is_clinical():
