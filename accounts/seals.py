@@ -37,17 +37,17 @@ UNSEALED = f"""
     SELECT {OF_EVENT} FROM accounts_auditevent event WHERE event.id > %s
     AND NOT EXISTS (SELECT 1 FROM accounts_auditseal seal WHERE seal.event = event.id)
     ORDER BY event.id LIMIT {BATCH}
-"""  # noqa: S608  (columns and numbers of our own)
+"""  # noqa: S608  # nosec B608: columns and numbers of our own
 CHAIN = f"""
     SELECT seal.n, seal.hash, seal.proof, {OF_EVENT} FROM accounts_auditseal seal
     LEFT JOIN accounts_auditevent event ON event.id = seal.event
     WHERE seal.n <= %s ORDER BY seal.n
-"""  # noqa: S608
+"""  # noqa: S608  # nosec B608
 # The lowest event of the last seals. Not the highest: that can be anything somebody has put in.
 LOWEST = f"""
     SELECT MIN(event), COUNT(*) FROM
     (SELECT event FROM accounts_auditseal ORDER BY n DESC LIMIT {LATE}) AS latest
-"""  # noqa: S608
+"""  # noqa: S608  # nosec B608
 
 as_json = json.JSONEncoder(separators=(",", ":")).encode
 

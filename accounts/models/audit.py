@@ -36,7 +36,7 @@ class Holds(Func):
 
     def as_sqlite(self, compiler, connection, **context):
         (numbers, _), (number, params) = map(compiler.compile, self.get_source_expressions())
-        return f"{number} IN (SELECT value FROM json_each({numbers}))", params  # noqa: S608
+        return f"{number} IN (SELECT value FROM json_each({numbers}))", params  # noqa: S608  # nosec B608
 
     def as_postgresql(self, compiler, connection, **context):
         (numbers, _), (number, params) = map(compiler.compile, self.get_source_expressions())
