@@ -33,11 +33,12 @@ TURN = 7_202_511  # the name of PostgreSQL's lock, of which every sealer knows
 
 COLUMNS = [field.column for field in AuditEvent._meta.concrete_fields]
 OF_EVENT = ", ".join(f"event.{column}" for column in COLUMNS)
+# Put together from columns and numbers of our own.
 UNSEALED = f"""
     SELECT {OF_EVENT} FROM accounts_auditevent event WHERE event.id > %s
     AND NOT EXISTS (SELECT 1 FROM accounts_auditseal seal WHERE seal.event = event.id)
     ORDER BY event.id LIMIT {BATCH}
-"""  # noqa: S608  # nosec B608: columns and numbers of our own
+"""  # noqa: S608  # nosec B608
 CHAIN = f"""
     SELECT seal.n, seal.hash, seal.proof, {OF_EVENT} FROM accounts_auditseal seal
     LEFT JOIN accounts_auditevent event ON event.id = seal.event
