@@ -72,9 +72,10 @@ class Trail:
         if self.note is None or self.has_changed:
             return
         if self.note.outcome == Outcome.SUCCESS:
-            if settings.AUDIT_READS != "off":
-                read_events.keep(_event([self.note]))
-        elif cache.add(self._refusal(), 1, REFUSALS_IN):
+            is_kept = settings.AUDIT_READS != "off"
+        else:
+            is_kept = cache.add(self._refusal(), 1, REFUSALS_IN)
+        if is_kept:
             read_events.keep(_event([self.note]))
 
     def _refusal(self):

@@ -9,18 +9,15 @@ found out by the checkpoints, which are kept somewhere else.
 
 import hmac
 import json
-import os
 from collections import defaultdict
 from datetime import datetime
 from io import StringIO
 from typing import NamedTuple
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import connection
 
-from accounts import append_only, audit
-from accounts.models import Action, AuditEvent, AuditSeal
+from accounts.models import AuditEvent, AuditSeal
 from config.api.transactions import atomic
 
 GENESIS = "0" * 64
@@ -28,7 +25,6 @@ BATCH = 5000
 THE_WHOLE, LOWEST_ID = 2**63 - 1, -(2**63)
 # Ids are not given out in the order of the commits: an event may be so many seals late.
 LATE = 100_000
-PIECE = 20_000  # events taken out in one transaction, for which those who write events wait
 TURN = 7_202_511  # the name of PostgreSQL's lock, of which every sealer knows
 
 COLUMNS = [field.column for field in AuditEvent._meta.concrete_fields]
@@ -99,7 +95,7 @@ def end():
 @atomic
 def _seal_batch(after):
     """Seal the next events with ids beyond `after`; their ids."""
-    _take_turn()
+    take_turn()
     with connection.cursor() as cursor:
         cursor.execute(UNSEALED, [after])
         events = cursor.fetchall()
@@ -111,7 +107,7 @@ def _seal_batch(after):
     return [event[0] for event in events]
 
 
-def _take_turn():
+def take_turn():
     """Nobody else adds to the chain until this transaction ends. On SQLite nobody could."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -128,17 +124,13 @@ def _store(cursor, seals):
 
 
 def _hash(key, previous, n, event):
-    return hmac.digest(key, f"{previous} {n} {_text(event)}".encode(), "sha256").hex()
+    return hmac.digest(key, f"{previous} {n} {as_json(plain(event))}".encode(), "sha256").hex()
 
 
-def _text(event):
+def plain(event):
     """The event as both engines, and an archive, give it."""
     pk, at, *others = event
-    return as_json([pk, _moment(at), *others])
-
-
-def _moment(at):
-    return f"{at:%Y-%m-%d %H:%M:%S.%f}" if isinstance(at, datetime) else at
+    return [pk, f"{at:%Y-%m-%d %H:%M:%S.%f}" if isinstance(at, datetime) else at, *others]
 
 
 def _keys():
@@ -152,7 +144,7 @@ def _keys():
 
 def verify(checkpoints=()):
     """Check the whole chain, also against the (n, hash) pairs that were noted elsewhere."""
-    return _at_length(lambda: _check(_links(), checkpoints))
+    return at_length(lambda: check(links_of_chain(), checkpoints))
 
 
 def unsealed(before):
@@ -161,7 +153,8 @@ def unsealed(before):
     return events.exclude(pk__in=AuditSeal.objects.exclude(event=None).values("event")).count()
 
 
-def _check(links, checkpoints=(), start=(0, GENESIS)):
+def check(links, checkpoints=(), start=(0, GENESIS)):
+    """Check any links, from the seal that is to come before them."""
     noted, keys = defaultdict(set), _keys()
     for n, digest in checkpoints:
         noted[n].add(digest)
@@ -179,7 +172,7 @@ def _check(links, checkpoints=(), start=(0, GENESIS)):
 def _wrong(keys, link, n, previous, noted):
     """(number, why) where the link does not follow upon seal `n`; None where it does."""
     if n == 0 and link.proof:
-        if not _is_proven(keys, link.n, link.hash, link.proof):
+        if not is_proven(link.n, link.hash, link.proof):
             return link.n, "It stands for archived events without proof."
     elif link.n != n + 1:
         return min(link.n, n + 1), "It is missing, or does not belong here."
@@ -201,16 +194,21 @@ def _is_sealed(keys, previous, link):
     return False
 
 
-def _proof(key, n, digest):
+def proof_of(n, digest):
     """What only we can say of the last archived seal."""
+    return _proof(_keys()[0], n, digest)
+
+
+def _proof(key, n, digest):
     return hmac.digest(key, f"archived {n} {digest}".encode(), "sha256").hex()
 
 
-def _is_proven(keys, n, digest, proof):
-    return any(hmac.compare_digest(proof, _proof(key, n, digest)) for key in keys)
+def is_proven(n, digest, proof):
+    return any(hmac.compare_digest(proof, _proof(key, n, digest)) for key in _keys())
 
 
-def _links(up_to=THE_WHOLE):
+def links_of_chain(up_to=THE_WHOLE):
+    """The chain as it stands, seal by seal."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(CHAIN, [up_to])
         while rows := cursor.fetchmany(BATCH):
@@ -218,7 +216,7 @@ def _links(up_to=THE_WHOLE):
                 yield Link(n, digest, proof, None if event[0] is None else event)
 
 
-def _at_length(work):
+def at_length(work):
     """`work` on one view of the chain, however long it takes."""
     if connection.vendor != "postgresql":  # where the one statement is the view
         return work()
@@ -229,127 +227,3 @@ def _at_length(work):
         return work()
 
     return atomic(without_limit)()
-
-
-# --- Keeping it short -----------------------------------------------------------------------
-
-
-def archive(before, path):
-    """Move what was sealed, up to the first event that is not from before that moment, to a file.
-
-    Gives the Checked end of it, None where nothing is that old; a ValidationError where the chain
-    does not hold. Only the owner of the tables can do so: the triggers are lifted meanwhile. The
-    file is whole before anything is taken out, and stays whatever comes then.
-    """
-    last = _last_before(before)
-    if last is None:
-        return None
-    moved = _at_length(lambda: _export(path, last))
-    first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
-    for n in [*range(first + PIECE, last, PIECE), last]:
-        _take_out(n, is_last=n == last)
-    return moved
-
-
-def check_archive(path):
-    """Check a file that `archive` wrote; a ValidationError where it is none, or not all of one."""
-    try:
-        with path.open() as file:
-            return _check_lines(file)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError(f"{path} is no archive of ours, or not all of it.") from error
-
-
-def _last_before(moment):
-    """The number of the last seal before which no event is from after that moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT MIN(seal.n) FROM accounts_auditseal seal JOIN accounts_auditevent event"
-            " ON event.id = seal.event WHERE event.at >= %s",
-            [connection.ops.adapt_datetimefield_value(moment)],
-        )
-        (first_later,) = cursor.fetchone()
-    sealed = AuditSeal.objects.exclude(event=None)
-    if first_later:
-        sealed = sealed.filter(n__lt=first_later)
-    return sealed.order_by("-n").values_list("n", flat=True).first()
-
-
-def _export(path, last):
-    """Write the chain up to that seal: head, events, foot; the two with proof of what they say."""
-    first = AuditSeal.objects.order_by("n").first()
-    after = {"after": [0, GENESIS], "proof": ""}
-    if first.proof:
-        after = {"after": [first.n, first.hash], "proof": first.proof}
-    number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(number, "w") as file:
-            file.write(as_json(after | {"columns": COLUMNS}) + "\n")
-            moved = _check(_copied(_links(last), file))
-            _refuse_broken(moved)
-            proof = _proof(_keys()[0], moved.n, moved.hash)
-            file.write(as_json({"end": [moved.n, moved.hash], "proof": proof}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)  # ours, and nothing was taken out yet
-        raise
-    return moved
-
-
-def _refuse_broken(checked):
-    if checked.broken is not None:
-        sentence = f"Seal {checked.broken} does not hold. {checked.why}"
-        raise ValidationError(sentence, code="broken_chain")
-
-
-def _copied(links, file):
-    for link in links:
-        if link.event is not None:
-            pk, at, *others = link.event
-            event = [pk, _moment(at), *others]
-            file.write(as_json({"n": link.n, "hash": link.hash, "event": event}) + "\n")
-        yield link
-
-
-@atomic
-def _take_out(n, *, is_last):
-    """Delete the events up to seal `n`, which from then on stands for them."""
-    _take_turn()
-    digest = AuditSeal.objects.values_list("hash", flat=True).get(n=n)
-    with append_only.lifted(connection), connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM accounts_auditevent WHERE id IN"
-            " (SELECT event FROM accounts_auditseal WHERE n <= %s)",
-            [n],
-        )
-        cursor.execute("DELETE FROM accounts_auditseal WHERE n < %s", [n])
-        proof = _proof(_keys()[0], n, digest)
-        AuditSeal.objects.filter(n=n).update(event=None, proof=proof)
-    if is_last:
-        audit.changed("audit.archive", action=Action.DELETE)
-
-
-def _check_lines(file):
-    keys = _keys()
-    head = json.loads(file.readline())
-    n, previous = head["after"]
-    if n and not _is_proven(keys, n, previous, head["proof"]):
-        return Checked(n, previous, n, "What came before this archive is not proven.")
-    foot = {}
-    checked = _check(_links_of(file, foot), start=(n, previous))
-    if checked.broken is None and foot["end"] != [checked.n, checked.hash]:
-        return Checked(checked.n, checked.hash, checked.n + 1, "It is missing.")
-    if checked.broken is None and not _is_proven(keys, *foot["end"], foot["proof"]):
-        return Checked(checked.n, checked.hash, checked.n, "It is not proven to be the last.")
-    return checked
-
-
-def _links_of(file, foot):
-    """The links of an archive; its last line goes into `foot`."""
-    for line in file:
-        one = json.loads(line)
-        if "end" in one:
-            foot |= one
-            return
-        yield Link(one["n"], one["hash"], "", one["event"])

@@ -1,9 +1,7 @@
 """Everything the clinic holds on one patient, as one archive."""
 
 import json
-import os
 from collections import defaultdict
-from contextlib import contextmanager
 from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -22,6 +20,7 @@ from accounts.models import (
 )
 from appointments import clock
 from appointments.models import Appointment, AppointmentHistory
+from config.api.files import new_file
 from config.api.transactions import at_one_moment
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import EmergencyAccess, Patient
@@ -135,25 +134,11 @@ def export(patient, path, *, by=None, for_patient=False):
 
     FileExistsError where there is something at that path. The audit knows of it before it is there.
     """
-    with _new_file(path) as file:
+    with new_file(path, "wb") as file:
         contents = _collect(patient.pk, by=by, for_patient=for_patient)
         with ZipFile(file, "w", ZIP_DEFLATED) as archive:
             for name, content in contents.items():
                 archive.writestr(name, content)
-
-
-@contextmanager
-def _new_file(path):
-    """There whole, or not at all."""
-    number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 @at_one_moment

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from accounts import append_only, seals
+from accounts import append_only, archives, seals
 from accounts.models import Action, AuditEvent, AuditSeal
 from accounts.tests.tampering import COUNT, KINDS, cut_the_end_off, write
 
@@ -248,9 +248,9 @@ def test_after_everything_was_archived_the_old_key_may_go(chain, settings, tmp_p
     settings.AUDIT_KEY_FALLBACKS = []
 
     assert broken() is None
-    assert seals.check_archive(tmp_path / "all").broken == 1  # which the old key made
+    assert archives.check_archive(tmp_path / "all").broken == 1  # which the old key made
     settings.AUDIT_KEY_FALLBACKS = [old]
-    assert seals.check_archive(tmp_path / "all").broken is None
+    assert archives.check_archive(tmp_path / "all").broken is None
 
 
 # --- Archives -------------------------------------------------------------------------------
@@ -283,18 +283,18 @@ def test_what_is_old_moves_to_a_file_and_both_parts_stay_verifiable(years, tmp_p
 
 def test_a_second_archive_follows_upon_the_first(years, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    seals.archive(timezone.now() - timedelta(days=2192), first)
+    archives.archive(timezone.now() - timedelta(days=2192), first)
     seals.seal()
 
-    moved = seals.archive(timezone.now() + timedelta(days=1), second)
+    moved = archives.archive(timezone.now() + timedelta(days=1), second)
     write(2)
     seals.seal()
 
     assert moved.n == 11
-    assert seals.check_archive(first)[:2] == tuple(
+    assert archives.check_archive(first)[:2] == tuple(
         json.loads(second.read_text().splitlines()[0])["after"]
     )
-    assert seals.check_archive(second).broken is None
+    assert archives.check_archive(second).broken is None
     assert seals.verify().broken is None
 
 
@@ -325,7 +325,7 @@ def test_a_file_that_is_there_is_not_written_over(years, tmp_path):
     with pytest.raises(CommandError, match="there already"):
         call_command("archive_audit", str(file))
     with pytest.raises(FileExistsError):
-        seals.archive(timezone.now() - timedelta(days=2192), file)
+        archives.archive(timezone.now() - timedelta(days=2192), file)
 
     assert file.read_text() == "precious"
     assert AuditEvent.objects.count() == 10
@@ -337,21 +337,21 @@ def test_an_archive_stays_when_the_events_cannot_be_taken_out(years, tmp_path, m
 
     monkeypatch.setattr(append_only, "remove", fails)
     with pytest.raises(OperationalError):
-        seals.archive(timezone.now() - timedelta(days=2192), tmp_path / "audit.jsonl")
+        archives.archive(timezone.now() - timedelta(days=2192), tmp_path / "audit.jsonl")
 
-    assert seals.check_archive(tmp_path / "audit.jsonl").n == 5
+    assert archives.check_archive(tmp_path / "audit.jsonl").n == 5
     assert AuditEvent.objects.count() == 10
 
 
 def test_many_events_are_taken_out_piece_by_piece(years, tmp_path, monkeypatch):
-    monkeypatch.setattr(seals, "PIECE", 2)
-    taken, one = [], seals._take_out
-    monkeypatch.setattr(seals, "_take_out", lambda n, **last: (taken.append(n), one(n, **last)))
+    monkeypatch.setattr(archives, "PIECE", 2)
+    taken, one = [], archives._take_out
+    monkeypatch.setattr(archives, "_take_out", lambda n, **last: (taken.append(n), one(n, **last)))
 
-    seals.archive(timezone.now() - timedelta(days=2192), tmp_path / "audit.jsonl")
+    archives.archive(timezone.now() - timedelta(days=2192), tmp_path / "audit.jsonl")
 
     assert taken == [3, 5]
-    assert seals.check_archive(tmp_path / "audit.jsonl").n == 5
+    assert archives.check_archive(tmp_path / "audit.jsonl").n == 5
     assert broken() is None
 
 

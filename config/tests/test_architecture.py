@@ -21,6 +21,7 @@ FLOORS = {
         "read_events",
         "audit",
         "seals",
+        "archives",
         "checkpoints",
         "sessions",
         "idempotency",

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import checkpoints, seals
+from accounts import archives, checkpoints, seals
 
 SEALED_WITHIN = timedelta(hours=1)
 
@@ -43,6 +43,6 @@ class Command(BaseCommand):
 
     def of_archive(self, path):
         try:
-            return seals.check_archive(path)
+            return archives.check_archive(path)
         except (OSError, ValidationError) as error:
             raise CommandError(getattr(error, "messages", [str(error)])[0]) from error
