@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from accounts import append_only
 from accounts.sessions import open_session
 from appointments.tests.race import Processes, Threads
+from config.api import statements
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +32,20 @@ def emptied_between_tests(django_db_setup):
         flush(statements)
 
     connection.ops.execute_sql_flush = without_triggers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_statements_are_what_django_writes():
+    """Each statement that is kept, whoever asks, is compared with one that is written anew."""
+    filled_in = statements.Statement.filled_in
+
+    def compared(statement, compiler, comparisons):
+        filled = filled_in(statement, compiler, comparisons)
+        with statements.written_anew():
+            assert filled in (None, super(statements.KeepingCompiler, compiler).as_sql())
+        return filled
+
+    statements.Statement.filled_in = compared
 
 
 @pytest.fixture

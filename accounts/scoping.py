@@ -1,11 +1,13 @@
 """Which rows exist for a person: said once per model, as a table."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
+
+from config.api.statements import KeptQuerySet
 
 EVERYTHING = Q()
 
 
-class ScopedQuerySet(QuerySet):
+class ScopedQuerySet(KeptQuerySet):
     """Rows that know whose they are.
 
     `owners` maps a role to the rows it reads: the path from a row to the owner, EVERYTHING, or a

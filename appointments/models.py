@@ -10,6 +10,7 @@ from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
+from config.api.rows import FromRow
 from patients.models import Patient
 
 LIVE = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
@@ -106,7 +107,7 @@ def _is_available():
     return Q(starts_at__gt=clock.now(), withdrawn_at=None) & bookable("doctor__") & ~Q(Exists(held))
 
 
-class TimeSlot(Timed, models.Model):
+class TimeSlot(FromRow, Timed, models.Model):
     """A time at which a doctor can be seen. Opened, changed and withdrawn by the services."""
 
     doctor = models.ForeignKey(Doctor, PROTECT, related_name="time_slots", db_index=False)
@@ -179,7 +180,7 @@ class AppointmentQuerySet(ScopedQuerySet):
         )
 
 
-class Appointment(Timed, Stamped, Versioned):
+class Appointment(FromRow, Timed, Stamped, Versioned):
     """One patient's hold on one slot, whose doctor and times it copies when it claims it.
 
     Made by services.book(); its status and slot change only through services.move().
@@ -248,7 +249,7 @@ class AppointmentHistoryQuerySet(ScopedQuerySet):
         return entries
 
 
-class AppointmentHistory(models.Model):
+class AppointmentHistory(FromRow, models.Model):
     """What happened to an appointment. Written by the services, in the change's transaction."""
 
     appointment = models.ForeignKey(Appointment, PROTECT, related_name="history")

@@ -15,6 +15,7 @@ from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models import Appointment, Stamped
+from config.api.rows import FromRow
 from consultations.states import ConsultationStatus, MedicationType, NoteType
 from patients.models import EmergencyAccess, Patient
 
@@ -62,7 +63,7 @@ class ConsultationQuerySet(ScopedQuerySet):
         )
 
 
-class Consultation(Stamped, Versioned):
+class Consultation(FromRow, Stamped, Versioned):
     """One visit's clinical record. Its status is derived; its stamps are set by the services."""
 
     appointment = models.OneToOneField(
@@ -126,7 +127,7 @@ class Consultation(Stamped, Versioned):
         return int((self.ended_at - self.started_at).total_seconds() // 60)
 
 
-class Part(models.Model):
+class Part(FromRow, models.Model):
     """What belongs to a consultation, and so to its patient."""
 
     class Meta:

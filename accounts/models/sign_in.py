@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models.people import User
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
+from config.api.rows import FromRow
 
 LONGEST_USER_AGENT = 200
 
@@ -32,7 +33,7 @@ class SessionQuerySet(ScopedQuerySet):
         return self.filter(ended_at=None).update(ended_at=timezone.now())
 
 
-class Session(models.Model):
+class Session(FromRow, models.Model):
     """One sign-in. Its tokens are good only while this row names the refresh token's `jti`.
 
     The token itself is never stored. Sessions change only through `accounts.sessions`.

@@ -1,0 +1,234 @@
+"""SQL that is written once: only what differs in nothing but its values may share it.
+
+Beside these, conftest.py compares each kept statement of the whole suite with one written anew.
+"""
+
+import pytest
+from django.db.models import Count, F, Q, Value
+from django.db.models.functions import Lower
+from django.db.transaction import TransactionManagementError, atomic
+
+from accounts.models import Doctor, User
+from accounts.roles import UserType
+from accounts.tests.factories import DoctorFactory
+from accounts.tests.helpers import on_postgresql
+from appointments.models import Appointment, TimeSlot
+from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from config.api import statements
+from config.api.rows import FromRow
+from consultations.models import Consultation
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept():
+    statements._kept.clear()
+
+
+def sql_of(rows):
+    return rows.query.get_compiler("default").as_sql()
+
+
+def test_a_statement_is_written_once_for_all_its_values(monkeypatch):
+    one, other = an_appointment(), an_appointment()
+    mine = Appointment.objects.with_people()
+    assert list(mine.visible_to(one.patient)) == [one]
+    monkeypatch.setattr(statements.KeepingCompiler, "_written", None)
+    with_their_people = list(mine.visible_to(other.patient))
+    assert with_their_people == [other]
+    assert with_their_people[0].patient.full_name == other.patient.full_name
+    assert with_their_people[0].doctor.specialization == other.doctor.specialization
+
+
+def test_so_is_a_count():
+    for patient, number in [(PatientFactory(), 1), (PatientFactory(), 3), (PatientFactory(), 2)]:
+        for _ in range(number):
+            an_appointment(patient=patient)
+        assert Appointment.objects.visible_to(patient).count() == number
+    counts = [one for one in statements._kept.values() if "COUNT" in (one.sql or "")]
+    assert len(counts) == 1
+
+
+def test_values_come_to_their_own_places():
+    """Also where a subquery, which stands elsewhere in the text, has some of them."""
+    doctor, other = DoctorFactory(), DoctorFactory()
+    slots = [TimeSlotFactory(doctor=doctor, starts_at=noon(day)) for day in (1, 2, 3)]
+    slots += [TimeSlotFactory(doctor=other, starts_at=noon(1))]
+    an_appointment(time_slot=slots[1])
+
+    def free(doctor, first, last):
+        rows = TimeSlot.objects.with_availability().free().filter(doctor=doctor)
+        return list(rows.between(first.date(), last.date()).order_by("starts_at"))
+
+    assert free(doctor, noon(1), noon(3)) == [slots[0], slots[2]]
+    number = len(statements._kept)
+    assert free(doctor, noon(2), noon(3)) == [slots[2]]
+    assert free(other, noon(1), noon(3)) == [slots[3]]
+    assert len(statements._kept) == number
+
+
+def a_doctor():
+    return User(pk=7, user_type=UserType.DOCTOR, license_verified=True)
+
+
+DIFFERENT = {
+    "another comparison": [
+        lambda: Appointment.objects.filter(starts_at__gt=noon()),
+        lambda: Appointment.objects.filter(starts_at__gte=noon()),
+        lambda: Appointment.objects.filter(starts_at__lt=noon()),
+        lambda: Appointment.objects.exclude(starts_at__lt=noon()),
+        lambda: Appointment.objects.filter(starts_at=noon()),
+    ],
+    "another column": [
+        lambda: Appointment.objects.filter(patient=7),
+        lambda: Appointment.objects.filter(doctor=7),
+        lambda: Appointment.objects.filter(booked_by=7),
+        lambda: Appointment.objects.filter(starts_at__gt=F("created_at")),
+        lambda: Appointment.objects.filter(starts_at__gt=F("updated_at")),
+    ],
+    "and, or": [
+        lambda: Appointment.objects.filter(Q(patient=7) & Q(doctor=7)),
+        lambda: Appointment.objects.filter(Q(patient=7) | Q(doctor=7)),
+        lambda: Appointment.objects.filter(Q(patient=7) & ~Q(doctor=7)),
+        lambda: Appointment.objects.filter(patient=7),
+        Appointment.objects.all,
+    ],
+    "true, false, null": [
+        lambda: Doctor.objects.filter(is_active=True),
+        lambda: Doctor.objects.filter(is_active=False),
+        lambda: Doctor.objects.filter(date_of_birth=None),
+        lambda: Doctor.objects.exclude(date_of_birth=None),
+        lambda: Doctor.objects.filter(license_verified=True),
+    ],
+    "longer lists": [
+        lambda: Appointment.objects.filter(pk__in=[1]),
+        lambda: Appointment.objects.filter(pk__in=[1, 2]),
+        lambda: Appointment.objects.filter(pk__in=[1, 2, 3]),
+    ],
+    "pages and order": [
+        lambda: Appointment.objects.all()[:20],
+        lambda: Appointment.objects.all()[:21],
+        lambda: Appointment.objects.all()[20:40],
+        lambda: Appointment.objects.order_by("starts_at")[:20],
+        lambda: Appointment.objects.order_by("-starts_at")[:20],
+        lambda: Appointment.objects.order_by("starts_at").reverse()[:20],
+        Appointment.objects.order_by,
+    ],
+    "what is selected": [
+        Appointment.objects.with_people,
+        lambda: Appointment.objects.select_related("patient"),
+        lambda: Appointment.objects.only("starts_at"),
+        lambda: Appointment.objects.only("ends_at"),
+        lambda: Appointment.objects.defer("starts_at"),
+        lambda: Appointment.objects.values_list("pk"),
+        lambda: Appointment.objects.values_list("version"),
+        lambda: Appointment.objects.annotate(one=Value(1)),
+        lambda: Appointment.objects.annotate(one=Value(2)),
+        Appointment.objects.distinct,
+    ],
+    "whose": [
+        lambda: Consultation.objects.visible_to(User(pk=7, user_type=UserType.PATIENT)),
+        lambda: Consultation.objects.visible_to(a_doctor()),
+        lambda: Consultation.objects.writable_by(a_doctor()),
+        lambda: Consultation.objects.visible_to(User(pk=7, user_type=UserType.ADMIN)),
+    ],
+}
+
+
+@pytest.mark.parametrize("kinds", DIFFERENT.values(), ids=DIFFERENT)
+def test_what_differs_in_more_than_values_is_written_for_itself(kinds):
+    texts = []
+    for _ in range(2):  # written, then kept
+        texts += [sql_of(rows()) for rows in kinds]
+    with statements.written_anew():
+        anew = [sql_of(rows()) for rows in kinds]
+    assert [text for text, _ in texts] == [text for text, _ in anew * 2]
+    assert len({text for text, _ in anew} | {params for _, params in anew}) > 1
+
+
+def test_an_id_beyond_the_column_names_nothing_where_another_did():
+    patient = PatientFactory()
+    assert Patient.objects.filter(pk=patient.pk).exists()
+    assert not Patient.objects.filter(pk=2**70).exists()
+    assert Patient.objects.filter(~Q(pk=2**70)).get() == patient
+
+
+def test_a_list_that_names_somebody_twice_has_one_value_less():
+    one, other = PatientFactory(), PatientFactory()
+    named = Patient.objects.order_by("pk")
+    assert list(named.filter(pk__in=[one.pk, other.pk])) == [one, other]
+    assert list(named.filter(pk__in=[other.pk, other.pk])) == [other]
+    assert list(named.filter(pk__in=[one.pk, other.pk])) == [one, other]
+
+
+def test_nothing_is_found_in_an_empty_list():
+    assert not Patient.objects.filter(pk__in=[])
+    assert not Patient.objects.none()
+
+
+TYPED = {
+    "a pattern": lambda word: Patient.objects.filter(last_name__icontains=word),
+    "in any case": lambda word: Patient.objects.filter(email__iexact=word),
+    "a literal": lambda word: Patient.objects.filter(email__lower=Lower(Value(word))),
+    "in a list": lambda word: Patient.objects.filter(last_name__in=[word, "Doe"]),
+    "a plain value": lambda word: Patient.objects.filter(last_name=word),
+}
+
+
+@pytest.mark.parametrize("asks", TYPED.values(), ids=TYPED)
+def test_what_somebody_typed_is_kept_nowhere(asks):
+    found = PatientFactory(last_name="Canary", email="canary@example.com")
+    for word in ("canary@example.com", "Canary"):
+        assert list(asks(word)) in ([found], [])
+    assert "canary" not in repr(statements._kept).lower()
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_a_lock_wants_its_transaction_though_the_statement_is_kept():
+    locked = TimeSlot.objects.select_for_update().filter(pk=7)
+    with atomic():
+        assert not locked.all()
+        assert "FOR UPDATE" in sql_of(locked)[0]
+    with pytest.raises(TransactionManagementError):
+        list(locked.all())
+
+
+def test_only_so_many_are_kept(monkeypatch):
+    monkeypatch.setattr(statements, "MOST", 3)
+    for number in range(10):
+        assert list(Appointment.objects.all()[: number + 1]) == []
+    assert 0 < len(statements._kept) <= 3
+
+
+def test_what_is_not_known_is_written_anew():
+    one, other = PatientFactory(), PatientFactory()
+    named = Patient.objects.order_by()
+    for _ in range(2):
+        both = named.filter(pk=one.pk).union(named.filter(pk=other.pk))
+        assert set(both) == {one, other}
+        assert list(named.values("gender").annotate(number=Count("pk"))) != []
+    assert not any("UNION" in (one.sql or "") for one in statements._kept.values())
+    assert not any("GROUP BY" in (one.sql or "") for one in statements._kept.values())
+
+
+@pytest.mark.parametrize("model", FromRow.__subclasses__(), ids=str)
+def test_a_record_from_a_row_is_the_one_django_makes(model):
+    if model._meta.abstract:
+        pytest.skip("has no rows")
+    names = [field.attname for field in model._meta.concrete_fields]
+    values = list(range(len(names)))
+    for some in (len(names), len(names) // 2):
+        ours = model.from_db("default", names[:some], values[:some])
+        djangos = super(FromRow, model).from_db("default", names[:some], values[:some])
+        assert _state(ours) == _state(djangos)
+        assert ours.get_deferred_fields() == djangos.get_deferred_fields() == set(names[some:])
+
+
+def _state(record):
+    state = vars(record).copy()
+    loaded = state.pop("_state")
+    return state, loaded.adding, loaded.db, vars(loaded).get("fields_cache", {})
