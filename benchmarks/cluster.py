@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
@@ -88,6 +89,7 @@ def is_alive(connection):
 @contextmanager
 def own_cluster():
     """A running server with its crash safety on (fsync and all), as root may enter it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was begun is ended
     folder = Path(tempfile.mkdtemp(prefix="clinic-cluster-"))
     shutil.chown(folder, "postgres")
     cluster = Cluster(folder)

@@ -11,12 +11,8 @@ measured; `--check` does no more than that. Packages: benchmarks/requirements.tx
 
 import argparse
 import os
-import platform
-import re
-import subprocess
 from collections import defaultdict
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -24,8 +20,9 @@ from statistics import median
 from calls import Calls
 from cluster import own_cluster
 from dataset import fill
+from results import circumstances, write
 from sameness import ask, check
-from server import HOUSE, PORT, configure
+from server import PORT, configure
 from stopwatch import THREADS, Cost, cost, served, take_first_core
 
 BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made beforehand
@@ -41,6 +38,16 @@ VARIANTS = {
 CALLS = ["list", "list by cursor", "detail", "slots", "book", "profile"]
 AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are none
 WITH_CURSOR = ["floor"]  # and the product, where it answers
+
+# What the product must reach: CPU over that of others, at most; requests per second over those of
+# the typical project, at least.
+OVER_FLOOR = {"list": 4.5, "list by cursor": 3.5, "slots": 6, "book": 5.5, "profile": 6.3}
+OVER_FASTAPI = {"list": 1, "detail": 1.1}
+OVER_NAIVE = {"list": 10, "slots": 4}
+
+COLUMNS = """\
+`floor/s ÷ this` is how many times more requests the floor answers in a second, `÷ naive/s` how many
+times more this one answers than the typical project."""
 
 
 def measure(servers, postmaster, calls, asked):
@@ -97,6 +104,24 @@ def _place(item):
     return CALLS.index(call), list(VARIANTS).index(variant)
 
 
+def goals(figures):
+    """Markdown; what must be reached, and what was."""
+    told = []
+    for other, limits in (("floor", OVER_FLOOR), ("fastapi", OVER_FASTAPI)):
+        for call, most in limits.items():
+            ratio = figures[call, "product"].cpu / figures[call, other].cpu
+            told.append((f"CPU of {call} ÷ {other}'s", f"≤ {most:g}", ratio, ratio <= most))
+    for call, least in OVER_NAIVE.items():
+        ratio = figures[call, "product"].rate / figures[call, "naive"].rate
+        told.append((f"requests/s of {call} ÷ naive's", f"≥ {least:g}", ratio, ratio >= least))
+    lines = ["| goal | must be | is | |", "| --- | --- | --- | --- |"]
+    for goal, limit, ratio, is_reached in told:
+        lines.append(
+            f"| {goal} | {limit} | {ratio:.2f} | {'reached' if is_reached else 'missed'} |"
+        )
+    return "\n".join(lines)
+
+
 def notes(figures):
     told = []
     if ("list by cursor", "product") not in figures:
@@ -110,40 +135,6 @@ def notes(figures):
             f" PostgreSQL; {fewer:.0f} % fewer requests/s."
         )
     return "\n".join(f"- {sentence}" for sentence in told)
-
-
-def circumstances(asked, load, postgresql):
-    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
-    processor = found[1] if found else platform.machine()
-    system = f"{platform.system()} {platform.release()}"
-    versions = f"CPython {platform.python_version()}, PostgreSQL {postgresql}"
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(  # noqa: S603
-        command, cwd=HOUSE, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    told = [
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
-        f"{os.cpu_count()} cores of {processor}, {system}, {versions}",
-        f"load of the machine before it began {load:.1f}, niceness {os.nice(0)}",
-        f"scale {asked.scale:g}, {asked.rounds} rounds of {asked.seconds:g} s, {THREADS} clients",
-    ]
-    return "\n".join(f"- {line}" for line in told)
-
-
-RESULTS = """\
-# Results
-
-Written by `make bench`; see [README.md](README.md) for what is compared. Absolute figures do not
-repeat elsewhere; ratios within a table do, to about a quarter. CPU per request is the steadiest.
-`floor/s ÷ this` is how many times more requests the floor answers in a second, `÷ naive/s` how many
-times more this one answers than the typical project.
-
-{circumstances}
-
-{table}
-
-{notes}
-"""
 
 
 def main():
@@ -171,12 +162,14 @@ def main():
             return
         figures = measure(servers, cluster.postmaster(), calls, asked)
         [(postgresql,)] = cluster.ask("SHOW server_version")
-    print(table(figures))
-    print(notes(figures))
+    told = circumstances(
+        f"PostgreSQL {postgresql}; load of the machine before it began {load:.1f}",
+        f"scale {asked.scale:g}, {asked.rounds} rounds of {asked.seconds:g} s, {THREADS} clients",
+    )
+    for paragraph in (table(figures), goals(figures), notes(figures)):
+        print(paragraph)
     if asked.results:
-        told = {"table": table(figures), "notes": notes(figures)}
-        told["circumstances"] = circumstances(asked, load, postgresql)
-        asked.results.write_text(RESULTS.format(**told))
+        write(asked.results, "Cost", told, table(figures), COLUMNS, goals(figures), notes(figures))
 
 
 if __name__ == "__main__":

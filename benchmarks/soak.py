@@ -4,21 +4,25 @@
 
 Its resident memory after 1,000 and 10,000 requests, then a load for so many seconds: of ten
 requests seven read (lists, details, profiles), two look for free slots, one books. Exits 1 where an
-answer was an error, or the worker grew by more than `--growth` megabytes between the two.
+answer was an error, the worker grew by more than a tenth between the two or beyond 90 MB, or one
+request in a hundred took more than five times the median.
 """
 
 import argparse
 import sys
 from collections import Counter
 from itertools import cycle
+from pathlib import Path
 
 from calls import Calls
 from dataset import fill
+from results import circumstances, write
 from server import configure, fresh_database
 from stopwatch import drive, served, take_first_core
 
 MIXED = ["list", "slots", "detail", "profile", "book", "list", "slots", "detail", "list", "detail"]
 FEW, MANY = 1_000, 10_000
+MOST_GROWTH, MOST_MEMORY, MOST_SPREAD = 1.1, 90, 5  # times, MB, times the median
 
 
 def mixed(calls):
@@ -33,9 +37,9 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     options.add_argument("--scale", type=float, default=0.1, help="not below 0.02")
     options.add_argument("--seconds", type=float, default=60)
-    options.add_argument("--growth", type=float, default=10, help="megabytes")
     options.add_argument("--few", type=int, default=FEW)
     options.add_argument("--many", type=int, default=MANY)
+    options.add_argument("--results", type=Path, help="a Markdown file to write")
     asked = options.parse_args()
     take_first_core()
     with fresh_database("postgresql") as database:
@@ -53,13 +57,20 @@ def main():
         connections.close_all()
     answers, load = sum((run.statuses for run in runs), Counter()), runs[-1]
     errors = answers.total() - answers[200] - answers[201]
-    print(f"{early:.1f} MB after {asked.few} requests, {late:.1f} MB after {asked.many}")
-    print(
-        f"{asked.seconds:g} s, {len(load.latencies)} requests, {load.rate:.0f}/s:"
-        f" p50 {load.p(50):.1f} ms, p99 {load.p(99):.1f} ms; {last:.1f} MB afterwards"
-    )
-    print(f"{errors} errors; answers by status: {dict(answers)}")
-    sys.exit(bool(errors) or late - early > asked.growth)
+    spread = load.p(99) / load.p(50)
+    memory = f"{early:.1f} MB after {asked.few} requests, {late:.1f} after {asked.many}"
+    pace = f"p50 {load.p(50):.1f} ms, p99 {load.p(99):.1f} ms, {spread:.1f} times as long"
+    told = [
+        f"{memory}, {last:.1f} at the end",
+        f"{asked.seconds:g} s, {len(load.latencies)} requests, {load.rate:.0f}/s: {pace}",
+        f"{errors} errors; answers by status: {dict(answers)}",
+    ]
+    told = "\n".join(f"- {line}" for line in told)
+    print(told)
+    if asked.results:
+        write(asked.results, "Mixed load", circumstances(f"scale {asked.scale:g}"), told)
+    grew = late > MOST_GROWTH * early or last > MOST_MEMORY
+    sys.exit(bool(errors) or grew or spread > MOST_SPREAD)
 
 
 if __name__ == "__main__":

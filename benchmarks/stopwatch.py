@@ -72,6 +72,8 @@ def served(variant, *, port=PORT, **settings):
         "THREADS": str(THREADS),
         **settings,
     }
+    if _is_taken(port):
+        raise SystemExit(f"Something listens at {HOST}:{port} already; set BENCH_PORT.")
     command = ["taskset", "-c", str(CORES[1]), sys.executable, *arguments]
     with tempfile.TemporaryFile("w+") as words:
         process = subprocess.Popen(  # noqa: S603
@@ -85,6 +87,11 @@ def served(variant, *, port=PORT, **settings):
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _is_taken(port):
+    with socket.socket() as one:
+        return one.connect_ex((HOST, port)) == 0
 
 
 def _answers(port):

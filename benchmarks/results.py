@@ -1,0 +1,45 @@
+"""RESULTS.md: one section for each experiment, of which each writes its own anew."""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from server import HOUSE
+
+TITLE = """\
+# Results
+
+Written by `make bench`; see [README.md](README.md) for what is measured. Absolute figures do not
+repeat elsewhere; ratios within a table do, to about a quarter. CPU per request is the steadiest.
+"""
+
+
+def write(path, heading, *paragraphs):
+    """Put the section in the place of the one of that heading, or at the end."""
+    path = Path(path)
+    text = path.read_text() if path.exists() else TITLE
+    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    begins = f"## {heading}\n"
+    places = (place for place, one in enumerate(sections) if one.startswith(begins))
+    place = next(places, len(sections))
+    sections[place : place + 1] = ["\n\n".join([begins.strip(), *paragraphs])]
+    path.write_text("\n\n".join(one.strip() for one in sections) + "\n")
+
+
+def circumstances(*details):
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    processor = found[1] if found else platform.machine()
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(  # noqa: S603
+        command, cwd=HOUSE, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    machine = f"{os.cpu_count()} cores of {processor}, {platform.system()} {platform.release()}"
+    told = [
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
+        f"{machine}, CPython {platform.python_version()}",
+        *details,
+    ]
+    return "\n".join(f"- {line}" for line in told)
