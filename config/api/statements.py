@@ -1,189 +1,23 @@
 """SQL that Django has written once is kept; the next time only its values are filled in.
 
 Django needs longer to write most of our SELECTs than PostgreSQL to answer them. Queries that differ
-in nothing but the values they compare columns with have one text: a `Shape` is all of a query but
-these values. Whatever it does not know for certain is written anew, and so is what has no place of
-its own for each value. In the tests each kept statement is compared with one written anew.
+in nothing but the values they compare columns with have one text (`query_shapes`). What has no
+place of its own for each value is written anew. In the tests each kept statement is compared with
+one written anew.
 """
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, time, timedelta
-from decimal import Decimal
-from functools import lru_cache, singledispatch
-from types import NoneType
+from functools import lru_cache
 from typing import NamedTuple
-from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db.models import Field, QuerySet
-from django.db.models.expressions import BaseExpression, Col, Value
-from django.db.models.fields import related_lookups as related
-from django.db.models.lookups import (
-    Exact,
-    GreaterThan,
-    GreaterThanOrEqual,
-    In,
-    IntegerFieldExact,
-    LessThan,
-    LessThanOrEqual,
-    Lookup,
-)
+from django.db.models import QuerySet
 from django.db.models.sql import Query
-from django.db.models.sql.datastructures import BaseTable, Join
-from django.db.models.sql.where import NothingNode, WhereNode
 
-MOST = 200  # statements that are kept, of up to 60 kB; a clinic asks some 80
+from config.api.query_shapes import Shape, UnknownPart, has_values, page_comes_last
 
-# A column beside one value, or beside a list of them.
-COMPARISONS = {
-    *(Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, IntegerFieldExact),
-    *(related.RelatedExact, related.RelatedGreaterThan, related.RelatedLessThan),
-}
-LISTS = {In, related.RelatedIn}
-VALUES = (int, str, Decimal, date, time, UUID)  # a datetime is a date
-
-# What Django notes on a query or an expression and can find out again.
-DERIVED = {
-    "_annotation_select_cache",
-    "_constructor_args",
-    "_extra_select_cache",
-    "_output_field_or_none",
-    "allowed_default",
-    "base_table",
-    "constraint_validation_compatible",
-    "contains_aggregate",
-    "contains_column_references",
-    "contains_over_clause",
-    "contains_subquery",
-    "convert_value",
-    "identity",
-}
-UNUSUAL = {"_filtered_relations", "combined_queries", "explain_info", "extra", "group_by"}
-
-
-class UnknownPart(Exception):  # noqa: N818
-    """A query has something of which a Shape does not know what it does to the text."""
-
-
-class Shape:
-    """What the text of a query depends on (`key`), and the lookups of which it does not know the
-    value (`comparisons`).
-    """
-
-    def __init__(self, query):
-        self.comparisons = {}  # by their ids
-        self.key = self.of(query)
-
-    def of(self, part):
-        return type(part), shown(part, self)
-
-    def all(self, parts):
-        return tuple(map(self.of, parts))
-
-    def state(self, part):
-        return tuple(
-            (name, self.of(one)) for name, one in vars(part).items() if name not in DERIVED
-        )
-
-
-@singledispatch
-def shown(part, shape):
-    """All of a part that the text depends on."""
-    raise UnknownPart(part)
-
-
-@shown.register(str)
-@shown.register(int)
-@shown.register(float)
-@shown.register(timedelta)
-@shown.register(NoneType)
-@shown.register(type)
-def _itself(part, shape):
-    return part
-
-
-@shown.register(list)
-@shown.register(tuple)
-def _in_order(parts, shape):
-    return shape.all(parts)
-
-
-@shown.register(set)
-@shown.register(frozenset)
-def _in_any_order(parts, shape):
-    return frozenset(map(shape.of, parts))
-
-
-@shown.register(dict)
-def _by_name(parts, shape):
-    return shape.all(parts), shape.all(parts.values())
-
-
-@shown.register(Field)
-def _field(field, shape):
-    return field if hasattr(field, "model") else shape.all(field.deconstruct()[1:])
-
-
-@shown.register(BaseExpression)
-@shown.register(Join)
-@shown.register(BaseTable)
-def _state(part, shape):
-    return shape.state(part)
-
-
-@shown.register(Col)
-def _column(column, shape):
-    is_plain = column.output_field is column.target
-    return column.alias, column.target, None if is_plain else shape.of(column.output_field)
-
-
-@shown.register(WhereNode)
-def _conditions(node, shape):
-    return node.connector, node.negated, shape.all(node.children)
-
-
-@shown.register(NothingNode)
-def _nothing(node, shape):
-    return None
-
-
-@shown.register(Value)
-def _literal(literal, shape):
-    if isinstance(literal.value, str):
-        raise UnknownPart(literal)  # perhaps what somebody typed, which is kept nowhere
-    return shape.state(literal)
-
-
-@shown.register(Lookup)
-def _lookup(lookup, shape):
-    if type(lookup.lhs) is Col and not lookup.bilateral_transforms:
-        if type(lookup) in COMPARISONS and _is_value(lookup.rhs):
-            shape.comparisons[id(lookup)] = lookup
-            return shape.of(lookup.lhs)
-        if type(lookup) in LISTS and _are_values(lookup.rhs):
-            shape.comparisons[id(lookup)] = lookup
-            return shape.of(lookup.lhs), len(lookup.rhs)
-    if lookup.rhs_is_direct_value() and not isinstance(lookup.rhs, bool):
-        raise UnknownPart(lookup)
-    return shape.state(lookup)
-
-
-@shown.register(Query)
-def _query(query, shape):
-    if query.low_mark or any(vars(query).get(name) for name in UNUSUAL):
-        raise UnknownPart(query)  # a later page of a list has a text of its own
-    if query.annotations and not all(isinstance(name, str) for name in query.order_by):
-        raise UnknownPart(query)  # an order that may be what is selected, for one value only
-    return shape.state(query)
-
-
-def _is_value(rhs):
-    return isinstance(rhs, VALUES) and not isinstance(rhs, bool)
-
-
-def _are_values(rhs):
-    return isinstance(rhs, (list, tuple, set, frozenset)) and all(map(_is_value, rhs))
+MOST = 200  # statements that are kept, of 20 to 130 kB each
 
 
 class Place(NamedTuple):
@@ -197,6 +31,7 @@ class Statement(NamedTuple):
     sql: str | None  # None for one that cannot be filled in
     params: tuple = ()
     texts: tuple = ()  # of the comparisons' right sides
+    select: tuple = ()  # (column, None) or (None, name of an annotation), which has values
     found: dict = {}  # what else Django notes on a compiler as it writes
 
     def filled_in(self, compiler, comparisons):
@@ -207,16 +42,25 @@ class Statement(NamedTuple):
         if any(text != side[0] for text, side in zip(self.texts, sides, strict=True)):
             return None
         vars(compiler).update(self.found)
+        annotations = compiler.query.annotations
+        compiler.select = [(annotations.get(name, one), None, name) for one, name in self.select]
         params = (
             sides[one.comparison][1][one.number] if type(one) is Place else one
             for one in self.params
         )
-        return self.sql, tuple(params)
+        return self.sql + _page(compiler), tuple(params)
+
+
+def _page(compiler):
+    query = compiler.query
+    if not query.is_sliced or not page_comes_last(query):
+        return ""
+    return " " + compiler.connection.ops.limit_offset_sql(query.low_mark, query.high_mark)
 
 
 _kept = {}
 _places = ContextVar("places", default=None)  # of the comparisons in what is being written
-FOUND = ["select", "klass_info", "annotation_col_map", "col_count", "has_extra_select"]
+FOUND = ["klass_info", "annotation_col_map", "col_count", "has_extra_select"]
 
 
 @contextmanager
@@ -244,7 +88,7 @@ class KeepingCompiler:
 
     def _kept(self):
         shape = Shape(self.query)
-        comparisons = list(shape.comparisons.values())
+        comparisons = shape.comparisons
         key = self.connection.vendor, self.elide_empty, shape.key
         statement = _kept.get(key)
         if statement is None:
@@ -255,18 +99,26 @@ class KeepingCompiler:
         return statement.filled_in(self, comparisons)
 
     def _written(self, comparisons):
+        query = self.query.clone()  # which changes as it is written
+        writer = query.get_compiler(connection=self.connection, elide_empty=self.elide_empty)
         with written_anew(comparisons):
-            sql, params = super().as_sql()
+            sql, params = writer.as_sql(with_limits=not page_comes_last(query))
         if {one.comparison for one in params if type(one) is Place} != set(range(len(comparisons))):
             return Statement(None)
         texts = tuple(one.process_rhs(self, self.connection)[0] for one in comparisons)
-        return Statement(sql, params, texts, {name: getattr(self, name) for name in FOUND})
+        select = tuple(
+            (None if name in query.annotations else one, name) for one, _, name in writer.select
+        )
+        found = {name: getattr(writer, name) for name in FOUND}
+        return Statement(sql, params, texts, select, found)
 
     def compile(self, node):
         sql, params = super().compile(node)
-        number = (_places.get() or {}).get(id(node))
-        if number is not None:
-            params = [Place(number, place) for place in range(len(params))]
+        if places := _places.get():
+            if (number := places.get(id(node))) is not None:
+                params = [Place(number, place) for place in range(len(params))]
+            elif has_values(node):
+                raise UnknownPart(node)  # a copy of a comparison, with its values
         return sql, params
 
     def _locks_outside_a_transaction(self):
