@@ -8,7 +8,7 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import audit
 from accounts import services as accounts
@@ -177,9 +177,9 @@ def _claim(time_slot, patient, by):
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    in_the_way = Appointment.objects.live()
-    of_patient = in_the_way.filter(patient=patient).overlapping(slot.starts_at, slot.ends_at)
-    held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
+    of_patient = Q(patient=patient, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
+    held = in_the_way.order_by().values_list("time_slot", flat=True)
     if holders := set(held):
         if slot.pk in holders:
             others = partial(_alternatives, slot, patient, by)
