@@ -18,6 +18,7 @@ from accounts import read_events
 from accounts.models import Action, AuditEvent, Outcome, User
 from accounts.tokens import read_session_id
 from config.api.addresses import address_of
+from config.api.inserts import insert
 from config.api.middleware import current_request_id
 from config.api.transactions import before_commit
 
@@ -102,7 +103,7 @@ def _note(note):
 
 
 def _write(notes):
-    _event(notes).save(force_insert=True)
+    insert(_event(notes))
     if trail := _trail.get():
         trail.has_changed = True
 

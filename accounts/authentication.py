@@ -9,6 +9,8 @@ from accounts.models import Session, User
 from accounts.tokens import NO_DATE, read_session_id
 from config.api.addresses import address_of
 
+SESSIONS = Session.objects.select_related("user").order_by()
+
 
 class SessionJWTAuthentication(JWTAuthentication):
     """An access token is good while its session lives and its person is active.
@@ -25,11 +27,7 @@ class SessionJWTAuthentication(JWTAuthentication):
 
     def get_user(self, validated_token):
         session_id = read_session_id(validated_token)
-        session = (
-            Session.objects.select_related("user").filter(pk=session_id).first()
-            if session_id
-            else None
-        )
+        session = next(iter(SESSIONS.filter(pk=session_id)), None) if session_id else None
         if (
             session is None
             or not session.is_live

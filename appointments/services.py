@@ -8,7 +8,7 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import audit
 from accounts import services as accounts
@@ -18,6 +18,7 @@ from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
+from config.api.inserts import insert
 from config.api.refusals import refused
 from config.api.transactions import atomic
 from patients.models import Patient
@@ -177,9 +178,9 @@ def _claim(time_slot, patient, by):
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    in_the_way = Appointment.objects.live()
-    of_patient = in_the_way.filter(patient=patient).overlapping(slot.starts_at, slot.ends_at)
-    held = (in_the_way.filter(time_slot=slot) | of_patient).values_list("time_slot", flat=True)
+    of_patient = Q(patient=patient, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
+    held = in_the_way.order_by().values_list("time_slot", flat=True)
     if holders := set(held):
         if slot.pk in holders:
             others = partial(_alternatives, slot, patient, by)
@@ -219,7 +220,7 @@ def _check_new_slot(appointment, time_slot):
 
 def _record(appointment, action, *, by, before=("", None), reason="", changes=()):
     """The history row, the audit's, and word of it to whoever listens, once it is committed."""
-    entry = AppointmentHistory.objects.create(
+    entry = AppointmentHistory(
         appointment=appointment,
         action=action,
         from_status=before[0],
@@ -230,6 +231,7 @@ def _record(appointment, action, *, by, before=("", None), reason="", changes=()
         reason=reason,
         changed_by=by,
     )
+    insert(entry)
     audit.changed(
         f"appointment.{action}",
         appointment,

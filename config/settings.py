@@ -317,7 +317,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.Negotiation",
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "config.api.filters.GivenFilters",
         "config.api.filters.BoundedSearchFilter",
         "config.api.filters.StrictOrderingFilter",
     ],

@@ -29,6 +29,7 @@ from accounts.tests.helpers import (
     signed,
     status_and_code,
 )
+from accounts.tokens import SessionAccessToken
 
 pytestmark = pytest.mark.django_db
 
@@ -215,6 +216,29 @@ def test_two_clocks_may_differ_by_half_a_minute(api, claim, seconds, status):
 
     assert profile(api(), access).status_code == status
     assert refresh(api(), renewing).status_code == status
+
+
+def test_a_token_that_opened_the_door_before_is_asked_again_whether_it_has_expired(
+    api, monkeypatch
+):
+    access = open_session(UserFactory())["access"]
+    in_time = profile(api(), access)
+
+    last = timezone.now() + settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
+    too_late = last + timedelta(seconds=settings.SIMPLE_JWT["LEEWAY"] + 1)
+    monkeypatch.setattr("rest_framework_simplejwt.tokens.aware_utcnow", lambda: too_late)
+
+    assert in_time.status_code == 200
+    assert status_and_code(profile(api(), access)) == TOKEN_INVALID
+
+
+def test_what_one_reader_of_a_token_writes_into_it_no_other_reads():
+    access = open_session(UserFactory())["access"]
+    sid = claims_of(access)["sid"]
+
+    SessionAccessToken(access)["sid"] = NOBODYS
+
+    assert SessionAccessToken(access)["sid"] == sid
 
 
 def test_a_refresh_token_is_no_access_token_and_the_reverse(api):

@@ -75,21 +75,23 @@ BOOKING = {
         "    if slot.starts_at <= clock.now():\n",
         "    if slot.starts_at < clock.now():\n",
     ),
-    "a slot that is held is not booked": (
-        "(in_the_way.filter(time_slot=slot) | of_patient)",
-        "of_patient",
+    "a slot that is held is not booked": ("Q(time_slot=slot) | of_patient", "of_patient"),
+    "a patient is not in two places": ("Q(time_slot=slot) | of_patient", "Q(time_slot=slot)"),
+    "a patient may leave as another visit begins": (
+        "starts_at__lt=slot.ends_at, ends_at__gt",
+        "starts_at__lte=slot.ends_at, ends_at__gt",
     ),
-    "a patient is not in two places": (
-        "(in_the_way.filter(time_slot=slot) | of_patient)",
-        "in_the_way.filter(time_slot=slot)",
+    "a patient may come as another visit ends": (
+        "ends_at__gt=slot.starts_at)",
+        "ends_at__gte=slot.starts_at)",
     ),
     "a slot taken is told from a patient elsewhere": (
         "        if slot.pk in holders:\n",
         "        if False:\n",
     ),
     "what is cancelled holds nothing": (
-        "    in_the_way = Appointment.objects.live()\n",
-        "    in_the_way = Appointment.objects.all()\n",
+        "    in_the_way = Appointment.objects.live().filter(",
+        "    in_the_way = Appointment.objects.filter(",
     ),
     "the table of moves is asked": (
         "    if not MOVES[action].is_open(**state, role=by.role, now=clock.now()):\n",

@@ -1,10 +1,13 @@
 """Query parameters: typed, bounded, and none of them ignored in silence."""
 
 from datetime import date
+from functools import lru_cache
 
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
@@ -40,6 +43,30 @@ class IdFilter(django_filters.Filter):
     """Rows of one record; an id that names nothing gives an empty list."""
 
     field_class = IdFormField
+
+
+class GivenFilters(DjangoFilterBackend):
+    """The view's `filterset_class`, of which only what is given is made, cleaned and applied."""
+
+    def filter_queryset(self, request, queryset, view):
+        filterset_class = self.get_filterset_class(view, queryset)
+        names = filterset_class.base_filters if filterset_class else ()
+        given = frozenset(name for name in names if name in request.query_params)
+        if not given:
+            return queryset
+        filters = _with_only(given, filterset_class)
+        filterset = filters(**self.get_filterset_kwargs(request, queryset, view))
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        return filterset.qs
+
+
+@lru_cache(maxsize=512)
+def _with_only(names, filterset_class):
+    filters = type(filterset_class.__name__, (filterset_class,), {})
+    every = filterset_class.base_filters
+    filters.base_filters = {name: every[name] for name in every if name in names}
+    return filters
 
 
 class BoundedSearchFilter(SearchFilter):

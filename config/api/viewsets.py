@@ -22,7 +22,7 @@ class ApiViewSet(GenericViewSet):
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
-        if self.action not in (None, "metadata"):
+        if request.query_params and self.action not in (None, "metadata"):
             refuse_unknown_parameters(request, self.known_parameters())
 
     def known_parameters(self):

@@ -1,0 +1,65 @@
+"""What is given of the filters does what all of them together would."""
+
+import pytest
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from appointments.filters import AppointmentFilter
+from appointments.models import Appointment
+from appointments.viewsets import AppointmentViewSet
+from config.api.filters import GivenFilters
+from config.tests.people import a_clinic
+from consultations.viewsets import ConsultationViewSet
+
+
+@pytest.fixture
+def clinic(db):
+    return a_clinic()
+
+
+def found(backend, view, query):
+    request = Request(APIRequestFactory().get(f"/?{query}"))
+    try:
+        rows = backend().filter_queryset(request, view.queryset.all(), view())
+    except ValidationError as error:
+        return error.get_full_details()
+    return str(rows.query), list(rows)
+
+
+@pytest.mark.parametrize("view", [AppointmentViewSet, ConsultationViewSet])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "page=2",
+        "status=",
+        "status=scheduled",
+        "status=completed&patient=1",
+        "patient=1&status=completed",
+        "date_before=2030-01-01&date_after=2020-01-01&doctor=",
+        "date=2026-02-30",
+        "date=x&doctor=x&status=x",
+        "status=x&doctor=x&date=x",
+        "status=scheduled&status=cancelled",
+        "priority=high&consultation_type=general",
+    ],
+)
+def test_filters_find_the_same_and_refuse_the_same_whichever_are_left_out(clinic, view, query):
+    every = found(DjangoFilterBackend, view, query)
+
+    assert found(GivenFilters, view, query) == every
+
+
+def test_a_list_that_nobody_filters_makes_no_filter(clinic, monkeypatch):
+    def made(*args, **kwargs):
+        raise AssertionError("a filter was made")
+
+    monkeypatch.setattr(AppointmentFilter, "__init__", made)
+
+    _, rows = found(GivenFilters, AppointmentViewSet, "search=Jane")
+
+    assert len(rows) == Appointment.objects.count()
+    with pytest.raises(AssertionError, match="a filter was made"):
+        found(GivenFilters, AppointmentViewSet, "status=scheduled")

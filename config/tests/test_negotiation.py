@@ -1,0 +1,45 @@
+"""The shortest way to a renderer leads to the one that DRF would weigh out."""
+
+import pytest
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from config.api.negotiation import Negotiation
+from config.api.renderers import EnvelopeBrowsableAPIRenderer, EnvelopeJSONRenderer
+
+RENDERERS = [EnvelopeJSONRenderer(), EnvelopeBrowsableAPIRenderer()]
+
+
+def chosen(negotiation, accept, query=""):
+    headers = {} if accept is None else {"Accept": accept}
+    request = Request(APIRequestFactory().get(f"/{query}", headers=headers))
+    try:
+        return negotiation().select_renderer(request, RENDERERS)
+    except NotAcceptable:
+        return None
+
+
+@pytest.mark.parametrize("query", ["", "?page=2", "?format=json", "?format=api"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        None,
+        "",
+        "*/*",
+        "application/json",
+        " application/json ",
+        "application/*",
+        "application/json;indent=4",
+        "application/json, text/plain, */*",
+        "text/html",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "application/json;q=0.1, text/html",
+        "image/png",
+    ],
+)
+def test_an_accept_header_is_answered_as_drf_would(accept, query):
+    ours = chosen(Negotiation, accept, query)
+
+    assert ours == chosen(DefaultContentNegotiation, accept, query)
