@@ -9,6 +9,7 @@ from appointments import policy
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
+from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import Patient
 
@@ -40,7 +41,7 @@ APPOINTMENT_EXAMPLE = {
 }
 
 
-class AppointmentSerializer(StrictModelSerializer):
+class AppointmentSerializer(LeanReading, StrictModelSerializer):
     """An appointment as its reader sees it: `doctor_notes` never goes to the patient."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
@@ -55,6 +56,8 @@ class AppointmentSerializer(StrictModelSerializer):
         help_text="For doctors and admins: runs the move that leads there.",
     )
     allowed = serializers.SerializerMethodField(help_text="The moves open to you now.")
+    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
+    read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
 
     class Meta:
@@ -70,18 +73,6 @@ class AppointmentSerializer(StrictModelSerializer):
             "created_at",
             "updated_at",
         ]
-
-    def get_fields(self):
-        fields = super().get_fields()
-        if self.reader_role == UserType.PATIENT:
-            del fields["doctor_notes"]
-            fields["status"].read_only = True
-        return fields
-
-    @property
-    def reader_role(self):
-        request = self.context.get("request")
-        return getattr(getattr(request, "user", None), "role", None)
 
     def get_allowed(self, appointment) -> list[str]:
         return policy.open_moves(appointment, role=self.reader_role)

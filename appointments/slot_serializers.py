@@ -13,6 +13,7 @@ from appointments.models import TimeSlot
 from appointments.slots import MOST_DAYS, SKIPPED, Plan
 from config.api.fields import is_plain
 from config.api.filters import EARLIEST, LATEST
+from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
 MOST_AVAILABILITY_DAYS = 31
@@ -63,7 +64,7 @@ def doctor_or_self(serializer, attrs):
     return attrs
 
 
-class TimeSlotSerializer(StrictModelSerializer):
+class TimeSlotSerializer(LeanReading, StrictModelSerializer):
     doctor = DoctorField()
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     doctor_specialization = serializers.CharField(source="doctor.specialization", read_only=True)
@@ -72,18 +73,13 @@ class TimeSlotSerializer(StrictModelSerializer):
     end_time = serializers.TimeField()
     duration_minutes = serializers.IntegerField(read_only=True)
     is_available = serializers.BooleanField(read_only=True)
+    set_once = {"doctor"}
     example = SLOT_EXAMPLE
 
     class Meta:
         model = TimeSlot
         fields = list(SLOT_EXAMPLE)
         read_only_fields = ["starts_at", "ends_at"]
-
-    def get_fields(self):
-        fields = super().get_fields()
-        if self.instance is not None:
-            fields["doctor"].read_only = True
-        return fields
 
     def validate(self, attrs):
         return doctor_or_self(self, attrs) if self.instance is None else attrs
@@ -176,7 +172,7 @@ class BulkSlotsAnswerSerializer(serializers.Serializer):
     }
 
 
-class DoctorSerializer(serializers.ModelSerializer):
+class DoctorSerializer(LeanReading, serializers.ModelSerializer):
     """A doctor as everybody sees him."""
 
     full_name = serializers.CharField(read_only=True)
@@ -232,7 +228,7 @@ class AvailabilityQuerySerializer(serializers.Serializer):
         return {"doctor": attrs["doctor"], "date_after": first, "date_before": last}
 
 
-class AvailableDoctorSerializer(serializers.ModelSerializer):
+class AvailableDoctorSerializer(LeanReading, serializers.ModelSerializer):
     full_name = serializers.CharField(read_only=True)
 
     class Meta:

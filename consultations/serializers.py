@@ -6,6 +6,7 @@ from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
+from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import Patient
@@ -87,7 +88,7 @@ CONSULTATION_EXAMPLE = {
 }
 
 
-class VitalSignsSerializer(StrictModelSerializer):
+class VitalSignsSerializer(LeanReading, StrictModelSerializer):
     bmi = serializers.DecimalField(
         max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text="kg/m²"
     )
@@ -109,9 +110,10 @@ class VitalSignsSerializer(StrictModelSerializer):
         return attrs
 
 
-class PrescriptionSerializer(StrictModelSerializer):
+class PrescriptionSerializer(LeanReading, StrictModelSerializer):
     """A prescription; only `is_active` can be changed later."""
 
+    set_once = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
     example = PRESCRIPTION_EXAMPLE
 
     class Meta:
@@ -119,15 +121,8 @@ class PrescriptionSerializer(StrictModelSerializer):
         fields = list(PRESCRIPTION_EXAMPLE)
         read_only_fields = ["prescribed_by", "created_at"]
 
-    def get_fields(self):
-        fields = super().get_fields()
-        if isinstance(self.instance, Prescription):
-            for name, field in fields.items():
-                field.read_only = name != "is_active"
-        return fields
 
-
-class ConsultationNoteSerializer(StrictModelSerializer):
+class ConsultationNoteSerializer(LeanReading, StrictModelSerializer):
     example = NOTE_EXAMPLE
 
     class Meta:
@@ -136,13 +131,14 @@ class ConsultationNoteSerializer(StrictModelSerializer):
         read_only_fields = ["created_by", "created_at"]
 
 
-class ConsultationSerializer(StrictModelSerializer):
+class ConsultationSerializer(LeanReading, StrictModelSerializer):
     """A consultation as its reader sees it: `doctor_notes` never goes to the patient."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     status = serializers.CharField(read_only=True)
     duration_minutes = serializers.IntegerField(read_only=True, allow_null=True)
+    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
     example = CONSULTATION_EXAMPLE
 
     class Meta:
@@ -150,13 +146,6 @@ class ConsultationSerializer(StrictModelSerializer):
         fields = list(CONSULTATION_EXAMPLE)
         read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT]
         extra_kwargs = {"chief_complaint": {"required": False}}
-
-    def get_fields(self):
-        fields = super().get_fields()
-        request = self.context.get("request")
-        if getattr(getattr(request, "user", None), "user_type", None) == UserType.PATIENT:
-            del fields["doctor_notes"]
-        return fields
 
 
 class ConsultationDetailSerializer(ConsultationSerializer):
