@@ -1,5 +1,6 @@
 """Each list reads its page from an index, in the order it is shown in; no index is kept twice."""
 
+import re
 from contextlib import contextmanager
 from itertools import permutations
 
@@ -29,10 +30,11 @@ PAGES = [
     ("jane", "/api/appointments/", "appointments_of_patient"),
     ("ada", "/api/appointments/?patient={jane}", "appointments_of_patient"),
     ("ada", "/api/upcoming/", "appointments_by_day"),
-    ("house", "/api/upcoming/", "appointments_of_doctor"),
+    ("house", "/api/upcoming/", "open_appointments_of_doctor"),
     ("jane", "/api/upcoming/", "appointments_of_patient"),
     ("ada", "/api/consultations/", "consultations_by_time"),
     ("ada", "/api/consultations/?doctor={house}", "consultations_of_doctor"),
+    ("house", "/api/consultations/", "consultations_by_time"),
     ("jane", "/api/consultations/", "consultations_of_patient"),
     ("house", "/api/patients/{jane}/consultations/", "consultations_of_patient"),
     ("jane", "/api/patients/{jane}/emergency-access/", "emergency_of_patient"),
@@ -95,6 +97,15 @@ def test_a_page_is_read_in_its_order_from_an_index(plan_of, who, address, index)
 
     assert f" using {index} " in plan
     assert "Sort" not in plan
+
+
+@on_postgresql
+def test_whom_a_doctor_treats_is_asked_of_the_rows_on_the_page(plan_of):
+    plan = plan_of("house", "/api/consultations/", enable_seqscan="off", enable_bitmapscan="off")
+
+    (asked,) = re.findall(r"using who_treats_whom .*\n *Index Cond: (.*)", plan)
+    assert "doctor_id = " in asked
+    assert "patient_id = consultations_consultation.patient_id" in asked
 
 
 @on_postgresql
