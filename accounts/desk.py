@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from accounts.versions import Versioned
 from config.api import integrity
+from config.api.pagination import DeepPaginator
 from config.api.transactions import atomic
 
 SECRETS = ("password", "jti")
@@ -108,6 +109,8 @@ class DeskAdmin(ModelAdmin):
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True
     list_per_page = 50
+    paginator = DeepPaginator
+    show_full_result_count = False  # how many there are without the filters is a second count
     warn_unsaved_form = True
 
     def save_model(self, request, obj, form, change):

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
 from accounts import validators
-from accounts.models import Doctor, User, bookable
+from accounts.models import Doctor, User
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
@@ -61,9 +61,17 @@ def standing_slots(user):
     return Q(withdrawn_at=None)
 
 
+def of_bookable_doctors():
+    """The condition that a slot's doctor takes appointments now.
+
+    Not by a join, for PostgreSQL takes doctors to have no more slots than other people have.
+    """
+    return ~Q(doctor__in=Doctor.objects.not_bookable())
+
+
 def slots_of_bookable_doctors(user):
     """Those of the doctors who can be booked."""
-    return standing_slots(user) & bookable("doctor__")
+    return standing_slots(user) & of_bookable_doctors()
 
 
 def own_slots(user):
@@ -90,21 +98,27 @@ class TimeSlotQuerySet(ScopedQuerySet):
         return self.filter(starts_at__gte=clock.start_of(first), starts_at__lt=clock.day(last)[1])
 
     def free(self):
-        """What can be booked now."""
-        return self.filter(_is_available())
+        """What can be booked now; with the `is_available` of `with_availability`."""
+        return self.filter(of_bookable_doctors()).open_still()
+
+    def open_still(self):
+        """As `free`, of slots whose doctors can be booked: patients see no others."""
+        return self.filter(_is_open_still()).annotate(is_available=Value(True))
 
     def with_availability(self):
         """Adds `is_available`, which is derived and never stored."""
         return self.annotate(
             is_available=Case(
-                When(_is_available(), then=True), default=False, output_field=models.BooleanField()
+                When(of_bookable_doctors() & _is_open_still(), then=True),
+                default=False,
+                output_field=models.BooleanField(),
             )
         )
 
 
-def _is_available():
+def _is_open_still():
     held = Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))
-    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & bookable("doctor__") & ~Q(Exists(held))
+    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~Exists(held)
 
 
 class TimeSlot(FromRow, Timed, models.Model):
@@ -175,8 +189,9 @@ class AppointmentQuerySet(ScopedQuerySet):
 
         A doctor cannot give himself the sight of a record by booking.
         """
+        admins = User.objects.filter(user_type=UserType.ADMIN)
         return self.live().filter(
-            Q(booked_by=F("patient")) | Q(booked_by__user_type=UserType.ADMIN), doctor=doctor
+            Q(booked_by=F("patient")) | Q(booked_by__in=admins), doctor=doctor
         )
 
 
@@ -228,6 +243,14 @@ class Appointment(FromRow, Timed, Stamped, Versioned):
             ),
             models.Index(fields=["patient", "starts_at", "id"], name="appointments_of_patient"),
             models.Index(fields=["starts_at", "id"], name="appointments_by_day"),
+            models.Index(
+                fields=["doctor", "starts_at", "id"],
+                condition=Q(status__in=OPEN),
+                name="open_appointments_of_doctor",
+            ),
+            models.Index(
+                fields=["doctor", "patient", "booked_by"], condition=LIVE, name="who_treats_whom"
+            ),
         ]
 
     def __str__(self):

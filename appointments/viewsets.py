@@ -168,10 +168,11 @@ class TimeSlotViewSet(
     }
 
     def filter_queryset(self, queryset):
-        queryset = super().filter_queryset(queryset.with_availability())
         if self.action == "list" and self.request.user.role == UserType.PATIENT:
-            return policy.bookable_by(self.request.user, queryset)
-        return queryset
+            slots_shown = policy.bookable_of_visible(self.request.user, queryset)
+        else:
+            slots_shown = queryset.with_availability()
+        return super().filter_queryset(slots_shown)
 
     @idempotent
     def create(self, request):

@@ -191,6 +191,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         "options": " ".join(
             [
                 *(f"-c {name}={milliseconds}" for name, milliseconds in _limits.items()),
+                "-c jit=off",  # which compiles for longer than our statements run
                 _of_the_url.get("options", ""),
             ]
         ).strip(),

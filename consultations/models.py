@@ -34,11 +34,27 @@ HAVING_STATUS = {
 }
 
 
+FEW = 200  # rows, of which it is cheaper to ask one by one
+
+
+class AskedOfEach(Exists):
+    """As Exists; of few rows, as on a page, it is asked one by one.
+
+    PostgreSQL would first list whatever there is for any row: it does not see the LIMIT from there.
+    """
+
+    def as_sql(self, compiler, connection, template=None, **extra):
+        wanted = compiler.query.high_mark
+        if wanted is not None and wanted <= FEW:
+            template = "EXISTS(%(subquery)s OFFSET 0)"  # by which PostgreSQL lets it stand
+        return super().as_sql(compiler, connection, template, **extra)
+
+
 def of_doctor_or_treating(doctor):
     """Their own, all those of the patients they treat, and for an hour of those in an emergency."""
     treating = Appointment.objects.that_make_treat(doctor).filter(patient=OuterRef("patient"))
     emergency = EmergencyAccess.objects.live().filter(doctor=doctor.pk, patient=OuterRef("patient"))
-    return Q(doctor=doctor.pk) | Q(Exists(treating)) | Q(Exists(emergency))
+    return Q(doctor=doctor.pk) | Q(AskedOfEach(treating)) | Q(AskedOfEach(emergency))
 
 
 class ConsultationQuerySet(ScopedQuerySet):
@@ -97,7 +113,9 @@ class Consultation(FromRow, Stamped, Versioned):
         indexes = [
             models.Index(fields=["doctor", "created_at", "id"], name="consultations_of_doctor"),
             models.Index(fields=["patient", "created_at", "id"], name="consultations_of_patient"),
-            models.Index(fields=["created_at", "id"], name="consultations_by_time"),
+            models.Index(
+                fields=["created_at", "id", "doctor", "patient"], name="consultations_by_time"
+            ),
         ]
 
     def __str__(self):

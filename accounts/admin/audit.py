@@ -5,6 +5,7 @@ from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, TextFilter
 from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
 
 from accounts.desk import ReadOnlyAdmin
 from accounts.models import AuditEvent, Outcome
@@ -50,7 +51,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         ("event", FieldTextFilter),
     ]
     search_fields = ["event", "request_id"]
-    show_full_result_count = False
+    paginator = InfinitePaginator  # from page to page: they are too many to count
     fields = [
         "when", "who", "role", "session", "address", "request_id", "event", "action", "outcome",
         "records", "patients", "changed",

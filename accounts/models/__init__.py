@@ -7,7 +7,6 @@ from accounts.models.people import (
     PeopleManager,
     User,
     avatar_path,
-    bookable,
 )
 from accounts.models.sign_in import LONGEST_USER_AGENT, IdempotencyKey, LoginCounter, Session
 
@@ -25,5 +24,4 @@ __all__ = [
     "Session",
     "User",
     "avatar_path",
-    "bookable",
 ]

@@ -28,11 +28,11 @@ def avatar_path(instance, filename):
     return f"avatars/{secrets.token_urlsafe(24)}.webp"
 
 
-def bookable(path=""):
-    """The condition that the doctor at the end of `path` takes appointments now."""
-    condition = Q(**{f"{path}is_active": True})
+def bookable():
+    """The condition that a doctor takes appointments now."""
+    condition = Q(is_active=True)
     if settings.DOCTOR_VERIFICATION_REQUIRED:
-        condition &= Q(**{f"{path}license_verified": True})
+        condition &= Q(license_verified=True)
     return condition
 
 
@@ -141,7 +141,8 @@ class User(FromRow, Versioned, AbstractUser):
         ]
         indexes = [  # and what is searched, which a migration indexes on PostgreSQL
             models.Index(
-                fields=["user_type", "last_name", "first_name", "id"], name="people_by_name"
+                fields=["user_type", "last_name", "first_name", "id", "is_active"],
+                name="people_by_name",
             ),
         ]
 
@@ -274,6 +275,9 @@ class DoctorQuerySet(ScopedQuerySet):
 
     def bookable(self):
         return self.filter(bookable())
+
+    def not_bookable(self):
+        return self.exclude(bookable())
 
 
 class DoctorManager(PeopleManager.from_queryset(DoctorQuerySet)):

@@ -149,7 +149,7 @@ LOCKS = {
             "self.all()",
         ),
         "a doctor does not read whom he does not treat": (
-            "Q(doctor=doctor.pk) | Q(Exists(treating))",
+            "Q(doctor=doctor.pk) | Q(AskedOfEach(treating))",
             "Q()",
         ),
     },
@@ -159,9 +159,7 @@ LOCKS = {
             "        return self.filter(\n            Q(booked_by",
         ),
         "a doctor cannot give himself the sight of a record": (
-            re.compile(
-                r'Q\(booked_by=F\("patient"\)\) \| Q\(booked_by__user_type=UserType.ADMIN\), '
-            ),
+            re.compile(r'Q\(booked_by=F\("patient"\)\) \| Q\(booked_by__in=admins\), '),
             "",
         ),
         "the history is in sight where its appointment is": (
@@ -213,7 +211,7 @@ LOCKS = {
             "    return Q()\n",
         ),
         "slots of doctors who cannot be booked are out of sight": (
-            'standing_slots(user) & bookable("doctor__")',
+            "standing_slots(user) & of_bookable_doctors()",
             "standing_slots(user)",
         ),
     },

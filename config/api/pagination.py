@@ -13,17 +13,29 @@ DEEP = 200  # rows left out before a page, from which on it is cheaper to find i
 
 
 class DeepPaginator(Paginator):
-    """Far down a list whose rows are joined to others, the page is cut out of bare ids.
+    """Far down a list a page is looked for from the end that is nearer.
 
-    In the same statement. Otherwise each row that is left out would be joined as well.
+    Far from both ends it is cut out of bare ids, in the same statement. Otherwise each row that is
+    left out would be looked up, and joined to others, as well.
     """
 
     def _get_page(self, rows, number, paginator):
-        start = (number - 1) * self.per_page
-        if start >= DEEP and rows.query.select_related:
-            ids = self.object_list.values("pk")[start : start + self.per_page]
-            rows = self.object_list.filter(pk__in=ids)
+        before = (number - 1) * self.per_page
+        if before >= DEEP:
+            size = min(self.per_page, self.count - before)
+            after = self.count - before - size
+            if after < before:
+                rows = _cut(self.object_list.reverse(), after, size)[::-1]
+            else:
+                rows = _cut(self.object_list, before, size)
         return super()._get_page(rows, number, paginator)
+
+
+def _cut(rows, start, size):
+    if start >= DEEP:
+        ids = rows.values("pk")[start : start + size]
+        return list(rows.filter(pk__in=ids))
+    return list(rows[start : start + size])
 
 
 class Pages(PageNumberPagination):

@@ -18,6 +18,7 @@ LISTS = [
     ("ada", "/api/upcoming/"),
     ("ada", "/api/time-slots/"),
     ("jane", "/api/time-slots/?available=true"),
+    ("ada", "/api/patients/"),
     ("ada", "/api/consultations/"),
     ("house", "/api/consultations/"),
 ]
@@ -58,13 +59,34 @@ def pages(client, address):
 def test_only_the_rows_of_a_deep_page_are_joined(api, clinic, monkeypatch):
     monkeypatch.setattr(pagination, "DEEP", 2)
 
-    shallow, deep = (page_statement(api(clinic.ada), page) for page in (2, 3))
+    shallow, deep = (page_statement(api(clinic.ada), page) for page in (2, 4))
 
     assert shallow.count("JOIN") == deep.count("JOIN") == 2
     assert "OFFSET 1" in shallow
     inner = deep[deep.index(" IN (SELECT") :]
-    assert "OFFSET 2" in inner
+    assert "OFFSET 3" in inner
     assert "JOIN" not in inner
+
+
+def test_the_last_page_is_read_from_the_end(api, clinic, monkeypatch):
+    monkeypatch.setattr(pagination, "DEEP", 2)
+    client = api(clinic.ada)
+    last = client.get("/api/appointments/").json()["data"]["count"]
+
+    statement = page_statement(client, last)
+
+    assert " IN (SELECT" not in statement
+    assert "OFFSET" not in statement
+    assert '"starts_at" ASC' in statement
+
+
+@pytest.mark.parametrize(("who", "address"), [one for one in LISTS if "search" not in one[1]])
+def test_to_count_rows_joins_them_to_nothing(api, clinic, who, address):
+    with CaptureQueriesContext(connection) as asked:
+        api(getattr(clinic, who)).get(address)
+
+    (count,) = (one["sql"] for one in asked if "COUNT(" in one["sql"])
+    assert "JOIN" not in count
 
 
 def page_statement(client, page):

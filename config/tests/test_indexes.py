@@ -1,5 +1,6 @@
 """Each list reads its page from an index, in the order it is shown in; no index is kept twice."""
 
+import re
 from contextlib import contextmanager
 from itertools import permutations
 
@@ -7,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.db import connection, models
 
+from appointments.models import Appointment
 from appointments.tests.factories import an_appointment
 from config.tests.people import a_clinic
 
@@ -29,10 +31,11 @@ PAGES = [
     ("jane", "/api/appointments/", "appointments_of_patient"),
     ("ada", "/api/appointments/?patient={jane}", "appointments_of_patient"),
     ("ada", "/api/upcoming/", "appointments_by_day"),
-    ("house", "/api/upcoming/", "appointments_of_doctor"),
+    ("house", "/api/upcoming/", "open_appointments_of_doctor"),
     ("jane", "/api/upcoming/", "appointments_of_patient"),
     ("ada", "/api/consultations/", "consultations_by_time"),
     ("ada", "/api/consultations/?doctor={house}", "consultations_of_doctor"),
+    ("house", "/api/consultations/", "consultations_by_time"),
     ("jane", "/api/consultations/", "consultations_of_patient"),
     ("house", "/api/patients/{jane}/consultations/", "consultations_of_patient"),
     ("jane", "/api/patients/{jane}/emergency-access/", "emergency_of_patient"),
@@ -95,6 +98,23 @@ def test_a_page_is_read_in_its_order_from_an_index(plan_of, who, address, index)
 
     assert f" using {index} " in plan
     assert "Sort" not in plan
+
+
+@on_postgresql
+def test_whom_a_doctor_treats_is_asked_of_the_rows_on_the_page(plan_of):
+    """Not of all his patients first, as PostgreSQL would do that does not see how few are shown."""
+    plan = plan_of("house", "/api/consultations/", enable_seqscan="off", enable_bitmapscan="off")
+
+    assert re.search(r"Filter: \(\(doctor_id = \d+\) OR \(SubPlan \d\) OR \(SubPlan \d\)\)", plan)
+
+
+@on_postgresql
+def test_whom_a_doctor_treats_is_found_in_an_index_alone(clinic):
+    treats = Appointment.objects.that_make_treat(clinic.house).order_by("patient")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+
+    assert "Index Only Scan using who_treats_whom " in treats.values("patient").explain()
 
 
 @on_postgresql
