@@ -34,18 +34,14 @@ HAVING_STATUS = {
 }
 
 
-FEW = 200  # rows, of which it is cheaper to ask one by one
-
-
 class AskedOfEach(Exists):
-    """As Exists; of few rows, as on a page, it is asked one by one.
+    """As Exists; of the rows of a page it is asked one by one.
 
     PostgreSQL would first list whatever there is for any row: it does not see the LIMIT from there.
     """
 
     def as_sql(self, compiler, connection, template=None, **extra):
-        wanted = compiler.query.high_mark
-        if wanted is not None and wanted <= FEW:
+        if compiler.query.is_sliced:
             template = "EXISTS(%(subquery)s OFFSET 0)"  # by which PostgreSQL lets it stand
         return super().as_sql(compiler, connection, template, **extra)
 

@@ -1,12 +1,11 @@
 """Which queries Django writes as the same SQL, but for the values they compare columns with.
 
-A `Shape` is all that Django holds about a query but these values, and the page that is cut out of
-its rows. A part that it does not know for certain is no part of any.
+A `Shape` is all that Django holds about a query but these values, and which page is cut out of its
+rows. A part that it does not know for certain is no part of any.
 """
 
 from datetime import date
-from functools import singledispatch
-from types import NoneType
+from functools import cache, singledispatch
 from uuid import UUID
 
 from django.db.models import Field
@@ -68,7 +67,10 @@ class Shape:
         self.key = self.of(query)
 
     def of(self, part):
-        return type(part), shown(part, self)
+        kind = type(part)
+        if kind is str or part is None:
+            return part
+        return kind, _how_to_show(kind)(part, self)
 
     def all(self, parts):
         return tuple(map(self.of, parts))
@@ -93,7 +95,6 @@ def shown(part, shape):
 
 @shown.register(str)
 @shown.register(int)
-@shown.register(NoneType)
 @shown.register(type)
 def _itself(part, shape):
     return part
@@ -122,10 +123,16 @@ def _field(field, shape):
 
 
 @shown.register(BaseExpression)
-@shown.register(Join)
 @shown.register(BaseTable)
 def _state(part, shape):
     return shape.state(part)
+
+
+@shown.register(Join)
+def _joined(join, shape):
+    if join.filtered_relation is not None:
+        raise UnknownPart(join)
+    return join.identity, join.table_alias, join.join_type, join.nullable
 
 
 @shown.register(Col)
@@ -177,8 +184,11 @@ def _query(query, shape):
     if query.annotations and not all(isinstance(name, str) for name in query.order_by):
         raise UnknownPart(query)  # an order that may be what is selected, for one value only
     if query is shape.whole and page_comes_last(query):
-        return shape.state(query, but=PAGE)
+        return query.is_sliced, shape.state(query, but=PAGE)
     return shape.state(query)
+
+
+_how_to_show = cache(shown.dispatch)
 
 
 def page_comes_last(query):
