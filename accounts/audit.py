@@ -18,7 +18,6 @@ from accounts import read_events
 from accounts.models import Action, AuditEvent, Outcome, User
 from accounts.tokens import read_session_id
 from config.api.addresses import address_of
-from config.api.inserts import insert
 from config.api.middleware import current_request_id
 from config.api.transactions import before_commit
 
@@ -103,7 +102,7 @@ def _note(note):
 
 
 def _write(notes):
-    insert(_event(notes))
+    _event(notes).save(force_insert=True)
     if trail := _trail.get():
         trail.has_changed = True
 

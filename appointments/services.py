@@ -18,7 +18,6 @@ from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
-from config.api.inserts import insert
 from config.api.refusals import refused
 from config.api.transactions import atomic
 from patients.models import Patient
@@ -220,7 +219,7 @@ def _check_new_slot(appointment, time_slot):
 
 def _record(appointment, action, *, by, before=("", None), reason="", changes=()):
     """The history row, the audit's, and word of it to whoever listens, once it is committed."""
-    entry = AppointmentHistory(
+    entry = AppointmentHistory.objects.create(
         appointment=appointment,
         action=action,
         from_status=before[0],
@@ -231,7 +230,6 @@ def _record(appointment, action, *, by, before=("", None), reason="", changes=()
         reason=reason,
         changed_by=by,
     )
-    insert(entry)
     audit.changed(
         f"appointment.{action}",
         appointment,
