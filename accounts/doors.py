@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
-from rest_framework.status import is_success
+from rest_framework.response import Response
+from rest_framework.status import HTTP_304_NOT_MODIFIED, is_success
 
 from accounts import audit, idempotency, lockout
 from accounts.trail import REFUSALS
@@ -68,7 +69,7 @@ class AuditedMixin:
         event = f"{self.basename}.{self.action or 'other'}"
         if response.status_code in REFUSALS:
             audit.refused(event)
-        elif is_success(response.status_code) and self.action != "metadata" and self.is_clinical():
+        elif _has_shown(response) and self.action != "metadata" and self.is_clinical():
             audit.shown(event, self.records_shown(response))
         return response
 
@@ -79,6 +80,10 @@ class AuditedMixin:
     def is_clinical(self):
         """Whether the records behind these doors are about patients."""
         return getattr(self.queryset.model, "subject_id", None) is not None
+
+
+def _has_shown(response):
+    return is_success(response.status_code) or response.status_code == HTTP_304_NOT_MODIFIED
 
 
 def records_in(data):
@@ -118,7 +123,14 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
 
 
 class VersionedMixin(IfMatchMixin):
-    """A record's version is its ETag; a change with If-Match wants to start from that version."""
+    """A record's version is its ETag; a change with If-Match wants to start from that version.
+
+    `if_none_match` names the actions that show a record of which nothing changes without its
+    version: 304 for who has it already.
+    """
+
+    if_none_match = frozenset()
+    unchanged = None  # the record, where its reader has this version of it
 
     def get_object(self):
         """Refused here too, before a body made from the old record is blamed for what it says."""
@@ -129,9 +141,27 @@ class VersionedMixin(IfMatchMixin):
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
         answered = getattr(getattr(response, "data", None), "serializer", None)
-        if isinstance(record := getattr(answered, "instance", None), Versioned):
+        record = self.unchanged or getattr(answered, "instance", None)
+        if isinstance(record, Versioned):
             response["ETag"] = f'"{record.version}"'
         return response
+
+    def answer(self, record, serializer_class):
+        """The record; 304 where `If-None-Match` has its version, before anything is made of it."""
+        if record.version in self._versions_at_hand():
+            self.unchanged = record
+            return Response(status=HTTP_304_NOT_MODIFIED)
+        return Response(serializer_class(record, context=self.get_serializer_context()).data)
+
+    def _versions_at_hand(self):
+        asks = self.action in self.if_none_match
+        if not (asks and self.request._request.method in SAFE_METHODS):  # a POST answered again
+            return set()
+        tags = re.findall(ENTITY_TAG, self.request.headers.get("If-None-Match", ""))
+        return {int(tag) for _, tag in tags if VERSION.fullmatch(tag)}
+
+    def records_shown(self, response):
+        return [self.unchanged] if self.unchanged else super().records_shown(response)
 
 
 def proving(request, field):

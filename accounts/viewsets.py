@@ -42,6 +42,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     throttle_scope = None
     access = permissions.AUTH
     if_match = frozenset({"update_profile", "partial_update_profile"})
+    if_none_match = frozenset({"profile"})
     messages = {
         "register": "Account created.",
         "login": "Signed in.",
@@ -88,7 +89,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     @extend_schema(responses=OwnProfile)
     @action(detail=False)
     def profile(self, request):
-        return Response(self.profile_serializer(request.user).data)
+        return self.answer(request.user, PROFILES[request.user.user_type])
 
     @extend_schema(request=OwnProfile, responses=OwnProfile)
     @profile.mapping.put

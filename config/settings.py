@@ -60,7 +60,13 @@ CORS_ALLOWED_ORIGINS = config(
     default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
     cast=Csv(),
 )
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "idempotency-key", "x-request-id"]
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "if-match",
+    "if-none-match",
+    "idempotency-key",
+    "x-request-id",
+]
 CORS_EXPOSE_HEADERS = [
     "Content-Disposition",
     "ETag",

@@ -42,6 +42,7 @@ class PatientViewSet(
     serializer_class = PatientSerializer
     access = permissions.PATIENTS
     if_match = frozenset({"update", "partial_update", "destroy"})
+    if_none_match = frozenset({"retrieve"})
     filterset_class = PatientFilter
     search_fields = ["first_name", "last_name", "email", "phone"]
     ordering_fields = {
@@ -65,6 +66,9 @@ class PatientViewSet(
         return SERIALIZERS.get(self.action, PatientSerializer)
 
     create = idempotent(mixins.CreateModelMixin.create)
+
+    def retrieve(self, request, pk=None):
+        return self.answer(self.get_object(), PatientSerializer)
 
     def perform_create(self, form):
         form.instance = services.create_patient(**form.validated_data)

@@ -1,6 +1,7 @@
 """The success half of the envelope; `exceptions.py` makes the other."""
 
 from decimal import Decimal
+from http import HTTPStatus
 
 import orjson
 from django.utils.functional import Promise
@@ -9,6 +10,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from config.api.serializers import example_body
 
 DEFAULT_MESSAGE = "Operation completed successfully"
+WITHOUT_A_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
 class FastJSONRenderer(JSONRenderer):
@@ -49,7 +51,7 @@ class EnvelopeJSONRenderer(FastJSONRenderer):
     def render(self, data, accepted_media_type=None, renderer_context=None):
         context = renderer_context or {}
         response = context["response"]
-        if response.status_code == 204:  # noqa: PLR2004
+        if response.status_code in WITHOUT_A_BODY:
             return b""
         if not response.exception:
             view = context.get("view")

@@ -82,6 +82,13 @@ IF_MATCH = OpenApiParameter(
 )
 
 
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    location=OpenApiParameter.HEADER,
+    description="The ETag of the record as you have it; 304 if it is still the same.",
+)
+
+
 class EnvelopeAutoSchema(AutoSchema):
     """Answers as the renderer sends them."""
 
@@ -89,7 +96,9 @@ class EnvelopeAutoSchema(AutoSchema):
         action = self.view.action or ""
         with_key = getattr(getattr(self.view, action, None), "takes_idempotency_key", False)
         with_version = action in getattr(self.view, "if_match", ())
-        return [IDEMPOTENCY_KEY] * with_key + [IF_MATCH] * with_version
+        may_stand = action in getattr(self.view, "if_none_match", ())
+        parameters = [IDEMPOTENCY_KEY] * with_key + [IF_MATCH] * with_version
+        return parameters + [IF_NONE_MATCH] * may_stand
 
     def get_summary(self):
         """What the operation does, in two words: "List appointments", "No show"."""
@@ -187,6 +196,8 @@ def document_errors(result, generator, request, public):
     }
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
+            if IF_NONE_MATCH.name in str(operation.get("parameters")):
+                operation["responses"]["304"] = {"description": "It is still the same; no body."}
             for answer in operation["responses"].values():
                 answer["headers"] = REQUEST_ID | answer.get("headers", {})
             for status in _errors_of(path, method, operation):

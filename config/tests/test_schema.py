@@ -94,6 +94,7 @@ def test_every_operation_documents_its_errors(operations):
         assert ("404" in errors) == ("{" in key[1] or "page" in parameters), key
         assert ("409" in errors) == (key[0] != "GET"), key
         assert ("412" in errors) == ("If-Match" in parameters), key
+        assert ("304" in operation["responses"]) == ("If-None-Match" in parameters), key
         assert ({"413", "415"} <= errors) == has_body, key
         assert ("422" in errors) == ("Idempotency-Key" in parameters), key
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from accounts import services as accounts
-from accounts.models import Session
+from accounts.models import Action, AuditEvent, Session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
@@ -701,3 +701,77 @@ def test_of_eight_who_start_from_one_version_exactly_one_wins(api):
         assert now["ETag"] == won["ETag"] != tag
         field = next(iter(body))
         assert data(now)[field] == data(won)[field]
+
+
+# --- If-None-Match --------------------------------------------------------------------------
+
+
+def reads_of(record):
+    return AuditEvent.objects.filter(action=Action.READ, patients=[record.pk])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"7", "1"'])
+def test_who_has_the_record_as_it_is_gets_no_body(api, tags):
+    patient = PatientFactory()
+    client = api(patient)
+    for address in (patient_at(patient), PROFILE):
+        told = client.get(address, HTTP_IF_NONE_MATCH=tags)
+        assert (told.status_code, told.content) == (304, b"")
+        assert told["ETag"] == client.get(address)["ETag"] == '"1"'
+        assert "Content-Type" not in told
+    assert reads_of(patient).count() == 4  # a 304 says what the reader knows: it is a read
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("tags", ['"2"', "*", "1", '"01"', "nonsense", '"one"', ""])
+def test_who_has_another_version_gets_the_record(api, tags):
+    patient = PatientFactory()
+    for address in (patient_at(patient), PROFILE):
+        assert data(api(patient).get(address, HTTP_IF_NONE_MATCH=tags))["id"] == patient.pk
+
+
+@pytest.mark.django_db
+def test_whatever_the_record_shows_leaves_the_old_version(api):
+    patient, admin = PatientFactory(), AdminFactory()
+    client = api(patient)
+    shown = data(client.get(PROFILE))
+    for field, value in {
+        "first_name": "Maud",
+        "phone": "+49 30 1",
+        "allergies": "Latex",
+        "gender": "female",
+        "address": "Elsewhere 1",
+    }.items():
+        tag = client.get(PROFILE)["ETag"]
+        data(api(admin).patch(patient_at(patient), {field: value}))
+        now = data(client.get(PROFILE, HTTP_IF_NONE_MATCH=tag))
+        assert now[field] == value != shown[field]
+
+
+@pytest.mark.django_db
+def test_who_may_not_read_the_record_is_told_nothing_of_its_version(api):
+    patient = PatientFactory()
+    for user, status in ((PatientFactory(), 404), (None, 401)):
+        told = api(user).get(patient_at(patient), HTTP_IF_NONE_MATCH='"1"')
+        assert told.status_code == status
+        assert "ETag" not in told
+
+
+@pytest.mark.django_db
+def test_what_follows_the_clock_or_other_records_is_always_sent(api):
+    consultation = a_consultation()
+    visit = consultation.appointment
+    client = api(visit.doctor)
+    for address in (appointment_at(visit), consultation_at(consultation)):
+        tag = client.get(address)["ETag"]
+        assert client.get(address, HTTP_IF_NONE_MATCH=tag).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_post_that_is_answered_again_has_its_body(api):
+    doctor, key = DoctorFactory(), {"HTTP_IDEMPOTENCY_KEY": "a-new-patient"}
+    body = {"first_name": "Ada", "last_name": "Byron"}
+    made = data(api(doctor).post("/api/patients/", body, **key), 201)
+    again = api(doctor).post("/api/patients/", body, **key, HTTP_IF_NONE_MATCH='"1"')
+    assert data(again, 201) == made
