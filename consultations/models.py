@@ -34,8 +34,11 @@ HAVING_STATUS = {
 }
 
 
+FEW = 200  # appointments of a doctor, which are soon listed
+
+
 class AskedOfEach(Exists):
-    """As Exists; of the rows of a page it is asked one by one.
+    """As Exists; where a page of rows is wanted, it is asked of one after the other.
 
     PostgreSQL would first list whatever there is for any row: it does not see the LIMIT from there.
     """
@@ -48,9 +51,19 @@ class AskedOfEach(Exists):
 
 def of_doctor_or_treating(doctor):
     """Their own, all those of the patients they treat, and for an hour of those in an emergency."""
-    treating = Appointment.objects.that_make_treat(doctor).filter(patient=OuterRef("patient"))
-    emergency = EmergencyAccess.objects.live().filter(doctor=doctor.pk, patient=OuterRef("patient"))
-    return Q(doctor=doctor.pk) | Q(AskedOfEach(treating)) | Q(AskedOfEach(emergency))
+    emergencies = EmergencyAccess.objects.live().filter(doctor=doctor.pk).values("patient")
+    return Q(doctor=doctor.pk) | _of_treated_by(doctor) | Q(patient__in=emergencies)
+
+
+def _of_treated_by(doctor):
+    """By a short list; the rows are asked for others only where the list leaves some out.
+
+    Whoever treats few would have every row of the clinic asked until a page is full.
+    """
+    treating = Appointment.objects.that_make_treat(doctor).order_by("patient")
+    listed = Q(patient__in=treating.values("patient")[:FEW])
+    of_them = treating.filter(patient=OuterRef("patient"))
+    return listed | Q(Exists(treating[FEW:]) & AskedOfEach(of_them))
 
 
 class ConsultationQuerySet(ScopedQuerySet):

@@ -4,7 +4,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from accounts import services
-from accounts.models import Doctor, Session, User, bookable
+from accounts.models import Doctor, Session, User
 from accounts.roles import UserType
 from accounts.sessions import open_session
 from accounts.tests.factories import (
@@ -240,7 +240,8 @@ def test_a_doctor_is_bookable_while_active_and_verified_where_that_matters(
     expected = active and (verified or not required)
 
     assert doctor.is_bookable is expected
-    assert Doctor.objects.filter(bookable()).exists() is expected
+    assert Doctor.objects.bookable().exists() is expected
+    assert Doctor.objects.not_bookable().exists() is not expected
 
 
 @pytest.mark.parametrize("person", [UserFactory, AdminFactory])

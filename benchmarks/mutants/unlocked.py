@@ -149,7 +149,7 @@ LOCKS = {
             "self.all()",
         ),
         "a doctor does not read whom he does not treat": (
-            "Q(doctor=doctor.pk) | Q(AskedOfEach(treating))",
+            "Q(doctor=doctor.pk) | _of_treated_by(doctor)",
             "Q()",
         ),
     },

@@ -179,8 +179,8 @@ def _lookup(lookup, shape):
 def _query(query, shape):
     if query.group_by is not None or any(vars(query).get(name) for name in UNUSUAL):
         raise UnknownPart(query)
-    if query is not shape.whole and (query.low_mark or query.select_for_update):
-        raise UnknownPart(query)  # any caller has many of these pages; Django refuses some locks
+    if query is not shape.whole and query.select_for_update:
+        raise UnknownPart(query)  # some of these locks Django refuses
     if query.annotations and not all(isinstance(name, str) for name in query.order_by):
         raise UnknownPart(query)  # an order that may be what is selected, for one value only
     if query is shape.whole and page_comes_last(query):

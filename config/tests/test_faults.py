@@ -276,3 +276,12 @@ def test_nobody_waits_for_ever(limit, value):
         cursor.execute(f"SHOW {limit}")
 
         assert cursor.fetchone() == (value,)
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_no_statement_is_compiled():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+
+        assert cursor.fetchone() == ("off",)

@@ -74,7 +74,7 @@ def with_environment(expression, **variables):
             "s.DATABASES['default']['OPTIONS']['options']",
             (
                 "-c statement_timeout=15000 -c lock_timeout=7"
-                " -c idle_in_transaction_session_timeout=30000 -c search_path=x"
+                " -c idle_in_transaction_session_timeout=30000 -c jit=off -c search_path=x"
             ),
         ),
         (
@@ -84,7 +84,10 @@ def with_environment(expression, **variables):
                 "IDLE_TRANSACTION_TIMEOUT_MS": "9",
             },
             "s.DATABASES['default']['OPTIONS']['options']",
-            "-c statement_timeout=0 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=9",
+            (
+                "-c statement_timeout=0 -c lock_timeout=5000"
+                " -c idle_in_transaction_session_timeout=9 -c jit=off"
+            ),
         ),
         ({}, "s.ALLOWED_HOSTS", "['localhost', '127.0.0.1', '[::1]']"),
         ({"DEBUG": "true"}, "set(s.REST_FRAMEWORK['DEFAULT_THROTTLE_RATES'].values())", "{None}"),

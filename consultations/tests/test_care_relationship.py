@@ -11,6 +11,7 @@ from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.tests.factories import an_appointment
 from appointments.tests.helpers import code, data, ids, snapshot
+from consultations import models
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION, a_consultation, with_parts
 
@@ -90,6 +91,18 @@ def test_an_appointment_the_patient_or_an_admin_booked_makes_treat(
     an_appointment(status, patient=record.patient, doctor=meyer, by=by)
 
     assert_in_sight(api(meyer), record)
+
+
+@pytest.mark.parametrize("few", [1, 2, 3])
+def test_it_is_all_the_same_how_many_a_doctor_treats(api, record, meyer, monkeypatch, few):
+    """Some of them he may find in a list, of others each record is asked."""
+    monkeypatch.setattr(models, "FEW", few)
+    treated = [a_consultation(started=True) for _ in range(3)]
+    for visit in treated:
+        an_appointment(patient=visit.patient, doctor=meyer, by=visit.patient)
+
+    assert set(ids(api(meyer).get(LIST))) == {visit.pk for visit in treated}
+    assert Consultation.objects.visible_to(meyer).count() == len(treated)
 
 
 def test_one_he_booked_himself_does_not(api, meyer, jane, record):
