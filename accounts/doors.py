@@ -43,7 +43,7 @@ class IfMatchMixin:
         if not ENTITY_TAGS.fullmatch(header):
             raise ValidationError({"If-Match": 'Send * or entity tags, as in "7".'})
         tags = re.findall(ENTITY_TAG, header)
-        return {int(tag) for weak, tag in tags if not weak and VERSION.fullmatch(tag)}
+        return _versions(tag for weak, tag in tags if not weak)
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -59,6 +59,10 @@ class IfMatchMixin:
         if self.action not in self.if_match and self.if_version is not None:
             sentence = "What is asked for here starts from no version; send no If-Match."
             raise refused("If-Match", sentence, "stale_version")
+
+
+def _versions(tags):
+    return {int(tag) for tag in tags if VERSION.fullmatch(tag)}
 
 
 class AuditedMixin:
@@ -158,7 +162,7 @@ class VersionedMixin(IfMatchMixin):
         if not (asks and self.request._request.method in SAFE_METHODS):  # a POST answered again
             return set()
         tags = re.findall(ENTITY_TAG, self.request.headers.get("If-None-Match", ""))
-        return {int(tag) for _, tag in tags if VERSION.fullmatch(tag)}
+        return _versions(tag for _, tag in tags)
 
     def records_shown(self, response):
         return [self.unchanged] if self.unchanged else super().records_shown(response)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from django.db.models import TextChoices
@@ -78,12 +79,16 @@ MOVES = {
 }  # fmt: skip
 
 
+@cache
+def _moves_from(status, role):
+    """{action: when} of the moves that may lead on from there, in the table's order."""
+    return {name: move.when for name, move in MOVES.items() if role in move.sources.get(status, ())}
+
+
 def open_moves(*, status, role, starts_at, now):
     """The moves open to a role now, in the table's order."""
     return [
-        action
-        for action, move in MOVES.items()
-        if move.is_open(status=status, role=role, starts_at=starts_at, now=now)
+        action for action, when in _moves_from(status, role).items() if when(role, starts_at, now)
     ]
 
 

@@ -1,5 +1,8 @@
 """Time, and who holds it."""
 
+from functools import cache
+
+from django.conf import settings
 from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
@@ -66,7 +69,13 @@ def of_bookable_doctors():
 
     Not by a join, for PostgreSQL takes doctors to have no more slots than other people have.
     """
-    return ~Q(doctor__in=Doctor.objects.not_bookable())
+    return ~Q(doctor__in=_not_bookable(settings.DOCTOR_VERIFICATION_REQUIRED))
+
+
+@cache
+def _not_bookable(verification_required):
+    """Under that rule; the querysets of both are the same for everybody."""
+    return Doctor.objects.not_bookable()
 
 
 def slots_of_bookable_doctors(user):
@@ -117,8 +126,12 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
 
 def _is_open_still():
-    held = Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))
-    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~Exists(held)
+    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~_is_held()
+
+
+@cache
+def _is_held():
+    return Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk")))
 
 
 class TimeSlot(FromRow, Timed, models.Model):

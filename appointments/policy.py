@@ -77,10 +77,11 @@ def check_time(slot, *, by):
 
 
 def _times_open_to(user):
+    open_now = Q()
     if user.role != UserType.PATIENT:
-        return Q()
-    notice = timedelta(minutes=settings.BOOKING_NOTICE_MINUTES)
-    open_now = Q(starts_at__gte=clock.now() + notice)
+        return open_now
+    if (notice := settings.BOOKING_NOTICE_MINUTES) > 0:
+        open_now &= Q(starts_at__gte=clock.now() + timedelta(minutes=notice))
     if (horizon := settings.BOOKING_HORIZON_DAYS) > 0:
         last = clock.today() + timedelta(days=horizon)
         open_now &= Q(starts_at__lt=clock.day(last)[1])

@@ -5,11 +5,14 @@ Here a field becomes a reader once: a function of the serializer and the record.
 what the field would, and where that is not certain the field itself is asked.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
+from types import NoneType
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
@@ -72,23 +75,62 @@ class LeanReading:
         if "fields" in vars(self) or not self.readers:
             return super().to_representation(record)
         try:
-            return {name: read(self, record) for name, read in self.readers}
+            return self.readers.shown(self, record)
         except EXCEPTIONAL:
             return super().to_representation(record)
 
 
+class Reader(NamedTuple):
+    """How a field is read: an attribute of that `kind` as it is or as it is `shown`, a None as it
+    is; all else the field is `asked`, with the serializer and the record.
+    """
+
+    asked: Callable
+    path: str = "_state"  # which every row has; its kind is none that a field shows
+    kind: type | None = None
+    shown: Callable | None = None
+
+
+class Readers:
+    def __init__(self, readers):
+        self.readers = readers
+        self.values_of = attrgetter(*(reader.path for reader in readers.values()))
+        self.plan = lru_cache(maxsize=256)(self._plan)
+
+    def shown(self, serializer, record):
+        values = self.values_of(record)
+        shown, asked = self.plan(tuple(map(type, values)))
+        answer = dict(zip(self.readers, values, strict=True))
+        for name, show in shown:
+            answer[name] = show(serializer, answer[name])
+        for name, ask in asked:
+            answer[name] = ask(serializer, record)
+        return answer
+
+    def _plan(self, kinds):
+        """What does not stay as it is, where the values are of these kinds."""
+        shown, asked = [], []
+        for (name, reader), kind in zip(self.readers.items(), kinds, strict=True):
+            if kind is reader.kind:
+                shown += [(name, reader.shown)] if reader.shown else []
+            elif kind is not NoneType:
+                asked.append((name, reader.asked))
+        return shown, asked
+
+
 @cache
 def readers_of(serializer_class, hidden):
-    """[(name, reader)] of what the class shows but for the hidden; none where DRF has to read."""
+    """Of what the class shows but for the hidden; None where DRF has to read."""
     if not _has_the_fields_of_its_tables(serializer_class):
-        return []
+        return None
     serializer = serializer_class()
     fields = BindingDict(serializer)
     for name, field in super(LeanReading, serializer).get_fields().items():
         fields[name] = field
     for name in hidden:
         del fields[name]
-    return [(name, _reader(field)) for name, field in fields.items() if not field.write_only]
+    readers = {name: _reader(one) for name, one in fields.items() if not one.write_only}
+    return Readers(readers) if len(readers) > 1 else None
 
 
 CHOOSING_FIELDS = {
@@ -114,13 +156,14 @@ def _has_the_fields_of_its_tables(serializer_class):
 
 def _reader(field):
     if _reads_as(serializers.SerializerMethodField, field):
-        return _of_a_method(field.method_name)
+        return Reader(_of_a_method(field.method_name))
+    asked = _of_the_field(field)
     if column := _key_column(field):
-        return _of_an_attribute(field, column, int)
+        return Reader(asked, column, int)
     for kind, (value, shown) in KINDS.items():
         if _reads_as(kind, field):
-            return _of_an_attribute(field, field.source, value, shown and shown(field))
-    return _of_the_field(field)
+            return Reader(asked, field.source, value, shown and shown(field))
+    return Reader(asked)
 
 
 READING = (
@@ -161,19 +204,6 @@ def _of_a_method(name):
     return read
 
 
-def _of_an_attribute(field, path, kind, shown=None):
-    """Of a value of just that type, itself or as it is `shown`. Any other the field is asked."""
-    value_of, ask = attrgetter(path), _of_the_field(field)
-
-    def read(serializer, record):
-        value = value_of(record)
-        if type(value) is kind:
-            return value if shown is None else shown(serializer, value)
-        return None if value is None else ask(serializer, record)
-
-    return read
-
-
 def _of_the_field(field):
     """Asks a copy of the field that belongs to the serializer, as DRF would make it."""
     name = field.field_name
@@ -195,6 +225,19 @@ def _by_the_field(field):
 
     def shown(serializer, value):
         return field.to_representation(value)
+
+    return shown
+
+
+def _iso(field):
+    """A day or a time of day."""
+    if {api_settings.DATE_FORMAT, api_settings.TIME_FORMAT} != {ISO_8601}:
+        return _by_the_field(field)
+    if hasattr(field, "format"):
+        return _by_the_field(field)
+
+    def shown(serializer, value):
+        return value.isoformat()
 
     return shown
 
@@ -221,7 +264,7 @@ KINDS = {  # field: the type of value it is not asked about, and how that is sho
     serializers.BigIntegerField: (int, _by_the_field),
     serializers.ChoiceField: (str, _by_the_field),
     serializers.DecimalField: (Decimal, _by_the_field),
-    serializers.DateField: (date, _by_the_field),
-    serializers.TimeField: (time, _by_the_field),
+    serializers.DateField: (date, _iso),
+    serializers.TimeField: (time, _iso),
     serializers.DateTimeField: (datetime, _in_the_zone),
 }

@@ -109,12 +109,12 @@ def _in_order(parts, shape):
 @shown.register(set)
 @shown.register(frozenset)
 def _in_any_order(parts, shape):
-    return frozenset(map(shape.of, parts))
+    return frozenset(parts)
 
 
 @shown.register(dict)
 def _by_name(parts, shape):
-    return shape.all(parts), shape.all(parts.values())
+    return tuple(parts), shape.all(parts.values())
 
 
 @shown.register(Field)

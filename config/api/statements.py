@@ -33,6 +33,7 @@ class Statement(NamedTuple):
     texts: tuple = ()  # of the comparisons' right sides
     select: tuple = ()  # (column, None) or (None, name of an annotation), which has values
     found: dict = {}  # what else Django notes on a compiler as it writes
+    converters: dict = {}  # of the columns, by their places in what is selected
 
     def filled_in(self, compiler, comparisons):
         """(sql, params) for the values that these have; None where they read differently."""
@@ -48,6 +49,7 @@ class Statement(NamedTuple):
             sides[one.comparison][1][one.number] if type(one) is Place else one
             for one in self.params
         )
+        compiler.kept = self
         return self.sql + _page(compiler), tuple(params)
 
 
@@ -75,6 +77,19 @@ def written_anew(comparisons=()):
 
 class KeepingCompiler:
     """Put before a database's own compiler of SELECTs."""
+
+    kept = None  # the statement that was filled in
+
+    def get_converters(self, expressions):
+        """Those of the columns are known; an annotation has its own each time."""
+        expressions = list(expressions)
+        if self.kept is None or len(expressions) != len(self.kept.select):
+            return super().get_converters(expressions)
+        annotations = [
+            one if column is None else None
+            for (column, _), one in zip(self.kept.select, expressions, strict=True)
+        ]
+        return self.kept.converters | super().get_converters(annotations)
 
     def as_sql(self, *args, **kwargs):
         is_plain = not (args or kwargs or self._locks_outside_a_transaction())
@@ -110,7 +125,8 @@ class KeepingCompiler:
             (None if name in query.annotations else one, name) for one, _, name in writer.select
         )
         found = {name: getattr(writer, name) for name in FOUND}
-        return Statement(sql, params, texts, select, found)
+        converters = self.get_converters(column for column, _ in select)
+        return Statement(sql, params, texts, select, found, converters)
 
     def compile(self, node):
         sql, params = super().compile(node)
