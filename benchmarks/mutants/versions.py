@@ -43,7 +43,7 @@ CHANGES = {
             '            response["ETag"] = f\'"{record.version}"\'\n',
             "            pass\n",
         ),
-        "a weak tag matches nothing": ("if not weak and VERSION", "if VERSION"),
+        "a weak tag matches nothing": ("in tags if not weak)", "in tags)"),
         "a tag is a version as it is written": ("VERSION.fullmatch(tag)", "tag.isdigit()"),
         "a malformed If-Match is refused": (
             "if not ENTITY_TAGS.fullmatch(header):",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from copy import copy, deepcopy
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -78,6 +79,18 @@ def _is_echo(value, shown):
 
 class StrictSerializer(StrictBody, serializers.Serializer):
     """For a body that is not simply a row."""
+
+    def get_fields(self):
+        """As DRF's, which makes each field anew; but one that holds no other is only copied."""
+        return {
+            name: deepcopy(field) if _holds_others(field) else copy(field)
+            for name, field in self._declared_fields.items()
+        }
+
+
+def _holds_others(field):
+    is_list = {"child", "child_relation"} & vars(field).keys()
+    return is_list or isinstance(field, serializers.BaseSerializer)
 
 
 class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
