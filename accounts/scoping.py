@@ -32,3 +32,12 @@ class ScopedQuerySet(KeptQuerySet):
         if isinstance(whose, str):
             return self.filter(**{whose: user.pk})
         return self.filter(whose(user) if callable(whose) else whose)
+
+    def with_only(self, **of_others):
+        """The rows whole, and of related rows, joined to them, only these fields.
+
+        An answer that says a name need not fetch the record it belongs to.
+        """
+        own = [field.name for field in self.model._meta.concrete_fields]
+        others = [f"{name}__{field}" for name, fields in of_others.items() for field in fields]
+        return self.select_related(*of_others).only(*own, *others)

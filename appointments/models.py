@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
 from accounts import validators
-from accounts.models import Doctor, User
+from accounts.models import NAME, Doctor, User
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
@@ -97,6 +97,9 @@ class TimeSlotQuerySet(ScopedQuerySet):
         UNVERIFIED: own_slots,
         UserType.ADMIN: standing_slots,
     }
+
+    def with_names(self):
+        return self.with_only(doctor=[*NAME, "specialization"])
 
     def overlapping(self, starts_at, ends_at):
         """Standing slots that share time with the interval; touching is not sharing."""
@@ -196,6 +199,9 @@ class AppointmentQuerySet(ScopedQuerySet):
 
     def with_people(self):
         return self.select_related("patient", "doctor")
+
+    def with_names(self):
+        return self.with_only(patient=NAME, doctor=[*NAME, "specialization"])
 
     def that_make_treat(self, doctor):
         """Those that make `doctor` treat their patient: asked for by the patient or an admin.

@@ -43,7 +43,7 @@ class AppointmentViewSet(
 ):
     """Appointments of the caller; every step of their life is a POST."""
 
-    queryset = Appointment.objects.with_people()
+    queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     filterset_class = AppointmentFilter
     search_fields = [
@@ -155,7 +155,7 @@ class TimeSlotViewSet(
 ):
     """When doctors can be seen. The list shows patients only what they could book."""
 
-    queryset = TimeSlot.objects.select_related("doctor")
+    queryset = TimeSlot.objects.with_names()
     serializer_class = TimeSlotSerializer
     filterset_class = TimeSlotFilter
     ordering = ["starts_at", "pk"]
@@ -238,7 +238,7 @@ class DoctorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedView
 class DoctorAvailabilityViewSet(ScopedViewSet):
     """A doctor's free slots; never whose the others are."""
 
-    queryset = TimeSlot.objects.select_related("doctor")
+    queryset = TimeSlot.objects.with_names()
     serializer_class = AvailabilitySerializer
     filter_backends = []
     pagination_class = None
@@ -279,7 +279,7 @@ class StatisticsViewSet(ScopedViewSet):
 class UpcomingViewSet(mixins.ListModelMixin, ScopedViewSet):
     """The caller's appointments that are still ahead, soonest first."""
 
-    queryset = Appointment.objects.with_people()
+    queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     filter_backends = []
     access = permissions.OVERVIEWS

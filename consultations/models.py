@@ -8,7 +8,7 @@ from django.db.models import PROTECT, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 from simple_history.models import HistoricalRecords
 
-from accounts.models import Doctor, User
+from accounts.models import NAME, Doctor, User
 from accounts.roles import UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
@@ -76,6 +76,9 @@ class ConsultationQuerySet(ScopedQuerySet):
 
     def with_people(self):
         return self.select_related("patient", "doctor", "appointment")
+
+    def with_names(self):
+        return self.with_only(patient=NAME, doctor=NAME, appointment=["status"])
 
     def having(self, status):
         """Those whose derived status it is."""

@@ -33,7 +33,7 @@ class ConsultationViewSet(
 ):
     """Clinical records of visits, with appointment or without."""
 
-    queryset = Consultation.objects.with_people()
+    queryset = Consultation.objects.with_names()
     serializer_class = ConsultationDetailSerializer
     filterset_class = ConsultationFilter
     search_fields = [
@@ -200,7 +200,7 @@ class ConsultationNoteViewSet(PartViewSet):
 class PatientConsultationsViewSet(OfOneRecordMixin, mixins.ListModelMixin, ScopedViewSet):
     """Every consultation of one patient, as far as the caller sees consultations."""
 
-    queryset = Consultation.objects.with_people()
+    queryset = Consultation.objects.with_names()
     serializer_class = ConsultationSerializer
     filter_backends = []
     access = permissions.PATIENT_CONSULTATIONS

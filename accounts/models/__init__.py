@@ -2,6 +2,7 @@
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.people import (
+    NAME,
     Doctor,
     DoctorManager,
     PeopleManager,
@@ -12,6 +13,7 @@ from accounts.models.sign_in import LONGEST_USER_AGENT, IdempotencyKey, LoginCou
 
 __all__ = [
     "LONGEST_USER_AGENT",
+    "NAME",
     "Action",
     "AuditEvent",
     "AuditSeal",

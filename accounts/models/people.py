@@ -36,6 +36,9 @@ def bookable():
     return condition
 
 
+NAME = ["first_name", "last_name", "username"]  # what `full_name` is made of
+
+
 class PeopleManager(UserManager.from_queryset(ScopedQuerySet)):
     def get_by_natural_key(self, username):
         """Also how Django's own sign-in finds a person."""

@@ -229,6 +229,13 @@ def _by_the_field(field):
     return shown
 
 
+def _choice(field):
+    """As it is, where that is what DRF has for each choice."""
+    own = field.choice_strings_to_values.items()
+    is_plain = all(type(value) is str and value == name for name, value in own)
+    return None if is_plain else _by_the_field(field)
+
+
 def _iso(field):
     """A day or a time of day."""
     if {api_settings.DATE_FORMAT, api_settings.TIME_FORMAT} != {ISO_8601}:
@@ -249,7 +256,7 @@ def _in_the_zone(field):
         return _by_the_field(field)
 
     def shown(serializer, value):
-        if timezone.is_naive(value):
+        if value.tzinfo is None:
             return field.to_representation(value)
         text = value.astimezone(serializer.zone).isoformat()
         return f"{text[:-6]}Z" if text.endswith("+00:00") else text
@@ -262,7 +269,7 @@ KINDS = {  # field: the type of value it is not asked about, and how that is sho
     serializers.IntegerField: (int, None),
     serializers.BooleanField: (bool, None),
     serializers.BigIntegerField: (int, _by_the_field),
-    serializers.ChoiceField: (str, _by_the_field),
+    serializers.ChoiceField: (str, _choice),
     serializers.DecimalField: (Decimal, _by_the_field),
     serializers.DateField: (date, _iso),
     serializers.TimeField: (time, _iso),
