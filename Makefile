@@ -25,6 +25,8 @@ test: setup-dev
 
 bench: $(BENCH_VENV)/installed
 	$(BENCH_VENV)/bin/python benchmarks/compare.py --scale $(SCALE) --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python benchmarks/growth.py --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python benchmarks/soak.py --seconds 300 --results benchmarks/RESULTS.md
 
 setup: $(VENV)/installed
 

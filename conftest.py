@@ -1,5 +1,7 @@
 """The fixtures every test may ask for: `api`, an `outsider`, `callers`, and a clean slate."""
 
+from collections import Counter
+
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -9,6 +11,8 @@ from accounts import append_only
 from accounts.sessions import open_session
 from appointments.tests.race import Processes, Threads
 from config.api import statements
+
+TIMES = 50  # that a statement is compared in a run
 
 
 @pytest.fixture(autouse=True)
@@ -36,19 +40,21 @@ def emptied_between_tests(django_db_setup):
 
 @pytest.fixture(autouse=True, scope="session")
 def kept_statements_are_what_django_writes():
-    """Each statement that is kept, whoever asks, is compared with one that is written anew."""
-    filled_in = statements.Statement.filled_in
+    """Each statement that is kept is compared, the first times, with one that is written anew."""
+    filled_in, compared = statements.Statement.filled_in, Counter()
 
-    def compared(statement, compiler, comparisons):
+    def compare(statement, compiler, comparisons):
         filled = filled_in(statement, compiler, comparisons)
-        other = compiler.query.clone().get_compiler(
-            connection=compiler.connection, elide_empty=compiler.elide_empty
-        )
-        with statements.written_anew():
-            assert filled in (None, other.as_sql())
+        if compared[statement.sql] < TIMES:
+            compared[statement.sql] += 1
+            other = compiler.query.clone().get_compiler(
+                connection=compiler.connection, elide_empty=compiler.elide_empty
+            )
+            with statements.written_anew():
+                assert filled in (None, other.as_sql())
         return filled
 
-    statements.Statement.filled_in = compared
+    statements.Statement.filled_in = compare
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing import get_context
+from pathlib import Path
 from typing import NamedTuple
 
 from dataset import DOCTORS, SLOT, fill
+from results import circumstances, write
 from server import configure, fresh_database
 
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -165,11 +167,14 @@ def _ratio(before, after):
 def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     options.add_argument("--scales", type=float, nargs=2, default=[0.1, 1])
+    options.add_argument("--results", type=Path, help="a Markdown file to write")
     asked = options.parse_args()
     alone = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": get_context("spawn")}
     with ProcessPoolExecutor(**alone) as pool:  # settings are read once in a process
         small, large = pool.map(measure, asked.scales)
-    print(table(asked.scales, small, large))
+    print(told := table(asked.scales, small, large))
+    if asked.results:
+        write(asked.results, "Growth", circumstances(), told)
 
 
 if __name__ == "__main__":
