@@ -212,7 +212,7 @@ def _used(pid, *, with_gone=False):
     """Seconds; 0 for a process that is gone, which its parent counts."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
     ticks = told.rpartition(")")[2].split()[11:15]  # user and system, then those of the gone
     return sum(map(int, ticks if with_gone else ticks[:2])) / TICKS
