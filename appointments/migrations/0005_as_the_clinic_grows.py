@@ -3,28 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-SHARES = [
-    "autovacuum_vacuum_scale_factor",
-    "autovacuum_vacuum_insert_scale_factor",
-    "autovacuum_analyze_scale_factor",
-]
-TABLES = ["appointments_appointment", "appointments_timeslot"]
-
-
-def vacuum_sooner(apps, schema_editor):
-    """After a fiftieth of the rows, not a fifth: of rows written since, a count by an index looks at
-    the table as well.
-    """
-    if schema_editor.connection.vendor == "postgresql":
-        shares = ", ".join(f"{setting} = 0.02" for setting in SHARES)
-        for table in TABLES:
-            schema_editor.execute(f"ALTER TABLE {table} SET ({shares})")
-
-
-def vacuum_as_before(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        for table in TABLES:
-            schema_editor.execute(f"ALTER TABLE {table} RESET ({', '.join(SHARES)})")
+from config.api.vacuum import vacuum_sooner
 
 
 class Migration(migrations.Migration):
@@ -45,5 +24,5 @@ class Migration(migrations.Migration):
             model_name='appointment',
             index=models.Index(condition=models.Q(('status', 'cancelled'), _negated=True), fields=['doctor', 'patient', 'booked_by'], name='who_treats_whom'),
         ),
-        migrations.RunPython(vacuum_sooner, vacuum_as_before),
+        vacuum_sooner("appointments_appointment", "appointments_timeslot"),
     ]
