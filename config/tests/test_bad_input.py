@@ -11,7 +11,7 @@ from django.http import QueryDict
 from accounts.models import AuditEvent
 from accounts.roles import ANYONE, UserType
 from config.access import every_door
-from config.tests.people import a_clinic, address_of
+from config.tests.people import address_of
 
 DOORS = [door for door in every_door() if door.is_canonical]
 WRITING = [
@@ -78,11 +78,6 @@ def assert_refused(response, *, where):
     assert body["status"] == "error", where
     assert body["errors"], where
     assert body["message"], where
-
-
-@pytest.fixture
-def clinic(db):
-    return a_clinic()
 
 
 @pytest.fixture

@@ -8,15 +8,9 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import PASSWORD
-from config.tests.people import a_clinic
 
 # Lists of words, such as the statuses to filter by; never of people.
 OF_WORDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
-
-
-@pytest.fixture
-def clinic(db):
-    return a_clinic()
 
 
 def signed_in(person):

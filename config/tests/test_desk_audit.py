@@ -8,22 +8,10 @@ from accounts.models import Action, AuditEvent, LoginCounter
 from accounts.tests.factories import PASSWORD
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.tests.people import a_clinic
 
 pytestmark = pytest.mark.django_db
 
 NEW = "another-horse-battery-9"
-
-
-@pytest.fixture
-def clinic():
-    return a_clinic()
-
-
-@pytest.fixture
-def desk(client, clinic):
-    client.force_login(clinic.ada)
-    return client
 
 
 @pytest.fixture

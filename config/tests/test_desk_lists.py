@@ -8,23 +8,11 @@ from django.urls import reverse
 from accounts.models import AuditEvent
 from appointments.tests.factories import an_appointment
 from config.api import pagination
-from config.tests.people import a_clinic
 
 pytestmark = pytest.mark.django_db
 
 APPOINTMENTS = reverse("admin:appointments_appointment_changelist")
 EVENTS = reverse("admin:accounts_auditevent_changelist")
-
-
-@pytest.fixture
-def clinic():
-    return a_clinic()
-
-
-@pytest.fixture
-def desk(client, clinic):
-    client.force_login(clinic.ada)
-    return client
 
 
 @pytest.fixture

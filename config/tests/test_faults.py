@@ -17,7 +17,6 @@ from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
 from config.access import every_door
 from config.api import exceptions
-from config.tests.people import a_clinic
 from patients.tests.factories import PatientFactory
 
 on_postgresql = pytest.mark.skipif(
@@ -72,11 +71,6 @@ def filled(address, clinic):
         patient=clinic.jane.pk,
         consultation=clinic.consultation.pk,
     )
-
-
-@pytest.fixture
-def clinic(db):
-    return a_clinic()
 
 
 @pytest.fixture

@@ -10,13 +10,7 @@ from appointments.filters import AppointmentFilter
 from appointments.models import Appointment
 from appointments.viewsets import AppointmentViewSet
 from config.api.filters import GivenFilters
-from config.tests.people import a_clinic
 from consultations.viewsets import ConsultationViewSet
-
-
-@pytest.fixture
-def clinic(db):
-    return a_clinic()
 
 
 def found(backend, view, query):

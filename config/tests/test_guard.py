@@ -12,14 +12,8 @@ from rest_framework.test import APIClient
 
 from appointments.models import Appointment
 from config.api.faults import EnvelopeGuard
-from config.tests.people import a_clinic
 
 A_PATH = "a path of ours"
-
-
-@pytest.fixture
-def clinic(db):
-    return a_clinic()
 
 
 @pytest.fixture(params=[False, True], ids=["", "DEBUG"])

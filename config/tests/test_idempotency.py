@@ -16,7 +16,6 @@ from appointments.models import Appointment, TimeSlot
 from appointments.slots import open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data_statements
-from config.tests.people import a_clinic
 from config.tests.waiting import on_row_locks, second_in_line
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
@@ -38,11 +37,6 @@ def rows():
         for model in apps.get_models()
         if model not in (IdempotencyKey, AuditEvent)
     }
-
-
-@pytest.fixture
-def clinic(db):
-    return a_clinic()
 
 
 def test_a_booking_sent_twice_is_made_once_and_answered_twice(api, clinic):

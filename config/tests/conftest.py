@@ -1,0 +1,16 @@
+"""A clinic with one of each, and its admin at the desk."""
+
+import pytest
+
+from config.tests.people import a_clinic
+
+
+@pytest.fixture
+def clinic(db):
+    return a_clinic()
+
+
+@pytest.fixture
+def desk(client, clinic):
+    client.force_login(clinic.ada)
+    return client
