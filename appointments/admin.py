@@ -1,7 +1,6 @@
 """Appointments at the desk: booked, moved and amended by the same services as in the API."""
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef
 from django.utils.dateparse import parse_date
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
@@ -20,7 +19,7 @@ from appointments.desk import (
 )
 from appointments.forms import TimeSlotForm, time_of
 from appointments.lifecycle import MOVES, OPEN, Priority, Status
-from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, is_held
 
 
 class HistoryInline(ReadOnlyInline):
@@ -151,10 +150,9 @@ class TimeSlotAdmin(DeskAdmin):
     add_fieldsets = [(None, {"fields": ["doctor", "date", ("start_time", "end_time")]})]
 
     def get_queryset(self, request):
-        held = Appointment.objects.live().filter(time_slot=OuterRef("pk"))
-        time_slots = super().get_queryset(request).with_availability().select_related("doctor")
-        time_slots = time_slots.annotate(is_held=Exists(held))
-        return time_slots.free() if is_being_chosen(request) else time_slots
+        time_slots = super().get_queryset(request).select_related("doctor")
+        time_slots = time_slots.annotate(is_held=is_held())
+        return time_slots.free() if is_being_chosen(request) else time_slots.with_availability()
 
     def get_ordering(self, request):
         return ["starts_at", "pk"] if is_being_chosen(request) else self.ordering

@@ -59,6 +59,11 @@ class Timed:
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
 
 
+def sharing_time(starts_at, ends_at):
+    """The condition that a row shares time with the interval; touching is not sharing."""
+    return Q(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+
 def standing_slots(user):
     """All that are not withdrawn."""
     return Q(withdrawn_at=None)
@@ -102,8 +107,8 @@ class TimeSlotQuerySet(ScopedQuerySet):
         return self.with_only(doctor=[*NAME, "specialization"])
 
     def overlapping(self, starts_at, ends_at):
-        """Standing slots that share time with the interval; touching is not sharing."""
-        return self.filter(withdrawn_at=None, starts_at__lt=ends_at, ends_at__gt=starts_at)
+        """Standing slots that share time with the interval."""
+        return self.filter(sharing_time(starts_at, ends_at), withdrawn_at=None)
 
     def between(self, first, last):
         """Slots on the clinic days from `first` to `last`, both included."""
@@ -129,11 +134,12 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
 
 def _is_open_still():
-    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~_is_held()
+    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~is_held()
 
 
 @cache
-def _is_held():
+def is_held():
+    """The condition that a live appointment holds the slot."""
     return Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk")))
 
 
@@ -182,7 +188,7 @@ class AppointmentQuerySet(ScopedQuerySet):
         return self.filter(LIVE)
 
     def overlapping(self, starts_at, ends_at):
-        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+        return self.filter(sharing_time(starts_at, ends_at))
 
     def on(self, date):
         start, end = clock.day(date)

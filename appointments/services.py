@@ -16,7 +16,7 @@ from accounts.models import Action
 from accounts.versions import check_version
 from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
-from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, sharing_time
 from appointments.signals import appointment_changed
 from config.api.refusals import refused
 from config.api.transactions import atomic
@@ -177,7 +177,7 @@ def _claim(time_slot, patient, by):
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    of_patient = Q(patient=patient, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+    of_patient = Q(patient=patient) & sharing_time(slot.starts_at, slot.ends_at)
     in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
     held = in_the_way.order_by().values_list("time_slot", flat=True)
     if holders := set(held):

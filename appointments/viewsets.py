@@ -252,8 +252,7 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
-        slots_of_doctor = self.queryset.filter(doctor=asked["doctor"]).with_availability()
-        free = policy.bookable_by(request.user, slots_of_doctor)
+        free = policy.bookable_by(request.user, self.queryset.filter(doctor=asked["doctor"]))
         found = free.between(asked["date_after"], asked["date_before"]).order_by("starts_at")
         return Response(self.get_serializer(asked | {"slots": found}).data)
 

@@ -19,6 +19,7 @@ OF_TRANSACTIONS = ["config/tests/test_transactions.py"]
 def every_mutant():
     return [
         *mutants("appointments/services.py", OF_SERVICES, BOOKING),
+        *mutants("appointments/models.py", OF_SERVICES, TIMES),
         *mutants("appointments/services.py", OF_POLICY, ASKS_THE_POLICY),
         *mutants("appointments/services.py", OF_OFFERS, OFFERS),
         *mutants("appointments/policy.py", OF_POLICY, POLICY),
@@ -43,6 +44,17 @@ TRANSACTIONS = {
     "nothing of the first try is left": (
         "        with transaction.atomic(), _with_what_waits():\n            return work",
         "        with _with_what_waits():\n            return work",
+    ),
+}
+
+TIMES = {
+    "a patient may leave as another visit begins": (
+        "starts_at__lt=ends_at, ends_at__gt",
+        "starts_at__lte=ends_at, ends_at__gt",
+    ),
+    "a patient may come as another visit ends": (
+        "ends_at__gt=starts_at)",
+        "ends_at__gte=starts_at)",
     ),
 }
 
@@ -77,14 +89,6 @@ BOOKING = {
     ),
     "a slot that is held is not booked": ("Q(time_slot=slot) | of_patient", "of_patient"),
     "a patient is not in two places": ("Q(time_slot=slot) | of_patient", "Q(time_slot=slot)"),
-    "a patient may leave as another visit begins": (
-        "starts_at__lt=slot.ends_at, ends_at__gt",
-        "starts_at__lte=slot.ends_at, ends_at__gt",
-    ),
-    "a patient may come as another visit ends": (
-        "ends_at__gt=slot.starts_at)",
-        "ends_at__gte=slot.starts_at)",
-    ),
     "a slot taken is told from a patient elsewhere": (
         "        if slot.pk in holders:\n",
         "        if False:\n",
