@@ -59,8 +59,12 @@ class Move(NamedTuple):
         """Everyone who may ever make this move."""
         return frozenset().union(*self.sources.values())
 
+    def leads_on(self, status, role):
+        """Whether this role may ever make it from there."""
+        return role in self.sources.get(status, ())
+
     def is_open(self, *, status, role, starts_at, now):
-        return role in self.sources.get(status, ()) and self.when(role, starts_at, now)
+        return self.leads_on(status, role) and self.when(role, starts_at, now)
 
 
 NEW = {Status.SCHEDULED: CLINICIANS}
@@ -81,8 +85,8 @@ MOVES = {
 
 @cache
 def _moves_from(status, role):
-    """{action: when} of the moves that may lead on from there, in the table's order."""
-    return {name: move.when for name, move in MOVES.items() if role in move.sources.get(status, ())}
+    """{action: when} of the moves that lead on from there, in the table's order."""
+    return {action: move.when for action, move in MOVES.items() if move.leads_on(status, role)}
 
 
 def open_moves(*, status, role, starts_at, now):
