@@ -150,12 +150,12 @@ class VersionedMixin(IfMatchMixin):
             response["ETag"] = f'"{record.version}"'
         return response
 
-    def answer(self, record, serializer_class):
+    def answer(self, record, serializer_of):
         """The record; 304 where `If-None-Match` has its version, before anything is made of it."""
         if record.version in self._versions_at_hand():
             self.unchanged = record
             return Response(status=HTTP_304_NOT_MODIFIED)
-        return Response(serializer_class(record, context=self.get_serializer_context()).data)
+        return Response(serializer_of(record).data)
 
     def _versions_at_hand(self):
         asks = self.action in self.if_none_match

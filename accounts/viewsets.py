@@ -89,7 +89,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     @extend_schema(responses=OwnProfile)
     @action(detail=False)
     def profile(self, request):
-        return self.answer(request.user, PROFILES[request.user.user_type])
+        return self.answer(request.user, self.profile_serializer)
 
     @extend_schema(request=OwnProfile, responses=OwnProfile)
     @profile.mapping.put

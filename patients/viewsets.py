@@ -68,7 +68,7 @@ class PatientViewSet(
     create = idempotent(mixins.CreateModelMixin.create)
 
     def retrieve(self, request, pk=None):
-        return self.answer(self.get_object(), PatientSerializer)
+        return self.answer(self.get_object(), self.get_serializer)
 
     def perform_create(self, form):
         form.instance = services.create_patient(**form.validated_data)

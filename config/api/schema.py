@@ -196,7 +196,7 @@ def document_errors(result, generator, request, public):
     }
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
-            if IF_NONE_MATCH.name in str(operation.get("parameters")):
+            if IF_NONE_MATCH.name in _parameters_of(operation):
                 operation["responses"]["304"] = {"description": "It is still the same; no body."}
             for answer in operation["responses"].values():
                 answer["headers"] = REQUEST_ID | answer.get("headers", {})
@@ -223,12 +223,16 @@ def _error_response(status, sentence):
     }
 
 
+def _parameters_of(operation):
+    return {parameter["name"] for parameter in operation.get("parameters", ())}
+
+
 def _errors_of(path, method, operation):
     """Which errors an operation may answer."""
     statuses = ["400", "401", "406", "429", "503"]
     if operation.get("security") != [{}] and operation.get("security"):
         statuses.append("403")
-    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    parameters = _parameters_of(operation)
     if "{" in path or "page" in parameters:  # there is no page past the last
         statuses.append("404")
     if method != "get":
