@@ -21,12 +21,11 @@ from config.tests.test_bad_input import (
     address_of,
     assert_refused,
     caller,
-    clinic,
     quiet,
     state,
 )
 
-__all__ = ["caller", "clinic", "quiet"]  # fixtures
+__all__ = ["caller", "quiet"]  # fixtures
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
