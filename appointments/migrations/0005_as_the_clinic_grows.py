@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='appointment',
-            index=models.Index(condition=models.Q(('status__in', frozenset(['confirmed', 'scheduled']))), fields=['doctor', 'starts_at', 'id'], name='open_appointments_of_doctor'),
+            index=models.Index(condition=models.Q(('status', 'scheduled'), ('status', 'confirmed'), _connector='OR'), fields=['doctor', 'starts_at', 'id'], name='open_appointments_of_doctor'),
         ),
         migrations.AddIndex(
             model_name='appointment',
