@@ -1,5 +1,7 @@
 """Who is calling, in one query: the session row and its person. And who may sign in."""
 
+from uuid import UUID
+
 from django.contrib.auth.backends import ModelBackend
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -8,8 +10,11 @@ from accounts import lockout
 from accounts.models import Session, User
 from accounts.tokens import NO_DATE, read_session_id
 from config.api.addresses import address_of
+from config.api.compiled import CompiledQuery
 
-SESSIONS = Session.objects.select_related("user").order_by()
+OF_TOKEN = CompiledQuery(
+    lambda session: Session.objects.select_related("user").order_by().filter(pk=session), UUID
+)
 
 
 class SessionJWTAuthentication(JWTAuthentication):
@@ -27,7 +32,7 @@ class SessionJWTAuthentication(JWTAuthentication):
 
     def get_user(self, validated_token):
         session_id = read_session_id(validated_token)
-        session = next(iter(SESSIONS.filter(pk=session_id)), None) if session_id else None
+        session = next(iter(OF_TOKEN(session_id)), None) if session_id else None
         if (
             session is None
             or not session.is_live

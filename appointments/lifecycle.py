@@ -1,7 +1,6 @@
 """The life of an appointment, as a table. Read by services, permissions, serializers and tests."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
@@ -37,22 +36,22 @@ class Priority(TextChoices):
 OPEN = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # ahead of the visit
 
 
-def always(role, starts_at, now):
+def always(role, has_begun):
     return True
 
 
-def once_begun(role, starts_at, now):
-    return now >= starts_at
+def once_begun(role, has_begun):
+    return has_begun
 
 
-def patients_before_it_begins(role, starts_at, now):
-    return role != UserType.PATIENT or now < starts_at
+def patients_before_it_begins(role, has_begun):
+    return role != UserType.PATIENT or not has_begun
 
 
 class Move(NamedTuple):
     sources: dict[Status, frozenset]  # from which status, and by whom
     target: Status
-    when: Callable[[str, datetime, datetime], bool] = always
+    when: Callable[[str, bool], bool] = always  # may this role, now that its time has begun or not
 
     @property
     def roles(self):
@@ -64,7 +63,7 @@ class Move(NamedTuple):
         return role in self.sources.get(status, ())
 
     def is_open(self, *, status, role, starts_at, now):
-        return self.leads_on(status, role) and self.when(role, starts_at, now)
+        return self.leads_on(status, role) and self.when(role, now >= starts_at)
 
 
 NEW = {Status.SCHEDULED: CLINICIANS}
@@ -83,16 +82,17 @@ MOVES = {
 }  # fmt: skip
 
 
-@cache
-def _moves_from(status, role):
-    """{action: when} of the moves that lead on from there, in the table's order."""
-    return {action: move.when for action, move in MOVES.items() if move.leads_on(status, role)}
-
-
 def open_moves(*, status, role, starts_at, now):
     """The moves open to a role now, in the table's order."""
+    return list(_open_moves(status, role, now >= starts_at))
+
+
+@cache
+def _open_moves(status, role, has_begun):
     return [
-        action for action, when in _moves_from(status, role).items() if when(role, starts_at, now)
+        action
+        for action, move in MOVES.items()
+        if move.leads_on(status, role) and move.when(role, has_begun)
     ]
 
 

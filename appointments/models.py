@@ -1,7 +1,5 @@
 """Time, and who holds it."""
 
-from functools import cache
-
 from django.conf import settings
 from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
@@ -13,6 +11,7 @@ from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
+from config.api.conditions import FixedCondition
 from config.api.rows import FromRow
 from patients.models import Patient
 
@@ -74,13 +73,13 @@ def of_bookable_doctors():
 
     Not by a join, for PostgreSQL takes doctors to have no more slots than other people have.
     """
-    return ~Q(doctor__in=_not_bookable(settings.DOCTOR_VERIFICATION_REQUIRED))
+    rule = settings.DOCTOR_VERIFICATION_REQUIRED
+    return Q(FixedCondition(TimeSlot, _of_bookable_doctors, rule))
 
 
-@cache
-def _not_bookable(verification_required):
-    """Under that rule; the querysets of both are the same for everybody."""
-    return Doctor.objects.not_bookable()
+def _of_bookable_doctors(verification_required):
+    """Under that rule, which is in force."""
+    return ~Q(doctor__in=Doctor.objects.not_bookable())
 
 
 def slots_of_bookable_doctors(user):
@@ -137,10 +136,13 @@ def _is_open_still():
     return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~is_held()
 
 
-@cache
 def is_held():
     """The condition that a live appointment holds the slot."""
-    return Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk")))
+    return FixedCondition(TimeSlot, _is_held)
+
+
+def _is_held():
+    return Q(Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))))
 
 
 class TimeSlot(FromRow, Timed, models.Model):

@@ -76,26 +76,25 @@ def check_time(slot, *, by):
         raise refused("time_slot", sentence, "booking_too_far")
 
 
-def _times_open_to(user):
-    open_now = Q()
+def _at_times_open_to(user, slots):
     if user.role != UserType.PATIENT:
-        return open_now
+        return slots
     if (notice := settings.BOOKING_NOTICE_MINUTES) > 0:
-        open_now &= Q(starts_at__gte=clock.now() + timedelta(minutes=notice))
+        slots = slots.filter(starts_at__gte=clock.now() + timedelta(minutes=notice))
     if (horizon := settings.BOOKING_HORIZON_DAYS) > 0:
         last = clock.today() + timedelta(days=horizon)
-        open_now &= Q(starts_at__lt=clock.day(last)[1])
-    return open_now
+        slots = slots.filter(starts_at__lt=clock.day(last)[1])
+    return slots
 
 
 def bookable_by(user, slots):
     """Of the slots, those that are free and that `check_time` lets this person book."""
-    return slots.free().filter(_times_open_to(user))
+    return _at_times_open_to(user, slots.free())
 
 
 def bookable_of_visible(patient, slots):
     """As `bookable_by`, of slots in the patient's sight; their doctors are not looked up again."""
-    return slots.open_still().filter(_times_open_to(patient))
+    return _at_times_open_to(patient, slots.open_still())
 
 
 def with_next_available(doctors, user):
@@ -116,6 +115,8 @@ def open_moves(appointment, *, role):
     moves = lifecycle.open_moves(
         status=appointment.status, role=role, starts_at=appointment.starts_at, now=clock.now()
     )
+    if role != UserType.PATIENT:  # nothing comes too late for staff
+        return moves
     return [action for action in moves if not _closed_at(appointment, action, role)]
 
 

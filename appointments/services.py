@@ -4,6 +4,7 @@ Locks are taken in one order, so that no two callers wait for each other: people
 then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 """
 
+from datetime import datetime
 from functools import partial
 
 from django.core.exceptions import ValidationError
@@ -18,6 +19,7 @@ from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, sharing_time
 from appointments.signals import appointment_changed
+from config.api.compiled import CompiledQuery
 from config.api.refusals import refused
 from config.api.transactions import atomic
 from patients.models import Patient
@@ -71,7 +73,8 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     """
     if action == "reschedule":
         patient = lock_patient(appointment.patient_id)
-        _lock_slots({appointment.time_slot_id, time_slot.pk})
+        ids = {appointment.time_slot_id, time_slot.pk}
+        list(slots_to_lock().filter(pk__in=ids).order_by("pk"))
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
@@ -145,8 +148,8 @@ def lock(appointment):
 
 def lock_patient(pk):
     """The patient, held until the transaction ends; one whose record is closed is bad input."""
-    patient = Patient.objects.select_for_update(no_key=True).get(pk=pk)
-    if not patient.is_active:
+    patient = next(iter(PATIENT_TO_LOCK(pk)), None)
+    if patient is None or not patient.is_active:
         raise ValidationError({"patient": "This patient's record is closed."})
     return patient
 
@@ -161,9 +164,22 @@ def refusal(appointment, by, what):
     )
 
 
-def _lock_slots(ids):
-    slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).select_related("doctor")
-    return {slot.pk: slot for slot in slots.filter(pk__in=ids).order_by("pk")}
+def slots_to_lock():
+    return TimeSlot.objects.select_for_update(of=("self",), no_key=True).select_related("doctor")
+
+
+def slots_in_the_way(slot, patient, starts_at, ends_at):
+    """Of live appointments: in that slot, or of that patient at that time."""
+    of_patient = Q(patient=patient) & sharing_time(starts_at, ends_at)
+    live = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
+    return live.order_by().values_list("time_slot", flat=True)
+
+
+PATIENT_TO_LOCK = CompiledQuery(
+    lambda pk: Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk), int
+)
+SLOT_TO_LOCK = CompiledQuery(lambda pk: slots_to_lock().order_by().filter(pk=pk), int)
+SLOTS_IN_THE_WAY = CompiledQuery(slots_in_the_way, int, int, datetime, datetime)
 
 
 def _claim(time_slot, patient, by):
@@ -172,15 +188,12 @@ def _claim(time_slot, patient, by):
     Whether it is free is asked in a statement of its own, after the locks: only that sees what
     another transaction committed while this one waited.
     """
-    slot = _lock_slots({time_slot.pk})[time_slot.pk]
+    [slot] = SLOT_TO_LOCK(time_slot.pk)
     if slot.withdrawn_at or not slot.doctor.is_bookable:
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    of_patient = Q(patient=patient) & sharing_time(slot.starts_at, slot.ends_at)
-    in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
-    held = in_the_way.order_by().values_list("time_slot", flat=True)
-    if holders := set(held):
+    if holders := SLOTS_IN_THE_WAY(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
         if slot.pk in holders:
             others = partial(_alternatives, slot, patient, by)
             sentence = "This time slot is taken."

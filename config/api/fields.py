@@ -37,7 +37,7 @@ class StrictPrimaryKeyField(serializers.PrimaryKeyRelatedField):
     def to_internal_value(self, data):
         if (pk := strict_id(data)) is None:
             self.fail("incorrect_type", data_type=type(data).__name__)
-        if found := self.get_queryset().filter(pk=pk).first():
+        for found in self.get_queryset().filter(pk=pk):
             return found
         return self.fail("does_not_exist", pk_value=pk)
 

@@ -157,13 +157,12 @@ def _has_the_fields_of_its_tables(serializer_class):
 def _reader(field):
     if _reads_as(serializers.SerializerMethodField, field):
         return Reader(_of_a_method(field.method_name))
-    asked = _of_the_field(field)
     if column := _key_column(field):
-        return Reader(asked, column, int)
+        return Reader(_of_the_field(field), column, int)
     for kind, (value, shown) in KINDS.items():
         if _reads_as(kind, field):
-            return Reader(asked, field.source, value, shown and shown(field))
-    return Reader(asked)
+            return Reader(_of_any_field(field), field.source, value, shown and shown(field))
+    return Reader(_of_the_field(field))
 
 
 READING = (
@@ -213,11 +212,24 @@ def _of_the_field(field):
         if own is None:
             own = serializer.asked[name] = deepcopy(field)
             own.bind(name, serializer)
-        value = own.get_attribute(record)
-        is_none = (value.pk if isinstance(value, relations.PKOnlyObject) else value) is None
-        return None if is_none else own.to_representation(value)
+        return _asked(own, record)
 
     return read
+
+
+def _of_any_field(field):
+    """Asks the field itself: one of the KINDS needs no serializer to read."""
+
+    def read(serializer, record):
+        return _asked(field, record)
+
+    return read
+
+
+def _asked(field, record):
+    value = field.get_attribute(record)
+    is_none = (value.pk if isinstance(value, relations.PKOnlyObject) else value) is None
+    return None if is_none else field.to_representation(value)
 
 
 def _by_the_field(field):

@@ -46,9 +46,13 @@ DERIVED = {
     "contains_over_clause",
     "convert_value",
     "identity",
+    "shape",
 }
-PAGE = {"low_mark", "high_mark"}
+DERIVED_OR_PAGE = DERIVED | {"low_mark", "high_mark"}
 UNUSUAL = {"_filtered_relations", "combined_queries", "explain_info", "extra"}
+
+
+MAY_BE_EMPTY = {bool, int, dict, list, tuple, set, frozenset}
 
 
 class UnknownPart(Exception):  # noqa: N818
@@ -70,6 +74,8 @@ class Shape:
         kind = type(part)
         if kind is str or part is None:
             return part
+        if kind in MAY_BE_EMPTY and not part:
+            return kind
         return kind, _how_to_show(kind)(part, self)
 
     def all(self, parts):
@@ -82,9 +88,9 @@ class Shape:
             self.comparisons.append(lookup)
         return number
 
-    def state(self, part, but=frozenset()):
+    def state(self, part, but=DERIVED):
         own = vars(part).copy()  # to which another thread may add what it found out
-        return tuple((name, self.of(one)) for name, one in own.items() if name not in DERIVED | but)
+        return tuple([(name, self.of(one)) for name, one in own.items() if name not in but])
 
 
 @singledispatch
@@ -184,7 +190,7 @@ def _query(query, shape):
     if query.annotations and not all(isinstance(name, str) for name in query.order_by):
         raise UnknownPart(query)  # an order that may be what is selected, for one value only
     if query is shape.whole and page_comes_last(query):
-        return query.is_sliced, shape.state(query, but=PAGE)
+        return query.is_sliced, shape.state(query, but=DERIVED_OR_PAGE)
     return shape.state(query)
 
 

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.sql import Query
+from django.db.models.sql.constants import SINGLE
 
 from config.api.query_shapes import Shape, UnknownPart, has_values, page_comes_last
 
@@ -102,9 +103,8 @@ class KeepingCompiler:
         return super().as_sql(*args, **kwargs)
 
     def _kept(self):
-        shape = Shape(self.query)
-        comparisons = shape.comparisons
-        key = self.connection.vendor, self.elide_empty, shape.key
+        shape, comparisons = self.query.shape or _shape(self.query)
+        key = self.connection.vendor, self.elide_empty, shape
         statement = _kept.get(key)
         if statement is None:
             statement = self._written(comparisons)
@@ -142,16 +142,47 @@ class KeepingCompiler:
         return self.query.select_for_update and self.connection.get_autocommit()
 
 
+def _shape(query):
+    shape = Shape(query)
+    return shape.key, shape.comparisons
+
+
 @lru_cache
 def _keeping(compiler):
     return type(f"Keeping{compiler.__name__}", (KeepingCompiler, compiler), {})
 
 
+NUMBER = Count("*").resolve_expression(Query(None), summarize=True)
+
+
 class KeptQuery(Query):
+    shape = None  # (key, comparisons) where it is known, and is asked for its rows as it is
+
     def get_compiler(self, *args, **kwargs):
         compiler = super().get_compiler(*args, **kwargs)
         compiler.__class__ = _keeping(type(compiler))
         return compiler
+
+    def get_count(self, using):
+        """As Django's, which looks for what the number of mere rows does not depend on."""
+        if not self._has_mere_rows():
+            return super().get_count(using)
+        rows = self.clone()
+        rows.clear_ordering(force=True)
+        rows.select_related = rows.select_for_update = rows.default_cols = False
+        rows.annotations = {"__count": NUMBER}
+        number = rows.get_compiler(using).execute_sql(SINGLE)
+        return number[0] if number else 0
+
+    def _has_mere_rows(self):
+        """Whether they are its model's, each of them once, and all of them."""
+        is_of_others = self.group_by is not None or self.distinct or self.combinator
+        is_part = self.is_sliced or self.where.contains_over_clause
+        has_columns = self.select or self.extra or self.annotation_select_mask is not None
+        return not (is_of_others or is_part or has_columns) and not any(
+            one.contains_aggregate or one.contains_over_clause or one.set_returning
+            for one in self.annotations.values()
+        )
 
 
 class KeptQuerySet(QuerySet):
