@@ -1,5 +1,7 @@
 """How gunicorn serves the platform: `gunicorn` alone, in this folder, is enough."""
 
+import gc
+
 from decouple import config as read  # gunicorn takes every plain name here for a setting
 
 wsgi_app = "config.wsgi"
@@ -21,3 +23,9 @@ logconfig_dict = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
+
+
+def post_worker_init(worker):
+    """What is there before the first request stays; the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()

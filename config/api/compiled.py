@@ -1,4 +1,4 @@
-"""Queries that are built once. What is asked with every request need not be put together each time."""
+"""Queries that are built once, for what is asked with every request."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cached_property

@@ -241,6 +241,11 @@ def _by_the_field(field):
     return shown
 
 
+def _whole_number(field):
+    default = api_settings.COERCE_BIGINT_TO_STRING
+    return _by_the_field(field) if getattr(field, "coerce_to_string", default) else None
+
+
 def _choice(field):
     """As it is, where that is what DRF has for each choice."""
     own = field.choice_strings_to_values.items()
@@ -280,7 +285,7 @@ KINDS = {  # field: the type of value it is not asked about, and how that is sho
     serializers.CharField: (str, None),
     serializers.IntegerField: (int, None),
     serializers.BooleanField: (bool, None),
-    serializers.BigIntegerField: (int, _by_the_field),
+    serializers.BigIntegerField: (int, _whole_number),
     serializers.ChoiceField: (str, _choice),
     serializers.DecimalField: (Decimal, _by_the_field),
     serializers.DateField: (date, _iso),

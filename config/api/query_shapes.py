@@ -47,6 +47,7 @@ DERIVED = {
     "convert_value",
     "identity",
     "shape",
+    "table_map",
 }
 DERIVED_OR_PAGE = DERIVED | {"low_mark", "high_mark"}
 UNUSUAL = {"_filtered_relations", "combined_queries", "explain_info", "extra"}
@@ -189,9 +190,10 @@ def _query(query, shape):
         raise UnknownPart(query)  # some of these locks Django refuses
     if query.annotations and not all(isinstance(name, str) for name in query.order_by):
         raise UnknownPart(query)  # an order that may be what is selected, for one value only
+    tables = tuple(query.table_map)  # the aliases in it clones share, and add to
     if query is shape.whole and page_comes_last(query):
-        return query.is_sliced, shape.state(query, but=DERIVED_OR_PAGE)
-    return shape.state(query)
+        return query.is_sliced, tables, shape.state(query, but=DERIVED_OR_PAGE)
+    return tables, shape.state(query)
 
 
 _how_to_show = cache(shown.dispatch)
