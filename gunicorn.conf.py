@@ -26,6 +26,10 @@ logconfig_dict = {
 
 
 def post_worker_init(worker):
-    """What is there before the first request stays; the collector need not look at it again."""
+    """What is there before the first request stays; the collector need not look at it again.
+
+    Nor at what a request makes until there is more of it than one request makes.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
