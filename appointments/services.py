@@ -40,6 +40,28 @@ VISIT_DETAILS = frozenset(
 )
 
 
+def _patients_to_lock():
+    return Patient.objects.select_for_update(no_key=True).order_by()
+
+
+def _slots_to_lock():
+    slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()
+    return slots.select_related("doctor")
+
+
+def _slots_in_the_way(slot, patient, starts_at, ends_at):
+    """Of live appointments: of those in the slot, and of the patient's at that time."""
+    of_patient = Q(patient=patient) & sharing_time(starts_at, ends_at)
+    in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
+    return in_the_way.order_by().values_list("time_slot", flat=True)
+
+
+# What every booking asks.
+PATIENT_TO_LOCK = CompiledQuery(lambda pk: _patients_to_lock().filter(pk=pk), int)
+SLOT_TO_LOCK = CompiledQuery(lambda pk: _slots_to_lock().filter(pk=pk), int)
+SLOTS_IN_THE_WAY = CompiledQuery(_slots_in_the_way, int, int, datetime, datetime)
+
+
 @atomic
 def book(*, patient, time_slot, by, **details):
     """A new appointment in a free slot.
@@ -73,8 +95,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     """
     if action == "reschedule":
         patient = lock_patient(appointment.patient_id)
-        ids = {appointment.time_slot_id, time_slot.pk}
-        list(slots_to_lock().filter(pk__in=ids).order_by("pk"))
+        _lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
@@ -164,22 +185,8 @@ def refusal(appointment, by, what):
     )
 
 
-def slots_to_lock():
-    return TimeSlot.objects.select_for_update(of=("self",), no_key=True).select_related("doctor")
-
-
-def slots_in_the_way(slot, patient, starts_at, ends_at):
-    """Of live appointments: in that slot, or of that patient at that time."""
-    of_patient = Q(patient=patient) & sharing_time(starts_at, ends_at)
-    live = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
-    return live.order_by().values_list("time_slot", flat=True)
-
-
-PATIENT_TO_LOCK = CompiledQuery(
-    lambda pk: Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk), int
-)
-SLOT_TO_LOCK = CompiledQuery(lambda pk: slots_to_lock().order_by().filter(pk=pk), int)
-SLOTS_IN_THE_WAY = CompiledQuery(slots_in_the_way, int, int, datetime, datetime)
+def _lock_slots(ids):
+    list(_slots_to_lock().filter(pk__in=ids).order_by("pk"))
 
 
 def _claim(time_slot, patient, by):

@@ -21,13 +21,14 @@ def every_mutant():
     ]
 
 
-ALL_SLOTS = '.select_for_update(of=("self",), no_key=True).select_related("doctor")'
-CLAIMED = "    slot = _lock_slots({time_slot.pk})[time_slot.pk]\n"
+ALL_SLOTS = 'TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()'
+CLAIMED = "    [slot] = SLOT_TO_LOCK(time_slot.pk)\n"
+IN_THE_WAY = "SLOTS_IN_THE_WAY(slot.pk, patient.pk, slot.starts_at, slot.ends_at)"
 
 BOOKING = {
     "the patient is locked": (
-        "Patient.objects.select_for_update(no_key=True).get(pk=pk)",
-        "Patient.objects.get(pk=pk)",
+        "Patient.objects.select_for_update(no_key=True)",
+        "Patient.objects",
     ),
     "the patient's lock lets his record be written": (
         "Patient.objects.select_for_update(no_key=True)",
@@ -41,15 +42,12 @@ BOOKING = {
         "        patient = lock_patient(appointment.patient_id)\n",
         "        patient = appointment.patient\n",
     ),
-    "the slots are locked": (ALL_SLOTS, '.select_related("doctor")'),
+    "the slots are locked": (ALL_SLOTS, "TimeSlot.objects.order_by()"),
     "the slots' lock leaves the doctor free": (
         ALL_SLOTS,
-        '.select_for_update(no_key=True).select_related("doctor")',
+        "TimeSlot.objects.select_for_update(no_key=True).order_by()",
     ),
-    "the slots are locked by id": (
-        'slots.filter(pk__in=ids).order_by("pk")',
-        "slots.filter(pk__in=ids)",
-    ),
+    "the slots are locked by id": ('.filter(pk__in=ids).order_by("pk")', ".filter(pk__in=ids)"),
     "who reschedules locks both slots": (
         "        _lock_slots({appointment.time_slot_id, time_slot.pk})\n",
         "",
@@ -58,8 +56,8 @@ BOOKING = {
     "whether a slot is free is asked after its lock": (
         CLAIMED,
         "    slot = time_slot\n",
-        "    if holders := set(held):\n",
-        f"    holders = set(held)\n{CLAIMED}    if holders:\n",
+        f"    if holders := {IN_THE_WAY}:\n",
+        f"    holders = {IN_THE_WAY}\n{CLAIMED}    if holders:\n",
     ),
     "the policy is asked after the patient's lock": (
         (

@@ -73,7 +73,10 @@ BOOKING = {
         "    (lambda run: run())(\n        lambda: appointment_changed",
     ),
     "a listener that fails spoils nothing": (".send_robust(", ".send("),
-    "a closed record is not booked for": ("    if not patient.is_active:\n", "    if False:\n"),
+    "a closed record is not booked for": (
+        "    if patient is None or not patient.is_active:\n",
+        "    if False:\n",
+    ),
     "a withdrawn slot is not booked": ("if slot.withdrawn_at or not", "if not"),
     "a doctor who is not bookable is not booked": (
         "if slot.withdrawn_at or not slot.doctor.is_bookable:",

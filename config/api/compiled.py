@@ -43,14 +43,16 @@ class CompiledQuery:
         rows = self.build(*examples)
         shape = Shape(rows.query)
         paths = {id(one): path for path, one in _leaves(rows.query.where)}
-        places = [
-            Place(one, examples.index(one.rhs), paths[id(one)])
-            if one.rhs in examples
-            else Place(one, None)
-            for one in shape.comparisons
-        ]
+        places = []
+        for one in shape.comparisons:
+            if one.rhs not in examples:
+                places.append(Place(one, None))
+            elif id(one) in paths:
+                places.append(Place(one, examples.index(one.rhs), paths[id(one)]))
+            else:
+                raise TypeError(f"{one} does not stand among the conditions on the rows.")
         if {one.value for one in places} - {None} != set(range(len(examples))):
-            raise TypeError(f"{self.build} does not compare with all of its values.")
+            raise TypeError("The rows are not compared with each of the values.")
         return rows, places, shape.key
 
 

@@ -7,8 +7,8 @@ from functools import reduce
 from operator import or_
 
 import pytest
-from django.db.models import Count, Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Lower, TruncDate
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value, Window
+from django.db.models.functions import Lower, RowNumber, TruncDate
 from django.db.models.lookups import In
 from django.db.transaction import TransactionManagementError, atomic
 from django.utils import timezone
@@ -17,7 +17,7 @@ from accounts.models import Doctor, User
 from accounts.roles import UserType
 from accounts.tests.factories import DoctorFactory
 from accounts.tests.helpers import on_postgresql
-from appointments.models import Appointment, TimeSlot
+from appointments.models import Appointment, TimeSlot, is_held, of_bookable_doctors
 from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
 from config.api import statements
 from config.api.rows import FromRow
@@ -121,6 +121,15 @@ DIFFERENT = {
         lambda: Appointment.objects.order_by("-starts_at")[:20],
         lambda: Appointment.objects.order_by("starts_at").reverse()[:20],
         Appointment.objects.order_by,
+    ],
+    "conditions of everybody": [
+        lambda: TimeSlot.objects.filter(of_bookable_doctors()),
+        lambda: TimeSlot.objects.exclude(of_bookable_doctors()),
+        lambda: TimeSlot.objects.filter(is_held()),
+        lambda: TimeSlot.objects.filter(~is_held()),
+        lambda: TimeSlot.objects.annotate(is_held=is_held()),
+        lambda: Appointment.objects.filter(time_slot__in=TimeSlot.objects.filter(is_held())),
+        lambda: Doctor.objects.filter(time_slots__in=TimeSlot.objects.filter(~is_held())),
     ],
     "what is selected": [
         Appointment.objects.with_people,
@@ -238,6 +247,72 @@ def test_a_lock_wants_its_transaction_though_the_statement_is_kept():
         assert "FOR UPDATE" in sql_of(locked)[0]
     with pytest.raises(TransactionManagementError):
         list(locked.all())
+
+
+def test_a_condition_of_everybody_follows_its_rule(settings):
+    unverified = TimeSlotFactory(doctor=DoctorFactory(license_verified=False))
+    for is_required in (True, False, True):
+        settings.DOCTOR_VERIFICATION_REQUIRED = is_required
+        assert list(TimeSlot.objects.free()) == ([] if is_required else [unverified])
+
+
+def test_a_condition_of_everybody_knows_its_rows_within_other_queries():
+    held = an_appointment().time_slot
+    free = TimeSlotFactory(doctor=held.doctor, starts_at=noon(9))
+    slots = TimeSlot.objects.filter(doctor=OuterRef("pk"))
+    doctors = Doctor.objects.annotate(
+        first_free=Subquery(slots.filter(~is_held()).values("pk")[:1]),
+        first_held=Subquery(slots.filter(~~is_held()).values("pk")[:1]),
+    )
+    for _ in range(2):
+        [doctor] = doctors.filter(Exists(slots.free()))
+        assert (doctor.first_free, doctor.first_held) == (free.pk, held.pk)
+        visits = Appointment.objects.filter(time_slot__in=TimeSlot.objects.filter(is_held()))
+        assert [visit.time_slot for visit in visits] == [held]
+
+
+def test_a_condition_of_everybody_is_said_of_its_own_rows():
+    with pytest.raises(TypeError):
+        Appointment.objects.filter(is_held())
+
+
+COUNTED = {
+    "rows": lambda rows: rows.filter(status="scheduled"),
+    "with others joined": lambda rows: rows.with_people().order_by("doctor__last_name"),
+    "joined to many": lambda rows: rows.filter(doctor__time_slots__withdrawn_at=None),
+    "each once": lambda rows: rows.filter(doctor__time_slots__withdrawn_at=None).distinct(),
+    "columns, each once": lambda rows: rows.order_by().values("doctor").distinct(),
+    "a part": lambda rows: rows[1:3],
+    "groups": lambda rows: rows.values("doctor").annotate(number=Count("pk")),
+    "with an aggregate": lambda rows: rows.annotate(number=Count("doctor__time_slots")),
+    "an annotation": lambda rows: rows.annotate(one=Value(1)).filter(one=1),
+    "a window": lambda rows: rows.annotate(place=Window(RowNumber())).filter(place__lte=2),
+    "two lists": lambda rows: rows.order_by().filter(pk=0).union(rows.order_by()),
+    "locked": lambda rows: rows.select_for_update(),
+    "nothing": lambda rows: rows.none(),
+    "nothing in a list": lambda rows: rows.filter(pk__in=[]),
+}
+
+
+@pytest.mark.parametrize("asked", COUNTED.values(), ids=COUNTED)
+def test_as_many_are_counted_as_there_are(asked):
+    doctor = DoctorFactory()
+    for day in (1, 2, 3):
+        an_appointment(time_slot=TimeSlotFactory(doctor=doctor, starts_at=noon(day)))
+    an_appointment()
+    rows = asked(Appointment.objects.all())
+    assert rows.count() == len(rows)
+
+
+def test_a_queryset_that_is_asked_again_asks_with_the_same_statement():
+    """Though what it joins is noted in lists that its copies share."""
+    appointment = an_appointment()
+    mine = Appointment.objects.with_names().visible_to(appointment.doctor)
+    assert list(mine.all()) == [appointment]
+    number = len(statements._kept)
+    for _ in range(3):
+        assert list(mine.all()) == [appointment]
+    assert len(statements._kept) == number
 
 
 def test_only_so_many_are_kept(monkeypatch):
