@@ -73,8 +73,7 @@ def of_bookable_doctors():
 
     Not by a join, for PostgreSQL takes doctors to have no more slots than other people have.
     """
-    rule = settings.DOCTOR_VERIFICATION_REQUIRED
-    return Q(FixedCondition(TimeSlot, _of_bookable_doctors, rule))
+    return FixedCondition(TimeSlot, _of_bookable_doctors, settings.DOCTOR_VERIFICATION_REQUIRED)
 
 
 def _of_bookable_doctors(verification_required):
@@ -84,12 +83,12 @@ def _of_bookable_doctors(verification_required):
 
 def slots_of_bookable_doctors(user):
     """Those of the doctors who can be booked."""
-    return standing_slots(user) & of_bookable_doctors()
+    return Q(standing_slots(user), of_bookable_doctors())
 
 
 def own_slots(user):
     """Their own."""
-    return standing_slots(user) & Q(doctor=user.pk)
+    return Q(standing_slots(user), doctor=user.pk)
 
 
 class TimeSlotQuerySet(ScopedQuerySet):
@@ -125,7 +124,7 @@ class TimeSlotQuerySet(ScopedQuerySet):
         """Adds `is_available`, which is derived and never stored."""
         return self.annotate(
             is_available=Case(
-                When(of_bookable_doctors() & _is_open_still(), then=True),
+                When(Q(of_bookable_doctors(), _is_open_still()), then=True),
                 default=False,
                 output_field=models.BooleanField(),
             )
@@ -133,7 +132,7 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
 
 def _is_open_still():
-    return Q(starts_at__gt=clock.now(), withdrawn_at=None) & ~is_held()
+    return Q(~is_held(), starts_at__gt=clock.now(), withdrawn_at=None)
 
 
 def is_held():

@@ -211,7 +211,7 @@ LOCKS = {
             "    return Q()\n",
         ),
         "slots of doctors who cannot be booked are out of sight": (
-            "standing_slots(user) & of_bookable_doctors()",
+            "Q(standing_slots(user), of_bookable_doctors())",
             "standing_slots(user)",
         ),
     },
