@@ -153,6 +153,7 @@ def main():
 
         stack.callback(connections.close_all)
         calls = Calls(fill(asked.scale))
+        cluster.ask("CHECKPOINT")  # so that it is not written to disk while they are measured
         servers = {
             name: stack.enter_context(served(kind, port=PORT + number, **settings))
             for number, (name, (kind, settings)) in enumerate(VARIANTS.items())
