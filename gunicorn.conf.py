@@ -1,7 +1,5 @@
 """How gunicorn serves the platform: `gunicorn` alone, in this folder, is enough."""
 
-import gc
-
 from decouple import config as read  # gunicorn takes every plain name here for a setting
 
 wsgi_app = "config.wsgi"
@@ -23,13 +21,3 @@ logconfig_dict = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
-
-
-def post_worker_init(worker):
-    """What is there before the first request stays; the collector need not look at it again.
-
-    Nor at what a request makes until there is more of it than one request makes.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
