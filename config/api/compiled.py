@@ -31,6 +31,8 @@ class CompiledQuery:
 
     def __call__(self, *values):
         """A list."""
+        if len(values) != len(self.kinds):
+            raise TypeError(f"{len(self.kinds)} values are compared, and {len(values)} were given.")
         rows, places, key = self._built
         rows = rows._chain()
         rows.query.shape = key, [_compared(one, values, rows.query.where) for one in places]

@@ -24,6 +24,11 @@ class FixedCondition(Expression):
         super().__init__()
         self.model, self.make, self.values = model, make, values
 
+    @property
+    def identity(self):
+        """What it is compared by: also the row it is said of, and whether it is denied."""
+        return *super().identity, self.negated, self.row
+
     def __invert__(self):
         inverse = self.copy()
         inverse.negated = not self.negated

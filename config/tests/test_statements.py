@@ -271,6 +271,19 @@ def test_a_condition_of_everybody_knows_its_rows_within_other_queries():
         assert [visit.time_slot for visit in visits] == [held]
 
 
+def test_a_condition_of_everybody_is_not_its_contrary():
+    an_appointment()
+    TimeSlotFactory(starts_at=noon(9))
+    assert is_held() == is_held()
+    assert is_held() != ~is_held()
+    assert is_held() == ~~is_held()
+    slots = TimeSlot.objects.annotate(held=is_held()).values_list("held", flat=True)
+    assert list(slots.order_by(~is_held())) == [True, False]
+    assert (
+        TimeSlot.objects.annotate(x=Value(True)).filter(x__in=[is_held(), ~is_held()]).count() == 2
+    )
+
+
 def test_a_condition_of_everybody_is_said_of_its_own_rows():
     with pytest.raises(TypeError):
         Appointment.objects.filter(is_held())
