@@ -77,8 +77,7 @@ def of_bookable_doctors():
 
 
 def _of_bookable_doctors(verification_required):
-    """Under that rule, which is in force."""
-    return ~Q(doctor__in=Doctor.objects.not_bookable())
+    return ~Q(doctor__in=Doctor.objects.not_bookable(verification_required))
 
 
 def slots_of_bookable_doctors(user):

@@ -40,10 +40,6 @@ VISIT_DETAILS = frozenset(
 )
 
 
-def _patients_to_lock():
-    return Patient.objects.select_for_update(no_key=True).order_by()
-
-
 def _slots_to_lock():
     slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()
     return slots.select_related("doctor")
@@ -57,7 +53,9 @@ def _slots_in_the_way(slot, patient, starts_at, ends_at):
 
 
 # What every booking asks.
-PATIENT_TO_LOCK = CompiledQuery(lambda pk: _patients_to_lock().filter(pk=pk), int)
+PATIENT_TO_LOCK = CompiledQuery(
+    lambda pk: Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk), int
+)
 SLOT_TO_LOCK = CompiledQuery(lambda pk: _slots_to_lock().filter(pk=pk), int)
 SLOTS_IN_THE_WAY = CompiledQuery(_slots_in_the_way, int, int, datetime, datetime)
 

@@ -28,10 +28,12 @@ def avatar_path(instance, filename):
     return f"avatars/{secrets.token_urlsafe(24)}.webp"
 
 
-def bookable():
-    """The condition that a doctor takes appointments now."""
+def bookable(verification_required=None):
+    """The condition that a doctor takes appointments now; the rule is the clinic's unless given."""
     condition = Q(is_active=True)
-    if settings.DOCTOR_VERIFICATION_REQUIRED:
+    if verification_required is None:
+        verification_required = settings.DOCTOR_VERIFICATION_REQUIRED
+    if verification_required:
         condition &= Q(license_verified=True)
     return condition
 
@@ -279,8 +281,8 @@ class DoctorQuerySet(ScopedQuerySet):
     def bookable(self):
         return self.filter(bookable())
 
-    def not_bookable(self):
-        return self.exclude(bookable())
+    def not_bookable(self, verification_required=None):
+        return self.exclude(bookable(verification_required))
 
 
 class DoctorManager(PeopleManager.from_queryset(DoctorQuerySet)):

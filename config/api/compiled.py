@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
-from config.api.query_shapes import Shape
+from config.api.query_shapes import KnownShape, Shape
 
 EXAMPLES = {  # kind of value: the nth of its examples, none of which is anything else in a query
     int: lambda number: 2**62 + number,
@@ -35,7 +35,8 @@ class CompiledQuery:
             raise TypeError(f"{len(self.kinds)} values are compared, and {len(values)} were given.")
         rows, places, key = self._built
         rows = rows._chain()
-        rows.query.shape = key, [_compared(one, values, rows.query.where) for one in places]
+        comparisons = [_compared(one, values, rows.query.where) for one in places]
+        rows.query.shape = KnownShape(key, comparisons)
         return list(rows)
 
     @cached_property

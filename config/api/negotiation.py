@@ -10,10 +10,8 @@ class Negotiation(DefaultContentNegotiation):
     def select_renderer(self, request, renderers, format_suffix=None):
         """A media type that cannot even be read fits nothing."""
         first = renderers[0]
-        asks_no_format = not format_suffix and self.settings.URL_FORMAT_OVERRIDE not in (
-            request.query_params
-        )
-        if asks_no_format and request.headers.get("Accept", "*/*") in ("*/*", first.media_type):
+        asks_format = format_suffix or self.settings.URL_FORMAT_OVERRIDE in request.query_params
+        if not asks_format and request.headers.get("Accept", "*/*") in ("*/*", first.media_type):
             return first, first.media_type  # nothing to weigh
         try:
             return super().select_renderer(request, renderers, format_suffix)

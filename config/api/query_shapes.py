@@ -6,6 +6,7 @@ rows. A part that it does not know for certain is no part of any.
 
 from datetime import date
 from functools import cache, singledispatch
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Field
@@ -52,7 +53,7 @@ DERIVED = {
 DERIVED_OR_PAGE = DERIVED | {"low_mark", "high_mark"}
 UNUSUAL = {"_filtered_relations", "combined_queries", "explain_info", "extra"}
 
-
+# Of which nothing but the kind need be said where they are.
 MAY_BE_EMPTY = {bool, int, dict, list, tuple, set, frozenset}
 
 
@@ -92,6 +93,13 @@ class Shape:
     def state(self, part, but=DERIVED):
         own = vars(part).copy()  # to which another thread may add what it found out
         return tuple([(name, self.of(one)) for name, one in own.items() if name not in but])
+
+
+class KnownShape(NamedTuple):
+    """A Shape that was found before, with the comparisons of another query of its kind."""
+
+    key: tuple
+    comparisons: list
 
 
 @singledispatch

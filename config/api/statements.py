@@ -103,8 +103,9 @@ class KeepingCompiler:
         return super().as_sql(*args, **kwargs)
 
     def _kept(self):
-        shape, comparisons = self.query.shape or _shape(self.query)
-        key = self.connection.vendor, self.elide_empty, shape
+        shape = self.query.shape or Shape(self.query)
+        comparisons = shape.comparisons
+        key = self.connection.vendor, self.elide_empty, shape.key
         statement = _kept.get(key)
         if statement is None:
             statement = self._written(comparisons)
@@ -142,11 +143,6 @@ class KeepingCompiler:
         return self.query.select_for_update and self.connection.get_autocommit()
 
 
-def _shape(query):
-    shape = Shape(query)
-    return shape.key, shape.comparisons
-
-
 @lru_cache
 def _keeping(compiler):
     return type(f"Keeping{compiler.__name__}", (KeepingCompiler, compiler), {})
@@ -156,7 +152,7 @@ NUMBER = Count("*").resolve_expression(Query(None), summarize=True)
 
 
 class KeptQuery(Query):
-    shape = None  # (key, comparisons) where it is known, and is asked for its rows as it is
+    shape = None  # a KnownShape, of a query that is asked for its rows as it is
 
     def get_compiler(self, *args, **kwargs):
         compiler = super().get_compiler(*args, **kwargs)
