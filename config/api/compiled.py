@@ -1,23 +1,25 @@
-"""Queries that are built once, for what is asked with every request."""
+"""Queries that are built and written once, for what is asked with every request."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from config.api.query_shapes import KnownShape, Shape
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+from django.db.models import QuerySet
+from django.db.models.query import FlatValuesListIterable, ModelIterable, get_related_populators
+
+from config.api.query_shapes import Shape
+from config.api.statements import Statement
 
 EXAMPLES = {  # kind of value: the nth of its examples, none of which is anything else in a query
     int: lambda number: 2**62 + number,
     UUID: lambda number: UUID(int=2**127 + number),
     datetime: lambda number: datetime(1900, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
 }
-
-
-class Place(NamedTuple):
-    comparison: object  # as it was built
-    value: int | None  # which of the values it is made with; None for one that stays as it is
-    path: tuple = ()  # to it among the conditions: children of children
 
 
 class CompiledQuery:
@@ -28,53 +30,96 @@ class CompiledQuery:
 
     def __init__(self, build, *kinds):
         self.build, self.kinds = build, kinds
+        self.compiled = {}  # by the kind of database
 
     def __call__(self, *values):
-        """A list."""
-        if len(values) != len(self.kinds):
-            raise TypeError(f"{len(self.kinds)} values are compared, and {len(values)} were given.")
-        rows, places, key = self._built
-        rows = rows._chain()
-        comparisons = [_compared(one, values, rows.query.where) for one in places]
-        rows.query.shape = KnownShape(key, comparisons)
-        return list(rows)
+        """A list; TypeError for values that are not of the kinds told."""
+        if len(values) != len(self.kinds) or not all(map(isinstance, values, self.kinds)):
+            raise TypeError(f"{self.kinds} are compared, and {values} were given.")
+        rows, _ = self._built[0]
+        connection = connections[rows.db]
+        if rows.query.select_for_update and connection.get_autocommit():
+            return list(self.build(*values))  # which Django refuses
+        compiled = self.compiled.get(connection.vendor)
+        if compiled is None:
+            compiled = self.compiled[connection.vendor] = self._compiled_for(connection)
+        try:
+            return compiled.rows_for(values, connection)
+        except EmptyResultSet:  # for a number that no column holds
+            return []
 
     @cached_property
     def _built(self):
-        """(the queryset, the Places of the comparisons of its Shape, the Shape's key)."""
-        examples = [EXAMPLES[kind](number) for number, kind in enumerate(self.kinds)]
-        rows = self.build(*examples)
-        shape = Shape(rows.query)
-        paths = {id(one): path for path, one in _leaves(rows.query.where)}
-        places = []
-        for one in shape.comparisons:
-            if one.rhs not in examples:
-                places.append(Place(one, None))
-            elif id(one) in paths:
-                places.append(Place(one, examples.index(one.rhs), paths[id(one)]))
-            else:
-                raise TypeError(f"{one} does not stand among the conditions on the rows.")
-        if {one.value for one in places} - {None} != set(range(len(examples))):
-            raise TypeError("The rows are not compared with each of the values.")
-        return rows, places, shape.key
+        """Two querysets, each with its values; they have none in common."""
+        number = len(self.kinds)
+        examples = [
+            [EXAMPLES[kind](first + place) for place, kind in enumerate(self.kinds)]
+            for first in (0, number)
+        ]
+        return [(self.build(*values), values) for values in examples]
+
+    def _compiled_for(self, connection):
+        one, other = (_compile(*built, connection) for built in self._built)
+        if not one.says_the_same_as(other):
+            raise TypeError("More depends on the values than which rows are compared with them.")
+        return one
 
 
-def _leaves(node, path=()):
-    for number, child in enumerate(node.children):
-        here = (*path, number)
-        if hasattr(child, "children"):
-            yield from _leaves(child, here)
-        else:
-            yield here, child
+class Compiled(NamedTuple):
+    """A statement, and what its rows become."""
+
+    rows: QuerySet
+    statement: Statement
+    comparisons: list
+    values: list  # the number of the value each is made with; None for one that stays as it is
+    made: Callable  # of a row
+
+    def says_the_same_as(self, other):
+        text, params, *_ = self.statement
+        return (text, params, self.values) == (*other.statement[:2], other.values)
+
+    def rows_for(self, values, connection):
+        compiler = self.rows.query.get_compiler(connection=connection)
+        comparisons = [
+            one if number is None else type(one)(one.lhs, values[number])
+            for one, number in zip(self.comparisons, self.values, strict=True)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(self.statement.sql, self.statement.params_with(compiler, comparisons))
+            found = cursor.fetchall()
+        if self.statement.converters:
+            found = compiler.apply_converters(found, self.statement.converters)
+        return list(map(self.made, found))
 
 
-def _compared(place, values, node):
-    """The comparison with its value, put into its place below the node."""
-    built = place.comparison
-    if place.value is None:
-        return built
-    *nodes, last = place.path
-    for number in nodes:
-        node = node.children[number]
-    node.children[last] = comparison = type(built)(built.lhs, values[place.value])
-    return comparison
+def _compile(rows, values, connection):
+    if rows.query.is_sliced or rows._prefetch_related_lookups or rows._known_related_objects:
+        raise TypeError("Compiled are queries for all rows there are, and for nothing beside them.")
+    comparisons = Shape(rows.query).comparisons
+    statement = rows.query.get_compiler(connection=connection).written(comparisons)
+    numbers = [values.index(one.rhs) if one.rhs in values else None for one in comparisons]
+    if statement.sql is None or {*numbers} - {None} != {*range(len(values))}:
+        raise TypeError("The rows are not compared with each of the values.")
+    return Compiled(rows, statement, comparisons, numbers, _maker(rows, statement))
+
+
+def _maker(rows, statement):
+    """What makes of a row what Django would: a record and those it is selected with, or a value."""
+    if rows._iterable_class is FlatValuesListIterable:
+        return itemgetter(0)
+    info = statement.found["klass_info"]
+    if rows._iterable_class is not ModelIterable or statement.found["annotation_col_map"]:
+        raise TypeError("Compiled are queries for records, or for one column of theirs.")
+    first, *_, last = info["select_fields"]
+    columns = slice(first, last + 1)
+    names = [column.target.attname for column, _ in statement.select[columns]]
+    select = [(column, None, name) for column, name in statement.select]
+    populators = get_related_populators(info, select, rows.db)
+
+    def made(row):
+        record = info["model"].from_db(rows.db, names, row[columns])
+        for populator in populators:
+            populator.populate(row, record)
+        return record
+
+    return made

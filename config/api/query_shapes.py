@@ -6,7 +6,6 @@ rows. A part that it does not know for certain is no part of any.
 
 from datetime import date
 from functools import cache, singledispatch
-from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Field
@@ -47,7 +46,6 @@ DERIVED = {
     "contains_over_clause",
     "convert_value",
     "identity",
-    "shape",
     "table_map",
 }
 DERIVED_OR_PAGE = DERIVED | {"low_mark", "high_mark"}
@@ -93,13 +91,6 @@ class Shape:
     def state(self, part, but=DERIVED):
         own = vars(part).copy()  # to which another thread may add what it found out
         return tuple([(name, self.of(one)) for name, one in own.items() if name not in but])
-
-
-class KnownShape(NamedTuple):
-    """A Shape that was found before, with the comparisons of another query of its kind."""
-
-    key: tuple
-    comparisons: list
 
 
 @singledispatch

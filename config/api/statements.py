@@ -8,6 +8,7 @@ one written anew.
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from django.db.models import Count, QuerySet
 from django.db.models.sql import Query
 from django.db.models.sql.constants import SINGLE
 
+from config.api.own_columns import OwnColumnsFirst
 from config.api.query_shapes import Shape, UnknownPart, has_values, page_comes_last
 
 MOST = 200  # statements that are kept, of 20 to 130 kB each
@@ -38,20 +40,26 @@ class Statement(NamedTuple):
 
     def filled_in(self, compiler, comparisons):
         """(sql, params) for the values that these have; None where they read differently."""
+        params = self.params_with(compiler, comparisons)
+        if params is None:
+            return None
+        vars(compiler).update(self.found)
+        annotations = compiler.query.annotations
+        compiler.select = [(annotations.get(name, one), None, name) for one, name in self.select]
+        compiler.kept = self
+        return self.sql + _page(compiler), params
+
+    def params_with(self, compiler, comparisons):
+        """With the values that these have; None where they read differently."""
         if self.sql is None:
             return None
         sides = [one.process_rhs(compiler, compiler.connection) for one in comparisons]
         if any(text != side[0] for text, side in zip(self.texts, sides, strict=True)):
             return None
-        vars(compiler).update(self.found)
-        annotations = compiler.query.annotations
-        compiler.select = [(annotations.get(name, one), None, name) for one, name in self.select]
-        params = (
+        return tuple(
             sides[one.comparison][1][one.number] if type(one) is Place else one
             for one in self.params
         )
-        compiler.kept = self
-        return self.sql + _page(compiler), tuple(params)
 
 
 def _page(compiler):
@@ -83,6 +91,8 @@ class KeepingCompiler:
 
     def get_converters(self, expressions):
         """Those of the columns are known; an annotation has its own each time."""
+        if self.kept is not None and not self.query.annotation_select:
+            return self.kept.converters
         expressions = list(expressions)
         if self.kept is None or len(expressions) != len(self.kept.select):
             return super().get_converters(expressions)
@@ -103,23 +113,26 @@ class KeepingCompiler:
         return super().as_sql(*args, **kwargs)
 
     def _kept(self):
-        shape = self.query.shape or Shape(self.query)
+        shape = Shape(self.query)
         comparisons = shape.comparisons
         key = self.connection.vendor, self.elide_empty, shape.key
         statement = _kept.get(key)
         if statement is None:
-            statement = self._written(comparisons)
+            statement = self.written(comparisons)
             if len(_kept) >= MOST:
                 _kept.clear()
             _kept[key] = statement
         return statement.filled_in(self, comparisons)
 
-    def _written(self, comparisons):
+    def written(self, comparisons):
+        """The Statement of its query, with a Place for each value of the comparisons."""
         query = self.query.clone()  # which changes as it is written
         writer = query.get_compiler(connection=self.connection, elide_empty=self.elide_empty)
         with written_anew(comparisons):
             sql, params = writer.as_sql(with_limits=not page_comes_last(query))
-        if {one.comparison for one in params if type(one) is Place} != set(range(len(comparisons))):
+        placed = {one.comparison for one in params if type(one) is Place}
+        columns = [column for column, *_ in writer.select]
+        if placed != set(range(len(comparisons))) or writer.has_composite_fields(columns):
             return Statement(None)
         texts = tuple(one.process_rhs(self, self.connection)[0] for one in comparisons)
         select = tuple(
@@ -128,6 +141,9 @@ class KeepingCompiler:
         found = {name: getattr(writer, name) for name in FOUND}
         converters = self.get_converters(column for column, _ in select)
         return Statement(sql, params, texts, select, found, converters)
+
+    def has_composite_fields(self, expressions):
+        return self.kept is None and super().has_composite_fields(expressions)
 
     def compile(self, node):
         sql, params = super().compile(node)
@@ -148,16 +164,27 @@ def _keeping(compiler):
     return type(f"Keeping{compiler.__name__}", (KeepingCompiler, compiler), {})
 
 
+class Relations(dict):
+    """Which are selected, by their names: of a query that makes a new one where it changes."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 NUMBER = Count("*").resolve_expression(Query(None), summarize=True)
 
 
 class KeptQuery(Query):
-    shape = None  # a KnownShape, of a query that is asked for its rows as it is
-
     def get_compiler(self, *args, **kwargs):
         compiler = super().get_compiler(*args, **kwargs)
         compiler.__class__ = _keeping(type(compiler))
         return compiler
+
+    def add_select_related(self, fields):
+        if isinstance(self.select_related, Relations):
+            self.select_related = deepcopy(dict(self.select_related))
+        super().add_select_related(fields)
+        self.select_related = Relations(self.select_related)
 
     def get_count(self, using):
         """As Django's, which looks for what the number of mere rows does not depend on."""
@@ -181,6 +208,6 @@ class KeptQuery(Query):
         )
 
 
-class KeptQuerySet(QuerySet):
+class KeptQuerySet(OwnColumnsFirst, QuerySet):
     def __init__(self, model=None, query=None, using=None, hints=None):
         super().__init__(model, query or KeptQuery(model), using, hints)

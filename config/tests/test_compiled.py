@@ -6,12 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 from django.db.models import F
-from django.db.transaction import atomic
+from django.db.transaction import TransactionManagementError, atomic
 from django.test.utils import CaptureQueriesContext
 
 from accounts.authentication import OF_TOKEN
 from accounts.models import Session
 from accounts.sessions import open_session
+from accounts.tests.helpers import on_postgresql
 from appointments.models import Appointment, TimeSlot
 from appointments.services import PATIENT_TO_LOCK, SLOT_TO_LOCK, SLOTS_IN_THE_WAY
 from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
@@ -34,7 +35,7 @@ def test_each_value_has_rows_of_its_own():
         assert SLOT_TO_LOCK(2**70) == []  # which no column holds
 
 
-def test_it_is_built_once():
+def test_it_is_built_with_examples_and_never_again():
     built = []
 
     def build(pk):
@@ -43,7 +44,8 @@ def test_it_is_built_once():
 
     by_key, people = CompiledQuery(build, int), [PatientFactory(), PatientFactory()]
     assert [by_key(person.pk) for person in people] == [[person] for person in people]
-    assert len(built) == 1
+    assert len(set(built)) == 2
+    assert not set(built) & {person.pk for person in people}
 
 
 def test_what_it_found_is_not_kept():
@@ -71,6 +73,22 @@ def test_it_asks_what_its_queryset_asks(asked):
             asked(*values)
         list(asked.build(*values))
     assert len({one["sql"] for one in said.captured_queries}) == 1
+
+
+@pytest.mark.parametrize("values", [[], [7, 7], [None], ["7"], [noon(1)]])
+def test_values_of_another_number_or_kind_are_refused(values):
+    with pytest.raises(TypeError, match="are compared"):
+        PATIENT_TO_LOCK(*values)
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_a_lock_outside_a_transaction_is_refused_as_ever():
+    slot = TimeSlotFactory()
+    with atomic():
+        assert SLOT_TO_LOCK(slot.pk) == [slot]
+    with pytest.raises(TransactionManagementError):
+        SLOT_TO_LOCK(slot.pk)
 
 
 def test_a_slot_and_a_patient_may_have_the_same_id():
@@ -105,6 +123,16 @@ NOT_COMPARED = {
     ),
     "a value that is changed": lambda pk: Patient.objects.filter(pk=pk + 1),
     "no comparison": lambda pk: Patient.objects.filter(pk=F("pk") + pk),
+    "also where nothing is compared": lambda pk: Patient.objects.filter(pk=pk).order_by(
+        F("pk") + pk
+    ),
+    "a page": lambda pk: Patient.objects.filter(pk=pk)[:20],
+    "what is fetched afterwards": lambda pk: Patient.objects.filter(pk=pk).prefetch_related(
+        "appointments"
+    ),
+    "what is known of them": lambda pk: Patient(pk=3).appointments.filter(pk=pk),
+    "more than a column": lambda pk: Patient.objects.filter(pk=pk).values_list("pk", "email"),
+    "what is worked out": lambda pk: TimeSlot.objects.with_availability().filter(pk=pk),
 }
 
 

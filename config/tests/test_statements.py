@@ -41,7 +41,7 @@ def test_a_statement_is_written_once_for_all_its_values(monkeypatch):
     one, other = an_appointment(), an_appointment()
     mine = Appointment.objects.with_people()
     assert list(mine.visible_to(one.patient)) == [one]
-    monkeypatch.setattr(statements.KeepingCompiler, "_written", None)
+    monkeypatch.setattr(statements.KeepingCompiler, "written", None)
     with_their_people = list(mine.visible_to(other.patient))
     assert with_their_people == [other]
     assert with_their_people[0].patient.full_name == other.patient.full_name

@@ -1,0 +1,54 @@
+"""`filter()` by plain values in columns of the rows themselves.
+
+Django looks behind each name for relations, transforms and annotations, and behind each value for
+expressions and nulls. Where there can be none of them, what it would come to is said at once.
+"""
+
+from datetime import date
+from functools import lru_cache
+from uuid import UUID
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet
+from django.db.models.sql.where import AND, WhereNode
+
+SIDES_OF_KEYS = {"", "exact"}
+SIDES = SIDES_OF_KEYS | {"gt", "gte", "lt", "lte"}
+PLAIN = (int, str, date, UUID)  # a datetime is a date
+
+
+class OwnColumnsFirst(QuerySet):
+    """Whatever is not simply that is left to Django."""
+
+    def _filter_or_exclude_inplace(self, negate, args, kwargs):
+        comparisons = [(_column(self.model, name), value) for name, value in sorted(kwargs.items())]
+        if negate or args or not (kwargs and all(map(_is_plain, comparisons))):
+            return super()._filter_or_exclude_inplace(negate, args, kwargs)
+        query = self._query
+        alias = query.get_initial_alias()
+        conditions = [
+            lookup(field.get_col(alias, field), value) for (field, lookup), value in comparisons
+        ]
+        query.where.add(WhereNode(conditions), AND)
+        query.used_aliases.add(alias)  # as Django notes it
+        query._lookup_joins = [alias]
+        return None
+
+
+def _is_plain(comparison):
+    column, value = comparison
+    return column is not None and isinstance(value, PLAIN) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=1000)
+def _column(model, name):
+    """(field, class of the lookup) of `name`; None where it may mean more than a column."""
+    name, _, side = name.partition("__")
+    try:
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    is_own = field.concrete and field.model._meta.concrete_model is model._meta.concrete_model
+    if not is_own or side not in (SIDES_OF_KEYS if field.is_relation else SIDES):
+        return None
+    return field, field.get_lookup(side or "exact")
