@@ -12,7 +12,7 @@ from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
 from config.api.conditions import FixedCondition
-from config.api.rows import FromRow
+from config.api.rows import FromRow, IntoRow
 from patients.models import Patient
 
 LIVE = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
@@ -221,7 +221,7 @@ class AppointmentQuerySet(ScopedQuerySet):
         )
 
 
-class Appointment(FromRow, Timed, Stamped, Versioned):
+class Appointment(FromRow, IntoRow, Timed, Stamped, Versioned):
     """One patient's hold on one slot, whose doctor and times it copies when it claims it.
 
     Made by services.book(); its status and slot change only through services.move().
@@ -299,7 +299,7 @@ class AppointmentHistoryQuerySet(ScopedQuerySet):
         return entries
 
 
-class AppointmentHistory(FromRow, models.Model):
+class AppointmentHistory(FromRow, IntoRow, models.Model):
     """What happened to an appointment. Written by the services, in the change's transaction."""
 
     appointment = models.ForeignKey(Appointment, PROTECT, related_name="history")

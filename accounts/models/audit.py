@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models.people import User
 from accounts.roles import UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
+from config.api.rows import IntoRow
 
 
 class Action(models.TextChoices):
@@ -69,7 +70,7 @@ class AuditEventQuerySet(ScopedQuerySet):
         return self.annotate(actor_name=Subquery(person))
 
 
-class AuditEvent(models.Model):
+class AuditEvent(IntoRow, models.Model):
     """One thing that was done, or refused. Ids and names of fields, never a word of a record.
 
     Written by `accounts.audit`. `records` are references as in "appointment/7", `patients` the ids

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models.people import User
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
-from config.api.rows import FromRow
+from config.api.rows import FromRow, IntoRow
 
 LONGEST_USER_AGENT = 200
 
@@ -95,7 +95,7 @@ class LoginCounter(models.Model):
         return str(self.user or self.address or "a name that no account has")
 
 
-class IdempotencyKey(models.Model):
+class IdempotencyKey(IntoRow, models.Model):
     """A key a client sent with a POST, and what came of it. See `accounts.idempotency`."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", db_index=False)

@@ -1,6 +1,12 @@
-"""Rows of the database become records."""
+"""Rows become records, and records rows, without what Django looks for meanwhile."""
 
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.db import connections
+from django.db.models import AutoField
 from django.db.models.base import ModelState
+from django.db.models.sql import InsertQuery
 
 
 class FromRow:
@@ -18,3 +24,46 @@ class FromRow:
         record._state.adding = False
         record._state.db = db
         return record
+
+
+class IntoRow:
+    """A model whose INSERT is written once. Put before the other bases."""
+
+    def _do_insert(self, manager, using, fields, returning_fields, raw):
+        insert = _insert_of(type(self), using, tuple(fields), tuple(returning_fields))
+        own = vars(self)
+        if insert is None or any(hasattr(own.get(one.attname), "as_sql") for one in fields):
+            return super()._do_insert(manager, using, fields, returning_fields, raw)
+        values = [own.get(one.attname) if raw else one.pre_save(self, add=True) for one in fields]
+        connection = connections[using]
+        values = [
+            one.get_db_prep_save(value, connection=connection)
+            for one, value in zip(fields, values, strict=True)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(insert.text, (*values, *insert.returned))
+            if not returning_fields:
+                return []
+            return [connection.ops.fetch_returned_insert_columns(cursor, insert.returned)]
+
+
+class Insert(NamedTuple):
+    text: str
+    returned: tuple  # parameters for what comes back, where a database wants any
+
+
+@lru_cache(maxsize=100)
+def _insert_of(model, using, fields, returned):
+    """None where more than plain values goes in, or more than a number comes back."""
+    connection = connections[using]
+    query = InsertQuery(model)
+    query.insert_values(fields, [model()])
+    compiler = query.get_compiler(connection=connection)
+    compiler.returning_fields, compiler.returning_params = returned, ()
+    [(text, values)] = compiler.as_sql()
+    is_plain = not any(hasattr(one, "get_placeholder") for one in fields)
+    is_plain = is_plain and len(values) == len(fields) + len(compiler.returning_params)
+    comes_back = connection.features.can_return_columns_from_insert and all(
+        isinstance(one, AutoField) for one in returned
+    )
+    return Insert(text, compiler.returning_params) if is_plain and comes_back else None
