@@ -253,33 +253,28 @@ def _choice(field):
     return None if is_plain else _by_the_field(field)
 
 
-def _iso(field):
-    """A day or a time of day."""
-    if {api_settings.DATE_FORMAT, api_settings.TIME_FORMAT} != {ISO_8601}:
-        return _by_the_field(field)
-    if hasattr(field, "format"):
-        return _by_the_field(field)
-
-    def shown(serializer, value):
-        return value.isoformat()
-
-    return shown
+def _day_or_hour(field):
+    """As it is: what it looks like in JSON is the renderer's."""
+    is_plain = {api_settings.DATE_FORMAT, api_settings.TIME_FORMAT} == {ISO_8601}
+    return None if is_plain and not hasattr(field, "format") else _by_the_field(field)
 
 
 def _in_the_zone(field):
+    """A moment; that too stays one, as DRF leaves it where DATETIME_FORMAT is None."""
     if settings.USE_TZ is False or api_settings.DATETIME_FORMAT != ISO_8601:
         return _by_the_field(field)
     if hasattr(field, "format") or hasattr(field, "timezone"):
         return _by_the_field(field)
 
     def shown(serializer, value):
-        if value.tzinfo is None:
+        if value.tzinfo is None or value.year < FIRST_YEAR_OF_WHOLE_MINUTES:
             return field.to_representation(value)
-        text = value.astimezone(serializer.zone).isoformat()
-        return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+        return value.astimezone(serializer.zone)
 
     return shown
 
+
+FIRST_YEAR_OF_WHOLE_MINUTES = 1973  # until when some zones were seconds apart, which JSON cuts off
 
 KINDS = {  # field: the type of value it is not asked about, and how that is shown if not as it is
     serializers.CharField: (str, None),
@@ -288,7 +283,7 @@ KINDS = {  # field: the type of value it is not asked about, and how that is sho
     serializers.BigIntegerField: (int, _whole_number),
     serializers.ChoiceField: (str, _choice),
     serializers.DecimalField: (Decimal, _by_the_field),
-    serializers.DateField: (date, _iso),
-    serializers.TimeField: (time, _iso),
+    serializers.DateField: (date, _day_or_hour),
+    serializers.TimeField: (time, _day_or_hour),
     serializers.DateTimeField: (datetime, _in_the_zone),
 }

@@ -4,10 +4,11 @@ import json
 import sys
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
@@ -52,11 +53,22 @@ AWKWARD = {
     "ordered": OrderedDict([("b", 1), ("a", 2)]),
     "of a serializer": [ReturnDict({"a": 1}, serializer=None), ReturnList([1], serializer=None)],
     "uuid": UUID(int=7),
+    "moments": [
+        datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+        datetime(2026, 1, 1, 0, 0, 0, 5),  # noqa: DTZ001
+        datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")),
+        datetime(2026, 7, 1, tzinfo=ZoneInfo("Asia/Kathmandu")),
+        datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/London")),
+        datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/London")),
+        datetime(2026, 7, 1, 0, 0, 0, 120_000, timezone(-timedelta(hours=3, minutes=30))),
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+    ],
+    "days": [date(2026, 3, 29), date.min, time(9, 30), time(9, 30, 0, 1), time.max],
     # by DRF:
     "more than 64 bits": [2**64, -(2**70)],
     "other keys": {1: "a", None: "b", 1.5: "c", False: "d", Status.COMPLETED: 4},
-    "moments": [datetime(2026, 3, 29, 1, 30, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 0, 5)],  # noqa: DTZ001
-    "days": [date(2026, 3, 29), time(9, 30), timedelta(minutes=90)],
+    "how long": timedelta(minutes=90),
     "pair": Pair("1", [Decimal("1.5")]),
     "set": {7},
 }
