@@ -105,28 +105,32 @@ def with_next_available(doctors, user):
 
 def check_move(appointment, action, *, by):
     """Refusals: `cancellation_too_late`, `reschedule_too_late`."""
-    if closed_at := _closed_at(appointment, action, by.role):
+    if closed_at := _closed_at(appointment, action, by.role, clock.now()):
         sentence = f"The last moment to {action} this appointment was {_shown(closed_at)}."
         raise refused("status", sentence, CUT_OFFS[action].code)
 
 
-def open_moves(appointment, *, role):
-    """The moves open to a role now: those of the table, without what comes too late."""
+def open_moves(appointment, *, role, now=None):
+    """The moves open to a role now: those of the table, without what comes too late.
+
+    Whoever asks of many appointments says when that is.
+    """
+    now = now or clock.now()
     moves = lifecycle.open_moves(
-        status=appointment.status, role=role, starts_at=appointment.starts_at, now=clock.now()
+        status=appointment.status, role=role, starts_at=appointment.starts_at, now=now
     )
     if role != UserType.PATIENT:  # nothing comes too late for staff
         return moves
-    return [action for action in moves if not _closed_at(appointment, action, role)]
+    return [action for action in moves if not _closed_at(appointment, action, role, now)]
 
 
-def _closed_at(appointment, action, role):
+def _closed_at(appointment, action, role, now):
     """The moment that was the last for this move; None while the move is open."""
     if role != UserType.PATIENT or action not in CUT_OFFS:
         return None
     hours = getattr(settings, CUT_OFFS[action].setting)
     closes_at = appointment.starts_at - timedelta(hours=hours)
-    return closes_at if hours > 0 and clock.now() > closes_at else None
+    return closes_at if hours > 0 and now > closes_at else None
 
 
 def _shown(moment):

@@ -1,11 +1,12 @@
 """One shape out for an appointment; a small body in for each step."""
 
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
-from appointments import policy
+from appointments import clock, policy
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
@@ -74,8 +75,12 @@ class AppointmentSerializer(LeanReading, StrictModelSerializer):
             "updated_at",
         ]
 
+    @cached_property
+    def now(self):
+        return clock.now()
+
     def get_allowed(self, appointment) -> list[str]:
-        return policy.open_moves(appointment, role=self.reader_role)
+        return policy.open_moves(appointment, role=self.reader_role, now=self.now)
 
 
 class StepSerializer(StrictSerializer):

@@ -34,11 +34,12 @@ class Key(NamedTuple):
 def turn(rows, cursor, *, size, salt):
     """The page after `cursor`, or before it; the first one for "". None for one not of `salt`."""
     keys = _keys_of(rows)
-    salt = "|".join([salt, *(key.field.name for key in keys)])
+    # Put together of what stands in an address as it is.
+    signer = signing.Signer(salt="|".join([salt, *(key.field.name for key in keys)]), sep=".")
     backwards, place = False, None
     if cursor:
         try:
-            backwards, place = signing.loads(cursor, salt=salt)
+            backwards, place = signer.unsign_object(cursor)
             rows = rows.filter(_beyond(keys, _values(rows.model, keys, place), backwards))
         except (signing.BadSignature, ObjectDoesNotExist):
             return None
@@ -49,7 +50,7 @@ def turn(rows, cursor, *, size, salt):
     has_previous, has_next = (goes_on, True) if backwards else (place is not None, goes_on)
 
     def at(row, *, backwards):
-        return signing.dumps([backwards, _place(keys, row)], salt=salt)
+        return signer.sign_object([backwards, _place(keys, row)])
 
     return Turn(
         found,

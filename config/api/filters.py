@@ -77,6 +77,8 @@ class BoundedSearchFilter(SearchFilter):
 
     def get_search_terms(self, request):
         text = request.query_params.get(self.search_param, "")
+        if not text:
+            return []
         if "\x00" in text:
             raise ValidationError({self.search_param: ["Null characters are not allowed."]})
         if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_WORDS:
@@ -117,7 +119,7 @@ class StrictOrderingFilter(OrderingFilter):
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
-        return queryset.order_by(*ordering) if ordering else queryset
+        return queryset.order_by(*ordering) if ordering != _order_of(queryset) else queryset
 
     def get_schema_operation_parameters(self, view):
         fields = getattr(view, "ordering_fields", None) or {}
@@ -133,6 +135,13 @@ class StrictOrderingFilter(OrderingFilter):
                 "schema": {"type": "string", "pattern": f"^{name}(,{name})*$"},
             }
         ]
+
+
+def _order_of(rows):
+    """By name, as it stands; [] for rows without any, or in an order turned round."""
+    query = rows.query
+    by_default = rows.model._meta.ordering if query.default_ordering else ()
+    return list(query.order_by or by_default) if query.standard_ordering else []
 
 
 def refuse_unknown_parameters(request, known):

@@ -78,8 +78,10 @@ class Pages(PageNumberPagination):
         return ValidationError({self.cursor_query_param: [sentence]})
 
     def _link(self, cursor):
+        if cursor is None:
+            return None
         here = self.request.build_absolute_uri()
-        return cursor and replace_query_param(here, self.cursor_query_param, cursor)
+        return replace_query_param(here, self.cursor_query_param, cursor)
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
