@@ -7,9 +7,9 @@ import json
 from datetime import timedelta
 from itertools import count
 
-from dataset import DOCTORS, SLOT
+from dataset import SLOT
 
-PATIENTS = 200  # who sign in; a multiple of DOCTORS
+PATIENTS = 200  # who sign in; a multiple of how many doctors there are
 WEEKS = 8  # of each doctor, that are looked at for a free slot
 FEW = 50  # appointments of each doctor that are opened
 
@@ -23,7 +23,7 @@ class Calls:
 
         self.plan = plan
         every = len(plan.patients) // PATIENTS
-        self.doctors = list(range(1, DOCTORS + 1))
+        self.doctors = list(plan.doctors)
         self.patients = plan.patients[:: max(1, every)][:PATIENTS]
         people = User.objects.filter(pk__in=[*self.doctors, *self.patients])
         self.tokens = {person.pk: open_session(person)["access"] for person in people}
@@ -88,7 +88,7 @@ class Calls:
         from appointments.models import Appointment
 
         rows = Appointment.objects.order_by("pk")
-        step = max(1, rows.count() // (FEW * DOCTORS))
+        step = max(1, rows.count() // (FEW * len(self.doctors)))
         return list(rows.values_list("doctor", "pk"))[::step]
 
     def _weeks(self):

@@ -1,7 +1,10 @@
-"""A clinic some years old, the same every time: 20 doctors, and for `--scale 1` 20,000 patients,
+"""A clinic some years old, the same every time: for `--scale 1` 20 doctors, 20,000 patients,
 500,000 slots, 300,000 appointments and 60,000 consultations, with their history and audit rows.
 
     DATABASE_URL=postgres://... python benchmarks/dataset.py --scale 0.1
+
+A clinic of another scale has more doctors or fewer, as busy as these and for as many years; with
+`--doctors` it has as many as that, and more years behind it or fewer.
 
 Written by COPY into a database on PostgreSQL that is empty. Four fifths of the slots lie before
 this week, and of those seven tenths were booked; from this Monday on it is a fifth.
@@ -13,7 +16,6 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-DOCTORS = 20
 SLOT, SLOTS_A_DAY, OPENS_AT = timedelta(minutes=20), 24, 8
 
 FIRST_NAMES = ["Ana", "Ben", "Chloe", "David", "Elif", "Felix", "Greta", "Hugo", "Ines", "Jonas"]
@@ -52,29 +54,31 @@ class Plan:
     The slots of one time of day, one for each doctor, follow each other.
     """
 
-    def __init__(self, scale, now=None):
+    def __init__(self, scale, doctors=None, now=None):
         self.now = now or datetime.now(UTC)
-        self.patients = range(DOCTORS + 1, DOCTORS + 1 + round(20_000 * scale))
+        self.doctors = range(1, 1 + (doctors or max(1, round(20 * scale))))
+        first = self.doctors.stop
+        self.patients = range(first, first + round(20_000 * scale))
         self.slots = round(500_000 * scale)
         self.past = self.slots * 4 // 5
         self.visits_past, self.visits_ahead = round(280_000 * scale), round(20_000 * scale)
         self.monday = self.now.date() - timedelta(days=self.now.weekday())
-        self.days_past = -(-self.past // (DOCTORS * SLOTS_A_DAY))
+        self.days_past = -(-self.past // (len(self.doctors) * SLOTS_A_DAY))
 
     def starts_at(self, slot):
-        day, place = divmod((slot - 1) // DOCTORS, SLOTS_A_DAY)
+        day, place = divmod((slot - 1) // len(self.doctors), SLOTS_A_DAY)
         weeks, weekday = divmod(day - self.days_past, 5)
         on = self.monday + timedelta(weeks=weeks, days=weekday)
         return datetime(on.year, on.month, on.day, OPENS_AT, tzinfo=UTC) + place * SLOT
 
     def doctor(self, slot):
-        return 1 + (slot - 1) % DOCTORS
+        return self.doctors[(slot - 1) % len(self.doctors)]
 
     def patient(self, slot):
         """Nobody twice at one time."""
-        time, place = divmod(slot - 1, DOCTORS)
+        time, place = divmod(slot - 1, len(self.doctors))
         count = len(self.patients)
-        return self.patients[(time * 7 + place * (count // DOCTORS)) % count]
+        return self.patients[(time * 7 + place * (count // len(self.doctors))) % count]
 
     def visits(self):
         dice = random.Random(1)  # noqa: S311 - it need not be unforeseeable
@@ -99,7 +103,7 @@ class Plan:
         return enumerate((visit for visit in self.visits() if visit.is_consulted), 1)
 
 
-def fill(scale):
+def fill(scale, doctors=None):
     """Fill the database this process is configured for; the Plan it went by."""
     from django.db import connection
 
@@ -108,7 +112,7 @@ def fill(scale):
     from benchmarks.copying import copy
     from consultations.models import Consultation, Prescription, VitalSigns
 
-    plan = Plan(scale)
+    plan = Plan(scale, doctors)
     copy(User, _people(plan))
     copy(User.history.model, _first_versions(_people(plan)))
     copy(TimeSlot, _slots(plan))
@@ -133,8 +137,8 @@ def fill(scale):
 
 
 def _people(plan):
-    for pk in [*range(1, DOCTORS + 1), *plan.patients]:
-        is_doctor = pk <= DOCTORS
+    for pk in [*plan.doctors, *plan.patients]:
+        is_doctor = pk in plan.doctors
         kind = "doctor" if is_doctor else "patient"
         yield {
             "id": pk,
@@ -292,13 +296,15 @@ def _first_versions(rows):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scale", type=float, default=1, help="0.1, 1, 10; not below 0.02")
+    options.add_argument("--doctors", type=int)
     asked = options.parse_args()
     from server import configure
 
     configure(os.environ["DATABASE_URL"])
-    plan = fill(asked.scale)
+    plan = fill(asked.scale, asked.doctors)
     visits = plan.visits_past + plan.visits_ahead
-    print(f"{len(plan.patients)} patients, {plan.slots} slots, {visits} appointments")
+    people = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients"
+    print(f"{people}, {plan.slots} slots, {visits} appointments")
 
 
 if __name__ == "__main__":

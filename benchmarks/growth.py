@@ -3,6 +3,9 @@ large one, by EXPLAIN (ANALYZE, BUFFERS) of the very statements the product send
 
     python benchmarks/growth.py --scales 0.1 1
 
+A large clinic has more doctors, each as busy as before. It is held beside one, too, that has as
+many doctors and is as small as the other because it is that much younger.
+
 The number of pages (buffers of 8 kB, of tables and indexes) depends neither on the machine nor on
 what is cached. What counts rows is told apart, for COUNT reads them all. A change is explained
 where it stands in its transaction and taken back, then done. Reads are not audited here.
@@ -17,10 +20,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from dataset import DOCTORS, SLOT, fill
+from dataset import SLOT, Plan, fill
 from results import circumstances, write
 from server import configure, fresh_database
 
+MOST_GROWTH = 1.3  # times
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -32,14 +36,14 @@ class Touched(NamedTuple):
     statements: int = 0
 
 
-def measure(scale):
+def measure(scale, doctors=None):
     """{request: Touched} in a clinic of this scale; in a process of its own."""
     os.environ |= {"AUDIT_READS": "off", "LOG_LEVEL": "WARNING", "STATEMENT_TIMEOUT_MS": "0"}
     with fresh_database("postgresql") as database:
         configure(database)
         from django.db import connection
 
-        plan = fill(scale)
+        plan = fill(scale, doctors)
         touched = {name: _touched(send) for name, send in _requests(plan)}
         connection.close()
     return touched
@@ -57,7 +61,7 @@ def _requests(plan):
     admin = User.objects.create_superuser("admin", "admin@example.com", "correct-horse-battery")
     monday = plan.monday + timedelta(weeks=1)
     week = f"date_after={monday}&date_before={monday + timedelta(days=6)}"
-    after = plan.starts_at(plan.slots + DOCTORS) + timedelta(weeks=1)
+    after = plan.starts_at(plan.slots + len(plan.doctors)) + timedelta(weeks=1)
     slot = TimeSlot.objects.create(doctor_id=1, starts_at=after, ends_at=after + SLOT)
     last = -(-Appointment.objects.filter(doctor=1).count() // 20)
     last_of_patients = -(-len(plan.patients) // 20)
@@ -147,17 +151,29 @@ def _pages(sql, params, connection):
 # --- The table ---------------------------------------------------------------------------------
 
 
-def table(scales, small, large):
+def table(scales, small, young, large):
     columns = ["request", "statements"]
-    columns += [f"pages at {scale:g}" for scale in scales] + ["ratio"]
-    columns += [f"counting at {scale:g}" for scale in scales] + ["ratio"]
+    columns += [*(f"pages at {scale:g}" for scale in scales), "ratio", "to a younger one"]
+    columns += [*(f"counting at {scale:g}" for scale in scales), "ratio", "to a younger one"]
     lines = [columns, ["---"] * len(columns)]
-    for name in large:
-        pairs = [(small[name].pages, large[name].pages)]
-        pairs.append((small[name].counting, large[name].counting))
-        cells = [[str(before), str(after), _ratio(before, after)] for before, after in pairs]
-        lines.append([name, str(large[name].statements), *cells[0], *cells[1]])
+    for name, in_large in large.items():
+        cells = [name, str(in_large.statements)]
+        for kind in ("pages", "counting"):
+            before, after = getattr(small[name], kind), getattr(in_large, kind)
+            younger = getattr(young[name], kind)
+            cells += [str(before), str(after), _ratio(before, after), _ratio(younger, after)]
+        lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def beyond(small, large):
+    """Which requests touch more of the large clinic than they may, in all."""
+    ratios = {
+        name: (large[name].pages + large[name].counting) / (one.pages + one.counting)
+        for name, one in small.items()
+    }
+    told = [f"{name} ({ratio:.1f})" for name, ratio in ratios.items() if ratio > MOST_GROWTH]
+    return f"In all, by more than {MOST_GROWTH} times: {', '.join(told) or 'none'}."
 
 
 def _ratio(before, after):
@@ -169,10 +185,13 @@ def main():
     options.add_argument("--scales", type=float, nargs=2, default=[0.1, 1])
     options.add_argument("--results", type=Path, help="a Markdown file to write")
     asked = options.parse_args()
+    of_small, of_large = asked.scales
     alone = {"max_workers": 1, "max_tasks_per_child": 1, "mp_context": get_context("spawn")}
     with ProcessPoolExecutor(**alone) as pool:  # settings are read once in a process
-        small, large = pool.map(measure, asked.scales)
-    print(told := table(asked.scales, small, large))
+        doctors = [None, len(Plan(of_large).doctors), None]
+        small, young, large = pool.map(measure, [of_small, of_small, of_large], doctors)
+    told = table(asked.scales, small, young, large) + "\n\n" + beyond(small, large)
+    print(told)
     if asked.results:
         write(asked.results, "Growth", circumstances(), told)
 
