@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
 from accounts import validators
-from accounts.models import NAME, Doctor, User
+from accounts.models import BOOKABLE, NAME, Doctor, User
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
@@ -102,6 +102,10 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
     def with_names(self):
         return self.with_only(doctor=[*NAME, "specialization"])
+
+    def with_bookable(self):
+        """With what a booking looks at and shows of the doctor."""
+        return self.with_only(doctor=[*NAME, *BOOKABLE, "specialization"])
 
     def overlapping(self, starts_at, ends_at):
         """Standing slots that share time with the interval."""

@@ -42,7 +42,7 @@ VISIT_DETAILS = frozenset(
 
 def _slots_to_lock():
     slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()
-    return slots.select_related("doctor")
+    return slots.with_bookable()
 
 
 def _slots_in_the_way(slot, patient, starts_at, ends_at):

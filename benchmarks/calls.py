@@ -47,11 +47,12 @@ class Calls:
             "profile": [self.get(patient, "/api/auth/profile/") for patient in self.patients],
         }
 
-    def bookings(self, batch=500):
+    def bookings(self, batch=500, with_keys=False):
         """Bookings without end, each of a slot of its own, beyond what the plan has."""
         while True:
             for patient, slot in self.slots(batch):
-                yield self.book(patient, slot)
+                headers = {"Idempotency-Key": f"slot-{slot}"} if with_keys else {}
+                yield self.book(patient, slot, **headers)
 
     def slots(self, number):
         """So many (patient, id of a new slot) pairs; no patient is asked to two places at once."""

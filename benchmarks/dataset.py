@@ -56,7 +56,7 @@ class Plan:
 
     def __init__(self, scale, doctors=None, now=None):
         self.now = now or datetime.now(UTC)
-        self.doctors = range(1, 1 + (doctors or max(1, round(20 * scale))))
+        self.doctors = range(1, 1 + (doctors or max(2, round(20 * scale))))
         first = self.doctors.stop
         self.patients = range(first, first + round(20_000 * scale))
         self.slots = round(500_000 * scale)

@@ -2,6 +2,7 @@
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.people import (
+    BOOKABLE,
     NAME,
     Doctor,
     DoctorManager,
@@ -12,6 +13,7 @@ from accounts.models.people import (
 from accounts.models.sign_in import LONGEST_USER_AGENT, IdempotencyKey, LoginCounter, Session
 
 __all__ = [
+    "BOOKABLE",
     "LONGEST_USER_AGENT",
     "NAME",
     "Action",

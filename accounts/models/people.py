@@ -39,6 +39,7 @@ def bookable(verification_required=None):
 
 
 NAME = ["first_name", "last_name", "username"]  # what `full_name` is made of
+BOOKABLE = ["user_type", "is_active", "license_verified"]  # what `is_bookable` looks at
 
 
 class PeopleManager(UserManager.from_queryset(ScopedQuerySet)):
