@@ -178,7 +178,7 @@ POLICY = {
         "    closes_at",
     ),
     "cancellation_too_late and reschedule_too_late": (
-        "    if closed_at := _closed_at(appointment, action, by.role):\n",
+        "    if closed_at := _closed_at(appointment, action, by.role, clock.now()):\n",
         "    if closed_at := None:\n",
     ),
     "cancelling has its own cut-off": (
@@ -190,11 +190,11 @@ POLICY = {
         "    if action not in CUT_OFFS:",
     ),
     "no cut-off binds while it is 0": (
-        "closes_at if hours > 0 and clock.now()",
-        "closes_at if clock.now()",
+        "closes_at if hours > 0 and now >",
+        "closes_at if now >",
     ),
     "what comes too late is not among the moves": (
-        " if not _closed_at(appointment, action, role)]",
+        " if not _closed_at(appointment, action, role, now)]",
         "]",
     ),
 }
