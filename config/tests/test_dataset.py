@@ -17,12 +17,13 @@ pytestmark = [
 ]
 
 
-def test_the_made_clinic_is_as_large_as_it_says_and_its_rows_are_valid():
-    fill(SCALE)
+@pytest.mark.parametrize(("asked", "doctors"), [(None, 2), (20, 20)])
+def test_the_made_clinic_is_as_large_as_it_says_and_its_rows_are_valid(asked, doctors):
+    fill(SCALE, asked)
 
     assert [model.objects.count() for model in (Doctor, User, TimeSlot, Appointment)] == [
-        20,
-        60,
+        doctors,
+        doctors + 40,
         1000,
         600,
     ]
