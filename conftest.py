@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from django.core.cache import cache
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from rest_framework.test import APIClient
 
@@ -11,6 +12,7 @@ from accounts import append_only
 from accounts.sessions import open_session
 from appointments.tests.race import Processes, Threads
 from config.api import statements
+from config.api.compiled import CompiledQuery
 
 TIMES = 50  # that a statement is compared in a run
 
@@ -55,6 +57,27 @@ def kept_statements_are_what_django_writes():
         return filled
 
     statements.Statement.filled_in = compare
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled_queries_are_what_they_are_built_of():
+    """So is what a compiled query asks, each time."""
+    ask = CompiledQuery.__call__
+
+    def ask_and_compare(query, *values):
+        rows = ask(query, *values)
+        for compiled in query.compiled.values():
+            built = query.build(*values).query
+            try:
+                with statements.written_anew():
+                    expected = built.get_compiler("default").as_sql()
+            except EmptyResultSet:
+                assert not rows
+            else:
+                assert compiled.filled_in(built.get_compiler("default"), values) == expected
+        return rows
+
+    CompiledQuery.__call__ = ask_and_compare
 
 
 @pytest.fixture

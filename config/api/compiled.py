@@ -80,16 +80,20 @@ class Compiled(NamedTuple):
 
     def rows_for(self, values, connection):
         compiler = self.rows.query.get_compiler(connection=connection)
-        comparisons = [
-            one if number is None else type(one)(one.lhs, values[number])
-            for one, number in zip(self.comparisons, self.values, strict=True)
-        ]
         with connection.cursor() as cursor:
-            cursor.execute(self.statement.sql, self.statement.params_with(compiler, comparisons))
+            cursor.execute(*self.filled_in(compiler, values))
             found = cursor.fetchall()
         if self.statement.converters:
             found = compiler.apply_converters(found, self.statement.converters)
         return list(map(self.made, found))
+
+    def filled_in(self, compiler, values):
+        """(sql, params) with these values."""
+        comparisons = [
+            one if number is None else type(one)(one.lhs, values[number])
+            for one, number in zip(self.comparisons, self.values, strict=True)
+        ]
+        return self.statement.sql, self.statement.params_with(compiler, comparisons)
 
 
 def _compile(rows, values, connection):
