@@ -61,12 +61,14 @@ def kept_statements_are_what_django_writes():
 
 @pytest.fixture(autouse=True, scope="session")
 def compiled_queries_are_what_they_are_built_of():
-    """So is what a compiled query asks, each time."""
-    ask = CompiledQuery.__call__
+    """So is what a compiled query asks."""
+    ask, compared = CompiledQuery.__call__, Counter()
 
     def ask_and_compare(query, *values):
         rows = ask(query, *values)
-        for compiled in query.compiled.values():
+        compiled = query.compiled.get(connection.vendor)
+        if compiled and compared[query] < TIMES:
+            compared[query] += 1
             built = query.build(*values).query
             try:
                 with statements.written_anew():
