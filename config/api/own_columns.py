@@ -48,7 +48,7 @@ def _column(model, name):
         field = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    is_own = field.concrete and field.model._meta.concrete_model is model._meta.concrete_model
+    is_own = field in model._meta.concrete_fields  # a many-to-many field is none of them
     if not is_own or side not in (SIDES_OF_KEYS if field.is_relation else SIDES):
         return None
     return field, field.get_lookup(side or "exact")

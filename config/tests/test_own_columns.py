@@ -4,6 +4,7 @@ from datetime import date
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db.models import F, QuerySet
 from django.db.models.sql import Query
@@ -12,6 +13,7 @@ from accounts.models import Session
 from appointments.lifecycle import Status
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import an_appointment, noon
+from config.api.statements import KeptQuerySet
 from patients.models import Patient
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +50,7 @@ OTHERS = {
     "a column of another's": [Appointment, {"doctor__last_name": "Ito"}],
     "another's key by its name": [Appointment, {"doctor__pk": 7}],
     "who refers to it": [Appointment, {"consultation": 7}],
+    "one of many": [Patient, {"groups": 7}],
     "another column": [Appointment, {"created_at__gt": F("starts_at")}],
     "a column beside others": [Appointment, {"doctor": 7, "patient__last_name": "Ito"}],
     "what is worked out": [TimeSlot, {"is_available": True}],
@@ -115,6 +118,32 @@ def test_all_else_is_what_it_was(name):
     for rows in rows_of(model):
         wanted = rows.with_availability() if "is_available" in kwargs else rows
         assert str(wanted.filter(**kwargs).query) == str(by_django(wanted, kwargs).query)
+
+
+def written(filtered):
+    """The SQL, or what is wrong with the filter."""
+    try:
+        return str(filtered().values("pk").query)
+    except Exception as error:  # noqa: BLE001 - whatever Django raises, of any kind
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize(
+    "side", ["", "__exact", "__gt", "__lte", "__in", "__isnull", "__year", "__pk"]
+)
+def test_so_it_is_for_every_field_there_is(side):
+    compared = 0
+    for model in apps.get_models():
+        rows = model._default_manager.all()
+        if not isinstance(rows, KeptQuerySet):
+            continue
+        for field in {"pk", *(one.name for one in model._meta.get_fields())}:
+            for value in (7, date(2026, 1, 1), None):
+                kwargs = {f"{field}{side}": value}
+                ours = written(lambda: rows.filter(**kwargs))  # noqa: B023 - called at once
+                assert ours == written(lambda: by_django(rows, kwargs)), kwargs  # noqa: B023
+                compared += 1
+    assert compared > 500
 
 
 def test_exclude_is_not_filter():
