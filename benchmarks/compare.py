@@ -41,8 +41,8 @@ WITH_CURSOR = ["floor"]  # and the product, where it answers
 WITH_KEY = ["floor", "product"]  # which keep an Idempotency-Key with what it made
 
 # What the product must reach: CPU over that of others, at most; the time of a booking and all that
-# is written down with it over the floor's, at most; requests per second over those of the typical
-# project, at least.
+# is written down with it over the floor's, at most; CPU of the typical project over its own, and
+# requests per second over the typical project's, at least.
 OVER_FLOOR = {"list": 4.5, "list by cursor": 3.5, "slots": 6, "book": 5.5, "profile": 6.3}
 TIME_OVER_FLOOR = {"book with a key": 3}
 OVER_FASTAPI = {"list": 1, "detail": 1.1}
@@ -121,8 +121,12 @@ def goals(figures):
         ratio = figures[call, "floor"].rate / figures[call, "product"].rate
         told.append((f"time of {call} ÷ floor's", f"≤ {most:g}", ratio, ratio <= most))
     for call, least in OVER_NAIVE.items():
-        ratio = figures[call, "product"].rate / figures[call, "naive"].rate
-        told.append((f"requests/s of {call} ÷ naive's", f"≥ {least:g}", ratio, ratio >= least))
+        product, naive = figures[call, "product"], figures[call, "naive"]
+        for what, ratio in (
+            (f"CPU of naive's {call} ÷ the product's", naive.cpu / product.cpu),
+            (f"requests/s of {call} ÷ naive's", product.rate / naive.rate),
+        ):
+            told.append((what, f"≥ {least:g}", ratio, ratio >= least))
     lines = ["| goal | must be | is | |", "| --- | --- | --- | --- |"]
     for goal, limit, ratio, is_reached in told:
         lines.append(
