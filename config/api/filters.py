@@ -119,7 +119,9 @@ class StrictOrderingFilter(OrderingFilter):
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
-        return queryset.order_by(*ordering) if ordering != _order_of(queryset) else queryset
+        if not ordering or ordering == _order_of(queryset):
+            return queryset
+        return queryset.order_by(*ordering)
 
     def get_schema_operation_parameters(self, view):
         fields = getattr(view, "ordering_fields", None) or {}

@@ -22,9 +22,10 @@ class OwnColumnsFirst(QuerySet):
 
     def _filter_or_exclude_inplace(self, negate, args, kwargs):
         comparisons = [(_column(self.model, name), value) for name, value in sorted(kwargs.items())]
-        if negate or args or not (kwargs and all(map(_is_plain, comparisons))):
-            return super()._filter_or_exclude_inplace(negate, args, kwargs)
         query = self._query
+        is_plain = kwargs and all(map(_is_plain, comparisons))
+        if negate or args or not is_plain or _are_others(query, kwargs):
+            return super()._filter_or_exclude_inplace(negate, args, kwargs)
         alias = query.get_initial_alias()
         conditions = [
             lookup(field.get_col(alias, field), value) for (field, lookup), value in comparisons
@@ -33,6 +34,12 @@ class OwnColumnsFirst(QuerySet):
         query.used_aliases.add(alias)  # as Django notes it
         query._lookup_joins = [alias]
         return None
+
+
+def _are_others(query, names):
+    """Whether one of the names is also that of something the query works out, which comes first."""
+    others = query.annotations.keys() | query._filtered_relations.keys()
+    return bool(others) and any(name.partition("__")[0] in others for name in names)
 
 
 def _is_plain(comparison):
@@ -49,6 +56,9 @@ def _column(model, name):
     except FieldDoesNotExist:
         return None
     is_own = field in model._meta.concrete_fields  # a many-to-many field is none of them
+    is_own = is_own and field.model._meta.concrete_model is model._meta.concrete_model
     if not is_own or side not in (SIDES_OF_KEYS if field.is_relation else SIDES):
+        return None
+    if field.is_relation and field.null:  # by which Django knows that there is somebody to join
         return None
     return field, field.get_lookup(side or "exact")

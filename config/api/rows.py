@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connections
-from django.db.models import AutoField
 from django.db.models.base import ModelState
 from django.db.models.sql import InsertQuery
 
@@ -30,11 +29,12 @@ class IntoRow:
     """A model whose INSERT is written once. Put before the other bases."""
 
     def _do_insert(self, manager, using, fields, returning_fields, raw):
-        insert = _insert_of(type(self), using, tuple(fields), tuple(returning_fields))
-        own = vars(self)
-        if insert is None or any(hasattr(own.get(one.attname), "as_sql") for one in fields):
+        insert = _insert_of(manager.model, using, tuple(fields), tuple(returning_fields))
+        if insert is None or any(_is_worked_out(getattr(self, one.attname)) for one in fields):
             return super()._do_insert(manager, using, fields, returning_fields, raw)
-        values = [own.get(one.attname) if raw else one.pre_save(self, add=True) for one in fields]
+        values = [
+            getattr(self, one.attname) if raw else one.pre_save(self, add=True) for one in fields
+        ]
         connection = connections[using]
         values = [
             one.get_db_prep_save(value, connection=connection)
@@ -47,6 +47,10 @@ class IntoRow:
             return [connection.ops.fetch_returned_insert_columns(cursor, insert.returned)]
 
 
+def _is_worked_out(value):
+    return hasattr(value, "resolve_expression") or hasattr(value, "as_sql")
+
+
 class Insert(NamedTuple):
     text: str
     returned: tuple  # parameters for what comes back, where a database wants any
@@ -54,7 +58,7 @@ class Insert(NamedTuple):
 
 @lru_cache(maxsize=100)
 def _insert_of(model, using, fields, returned):
-    """None where more than plain values goes in, or more than a number comes back."""
+    """None where more than plain values goes in, or what comes back is not as it is in the row."""
     connection = connections[using]
     query = InsertQuery(model)
     query.insert_values(fields, [model()])
@@ -63,7 +67,7 @@ def _insert_of(model, using, fields, returned):
     [(text, values)] = compiler.as_sql()
     is_plain = not any(hasattr(one, "get_placeholder") for one in fields)
     is_plain = is_plain and len(values) == len(fields) + len(compiler.returning_params)
-    comes_back = connection.features.can_return_columns_from_insert and all(
-        isinstance(one, AutoField) for one in returned
-    )
+    columns = [one.get_col(model._meta.db_table) for one in returned]
+    comes_back = connection.features.can_return_columns_from_insert
+    comes_back = comes_back and not compiler.get_converters(columns)
     return Insert(text, compiler.returning_params) if is_plain and comes_back else None

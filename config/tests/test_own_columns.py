@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.core.exceptions import FieldError
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
+from django.db.models.functions import Upper
 from django.db.models.sql import Query
 
 from accounts.models import Session
@@ -14,6 +15,7 @@ from appointments.lifecycle import Status
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import an_appointment, noon
 from config.api.statements import KeptQuerySet, written_anew
+from consultations.models import Consultation
 from patients.models import Patient
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +147,22 @@ def test_so_it_is_for_every_field_there_is(side):
                 assert ours == written(lambda: by_django(rows, kwargs)), kwargs  # noqa: B023
                 compared += 1
     assert compared > 500
+
+
+def test_what_is_worked_out_comes_before_a_column_of_its_name():
+    one = an_appointment()
+    an_appointment(patient=one.patient)
+    loud = Appointment.objects.values("pk").annotate(status=Upper("status"))
+    assert loud.filter(status="SCHEDULED", pk=one.pk)
+    assert not loud.filter(status="scheduled")
+    of_doctors = Appointment.objects.order_by().values("patient").annotate(version=Count("pk"))
+    assert [row["version"] for row in of_doctors.filter(version__gt=1)] == [2]
+    assert not of_doctors.filter(version__gt=2)
+
+
+def test_a_key_that_may_be_null_joins_whom_it_names_as_django_does():
+    rows = Consultation.objects.select_related("appointment").filter(appointment=5)
+    assert "INNER JOIN" in str(rows.query)
 
 
 def test_exclude_is_not_filter():
