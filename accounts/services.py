@@ -72,7 +72,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     user._history_user = by
     try:
         user.save()
-    except Exception:
+    except Exception:  # of any kind, and raised again: the new picture would be nobody's
         if "avatar" in changes and user.avatar:  # what is done again writes its own file
             user.avatar.storage.delete(user.avatar.name)
         raise

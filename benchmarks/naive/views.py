@@ -19,7 +19,7 @@ class TimeSlotSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = TimeSlot
-        fields = "__all__"
+        fields = "__all__"  # as such projects write it
 
 
 class TimeSlotFilter(FilterSet):
@@ -38,7 +38,7 @@ class AppointmentSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Appointment
-        fields = "__all__"
+        fields = "__all__"  # as such projects write it
         read_only_fields = ["patient", "doctor", "starts_at", "ends_at", "status", "booked_by"]
 
     def validate_time_slot(self, slot):

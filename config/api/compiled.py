@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import QuerySet
 from django.db.models.query import FlatValuesListIterable, ModelIterable, get_related_populators
 
 from config.api.query_shapes import Shape
@@ -38,13 +37,14 @@ class CompiledQuery:
             raise TypeError(f"{self.kinds} are compared, and {values} were given.")
         rows, _ = self._built[0]
         connection = connections[rows.db]
-        if rows.query.select_for_update and connection.get_autocommit():
+        compiler = rows.query.get_compiler(connection=connection)
+        if compiler.locks_outside_a_transaction():
             return list(self.build(*values))  # which Django refuses
         compiled = self.compiled.get(connection.vendor)
         if compiled is None:
             compiled = self.compiled[connection.vendor] = self._compiled_for(connection)
         try:
-            return compiled.rows_for(values, connection)
+            return compiled.rows_for(values, compiler)
         except EmptyResultSet:  # for a number that no column holds
             return []
 
@@ -68,7 +68,6 @@ class CompiledQuery:
 class Compiled(NamedTuple):
     """A statement, and what its rows become."""
 
-    rows: QuerySet
     statement: Statement
     comparisons: list
     values: list  # the number of the value each is made with; None for one that stays as it is
@@ -78,9 +77,8 @@ class Compiled(NamedTuple):
         text, params, *_ = self.statement
         return (text, params, self.values) == (*other.statement[:2], other.values)
 
-    def rows_for(self, values, connection):
-        compiler = self.rows.query.get_compiler(connection=connection)
-        with connection.cursor() as cursor:
+    def rows_for(self, values, compiler):
+        with compiler.connection.cursor() as cursor:
             cursor.execute(*self.filled_in(compiler, values))
             found = cursor.fetchall()
         if self.statement.converters:
@@ -104,7 +102,7 @@ def _compile(rows, values, connection):
     numbers = [values.index(one.rhs) if one.rhs in values else None for one in comparisons]
     if statement.sql is None or {*numbers} - {None} != {*range(len(values))}:
         raise TypeError("The rows are not compared with each of the values.")
-    return Compiled(rows, statement, comparisons, numbers, _maker(rows, statement))
+    return Compiled(statement, comparisons, numbers, _maker(rows, statement))
 
 
 def _maker(rows, statement):

@@ -55,9 +55,8 @@ def _column(model, name):
         field = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    is_own = field in model._meta.concrete_fields  # a many-to-many field is none of them
-    is_own = is_own and field.model._meta.concrete_model is model._meta.concrete_model
-    if not is_own or side not in (SIDES_OF_KEYS if field.is_relation else SIDES):
+    in_the_table = model._meta.concrete_model._meta.local_concrete_fields
+    if field not in in_the_table or side not in (SIDES_OF_KEYS if field.is_relation else SIDES):
         return None
     if field.is_relation and field.null:  # by which Django knows that there is somebody to join
         return None

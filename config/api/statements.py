@@ -103,7 +103,7 @@ class KeepingCompiler:
         return self.kept.converters | super().get_converters(annotations)
 
     def as_sql(self, *args, **kwargs):
-        is_plain = not (args or kwargs or self._locks_outside_a_transaction())
+        is_plain = not (args or kwargs or self.locks_outside_a_transaction())
         if is_plain and _places.get() is None:
             try:
                 if kept := self._kept():
@@ -154,7 +154,7 @@ class KeepingCompiler:
                 raise UnknownPart(node)  # a copy of a comparison, with its values
         return sql, params
 
-    def _locks_outside_a_transaction(self):
+    def locks_outside_a_transaction(self):
         """Which Django refuses as it writes."""
         return self.query.select_for_update and self.connection.get_autocommit()
 

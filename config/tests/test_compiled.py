@@ -48,7 +48,8 @@ def test_it_is_compiled_once_of_examples():
     built.clear()
     by_key.build = None
     compiled = by_key.compiled[connection.vendor]
-    assert [compiled.rows_for([one.pk], connection) for one in people] == [[one] for one in people]
+    compiler = Patient.objects.all().query.get_compiler(connection=connection)
+    assert [compiled.rows_for([one.pk], compiler) for one in people] == [[one] for one in people]
     assert not built
 
 
