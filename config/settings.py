@@ -181,6 +181,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["ENGINE"] = "config.postgresql"
     # Nobody waits for ever: not for a statement, for a lock, for a transaction somebody left open,
     # or for a server that does not pick up. What DATABASE_URL says of these comes last and wins.
     _limits = {

@@ -188,6 +188,34 @@ def test_a_connection_lost_between_two_requests_is_made_anew(api, outsider, acce
 
 
 @on_postgresql
+def test_the_server_is_asked_whether_it_is_there_only_where_something_went_wrong(outsider):
+    def last_statement():
+        with outsider.cursor() as cursor:
+            pid = connection.connection.info.backend_pid
+            cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
+            return cursor.fetchone()[0]
+
+    AdminFactory()
+    before = last_statement()
+    assert connection.is_usable()
+    assert last_statement() == before != "SELECT 1"
+
+    connection.errors_occurred = True
+    assert connection.is_usable()
+    assert last_statement() == "SELECT 1"
+
+
+@on_postgresql
+def test_a_connection_that_is_gone_is_not_usable(outsider):
+    connection.ensure_connection()
+    terminate_our_backend(outsider)
+    assert not connection.is_usable()
+    assert not connection.is_usable()  # now that this is known, too
+    connection.close()
+    assert not connection.is_usable()
+
+
+@on_postgresql
 @pytest.mark.parametrize("statement", ["first", "last"])
 def test_a_connection_lost_in_a_booking_is_503_and_the_next_booking_stands(
     api, outsider, statement
