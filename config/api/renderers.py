@@ -10,6 +10,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from config.api.serializers import example_body
 
 DEFAULT_MESSAGE = "Operation completed successfully"
+FIRST_OF_SEPARATORS = b"\xe2"  # of U+2028 and U+2029, which DRF escapes
 WITHOUT_A_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
@@ -31,6 +32,8 @@ class FastJSONRenderer(JSONRenderer):
             text = orjson.dumps(data, default=plain, option=self.options)
         except orjson.JSONEncodeError:
             return super().render(data, accepted_media_type, context)
+        if FIRST_OF_SEPARATORS not in text:
+            return text
         return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 

@@ -17,11 +17,10 @@ class FromRow:
 
     @classmethod
     def from_db(cls, db, field_names, values):
-        record = cls.__new__(cls)
+        record, state = cls.__new__(cls), ModelState()
+        state.adding, state.db = False, db
+        record.__dict__["_state"] = state
         record.__dict__.update(zip(field_names, values, strict=True))
-        record._state = ModelState()
-        record._state.adding = False
-        record._state.db = db
         return record
 
 
