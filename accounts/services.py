@@ -54,7 +54,8 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     change it, and nobody else. A username that was the address follows it. A doctor's new licence
     number has to be verified again.
     """
-    user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
+    # Who came by cookie is of a lazy type, and only says that he is of the other.
+    user = user.__class__.objects.select_for_update(no_key=True).get(pk=user.pk)
     refuse_anonymised(user)
     check_version(user, if_version)
     before = {name: getattr(user, name) for name in [*changes, "username", "license_verified"]}

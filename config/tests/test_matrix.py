@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from rest_framework.test import APIClient
 
 from accounts.models import AuditEvent, Outcome
 from accounts.sessions import open_session
@@ -297,6 +298,23 @@ def test_every_cell_is_as_the_two_tables_say(api, world, actor):
     assert deviations == []
     assert miscounted == []
     assert {door: texts for door, texts in bodies_at.items() if len(texts) > 1} == {}
+
+
+@pytest.mark.parametrize("actor", ["jane", "house", "ada"])
+def test_who_came_by_cookie_is_answered_alike(world, actor):
+    browser = APIClient(raise_request_exception=False)
+    browser.force_login(getattr(world, actor))
+    profile = browser.get("/api/auth/profile/").json()["data"]
+
+    deviations = {}
+
+    for method, address, record, status in cells(actor):
+        if record in ("none", "j") and method not in ("HEAD", "OPTIONS"):
+            answer = ask(browser, method, Asked(world, actor, record, profile), address)
+            if answer.status_code != status:
+                deviations[method, address] = answer.status_code
+
+    assert deviations == {}
 
 
 def test_the_matrix_is_large_and_has_every_door():
