@@ -31,7 +31,7 @@ class ApiViewSet(GenericViewSet):
 
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(response, Response):
+        if isinstance(response, Response) and not response.is_rendered:
             response.add_post_render_callback(partial(let_go, self))
         return response
 

@@ -1,26 +1,32 @@
-"""Django's PostgreSQL, which finds out without a round trip whether the server is still there."""
+"""Django's PostgreSQL, which finds out without a round trip that the server is still there."""
 
 from select import POLLIN, poll
+from time import monotonic
 
 from django.db.backends.postgresql import base
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+TRUSTED_FOR = 5  # seconds, in which no firewall forgets a connection
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    trusted_until = 0
+
     def is_usable(self):
         """Asks the server, as Django does for each request, only where there is a reason to.
 
         A server that ends a connection says so, and so does the kernel where there is nobody any
-        more: either can be read from the socket. While that is silent and nothing has gone wrong,
-        nothing has happened to the connection. A server that is cut off without a word is not
-        noticed; then the statement fails that comes next, as it would have after a look, too.
+        more: either can be read from the socket. While that is silent, nothing has gone wrong and
+        the connection was good a moment ago, it is.
         """
-        if self.connection is None or self.connection.closed:
+        if self.connection is None:
             return False
         is_idle = self.connection.get_transaction_status() == TRANSACTION_STATUS_IDLE
-        if is_idle and not self.errors_occurred and self._is_silent():
-            return True
-        return super().is_usable()
+        is_trusted = is_idle and not self.errors_occurred and monotonic() < self.trusted_until
+        is_usable = (is_trusted and self._is_silent()) or super().is_usable()
+        if is_usable:
+            self.trusted_until = monotonic() + TRUSTED_FOR
+        return is_usable
 
     def _is_silent(self):
         socket = poll()

@@ -4,14 +4,18 @@ import gc
 from contextlib import contextmanager
 
 import pytest
+from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from rest_framework.fields import Field
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
+from accounts.models import AuditEvent
 from accounts.sessions import open_session
+from appointments.viewsets import AppointmentViewSet
 from config.api import viewsets
 from config.tests.people import a_clinic
 from config.tests.served import application, connection_kept
@@ -99,6 +103,38 @@ def test_so_is_what_a_booking_was_made_with_also_where_it_is_answered_again(clin
         with left_behind() as names:
             assert ask(clinic.jane, "post", "/api/appointments/", body, idempotency_key="a") == 201
         assert names == set()
+
+
+def test_a_message_for_the_next_page_is_not_lost(clinic, client):
+    client.force_login(clinic.ada)
+    request = client.get("/api/appointments/").wsgi_request
+    assert not hasattr(request, "_messages")
+
+    def answer(view, request):
+        messages.success(request, "Kept for the desk.")
+        return Response({})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AppointmentViewSet, "list", answer)
+        client.get("/api/appointments/")
+
+    assert "Kept for the desk." in client.get("/admin/").content.decode()
+
+
+def test_an_answer_that_was_written_beforehand_is_finished_all_the_same(clinic, api, monkeypatch):
+    listed = AppointmentViewSet.list
+
+    def written(view, request):
+        response = listed(view, request)
+        response.content = b"{}"
+        return response
+
+    monkeypatch.setattr(AppointmentViewSet, "list", written)
+    shown = AuditEvent.objects.filter(event="appointment.list")
+    before = shown.count()
+
+    assert api(clinic.jane).get("/api/appointments/").content == b"{}"
+    assert shown.count() == before + 1
 
 
 def test_a_view_that_lets_nothing_go_is_left_behind_with_all_it_read(clinic, ask, monkeypatch):

@@ -1,9 +1,11 @@
 """A database that is gone, slow or in a knot is 503, and service returns by itself."""
 
 import json
+from time import monotonic
 
 import pytest
 from django.db import (
+    DataError,
     InternalError,
     OperationalError,
     close_old_connections,
@@ -17,6 +19,7 @@ from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
 from config.access import every_door
 from config.api import exceptions
+from config.postgresql.base import TRUSTED_FOR
 from patients.tests.factories import PatientFactory
 
 on_postgresql = pytest.mark.skipif(
@@ -188,31 +191,52 @@ def test_a_connection_lost_between_two_requests_is_made_anew(api, outsider, acce
 
 
 @on_postgresql
-def test_the_server_is_asked_whether_it_is_there_only_where_something_went_wrong(outsider):
-    def last_statement():
+def test_the_server_is_asked_whether_it_is_there_where_there_is_a_doubt(outsider, monkeypatch):
+    def was_asked():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 'all is well'")
+        assert connection.is_usable()
         with outsider.cursor() as cursor:
             pid = connection.connection.info.backend_pid
             cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
-            return cursor.fetchone()[0]
+            return cursor.fetchone() == ("SELECT 1",)
 
-    AdminFactory()
-    before = last_statement()
-    assert connection.is_usable()
-    assert last_statement() == before != "SELECT 1"
+    monkeypatch.setattr(connection, "trusted_until", 0)
+    assert was_asked()  # for it was not looked at so far
+    assert not was_asked()
 
     connection.errors_occurred = True
+    assert was_asked()
+    connection.errors_occurred = False
+    assert not was_asked()
+
+    later = monotonic() + TRUSTED_FOR
+    monkeypatch.setattr("config.postgresql.base.monotonic", lambda: later)
+    assert was_asked()
+    assert not was_asked()
+
+
+@on_postgresql
+def test_a_connection_in_a_broken_transaction_is_not_usable(outsider):
+    connection.ensure_connection()
+    assert connection.is_usable()  # and trusted from now on
+
+    with transaction.atomic():
+        with pytest.raises(DataError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert not connection.is_usable()
+        transaction.set_rollback(True)
+
     assert connection.is_usable()
-    assert last_statement() == "SELECT 1"
 
 
 @on_postgresql
 def test_a_connection_that_is_gone_is_not_usable(outsider):
     connection.ensure_connection()
+    assert connection.is_usable()
     terminate_our_backend(outsider)
     assert not connection.is_usable()
     assert not connection.is_usable()  # now that this is known, too
-    connection.close()
-    assert not connection.is_usable()
 
 
 @on_postgresql
