@@ -15,6 +15,7 @@ from config.api.conditions import FixedCondition
 from config.api.rows import FromRow, IntoRow
 from patients.models import Patient
 
+YES = Value(True, output_field=models.BooleanField())  # which need not be made each time
 LIVE = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
 
 
@@ -121,7 +122,7 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
     def open_still(self):
         """As `free`, of slots whose doctors can be booked: patients see no others."""
-        return self.filter(_is_open_still()).annotate(is_available=Value(True))
+        return self.filter(_is_open_still()).annotate(is_available=YES)
 
     def with_availability(self):
         """Adds `is_available`, which is derived and never stored."""
