@@ -153,8 +153,8 @@ def notes(figures):
 def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--scale", type=float, default=1, help="not below 0.02")
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--seconds", type=float, default=5, help="of each turn")
+    options.add_argument("--rounds", type=int, default=12)
+    options.add_argument("--seconds", type=float, default=2, help="of each turn")
     options.add_argument("--check", action="store_true")
     options.add_argument("--results", type=Path, help="a Markdown file to write")
     asked, load = options.parse_args(), os.getloadavg()[0]
