@@ -221,10 +221,13 @@ PATIENTS = {
 
 OF_A_USER = "    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)\n"
 ASKED = "\n    refuse_anonymised(user)"
-OF_A_PROFILE = f"type(user).objects.select_for_update(no_key=True).get(pk=user.pk){ASKED}"
+OF_A_PROFILE = f"user.__class__.objects.select_for_update(no_key=True).get(pk=user.pk){ASKED}"
 
 ACCOUNTS = {
-    "who changes a profile locks it": (OF_A_PROFILE, f"type(user).objects.get(pk=user.pk){ASKED}"),
+    "who changes a profile locks it": (
+        OF_A_PROFILE,
+        f"user.__class__.objects.get(pk=user.pk){ASKED}",
+    ),
     "who changes a password locks the account": (
         OF_A_USER,
         "    user = User.objects.get(pk=user.pk)\n",
@@ -242,7 +245,7 @@ ACCOUNTS = {
 WORKS_ON = {
     "the lock of a profile lets its person work": (
         OF_A_PROFILE,
-        f"type(user).objects.select_for_update().get(pk=user.pk){ASKED}",
+        f"user.__class__.objects.select_for_update().get(pk=user.pk){ASKED}",
     ),
 }
 
