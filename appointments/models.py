@@ -15,7 +15,7 @@ from config.api.conditions import FixedCondition
 from config.api.rows import FromRow, IntoRow
 from patients.models import Patient
 
-YES = Value(True, output_field=models.BooleanField())  # which need not be made each time
+YES = Value(True, output_field=models.BooleanField())  # its field is made once, not with each query
 LIVE = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
 
 
