@@ -1,4 +1,4 @@
-"""An answer leaves nothing behind: the garbage collector finds no view and no record of it."""
+"""What was read or booked is gone with its answer: no view or record waits for the collector."""
 
 import gc
 from contextlib import contextmanager
@@ -17,7 +17,6 @@ from accounts.models import AuditEvent
 from accounts.sessions import open_session
 from appointments.viewsets import AppointmentViewSet
 from config.api import viewsets
-from config.tests.people import a_clinic
 from config.tests.served import application, connection_kept
 
 HELD = (APIView, Request, HttpRequest, HttpResponse, Field, Model)
@@ -37,18 +36,12 @@ READS = [
 
 
 @pytest.fixture
-def clinic(db):
-    return a_clinic()
-
-
-@pytest.fixture
 def ask():
     """Asks as a server does; gives the status, and keeps nothing else of the answer."""
-    served, requests, tokens = application(), APIRequestFactory(), {}
+    served, requests = application(), APIRequestFactory()
 
     def status_of(user, method, address, body=None, **headers):
-        token = tokens.setdefault(user.pk, open_session(user)["access"])
-        headers["authorization"] = f"Bearer {token}"
+        headers["authorization"] = f"Bearer {open_session(user)['access']}"
         environ = getattr(requests, method)(address, body, headers=headers).environ
         statuses = []
         with connection_kept():

@@ -305,7 +305,6 @@ def test_who_came_by_cookie_is_answered_alike(world, actor):
     browser = APIClient(raise_request_exception=False)
     browser.force_login(getattr(world, actor))
     profile = browser.get("/api/auth/profile/").json()["data"]
-
     deviations = {}
 
     for method, address, record, status in cells(actor):
