@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models.query import FlatValuesListIterable, ModelIterable, get_related_populators
+from django.db.models.query import FlatValuesListIterable
 
 from config.api.query_shapes import Shape
-from config.api.statements import Statement
+from config.api.rows import maker
+from config.api.statements import Records, Statement
 
 EXAMPLES = {  # kind of value: the nth of its examples, none of which is anything else in a query
     int: lambda number: 2**62 + number,
@@ -71,7 +72,7 @@ class Compiled(NamedTuple):
     statement: Statement
     comparisons: list
     values: list  # the number of the value each is made with; None for one that stays as it is
-    made: Callable  # of a row
+    made: Callable  # of the rows
 
     def says_the_same_as(self, other):
         text, params, *_ = self.statement
@@ -83,7 +84,7 @@ class Compiled(NamedTuple):
             found = cursor.fetchall()
         if self.statement.converters:
             found = compiler.apply_converters(found, self.statement.converters)
-        return list(map(self.made, found))
+        return list(self.made(found))
 
     def filled_in(self, compiler, values):
         """(sql, params) with these values."""
@@ -102,26 +103,14 @@ def _compile(rows, values, connection):
     numbers = [values.index(one.rhs) if one.rhs in values else None for one in comparisons]
     if statement.sql is None or {*numbers} - {None} != {*range(len(values))}:
         raise TypeError("The rows are not compared with each of the values.")
-    return Compiled(statement, comparisons, numbers, _maker(rows, statement))
+    return Compiled(statement, comparisons, numbers, _made(rows, statement))
 
 
-def _maker(rows, statement):
-    """What makes of a row what Django would: a record and those it is selected with, or a value."""
+def _made(rows, statement):
+    """What makes of the rows what Django would: records, or values."""
+    found = statement.found
     if rows._iterable_class is FlatValuesListIterable:
-        return itemgetter(0)
-    info = statement.found["klass_info"]
-    if rows._iterable_class is not ModelIterable or statement.found["annotation_col_map"]:
+        return partial(map, itemgetter(0))
+    if rows._iterable_class is not Records or found["annotation_col_map"]:
         raise TypeError("Compiled are queries for records, or for one column of theirs.")
-    first, *_, last = info["select_fields"]
-    columns = slice(first, last + 1)
-    names = [column.target.attname for column, _ in statement.select[columns]]
-    select = [(column, None, name) for column, name in statement.select]
-    populators = get_related_populators(info, select, rows.db)
-
-    def made(row):
-        record = info["model"].from_db(rows.db, names, row[columns])
-        for populator in populators:
-            populator.populate(row, record)
-        return record
-
-    return made
+    return maker(rows.db, found["klass_info"], statement.select, None)

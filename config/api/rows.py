@@ -1,10 +1,12 @@
 """Rows become records, and records rows, without what Django looks for meanwhile."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connections
 from django.db.models.base import ModelState
+from django.db.models.query import get_related_populators
 from django.db.models.sql import InsertQuery
 
 
@@ -18,10 +20,68 @@ class FromRow:
     @classmethod
     def from_db(cls, db, field_names, values):
         record, state = cls.__new__(cls), ModelState()
-        state.adding, state.db = False, db
+        state.adding, state.db, state.fields_cache = False, db, {}
         record.__dict__["_state"] = state
         record.__dict__.update(zip(field_names, values, strict=True))
         return record
+
+
+class Joined(NamedTuple):
+    """What a record has a key to: the key's name, and where in a row that other record is."""
+
+    name: str
+    made: Callable
+    names: list  # of its columns
+    columns: slice
+    pk: int
+
+
+def maker(db, info, select, annotations):
+    """The function that makes records of rows, as Django's ModelIterable does for each query.
+
+    It is made of what a compiler has found out, once for a statement. Rows that follow each other
+    and have a key to the same record share it.
+    """
+    first, *_, last = info["select_fields"]
+    columns = slice(first, last + 1)
+    names = [column.target.attname for column, *_ in select[columns]]
+    made = info["model"].from_db
+    joined, others = _related(db, info, select)
+    annotations = [*(annotations or {}).items()]
+
+    def records(rows):
+        latest = dict.fromkeys((one.name for one in joined), (None, None))
+        for row in rows:
+            record = made(db, names, row[columns])
+            related = record._state.fields_cache
+            for one in joined:
+                pk, other = latest[one.name]
+                if pk != row[one.pk]:
+                    pk = row[one.pk]
+                    other = None if pk is None else one.made(db, one.names, row[one.columns])
+                    latest[one.name] = pk, other
+                related[one.name] = other
+            for populator in others:
+                populator.populate(row, record)
+            for name, place in annotations:
+                setattr(record, name, row[place])
+            yield record
+
+    return records
+
+
+def _related(db, info, select):
+    """What is joined by a key and is joined to nothing itself; what is left to Django."""
+    joined, others = [], []
+    populators = get_related_populators(info, select, db)
+    for one, its in zip(info.get("related_klass_infos", ()), populators, strict=True):
+        if one["reverse"] or one["field"].unique or its.related_populators:
+            others.append(its)
+            continue
+        columns, pk = slice(its.cols_start, its.cols_end), its.cols_start + its.pk_idx
+        name = one["field"].cache_name
+        joined.append(Joined(name, its.model_cls.from_db, its.init_list, columns, pk))
+    return joined, others
 
 
 class IntoRow:

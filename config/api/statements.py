@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import Count, QuerySet
+from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 from django.db.models.sql.constants import SINGLE
 
 from config.api.own_columns import OwnColumnsFirst
 from config.api.query_shapes import Shape, UnknownPart, has_values, page_comes_last
+from config.api.rows import maker
 
 MOST = 200  # statements that are kept, of 20 to 130 kB each
 
@@ -37,6 +39,7 @@ class Statement(NamedTuple):
     select: tuple = ()  # (column, None) or (None, name of an annotation), which has values
     found: dict = {}  # what else Django notes on a compiler as it writes
     converters: dict = {}  # of the columns, by their places in what is selected
+    makers: dict = {}  # of records, by the database their rows are from
 
     def filled_in(self, compiler, comparisons):
         """(sql, params) for the values that these have; None where they read differently."""
@@ -140,7 +143,7 @@ class KeepingCompiler:
         )
         found = {name: getattr(writer, name) for name in FOUND}
         converters = self.get_converters(column for column, _ in select)
-        return Statement(sql, params, texts, select, found, converters)
+        return Statement(sql, params, texts, select, found, converters, {})
 
     def has_composite_fields(self, expressions):
         return self.kept is None and super().has_composite_fields(expressions)
@@ -153,6 +156,13 @@ class KeepingCompiler:
             elif has_values(node):
                 raise UnknownPart(node)  # a copy of a comparison, with its values
         return sql, params
+
+    def maker(self, db):
+        """What makes records of its rows, once it has been executed."""
+        makers = {} if self.kept is None else self.kept.makers
+        if db not in makers:
+            makers[db] = maker(db, self.klass_info, self.select, self.annotation_col_map)
+        return makers[db]
 
     def locks_outside_a_transaction(self):
         """Which Django refuses as it writes."""
@@ -208,6 +218,20 @@ class KeptQuery(Query):
         )
 
 
+class Records(ModelIterable):
+    """Of rows, with a maker that is kept as their statement is."""
+
+    def __iter__(self):
+        queryset = self.queryset
+        if queryset._known_related_objects:
+            yield from super().__iter__()
+            return
+        compiler = queryset.query.get_compiler(using=queryset.db)
+        rows = compiler.execute_sql(chunked_fetch=self.chunked_fetch, chunk_size=self.chunk_size)
+        yield from compiler.maker(queryset.db)(compiler.results_iter(rows))
+
+
 class KeptQuerySet(OwnColumnsFirst, QuerySet):
     def __init__(self, model=None, query=None, using=None, hints=None):
         super().__init__(model, query or KeptQuery(model), using, hints)
+        self._iterable_class = Records
