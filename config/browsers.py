@@ -1,0 +1,41 @@
+"""What Django does for browsers, whose sign-in is a cookie, and not for who sends a token instead.
+
+Each of these reads cookies, or keeps them, and has nothing to do for a request to the API that has
+none. Were such a request to come to a view that wants a form's token, CSRF would refuse it as ever.
+"""
+
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.middleware import csrf
+
+
+class ForBrowsers:
+    """Put before a middleware of Django's."""
+
+    def __call__(self, request):
+        if comes_with_token_alone(request):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+def comes_with_token_alone(request):
+    sent = request.META
+    is_to_api = request.path_info.startswith("/api/")
+    return is_to_api and "HTTP_AUTHORIZATION" in sent and not sent.get("HTTP_COOKIE")
+
+
+class SessionMiddleware(ForBrowsers, sessions.SessionMiddleware):
+    pass
+
+
+class CsrfViewMiddleware(ForBrowsers, csrf.CsrfViewMiddleware):
+    pass
+
+
+class AuthenticationMiddleware(ForBrowsers, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(ForBrowsers, messages.MessageMiddleware):
+    pass
