@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
+from django.urls.resolvers import RoutePattern
 from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -14,6 +15,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from accounts.admin.people import own_password
 from accounts.urls import router as accounts
 from appointments.urls import router as appointments
+from config.api.resolvers import KnowingResolver
 from config.api.routers import RootRouter
 from config.api.views import NoSuchPath
 from config.health import healthz, readyz
@@ -44,7 +46,7 @@ urlpatterns = [
     path("api/patients/api/", include(below_patients.urls)),
     path("api/appointments/api/", include(appointments.urls)),
     path("api/consultations/api/", include(consultations.urls)),
-    path("api/", include(router.urls)),
+    KnowingResolver(RoutePattern("api/"), router.urls),
 ]
 
 if settings.API_DOCS:

@@ -4,6 +4,8 @@ import pytest
 from django.urls import resolve, reverse
 
 from config.access import door_names, every_door
+from config.api.resolvers import KnowingResolver
+from config.urls import urlpatterns
 
 # The seed's own list (its section "API Endpoints"), word for word.
 SEED = """
@@ -73,6 +75,18 @@ def test_a_path_of_the_seed_is_answered_in_the_envelope(api, method, address):
         expected = 400 if "auth" in twin and "profile" not in twin else 401
         assert response.status_code == expected
         assert response.json()["status"] == "error"
+
+
+def test_an_address_is_looked_for_once(monkeypatch):
+    seven, eight = (resolve(f"/api/appointments/{pk}/") for pk in (7, 8))
+    seven.kwargs["pk"] = "9"  # which is its own
+    [canonical] = [one for one in urlpatterns if isinstance(one, KnowingResolver)]
+    monkeypatch.setattr(canonical, "url_patterns", [])
+
+    assert resolve("/api/appointments/7/").kwargs == {"pk": "7"}
+    assert resolve("/api/appointments/8/").func is seven.func is eight.func
+    assert eight.kwargs == {"pk": "8"}
+    assert resolve("/api/appointments/10/").url_name == "no-such-path"
 
 
 def test_every_door_but_those_of_sign_in_stands_at_both_mounts():
