@@ -8,8 +8,11 @@ row (`Key (email)=(…) already exists`), and the lines of source beside it a va
 import json
 import logging
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from traceback import walk_tb
+
+import orjson
 
 FIELDS = ("request_id", "user_id", "method", "route", "status", "ms")
 NUMBERS = (bool, int, float, type(None))
@@ -34,7 +37,7 @@ class JSONFormatter(logging.Formatter):
         line |= {name: vars(record)[name] for name in FIELDS if name in vars(record)}
         if record.exc_info and record.exc_info[1]:
             line["errors"] = [described(error) for error in chain(record.exc_info[1])]
-        return json.dumps(line, default=kind)
+        return written(line)
 
     def message(self, record):
         if record.name == "py.warnings":
@@ -44,6 +47,15 @@ class JSONFormatter(logging.Formatter):
         if not (is_ours or record.args):  # it may have been put together out of anything
             return f"{WITHHELD} ({record.module}:{record.lineno})"
         return filled(str(record.msg), record.args, (*NUMBERS, str) if is_ours else NUMBERS)
+
+
+def written(line):
+    """In ASCII: a letter that some reader takes for the end of a line is none of its own."""
+    with suppress(orjson.JSONEncodeError):  # half a letter, a number beyond 64 bits
+        text = orjson.dumps(line, default=kind)
+        if text.isascii():
+            return text.decode()
+    return json.dumps(line, default=kind)
 
 
 def filled(template, args, kept):

@@ -136,6 +136,19 @@ def test_control_characters_are_escaped():
     assert json.loads(line)["message"] == "a\r\nb\x1b[31m\u2028c"
 
 
+@pytest.mark.parametrize("said", ["Zürich", "half a \ud83d", 2**64, 0.5, None])
+def test_whatever_is_said_is_a_line(said):
+    asked = {"name": "config.x", "levelname": "INFO", "msg": "%s", "args": (said,), "ms": said}
+    record = logging.makeLogRecord(asked)
+
+    line = JSONFormatter(ours=["config"]).format(record)
+
+    assert line.isascii()
+    assert json.loads(line) | {"time": ""} == {
+        "time": "", "level": "INFO", "logger": "config.x", "message": str(said), "ms": said,
+    }  # fmt: skip
+
+
 HOSTILE = [
     f"GET /api/doctors/?search={SENT} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     f"GET /{SENT} \x1b[31m HTTP/9.9\r\nHost: localhost\r\n\r\n",
