@@ -13,7 +13,7 @@ from config.api.addresses import address_of
 from config.api.compiled import CompiledQuery
 
 OF_TOKEN = CompiledQuery(
-    lambda session: Session.objects.select_related("user").order_by().filter(pk=session), UUID
+    lambda session: Session.objects.with_person().order_by().filter(pk=session), UUID
 )
 
 

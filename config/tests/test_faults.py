@@ -1,6 +1,7 @@
 """A database that is gone, slow or in a knot is 503, and service returns by itself."""
 
 import json
+from datetime import UTC, datetime
 from time import monotonic
 
 import pytest
@@ -331,3 +332,15 @@ def test_no_statement_is_compiled():
         cursor.execute("SHOW jit")
 
         assert cursor.fetchone() == ("off",)
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_a_moment_is_in_utc():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT TIMESTAMPTZ '2026-07-01 12:00+02'")
+
+        [moment] = cursor.fetchone()
+
+    assert moment == datetime(2026, 7, 1, 10, tzinfo=UTC)
+    assert moment.tzinfo is UTC
