@@ -15,7 +15,8 @@ NAME, UNKNOWN = b"content-type", "application/octet-stream"
 
 def wsgi_with_readable_content_type(application):
     def serve(environ, start_response):
-        if not is_readable(environ.get("CONTENT_TYPE", "")):
+        sent = environ.get("CONTENT_TYPE")
+        if sent and not is_readable(sent):
             environ["CONTENT_TYPE"] = UNKNOWN
         return application(environ, start_response)
 
