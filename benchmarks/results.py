@@ -32,14 +32,25 @@ def write(path, heading, *paragraphs):
 def circumstances(*details):
     found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     processor = found[1] if found else platform.machine()
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(  # noqa: S603
-        command, cwd=HOUSE, capture_output=True, text=True, check=False
-    ).stdout.strip()
     machine = f"{os.cpu_count()} cores of {processor}, {platform.system()} {platform.release()}"
     told = [
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",
         f"{machine}, CPython {platform.python_version()}",
         *details,
     ]
     return "\n".join(f"- {line}" for line in told)
+
+
+def _commit():
+    """The one that is measured; what has been written down of it so far is no change of it."""
+    commit = _git("rev-parse", "--short", "HEAD").stdout.strip()
+    others = ["--", ".", ":(exclude)benchmarks/RESULTS.md"]
+    is_changed = commit and _git("diff", "--quiet", "HEAD", *others).returncode
+    return f"{commit or 'unknown'}{'-dirty' if is_changed else ''}"
+
+
+def _git(*command):
+    return subprocess.run(  # noqa: S603
+        ["git", *command],  # noqa: S607
+        cwd=HOUSE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
