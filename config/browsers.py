@@ -1,13 +1,12 @@
 """What Django does for browsers, whose sign-in is a cookie, and not for who sends a token instead.
 
-Each of these reads cookies, or keeps them, and has nothing to do for a request to the API that has
-none. Were such a request to come to a view that wants a form's token, CSRF would refuse it as ever.
+Each of these reads what a cookie stands for, and has nothing to do for a request to the API that
+has none. What guards forms (CSRF) looks at every request, as ever.
 """
 
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.middleware import csrf
 
 
 class ForBrowsers:
@@ -26,10 +25,6 @@ def comes_with_token_alone(request):
 
 
 class SessionMiddleware(ForBrowsers, sessions.SessionMiddleware):
-    pass
-
-
-class CsrfViewMiddleware(ForBrowsers, csrf.CsrfViewMiddleware):
     pass
 
 

@@ -132,7 +132,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "config.browsers.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "config.browsers.CsrfViewMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "config.browsers.AuthenticationMiddleware",
     "config.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
