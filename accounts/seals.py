@@ -10,7 +10,7 @@ found out by the checkpoints, which are kept somewhere else.
 import hmac
 import json
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from io import StringIO
 from typing import NamedTuple
 
@@ -130,7 +130,9 @@ def _hash(key, previous, n, event):
 def plain(event):
     """The event as both engines, and an archive, give it."""
     pk, at, *others = event
-    return [pk, f"{at:%Y-%m-%d %H:%M:%S.%f}" if isinstance(at, datetime) else at, *others]
+    if isinstance(at, datetime):
+        at = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    return [pk, at, *others]
 
 
 def _keys():

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import append_only, archives, seals
 from accounts.models import Action, AuditEvent, AuditSeal
+from accounts.tests.helpers import on_postgresql
 from accounts.tests.tampering import COUNT, KINDS, cut_the_end_off, write
 
 
@@ -45,6 +46,14 @@ def test_sealing_takes_up_where_it_left_off_and_finds_what_was_committed_late(ch
     assert seals.seal() == 0
     assert seals.verify().n == COUNT + 4
     assert seals.unsealed(before=timezone.now()) == 0
+
+
+@on_postgresql
+def test_what_clock_a_connection_is_set_to_changes_no_seal(chain):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'Asia/Kolkata'")
+
+    assert broken() is None
 
 
 def test_batches_make_one_chain(db, monkeypatch):
