@@ -34,7 +34,8 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": self.message(record),
         }
-        line |= {name: vars(record)[name] for name in FIELDS if name in vars(record)}
+        said = vars(record)
+        line |= {name: plain(said[name]) for name in FIELDS if name in said}
         if record.exc_info and record.exc_info[1]:
             line["errors"] = [described(error) for error in chain(record.exc_info[1])]
         return written(line)
@@ -49,13 +50,17 @@ class JSONFormatter(logging.Formatter):
         return filled(str(record.msg), record.args, (*NUMBERS, str) if is_ours else NUMBERS)
 
 
+def plain(value):
+    return value if isinstance(value, (*NUMBERS, str)) else kind(value)
+
+
 def written(line):
-    """In ASCII: a letter that some reader takes for the end of a line is none of its own."""
+    """In ASCII and without DEL: what some reader takes for the end of a line is none of its own."""
     with suppress(orjson.JSONEncodeError):  # half a letter, a number beyond 64 bits
-        text = orjson.dumps(line, default=kind)
-        if text.isascii():
+        text = orjson.dumps(line)
+        if text.isascii() and b"\x7f" not in text:
             return text.decode()
-    return json.dumps(line, default=kind)
+    return json.dumps(line, separators=(",", ":"))
 
 
 def filled(template, args, kept):

@@ -4,12 +4,16 @@ from functools import lru_cache
 
 from django.urls import URLResolver
 
-MOST = 500  # addresses that are known again, the latest; at most 2 MB
+MOST = 500  # addresses that are known again, the latest
+LONGEST = 200  # characters; a number may have as many digits as somebody likes to send
 
 
 class KnowingResolver(URLResolver):
-    """Knows again what it has found, which the resolver above it copies for each request."""
+    """Knows again what it has found, of which the resolver above it copies the arguments."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.resolve = lru_cache(maxsize=MOST)(self.resolve)
+        self._known = lru_cache(maxsize=MOST)(super().resolve)
+
+    def resolve(self, path):
+        return self._known(path) if len(path) <= LONGEST else super().resolve(path)

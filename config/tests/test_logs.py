@@ -9,6 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
 
 import pytest
 from django.conf import settings as real_settings
@@ -136,7 +139,25 @@ def test_control_characters_are_escaped():
     assert json.loads(line)["message"] == "a\r\nb\x1b[31m\u2028c"
 
 
-@pytest.mark.parametrize("said", ["Zürich", "half a \ud83d", 2**64, 0.5, None])
+class Diagnosis(Enum):
+    FLU = "Jane Doe has the flu"
+
+
+@dataclass
+class Person:
+    name: str = "Jane Doe"
+
+
+@pytest.mark.parametrize("said", [Diagnosis.FLU, Person(), date(2026, 7, 1), ["Jane"]])
+def test_of_a_thing_its_kind_is_told(said):
+    record = logging.makeLogRecord({"name": "other", "msg": "%s", "args": (said,), "status": said})
+
+    line = json.loads(JSONFormatter().format(record))
+
+    assert line["message"] == line["status"] == type(said).__name__
+
+
+@pytest.mark.parametrize("said", ["Zürich", "\x7f", "half a \ud83d", 2**64, 0.5, None])
 def test_whatever_is_said_is_a_line(said):
     asked = {"name": "config.x", "levelname": "INFO", "msg": "%s", "args": (said,), "ms": said}
     record = logging.makeLogRecord(asked)
@@ -144,6 +165,7 @@ def test_whatever_is_said_is_a_line(said):
     line = JSONFormatter(ours=["config"]).format(record)
 
     assert line.isascii()
+    assert line.isprintable()
     assert json.loads(line) | {"time": ""} == {
         "time": "", "level": "INFO", "logger": "config.x", "message": str(said), "ms": said,
     }  # fmt: skip

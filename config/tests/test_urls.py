@@ -89,6 +89,17 @@ def test_an_address_is_looked_for_once(monkeypatch):
     assert resolve("/api/appointments/10/").url_name == "no-such-path"
 
 
+def test_one_of_any_length_is_not_kept():
+    [canonical] = [one for one in urlpatterns if isinstance(one, KnowingResolver)]
+    known = canonical._known.cache_info
+
+    before = known().misses
+    assert resolve(f"/api/appointments/{'7' * 9000}/").kwargs == {"pk": "7" * 9000}
+    assert known().misses == before
+    resolve("/api/appointments/77777/")
+    assert known().misses == before + 1
+
+
 def test_every_door_but_those_of_sign_in_stands_at_both_mounts():
     doors = every_door()
     clean = door_names([door for door in doors if door.is_canonical])
