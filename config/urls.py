@@ -46,7 +46,7 @@ urlpatterns = [
     path("api/patients/api/", include(below_patients.urls)),
     path("api/appointments/api/", include(appointments.urls)),
     path("api/consultations/api/", include(consultations.urls)),
-    KnowingResolver(RoutePattern("api/"), router.urls),
+    path("api/", include(router.urls)),
 ]
 
 if settings.API_DOCS:
@@ -65,6 +65,7 @@ if settings.BROWSABLE_API:
     urlpatterns += [path("api-auth/", include("rest_framework.urls"))]
 
 urlpatterns += [re_path(r"^api(/|$)", NoSuchPath.as_view(), name="no-such-path")]
+urlpatterns = [KnowingResolver(RoutePattern(""), urlpatterns)]
 
 handler400 = "config.api.handlers.bad_request"
 handler403 = "config.api.handlers.forbidden"

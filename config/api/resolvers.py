@@ -13,7 +13,12 @@ class KnowingResolver(URLResolver):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._known = lru_cache(maxsize=MOST)(super().resolve)
+        self._known = lru_cache(maxsize=MOST)(self._found)
 
     def resolve(self, path):
-        return self._known(path) if len(path) <= LONGEST else super().resolve(path)
+        return self._known(path) if len(path) <= LONGEST else self._found(path)
+
+    def _found(self, path):
+        match = super().resolve(path)
+        match.tried = []  # the patterns before it, each of which would be copied, too
+        return match
