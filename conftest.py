@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts import append_only
 from accounts.sessions import open_session
+from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
 from config.api import statements
 from config.api.compiled import CompiledQuery
@@ -19,11 +20,14 @@ TIMES = 50  # that a statement is compared in a run
 
 @pytest.fixture(autouse=True)
 def clean_slate(settings):
-    """No test pays for a slow hash, a list of static files, or the throttles of the one before."""
+    """No test pays for a slow hash, a list of static files, or the throttles of the one before; its
+    slots lie on one day after the other, from tomorrow on.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
     cache.clear()
+    TimeSlotFactory.reset_sequence()
 
 
 @pytest.fixture(autouse=True, scope="session")
