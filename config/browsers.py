@@ -1,12 +1,12 @@
 """What Django does for browsers, whose sign-in is a cookie, and not for who sends a token instead.
 
 Each of these reads what a cookie stands for, and has nothing to do for a request to the API that
-has none. What guards forms (CSRF) looks at every request, as ever.
+has none. Sessions and what guards forms (CSRF) look at every request, as ever: `check --deploy`
+knows them by name.
 """
 
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
-from django.contrib.sessions import middleware as sessions
 
 
 class ForBrowsers:
@@ -22,10 +22,6 @@ def comes_with_token_alone(request):
     sent = request.META
     is_to_api = request.path_info.startswith("/api/")
     return is_to_api and "HTTP_AUTHORIZATION" in sent and not sent.get("HTTP_COOKIE")
-
-
-class SessionMiddleware(ForBrowsers, sessions.SessionMiddleware):
-    pass
 
 
 class AuthenticationMiddleware(ForBrowsers, auth.AuthenticationMiddleware):

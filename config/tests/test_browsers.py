@@ -7,6 +7,7 @@ from django.urls import path
 
 from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory
+from config.browsers import AuthenticationMiddleware, MessageMiddleware
 from config.urls import urlpatterns as addresses
 from patients.tests.factories import PatientFactory
 
@@ -22,18 +23,34 @@ def token():
     return {"Authorization": f"Bearer {open_session(PatientFactory())['access']}"}
 
 
-def looks_at_cookies(answer):
-    return hasattr(answer.wsgi_request, "session")
+@pytest.fixture
+def looks_at_cookies(monkeypatch):
+    """Whether the request of an answer was looked at by both of them; by one alone it never is."""
+    looked_at = []
+
+    def looking(middleware):
+        process = middleware.process_request
+        return lambda self, request: looked_at.append(request) or process(self, request)
+
+    for one in (AuthenticationMiddleware, MessageMiddleware):
+        monkeypatch.setattr(one, "process_request", looking(one))
+
+    def by_both(answer):
+        times = looked_at.count(answer.wsgi_request)
+        assert times in {0, 2}
+        return times == 2
+
+    return by_both
 
 
-def test_with_a_token_no_cookie_is_looked_for(token):
+def test_with_a_token_no_cookie_is_looked_for(token, looks_at_cookies):
     answer = Client().get(PROFILE, headers=token)
 
     assert answer.status_code == 200
     assert not looks_at_cookies(answer)
 
 
-def test_with_a_cookie_or_elsewhere_they_are(token):
+def test_with_a_cookie_or_elsewhere_they_are(token, looks_at_cookies):
     browser = Client()
 
     assert looks_at_cookies(browser.get(PROFILE))

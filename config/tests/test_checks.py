@@ -238,6 +238,6 @@ def test_behind_https_django_s_own_check_has_nothing_to_say(database):
     assert set(re.findall(r"\((\w+\.\w+)\)", plain.stderr)) == {
         "security.W004",
         "security.W008",
-        "security.W010",  # of the session's cookie
+        "security.W012",
         "security.W016",
     }
