@@ -15,8 +15,7 @@ NAME, UNKNOWN = b"content-type", "application/octet-stream"
 
 def wsgi_with_readable_content_type(application):
     def serve(environ, start_response):
-        sent = environ.get("CONTENT_TYPE")
-        if sent and not is_readable(sent):
+        if not is_readable(environ.get("CONTENT_TYPE", "")):
             environ["CONTENT_TYPE"] = UNKNOWN
         return application(environ, start_response)
 

@@ -1,11 +1,10 @@
 """Lists come in pages: `?page=`, `?page_size=`; or from `?cursor=` to cursor, without a count."""
 
-from urllib.parse import urlencode
-
 from django.core.paginator import Paginator
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from config.api import cursors
 from config.api.statements import written_anew
@@ -81,9 +80,8 @@ class Pages(PageNumberPagination):
     def _link(self, cursor):
         if cursor is None:
             return None
-        here, _, _ = self.request.build_absolute_uri().partition("?")
-        parameters = self.request.query_params.dict() | {self.cursor_query_param: cursor}
-        return f"{here}?{urlencode(sorted(parameters.items()))}"
+        here = self.request.build_absolute_uri()
+        return replace_query_param(here, self.cursor_query_param, cursor)
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
