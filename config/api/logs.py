@@ -16,6 +16,7 @@ import orjson
 
 FIELDS = ("request_id", "user_id", "method", "route", "status", "ms")
 NUMBERS = (bool, int, float, type(None))
+WITH_WORDS = (*NUMBERS, str)
 WITHHELD = "..."
 PLACE_AND_KIND = re.compile(r"[^\n]*?:\d+: \w+")  # the head of a warning
 
@@ -35,7 +36,7 @@ class JSONFormatter(logging.Formatter):
             "message": self.message(record),
         }
         said = vars(record)
-        line |= {name: plain(said[name]) for name in FIELDS if name in said}
+        line |= {name: shown(said[name], WITH_WORDS) for name in FIELDS if name in said}
         if record.exc_info and record.exc_info[1]:
             line["errors"] = [described(error) for error in chain(record.exc_info[1])]
         return written(line)
@@ -47,11 +48,7 @@ class JSONFormatter(logging.Formatter):
         is_ours = record.name.partition(".")[0] in self.ours
         if not (is_ours or record.args):  # it may have been put together out of anything
             return f"{WITHHELD} ({record.module}:{record.lineno})"
-        return filled(str(record.msg), record.args, (*NUMBERS, str) if is_ours else NUMBERS)
-
-
-def plain(value):
-    return value if isinstance(value, (*NUMBERS, str)) else kind(value)
+        return filled(str(record.msg), record.args, WITH_WORDS if is_ours else NUMBERS)
 
 
 def written(line):
@@ -65,22 +62,23 @@ def written(line):
 
 def filled(template, args, kept):
     """The template with its arguments, as far as they are of the types `kept`."""
-
-    def shown(value):
-        if isinstance(value, kept):
-            return value
-        return WITHHELD if isinstance(value, str) else kind(value)
-
     if isinstance(args, dict) and "%(" not in template:  # logging unpacks a sole dictionary
         args = (args,)
     if isinstance(args, dict):
-        args = {name: shown(value) for name, value in args.items()}
+        args = {name: shown(value, kept) for name, value in args.items()}
     else:
-        args = tuple(shown(value) for value in args or ())
+        args = tuple(shown(value, kept) for value in args or ())
     try:
         return template % args if args else template
     except (TypeError, ValueError, KeyError):  # a template that does not fit is still a line
         return template
+
+
+def shown(value, kept):
+    """As it is where of the types `kept`; else words are withheld, a thing is told by its kind."""
+    if isinstance(value, kept):
+        return value
+    return WITHHELD if isinstance(value, str) else kind(value)
 
 
 def kind(value):
