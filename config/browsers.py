@@ -8,6 +8,8 @@ knows them by name.
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 
+from config.api.handlers import is_to_api
+
 
 class ForBrowsers:
     """Put before a middleware of Django's."""
@@ -20,8 +22,7 @@ class ForBrowsers:
 
 def comes_with_token_alone(request):
     sent = request.META
-    is_to_api = request.path_info.startswith("/api/")
-    return is_to_api and "HTTP_AUTHORIZATION" in sent and not sent.get("HTTP_COOKIE")
+    return is_to_api(request) and "HTTP_AUTHORIZATION" in sent and not sent.get("HTTP_COOKIE")
 
 
 class AuthenticationMiddleware(ForBrowsers, auth.AuthenticationMiddleware):

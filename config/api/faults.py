@@ -5,7 +5,7 @@ from http import HTTPStatus
 from django.http import JsonResponse
 from rest_framework.response import Response
 
-from config.api.handlers import envelope_of, unavailable, unrendered
+from config.api.handlers import envelope_of, is_to_api, unavailable, unrendered
 from config.api.outages import is_outage
 
 
@@ -20,7 +20,7 @@ class EnvelopeGuard:
         self.get_response = get_response
 
     def __call__(self, request):
-        if not request.path_info.startswith("/api/"):
+        if not is_to_api(request):
             return self.get_response(request)
         if "Transfer-Encoding" in request.headers:  # Django would take the body for an empty one
             return envelope_of(HTTPStatus.BAD_REQUEST, "Send the body with its Content-Length.")
@@ -30,7 +30,7 @@ class EnvelopeGuard:
         return response
 
     def process_exception(self, request, error):
-        return unrendered(request, error) if request.path_info.startswith("/api/") else None
+        return unrendered(request, error) if is_to_api(request) else None
 
 
 def _in_envelope(response):

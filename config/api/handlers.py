@@ -18,9 +18,13 @@ from config.api.exceptions import CODES, bare_problem, describe, own_up
 logger = logging.getLogger(__name__)
 
 
+def is_to_api(request):
+    return request.path_info.startswith("/api/")
+
+
 def _envelope(request, error, fallback):
     """The envelope for what lives under /api/, Django's own page for the rest."""
-    if not request.path_info.startswith("/api/"):
+    if not is_to_api(request):
         return fallback
     problem = describe(error)
     return JsonResponse(problem.body, status=problem.status, headers=problem.headers)
