@@ -67,7 +67,7 @@ class Calls:
             )
             for one in numbers
         )
-        people = [self.patients[one % len(self.patients)] for one in numbers]
+        people = [self.patients[self.plan.turn(one) % len(self.patients)] for one in numbers]
         return [(patient, slot.pk) for patient, slot in zip(people, opened, strict=True)]
 
     def get(self, person, path):

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 SLOT, SLOTS_A_DAY, OPENS_AT = timedelta(minutes=20), 24, 8
+SLOTS_A_WEEK = 5 * SLOTS_A_DAY
 
 FIRST_NAMES = ["Ana", "Ben", "Chloe", "David", "Elif", "Felix", "Greta", "Hugo", "Ines", "Jonas"]
 LAST_NAMES = ["Adler", "Brown", "Costa", "Dubois", "Evans", "Fischer", "Garcia", "Horvat", "Ito"]
@@ -51,7 +52,7 @@ class Visit(NamedTuple):
 class Plan:
     """Who is there, and who meets whom when; numbers count from 1, as the rows' ids do.
 
-    The slots of one time of day, one for each doctor, follow each other.
+    Slots follow each other as clinics open them: the week of one doctor, that of the next.
     """
 
     def __init__(self, scale, doctors=None, now=None):
@@ -63,28 +64,39 @@ class Plan:
         self.past = self.slots * 4 // 5
         self.visits_past, self.visits_ahead = round(280_000 * scale), round(20_000 * scale)
         self.monday = self.now.date() - timedelta(days=self.now.weekday())
-        self.days_past = -(-self.past // (len(self.doctors) * SLOTS_A_DAY))
+        self.weeks_past = -(-self.past // (len(self.doctors) * SLOTS_A_WEEK))
+
+    def _place(self, slot):
+        """(week, place within it, place of the doctor), each from 0."""
+        doctors_week, time = divmod(slot - 1, SLOTS_A_WEEK)
+        week, doctor = divmod(doctors_week, len(self.doctors))
+        return week, time, doctor
 
     def starts_at(self, slot):
-        day, place = divmod((slot - 1) // len(self.doctors), SLOTS_A_DAY)
-        weeks, weekday = divmod(day - self.days_past, 5)
-        on = self.monday + timedelta(weeks=weeks, days=weekday)
+        week, time, _ = self._place(slot)
+        weekday, place = divmod(time, SLOTS_A_DAY)
+        on = self.monday + timedelta(weeks=week - self.weeks_past, days=weekday)
         return datetime(on.year, on.month, on.day, OPENS_AT, tzinfo=UTC) + place * SLOT
 
     def doctor(self, slot):
-        return self.doctors[(slot - 1) % len(self.doctors)]
+        return self.doctors[self._place(slot)[2]]
+
+    def turn(self, slot):
+        """Its place among all slots as they come, those of one time by their doctors; from 0."""
+        week, time, doctor = self._place(slot)
+        return (week * SLOTS_A_WEEK + time) * len(self.doctors) + doctor
 
     def patient(self, slot):
         """Nobody twice at one time."""
-        time, place = divmod(slot - 1, len(self.doctors))
+        time, place = divmod(self.turn(slot), len(self.doctors))
         count = len(self.patients)
         return self.patients[(time * 7 + place * (count // len(self.doctors))) % count]
 
     def visits(self):
         dice = random.Random(1)  # noqa: S311 - it need not be unforeseeable
         past, ahead = range(1, self.past + 1), range(self.past + 1, self.slots + 1)
-        slots = sorted(dice.sample(past, self.visits_past))
-        slots += sorted(dice.sample(ahead, self.visits_ahead))
+        slots = sorted(dice.sample(past, self.visits_past), key=self.turn)
+        slots += sorted(dice.sample(ahead, self.visits_ahead), key=self.turn)
         for number, slot in enumerate(slots):
             starts_at = self.starts_at(slot)
             is_past, turn = number < self.visits_past, number % len(ENDED)

@@ -62,5 +62,5 @@ class FixedCondition(Expression):
 
 @shown.register(FixedCondition)
 def _fixed(condition, shape):
-    made = condition.make, shape.all(condition.values)
+    made = condition.make, condition.values
     return *made, condition.negated, shape.of(condition.row)

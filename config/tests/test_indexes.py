@@ -118,6 +118,29 @@ def test_whom_a_doctor_treats_is_found_in_an_index_alone(clinic):
 
 
 @on_postgresql
+def test_the_next_free_slot_of_each_doctor_is_found_in_an_index_alone(plan_of):
+    """Not among the slots of all, which would be read until one of this doctor's comes."""
+    plan = plan_of("jane", "/api/doctors/", enable_seqscan="off", enable_bitmapscan="off")
+
+    assert "Index Only Scan using slots_of_doctor " in plan
+
+
+@on_postgresql
+def test_what_a_doctor_holds_ahead_is_read_from_an_index_at_once(plan_of):
+    """Not slot by slot."""
+    plan = plan_of(
+        "jane",
+        "/api/time-slots/?doctor={house}",
+        enable_seqscan="off",
+        enable_nestloop="off",
+        enable_mergejoin="off",
+    )
+
+    assert "Hash Anti Join" in plan
+    assert "Index Only Scan using held_slots_of_doctor " in plan
+
+
+@on_postgresql
 @pytest.mark.parametrize(
     ("who", "address", "index"),
     [
