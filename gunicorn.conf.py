@@ -1,5 +1,7 @@
 """How gunicorn serves the platform: `gunicorn` alone, in this folder, is enough."""
 
+import gc
+
 from decouple import config as read  # gunicorn takes every plain name here for a setting
 from gunicorn.glogging import Logger
 
@@ -31,3 +33,9 @@ logconfig_dict = {
         "gunicorn.error": {"level": "INFO", "handlers": ["lines"], "propagate": False},
     },
 }
+
+
+def post_worker_init(worker):
+    """What the platform itself is made of stays: the garbage collector need not look through it."""
+    gc.collect()
+    gc.freeze()

@@ -1,9 +1,11 @@
 """The settings and the page that names them agree."""
 
+import gc
 import os
 import re
 import subprocess
 import sys
+from runpy import run_path
 
 import pytest
 from django.conf import settings
@@ -195,3 +197,12 @@ def test_gunicorn_starts_with_its_configuration_alone():
     )
 
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_worker_of_gunicorn_leaves_what_it_begins_with_out_of_the_collectors_rounds():
+    configuration = run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
+    try:
+        configuration["post_worker_init"](None)
+        assert not any(one is settings._wrapped for one in gc.get_objects())
+    finally:
+        gc.unfreeze()
