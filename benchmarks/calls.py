@@ -5,7 +5,6 @@ Each is asked by many people in turns, as in a clinic, and with the product's re
 
 import json
 from datetime import timedelta
-from itertools import count
 
 from dataset import SLOT
 
@@ -27,7 +26,7 @@ class Calls:
         self.patients = plan.patients[:: max(1, every)][:PATIENTS]
         people = User.objects.filter(pk__in=[*self.doctors, *self.patients])
         self.tokens = {person.pk: open_session(person)["access"] for person in people}
-        self.next_slot = count(plan.slots + 1)
+        self.turns = plan.later_turns()
 
     def reads(self):
         """{name: requests}, the doctors' pages and the patients' own."""
@@ -58,16 +57,16 @@ class Calls:
         """So many (patient, id of a new slot) pairs; no patient is asked to two places at once."""
         from appointments.models import TimeSlot
 
-        numbers = [next(self.next_slot) for _ in range(number)]
+        turns = [next(self.turns) for _ in range(number)]
         opened = TimeSlot.objects.bulk_create(
             TimeSlot(
                 doctor_id=self.plan.doctor(one),
                 starts_at=self.plan.starts_at(one),
                 ends_at=self.plan.starts_at(one) + SLOT,
             )
-            for one in numbers
+            for one in map(self.plan.slot, turns)
         )
-        people = [self.patients[self.plan.turn(one) % len(self.patients)] for one in numbers]
+        people = [self.patients[turn % len(self.patients)] for turn in turns]
         return [(patient, slot.pk) for patient, slot in zip(people, opened, strict=True)]
 
     def get(self, person, path):

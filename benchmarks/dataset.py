@@ -14,6 +14,7 @@ import argparse
 import os
 import random
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import NamedTuple
 
 SLOT, SLOTS_A_DAY, OPENS_AT = timedelta(minutes=20), 24, 8
@@ -86,11 +87,21 @@ class Plan:
         week, time, doctor = self._place(slot)
         return (week * SLOTS_A_WEEK + time) * len(self.doctors) + doctor
 
+    def slot(self, turn):
+        time, doctor = divmod(turn, len(self.doctors))
+        week, time = divmod(time, SLOTS_A_WEEK)
+        return (week * len(self.doctors) + doctor) * SLOTS_A_WEEK + time + 1
+
+    def later_turns(self):
+        """Without end, from the first week in which no doctor has slots."""
+        week, *_ = self._place(self.slots)
+        return count((week + 1) * SLOTS_A_WEEK * len(self.doctors))
+
     def patient(self, slot):
         """Nobody twice at one time."""
         time, place = divmod(self.turn(slot), len(self.doctors))
-        count = len(self.patients)
-        return self.patients[(time * 7 + place * (count // len(self.doctors))) % count]
+        many = len(self.patients)
+        return self.patients[(time * 7 + place * (many // len(self.doctors))) % many]
 
     def visits(self):
         dice = random.Random(1)  # noqa: S311 - it need not be unforeseeable

@@ -61,7 +61,7 @@ def _requests(plan):
     admin = User.objects.create_superuser("admin", "admin@example.com", "correct-horse-battery")
     monday = plan.monday + timedelta(weeks=1)
     week = f"date_after={monday}&date_before={monday + timedelta(days=6)}"
-    after = plan.starts_at(plan.slots + len(plan.doctors)) + timedelta(weeks=1)
+    after = plan.starts_at(plan.slot(next(plan.later_turns())))
     slot = TimeSlot.objects.create(doctor_id=1, starts_at=after, ends_at=after + SLOT)
     last = -(-Appointment.objects.filter(doctor=1).count() // 20)
     last_of_patients = -(-len(plan.patients) // 20)
