@@ -1,6 +1,7 @@
 """How gunicorn serves the platform: `gunicorn` alone, in this folder, is enough."""
 
 import gc
+from importlib import import_module
 
 from decouple import config as read  # gunicorn takes every plain name here for a setting
 from gunicorn.glogging import Logger
@@ -37,5 +38,6 @@ logconfig_dict = {
 
 def post_worker_init(worker):
     """What the platform itself is made of stays: the garbage collector need not look through it."""
+    import_module("config.urls")  # and by it all views, which the first request would wait for
     gc.collect()
     gc.freeze()

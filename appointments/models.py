@@ -11,7 +11,7 @@ from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
-from config.api.conditions import FixedCondition
+from config.api.conditions import AskedOfEach, FixedCondition
 from config.api.rows import FromRow, IntoRow
 from patients.models import Patient
 
@@ -122,23 +122,22 @@ class TimeSlotQuerySet(ScopedQuerySet):
 
     def open_still(self):
         """As `free`, of slots whose doctors can be booked: patients see no others."""
-        return self.filter(_is_open_still()).annotate(is_available=YES)
+        return self.filter(_is_open_still(_is_held_ahead())).annotate(is_available=YES)
 
     def with_availability(self):
         """Adds `is_available`, which is derived and never stored."""
+        is_free = Q(of_bookable_doctors(), _is_open_still(_is_held_ahead(AskedOfEach)))
         return self.annotate(
             is_available=Case(
-                When(Q(of_bookable_doctors(), _is_open_still()), then=True),
+                When(is_free, then=True),
                 default=False,
                 output_field=models.BooleanField(),
             )
         )
 
 
-def _is_open_still():
+def _is_open_still(held):
     """In this order: PostgreSQL looks for who holds a slot only where the rest is true."""
-    today = clock.start_of(clock.today())
-    held = FixedCondition(TimeSlot, _is_held_from, today)
     return Q(Q(starts_at__gt=clock.now(), withdrawn_at=None), ~held)
 
 
@@ -151,14 +150,19 @@ def _is_held():
     return Q(Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))))
 
 
-def _is_held_from(moment):
-    """As `is_held`, of slots that start no sooner.
+def _is_held_ahead(asked=Exists):
+    """As `is_held`, of slots that are known to lie ahead.
 
     Doctor and time of an appointment are its slot's, copied. By them PostgreSQL reads at once what
     a doctor has ahead, where it would look up slot by slot, each deeper the larger the clinic is.
     """
+    this_month = clock.start_of(clock.today().replace(day=1))
+    return FixedCondition(TimeSlot, _is_held_from, asked, this_month)  # written once a month
+
+
+def _is_held_from(asked, moment):
     ahead = Appointment.objects.filter(LIVE, starts_at__gte=moment)
-    return Q(Exists(ahead.filter(time_slot=OuterRef("pk"), doctor=OuterRef("doctor"))))
+    return Q(asked(ahead.filter(time_slot=OuterRef("pk"), doctor=OuterRef("doctor"))))
 
 
 class TimeSlot(FromRow, Timed, models.Model):
@@ -187,11 +191,9 @@ class TimeSlot(FromRow, Timed, models.Model):
             ),
         ]
         indexes = [
-            # Of standing slots, so that the next free one is found in the index alone.
+            # With what a free slot is known by: the next one is found in the index alone.
             models.Index(
-                fields=["doctor", "starts_at", "id"],
-                condition=Q(withdrawn_at=None),
-                name="slots_of_doctor",
+                fields=["doctor", "starts_at", "id", "withdrawn_at"], name="slots_of_doctor"
             ),
             models.Index(fields=["starts_at", "id"], name="slots_by_day"),
         ]

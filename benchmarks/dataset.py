@@ -62,10 +62,11 @@ class Plan:
         first = self.doctors.stop
         self.patients = range(first, first + round(20_000 * scale))
         self.slots = round(500_000 * scale)
-        self.past = self.slots * 4 // 5
+        week, past = len(self.doctors) * SLOTS_A_WEEK, self.slots * 4 // 5
+        self.past = past // week * week or past
         self.visits_past, self.visits_ahead = round(280_000 * scale), round(20_000 * scale)
         self.monday = self.now.date() - timedelta(days=self.now.weekday())
-        self.weeks_past = -(-self.past // (len(self.doctors) * SLOTS_A_WEEK))
+        self.weeks_past = -(-self.past // week)
 
     def _place(self, slot):
         """(week, place within it, place of the doctor), each from 0."""

@@ -59,7 +59,8 @@ appointments_timeslot s JOIN accounts_user d ON d.id = s.doctor_id
 WHERE s.doctor_id = %s AND s.starts_at >= %s AND s.starts_at < %s::date + 1 AND s.starts_at > now()
     AND s.withdrawn_at IS NULL AND d.is_active AND d.license_verified AND NOT EXISTS (
         SELECT 1 FROM appointments_appointment a
-        WHERE a.time_slot_id = s.id AND a.status <> 'cancelled')
+        WHERE a.time_slot_id = s.id AND a.status <> 'cancelled'
+        AND a.doctor_id = s.doctor_id AND a.starts_at >= date_trunc('month', now()))
 """
 SLOTS = f"""
 SELECT s.id, s.doctor_id, {NAME.format("d")}, d.specialization, s.starts_at, s.ends_at

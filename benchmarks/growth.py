@@ -75,6 +75,7 @@ def _requests(plan):
         ("upcoming, a doctor's", as_doctor, "upcoming/"),
         ("today, a doctor's", as_doctor, "today/"),
         ("time slots, a doctor's own", as_doctor, "time-slots/"),
+        ("time slots ahead, a doctor's", as_doctor, f"time-slots/?date_after={plan.now.date()}"),
         ("time slots of a doctor and week", as_patient, f"time-slots/?doctor=1&{week}"),
         ("time slots of everybody", as_patient, "time-slots/"),
         ("availability of a doctor and week", as_patient, f"doctor-availability/?doctor=1&{week}"),

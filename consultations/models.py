@@ -15,6 +15,7 @@ from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models import Appointment, Stamped
+from config.api.conditions import AskedOfEach
 from config.api.rows import FromRow
 from consultations.states import ConsultationStatus, MedicationType, NoteType
 from patients.models import EmergencyAccess, Patient
@@ -35,18 +36,6 @@ HAVING_STATUS = {
 
 
 FEW = 200  # appointments of a doctor, which are soon listed
-
-
-class AskedOfEach(Exists):
-    """As Exists; where a page of rows is wanted, it is asked of one after the other.
-
-    PostgreSQL would first list whatever there is for any row: it does not see the LIMIT from there.
-    """
-
-    def as_sql(self, compiler, connection, template=None, **extra):
-        if compiler.query.is_sliced:
-            template = "EXISTS(%(subquery)s OFFSET 0)"  # by which PostgreSQL lets it stand
-        return super().as_sql(compiler, connection, template, **extra)
 
 
 def of_doctor_or_treating(doctor):

@@ -150,7 +150,10 @@ def one_appointment(db: Database, caller: SignedIn, pk: int):
 @app.get("/api/time-slots/")
 def slots(db: Database, caller: SignedIn, request: Request, week: Annotated[Week, Query()]):
     held = exists().where(
-        Appointment.time_slot_id == TimeSlot.id, Appointment.status != "cancelled"
+        Appointment.time_slot_id == TimeSlot.id,
+        Appointment.status != "cancelled",
+        Appointment.doctor_id == TimeSlot.doctor_id,
+        Appointment.starts_at >= func.date_trunc("month", func.now()),
     )
     free = (
         TimeSlot.doctor_id == week.doctor,

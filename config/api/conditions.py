@@ -1,11 +1,23 @@
-"""Conditions that are the same for everybody."""
+"""Conditions on rows: asked of one after the other, and the same for everybody."""
 
-from django.db.models import BooleanField, Q
+from django.db.models import BooleanField, Exists, Q
 from django.db.models.expressions import Expression
 from django.db.models.sql import Query
 
 from config.api.query_shapes import shown
 from config.api.statements import written_anew
+
+
+class AskedOfEach(Exists):
+    """As Exists; where a page of rows is wanted, it is asked of one after the other.
+
+    PostgreSQL would first list whatever there is for any row: it does not see the LIMIT from there.
+    """
+
+    def as_sql(self, compiler, connection, template=None, **extra):
+        if compiler.query.is_sliced:
+            template = "EXISTS(%(subquery)s OFFSET 0)"  # by which PostgreSQL lets it stand
+        return super().as_sql(compiler, connection, template, **extra)
 
 
 class FixedCondition(Expression):

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from appointments.models import Appointment
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import TimeSlotFactory, an_appointment
 from config.tests.people import a_clinic
 
 on_postgresql = pytest.mark.skipif(
@@ -123,6 +123,18 @@ def test_the_next_free_slot_of_each_doctor_is_found_in_an_index_alone(plan_of):
     plan = plan_of("jane", "/api/doctors/", enable_seqscan="off", enable_bitmapscan="off")
 
     assert "Index Only Scan using slots_of_doctor " in plan
+
+
+@on_postgresql
+def test_who_holds_a_slot_is_asked_of_the_slots_on_the_page(plan_of, clinic):
+    """Not of all that anybody holds ahead first, which is cheaper where every slot is shown."""
+    TimeSlotFactory.create_batch(50, doctor=clinic.house)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE appointments_timeslot, appointments_appointment")
+
+    plan = plan_of("house", "/api/time-slots/")
+
+    assert "time_slot_id = appointments_timeslot.id" in plan
 
 
 @on_postgresql
