@@ -92,12 +92,12 @@ class Calls:
         return list(rows.values_list("doctor", "pk"))[::step]
 
     def _weeks(self):
-        """The query of each doctor and coming week that lies within the plan, or of this week."""
+        """The query of each doctor and coming week that lies within the plan."""
         last_day = self.plan.starts_at(self.plan.slots).date()
         coming = [self.plan.monday + timedelta(weeks=week) for week in range(1, WEEKS + 1)]
         whole = [monday for monday in coming if monday + timedelta(days=4) <= last_day]
         return [
             f"doctor={doctor}&date_after={monday}&date_before={monday + timedelta(days=6)}"
             for doctor in self.doctors
-            for monday in whole or [self.plan.monday]
+            for monday in whole
         ]

@@ -63,7 +63,7 @@ class Plan:
         self.patients = range(first, first + round(20_000 * scale))
         self.slots = round(500_000 * scale)
         week, past = len(self.doctors) * SLOTS_A_WEEK, self.slots * 4 // 5
-        self.past = past // week * week or past
+        self.past = past // week * week or past  # whole weeks, where there is one
         self.visits_past, self.visits_ahead = round(280_000 * scale), round(20_000 * scale)
         self.monday = self.now.date() - timedelta(days=self.now.weekday())
         self.weeks_past = -(-self.past // week)
@@ -89,6 +89,7 @@ class Plan:
         return (week * SLOTS_A_WEEK + time) * len(self.doctors) + doctor
 
     def slot(self, turn):
+        """The one whose turn it is."""
         time, doctor = divmod(turn, len(self.doctors))
         week, time = divmod(time, SLOTS_A_WEEK)
         return (week * len(self.doctors) + doctor) * SLOTS_A_WEEK + time + 1

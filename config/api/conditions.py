@@ -74,5 +74,4 @@ class FixedCondition(Expression):
 
 @shown.register(FixedCondition)
 def _fixed(condition, shape):
-    made = condition.make, condition.values
-    return *made, condition.negated, shape.of(condition.row)
+    return condition.make, condition.values, condition.negated, shape.of(condition.row)
