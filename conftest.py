@@ -1,10 +1,7 @@
 """The fixtures every test may ask for: `api`, an `outsider`, `callers`, and a clean slate."""
 
-from collections import Counter
-
 import pytest
 from django.core.cache import cache
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from rest_framework.test import APIClient
 
@@ -12,10 +9,6 @@ from accounts import append_only
 from accounts.sessions import open_session
 from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
-from config.api import statements
-from config.api.compiled import CompiledQuery
-
-TIMES = 50  # that a statement is compared in a run
 
 
 @pytest.fixture(autouse=True)
@@ -42,48 +35,6 @@ def emptied_between_tests(django_db_setup):
         flush(statements)
 
     connection.ops.execute_sql_flush = without_triggers
-
-
-@pytest.fixture(autouse=True, scope="session")
-def kept_statements_are_what_django_writes():
-    """Each statement that is kept is compared, the first times, with one that is written anew."""
-    filled_in, compared = statements.Statement.filled_in, Counter()
-
-    def compare(statement, compiler, comparisons):
-        filled = filled_in(statement, compiler, comparisons)
-        if compared[statement.sql] < TIMES:
-            compared[statement.sql] += 1
-            other = compiler.query.clone().get_compiler(
-                connection=compiler.connection, elide_empty=compiler.elide_empty
-            )
-            with statements.written_anew():
-                assert filled in (None, other.as_sql())
-        return filled
-
-    statements.Statement.filled_in = compare
-
-
-@pytest.fixture(autouse=True, scope="session")
-def compiled_queries_are_what_they_are_built_of():
-    """So is what a compiled query asks."""
-    ask, compared = CompiledQuery.__call__, Counter()
-
-    def ask_and_compare(query, *values):
-        rows = ask(query, *values)
-        compiled = query.compiled.get(connection.vendor)
-        if compiled and compared[query] < TIMES:
-            compared[query] += 1
-            built = query.build(*values).query
-            try:
-                with statements.written_anew():
-                    expected = built.get_compiler("default").as_sql()
-            except EmptyResultSet:
-                assert not rows
-            else:
-                assert compiled.filled_in(built.get_compiler("default"), values) == expected
-        return rows
-
-    CompiledQuery.__call__ = ask_and_compare
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Who is calling, in one query: the session row and its person. And who may sign in."""
 
-from uuid import UUID
-
 from django.contrib.auth.backends import ModelBackend
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -10,11 +8,6 @@ from accounts import lockout
 from accounts.models import Session, User
 from accounts.tokens import NO_DATE, read_session_id
 from config.api.addresses import address_of
-from config.api.compiled import CompiledQuery
-
-OF_TOKEN = CompiledQuery(
-    lambda session: Session.objects.with_person().order_by().filter(pk=session), UUID
-)
 
 
 class SessionJWTAuthentication(JWTAuthentication):
@@ -32,7 +25,9 @@ class SessionJWTAuthentication(JWTAuthentication):
 
     def get_user(self, validated_token):
         session_id = read_session_id(validated_token)
-        session = next(iter(OF_TOKEN(session_id)), None) if session_id else None
+        session = (
+            Session.objects.with_person().filter(pk=session_id).first() if session_id else None
+        )
         if (
             session is None
             or not session.is_live

@@ -15,7 +15,6 @@ from accounts import audit, idempotency, lockout
 from accounts.trail import REFUSALS
 from accounts.versions import Versioned, check_version
 from config.api.addresses import address_of
-from config.api.cycles import serializer_of
 from config.api.fields import StrictPrimaryKeyField
 from config.api.refusals import refused
 from config.api.transactions import atomic
@@ -93,7 +92,8 @@ def _has_shown(response):
 
 def records_in(data):
     """The rows of models that an answer was made of."""
-    shown = getattr(serializer_of(data), "instance", None)
+    rows = data["results"] if isinstance(data, dict) and "results" in data else data
+    shown = getattr(getattr(rows, "serializer", None), "instance", None)
     records = [shown] if isinstance(shown, Model) else shown
     return records if isinstance(records, list) else []
 

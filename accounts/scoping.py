@@ -1,13 +1,11 @@
 """Which rows exist for a person: said once per model, as a table."""
 
-from django.db.models import Q
-
-from config.api.statements import KeptQuerySet
+from django.db.models import Q, QuerySet
 
 EVERYTHING = Q()
 
 
-class ScopedQuerySet(KeptQuerySet):
+class ScopedQuerySet(QuerySet):
     """Rows that know whose they are.
 
     `owners` maps a role to the rows it reads: the path from a row to the owner, EVERYTHING, or a

@@ -10,7 +10,6 @@ from accounts.models import Session, User
 from accounts.roles import UserType
 from accounts.services import LONGEST_PASSWORD
 from accounts.tokens import read_session_id
-from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
 PERSON = [
@@ -111,7 +110,7 @@ class AvatarField(serializers.ImageField):
             raise serializers.ValidationError(error.messages) from error
 
 
-class ProfileSerializer(LeanReading, StrictModelSerializer):
+class ProfileSerializer(StrictModelSerializer):
     """A person as shown to himself; the classes below add what a role has."""
 
     full_name = serializers.CharField(read_only=True)

@@ -1,6 +1,5 @@
 """Time, and who holds it."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
@@ -11,8 +10,7 @@ from accounts.scoping import EVERYTHING, ScopedQuerySet
 from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
-from config.api.conditions import AskedOfEach, FixedCondition
-from config.api.rows import FromRow, IntoRow
+from config.api.conditions import AskedOfEach
 from patients.models import Patient
 
 YES = Value(True, output_field=models.BooleanField())  # its field is made once, not with each query
@@ -74,11 +72,7 @@ def of_bookable_doctors():
 
     Not by a join, for PostgreSQL takes doctors to have no more slots than other people have.
     """
-    return FixedCondition(TimeSlot, _of_bookable_doctors, settings.DOCTOR_VERIFICATION_REQUIRED)
-
-
-def _of_bookable_doctors(verification_required):
-    return ~Q(doctor__in=Doctor.objects.not_bookable(verification_required))
+    return ~Q(doctor__in=Doctor.objects.not_bookable())
 
 
 def slots_of_bookable_doctors(user):
@@ -143,10 +137,6 @@ def _is_open_still(held):
 
 def is_held():
     """The condition that a live appointment holds the slot."""
-    return FixedCondition(TimeSlot, _is_held)
-
-
-def _is_held():
     return Q(Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))))
 
 
@@ -157,15 +147,11 @@ def _is_held_ahead(asked=Exists):
     a doctor has ahead, where it would look up slot by slot, each deeper the larger the clinic is.
     """
     this_month = clock.start_of(clock.today().replace(day=1))
-    return FixedCondition(TimeSlot, _is_held_from, asked, this_month)  # written once a month
-
-
-def _is_held_from(asked, moment):
-    ahead = Appointment.objects.filter(LIVE, starts_at__gte=moment)
+    ahead = Appointment.objects.filter(LIVE, starts_at__gte=this_month)
     return Q(asked(ahead.filter(time_slot=OuterRef("pk"), doctor=OuterRef("doctor"))))
 
 
-class TimeSlot(FromRow, Timed, models.Model):
+class TimeSlot(Timed, models.Model):
     """A time at which a doctor can be seen. Opened, changed and withdrawn by the services."""
 
     doctor = models.ForeignKey(Doctor, PROTECT, related_name="time_slots", db_index=False)
@@ -245,7 +231,7 @@ class AppointmentQuerySet(ScopedQuerySet):
         )
 
 
-class Appointment(FromRow, IntoRow, Timed, Stamped, Versioned):
+class Appointment(Timed, Stamped, Versioned):
     """One patient's hold on one slot, whose doctor and times it copies when it claims it.
 
     Made by services.book(); its status and slot change only through services.move().
@@ -328,7 +314,7 @@ class AppointmentHistoryQuerySet(ScopedQuerySet):
         return entries
 
 
-class AppointmentHistory(FromRow, IntoRow, models.Model):
+class AppointmentHistory(models.Model):
     """What happened to an appointment. Written by the services, in the change's transaction."""
 
     appointment = models.ForeignKey(Appointment, PROTECT, related_name="history")

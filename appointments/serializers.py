@@ -10,7 +10,6 @@ from appointments import clock, policy
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
-from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import Patient
 
@@ -42,7 +41,7 @@ APPOINTMENT_EXAMPLE = {
 }
 
 
-class AppointmentSerializer(LeanReading, StrictModelSerializer):
+class AppointmentSerializer(StrictModelSerializer):
     """An appointment as its reader sees it: `doctor_notes` never goes to the patient."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
@@ -80,7 +79,7 @@ class AppointmentSerializer(LeanReading, StrictModelSerializer):
         return clock.now()
 
     def get_allowed(self, appointment) -> list[str]:
-        return policy.open_moves(appointment, role=self.reader_role, now=self.now)
+        return policy.open_moves(appointment, role=self.viewer_role, now=self.now)
 
 
 class StepSerializer(StrictSerializer):

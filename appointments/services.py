@@ -4,7 +4,6 @@ Locks are taken in one order, so that no two callers wait for each other: people
 then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 """
 
-from datetime import datetime
 from functools import partial
 
 from django.core.exceptions import ValidationError
@@ -19,7 +18,6 @@ from appointments import clock, policy
 from appointments.lifecycle import MOVES, OPEN, Status, action_towards
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, sharing_time
 from appointments.signals import appointment_changed
-from config.api.compiled import CompiledQuery
 from config.api.refusals import refused
 from config.api.transactions import atomic
 from patients.models import Patient
@@ -50,14 +48,6 @@ def _slots_in_the_way(slot, patient, starts_at, ends_at):
     of_patient = Q(patient=patient) & sharing_time(starts_at, ends_at)
     in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
     return in_the_way.order_by().values_list("time_slot", flat=True)
-
-
-# What every booking asks.
-PATIENT_TO_LOCK = CompiledQuery(
-    lambda pk: Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk), int
-)
-SLOT_TO_LOCK = CompiledQuery(lambda pk: _slots_to_lock().filter(pk=pk), int)
-SLOTS_IN_THE_WAY = CompiledQuery(_slots_in_the_way, int, int, datetime, datetime)
 
 
 @atomic
@@ -167,7 +157,7 @@ def lock(appointment):
 
 def lock_patient(pk):
     """The patient, held until the transaction ends; one whose record is closed is bad input."""
-    patient = next(iter(PATIENT_TO_LOCK(pk)), None)
+    patient = Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk).first()
     if patient is None or not patient.is_active:
         raise ValidationError({"patient": "This patient's record is closed."})
     return patient
@@ -193,12 +183,12 @@ def _claim(time_slot, patient, by):
     Whether it is free is asked in a statement of its own, after the locks: only that sees what
     another transaction committed while this one waited.
     """
-    [slot] = SLOT_TO_LOCK(time_slot.pk)
+    slot = _slots_to_lock().get(pk=time_slot.pk)
     if slot.withdrawn_at or not slot.doctor.is_bookable:
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    if holders := SLOTS_IN_THE_WAY(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
+    if holders := _slots_in_the_way(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
         if slot.pk in holders:
             others = partial(_alternatives, slot, patient, by)
             sentence = "This time slot is taken."

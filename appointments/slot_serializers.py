@@ -13,7 +13,6 @@ from appointments.models import TimeSlot
 from appointments.slots import MOST_DAYS, SKIPPED, Plan
 from config.api.fields import is_plain
 from config.api.filters import EARLIEST, LATEST
-from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
 MOST_AVAILABILITY_DAYS = 31
@@ -64,7 +63,7 @@ def doctor_or_self(serializer, attrs):
     return attrs
 
 
-class TimeSlotSerializer(LeanReading, StrictModelSerializer):
+class TimeSlotSerializer(StrictModelSerializer):
     doctor = DoctorField()
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     doctor_specialization = serializers.CharField(source="doctor.specialization", read_only=True)
@@ -73,7 +72,7 @@ class TimeSlotSerializer(LeanReading, StrictModelSerializer):
     end_time = serializers.TimeField()
     duration_minutes = serializers.IntegerField(read_only=True)
     is_available = serializers.BooleanField(read_only=True)
-    set_once = {"doctor"}
+    immutable_fields = {"doctor"}
     example = SLOT_EXAMPLE
 
     class Meta:
@@ -172,7 +171,7 @@ class BulkSlotsAnswerSerializer(serializers.Serializer):
     }
 
 
-class DoctorSerializer(LeanReading, serializers.ModelSerializer):
+class DoctorSerializer(serializers.ModelSerializer):
     """A doctor as everybody sees him."""
 
     full_name = serializers.CharField(read_only=True)
@@ -228,7 +227,7 @@ class AvailabilityQuerySerializer(serializers.Serializer):
         return {"doctor": attrs["doctor"], "date_after": first, "date_before": last}
 
 
-class AvailableDoctorSerializer(LeanReading, serializers.ModelSerializer):
+class AvailableDoctorSerializer(serializers.ModelSerializer):
     full_name = serializers.CharField(read_only=True)
 
     class Meta:

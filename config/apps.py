@@ -7,6 +7,3 @@ class ConfigConfig(AppConfig):
     def ready(self):
         # Registers the system checks; models must be loaded before it can be imported.
         from config import checks  # noqa: F401, PLC0415
-        from config.api.numbering import number_aside  # noqa: PLC0415
-
-        number_aside()

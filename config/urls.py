@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
-from django.urls.resolvers import RoutePattern
 from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -15,7 +14,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from accounts.admin.people import own_password
 from accounts.urls import router as accounts
 from appointments.urls import router as appointments
-from config.api.resolvers import KnowingResolver
 from config.api.routers import RootRouter
 from config.api.views import NoSuchPath
 from config.health import healthz, readyz
@@ -65,7 +63,6 @@ if settings.BROWSABLE_API:
     urlpatterns += [path("api-auth/", include("rest_framework.urls"))]
 
 urlpatterns += [re_path(r"^api(/|$)", NoSuchPath.as_view(), name="no-such-path")]
-urlpatterns = [KnowingResolver(RoutePattern(""), urlpatterns)]
 
 handler400 = "config.api.handlers.bad_request"
 handler403 = "config.api.handlers.forbidden"

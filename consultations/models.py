@@ -16,7 +16,6 @@ from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models import Appointment, Stamped
 from config.api.conditions import AskedOfEach
-from config.api.rows import FromRow
 from consultations.states import ConsultationStatus, MedicationType, NoteType
 from patients.models import EmergencyAccess, Patient
 
@@ -80,7 +79,7 @@ class ConsultationQuerySet(ScopedQuerySet):
         )
 
 
-class Consultation(FromRow, Stamped, Versioned):
+class Consultation(Stamped, Versioned):
     """One visit's clinical record. Its status is derived; its stamps are set by the services."""
 
     appointment = models.OneToOneField(
@@ -146,7 +145,7 @@ class Consultation(FromRow, Stamped, Versioned):
         return int((self.ended_at - self.started_at).total_seconds() // 60)
 
 
-class Part(FromRow, models.Model):
+class Part(models.Model):
     """What belongs to a consultation, and so to its patient."""
 
     class Meta:

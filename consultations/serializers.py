@@ -6,7 +6,6 @@ from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
-from config.api.lean import LeanReading
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import Patient
@@ -88,7 +87,7 @@ CONSULTATION_EXAMPLE = {
 }
 
 
-class VitalSignsSerializer(LeanReading, StrictModelSerializer):
+class VitalSignsSerializer(StrictModelSerializer):
     bmi = serializers.DecimalField(
         max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text="kg/m²"
     )
@@ -110,10 +109,10 @@ class VitalSignsSerializer(LeanReading, StrictModelSerializer):
         return attrs
 
 
-class PrescriptionSerializer(LeanReading, StrictModelSerializer):
+class PrescriptionSerializer(StrictModelSerializer):
     """A prescription; only `is_active` can be changed later."""
 
-    set_once = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
+    immutable_fields = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
     example = PRESCRIPTION_EXAMPLE
 
     class Meta:
@@ -122,7 +121,7 @@ class PrescriptionSerializer(LeanReading, StrictModelSerializer):
         read_only_fields = ["prescribed_by", "created_at"]
 
 
-class ConsultationNoteSerializer(LeanReading, StrictModelSerializer):
+class ConsultationNoteSerializer(StrictModelSerializer):
     example = NOTE_EXAMPLE
 
     class Meta:
@@ -131,7 +130,7 @@ class ConsultationNoteSerializer(LeanReading, StrictModelSerializer):
         read_only_fields = ["created_by", "created_at"]
 
 
-class ConsultationSerializer(LeanReading, StrictModelSerializer):
+class ConsultationSerializer(StrictModelSerializer):
     """A consultation as its reader sees it: `doctor_notes` never goes to the patient."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)

@@ -11,7 +11,6 @@ from django.utils import timezone
 from accounts.models.people import User
 from accounts.roles import UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
-from config.api.rows import IntoRow
 
 
 class Action(models.TextChoices):
@@ -70,7 +69,7 @@ class AuditEventQuerySet(ScopedQuerySet):
         return self.annotate(actor_name=Subquery(person))
 
 
-class AuditEvent(IntoRow, models.Model):
+class AuditEvent(models.Model):
     """One thing that was done, or refused. Ids and names of fields, never a word of a record.
 
     Written by `accounts.audit`. `records` are references as in "appointment/7", `patients` the ids

@@ -18,7 +18,6 @@ from accounts import validators
 from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
 from accounts.scoping import ScopedQuerySet
 from accounts.versions import Versioned
-from config.api.rows import FromRow
 
 models.CharField.register_lookup(Lower)
 
@@ -67,7 +66,7 @@ class PeopleRecords(HistoricalRecords):
             sender._meta.simple_history_manager_attribute = self.manager_name
 
 
-class User(FromRow, Versioned, AbstractUser):
+class User(Versioned, AbstractUser):
     """Everybody who can sign in. Admins, and they alone, are staff with full access."""
 
     date_joined = None

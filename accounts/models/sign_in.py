@@ -9,7 +9,6 @@ from django.utils import timezone
 from accounts.models.people import User
 from accounts.roles import UNVERIFIED, UserType
 from accounts.scoping import EVERYTHING, ScopedQuerySet
-from config.api.rows import FromRow, IntoRow
 
 LONGEST_USER_AGENT = 200
 
@@ -37,7 +36,7 @@ class SessionQuerySet(ScopedQuerySet):
         return self.filter(ended_at=None).update(ended_at=timezone.now())
 
 
-class Session(FromRow, models.Model):
+class Session(models.Model):
     """One sign-in. Its tokens are good only while this row names the refresh token's `jti`.
 
     The token itself is never stored. Sessions change only through `accounts.sessions`.
@@ -99,7 +98,7 @@ class LoginCounter(models.Model):
         return str(self.user or self.address or "a name that no account has")
 
 
-class IdempotencyKey(IntoRow, models.Model):
+class IdempotencyKey(models.Model):
     """A key a client sent with a POST, and what came of it. See `accounts.idempotency`."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", db_index=False)

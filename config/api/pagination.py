@@ -7,7 +7,6 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from config.api import cursors
-from config.api.statements import written_anew
 
 LARGEST_PAGE = 999_999_999
 DEEP = 200  # rows left out before a page, from which on it is cheaper to find its ids first
@@ -35,8 +34,7 @@ class DeepPaginator(Paginator):
 def _cut(rows, start, size):
     if start >= DEEP:
         ids = rows.values("pk")[start : start + size]
-        with written_anew():  # it has its place in the text, of which there would be thousands
-            return list(rows.filter(pk__in=ids))
+        return list(rows.filter(pk__in=ids))
     return list(rows[start : start + size])
 
 

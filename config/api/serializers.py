@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from copy import copy, deepcopy
 
+from django.utils.functional import cached_property
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
@@ -94,7 +95,31 @@ def _holds_others(field):
 
 
 class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
-    """For a body that is a row."""
+    """Serializes a row. Three tables restrict its fields.
+
+    `hidden_from`       role → names of fields that the role does not see
+    `read_only_for`     role → names of fields that the role may only read
+    `immutable_fields`  names of fields that are read-only once the row exists
+    """
+
+    hidden_from = {}
+    read_only_for = {}
+    immutable_fields = frozenset()
+
+    @cached_property
+    def viewer_role(self):
+        return getattr(getattr(self.context.get("request"), "user", None), "role", None)
+
+    def get_fields(self):
+        fields = super().get_fields()
+        for name in self.hidden_from.get(self.viewer_role, ()):
+            del fields[name]
+        for name in self.read_only_for.get(self.viewer_role, ()):
+            fields[name].read_only = True
+        if self.instance is not None:
+            for name in self.immutable_fields:
+                fields[name].read_only = True
+        return fields
 
 
 def example_body(serializer):

@@ -1,12 +1,8 @@
 """What every viewset of the API has in common, whatever it serves."""
 
-from functools import partial
-
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
-from config.api.cycles import let_go
 from config.api.filters import refuse_unknown_parameters
 
 
@@ -28,12 +24,6 @@ class ApiViewSet(GenericViewSet):
         super().initial(request, *args, **kwargs)
         if request.query_params and self.action not in (None, "metadata"):
             refuse_unknown_parameters(request, self.known_parameters())
-
-    def finalize_response(self, request, response, *args, **kwargs):
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(response, Response) and not response.is_rendered:
-            response.add_post_render_callback(partial(let_go, self))
-        return response
 
     def known_parameters(self):
         known = {api_settings.URL_FORMAT_OVERRIDE, *self.parameters.get(self.action, ())}

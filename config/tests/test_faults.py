@@ -1,8 +1,6 @@
 """A database that is gone, slow or in a knot is 503, and service returns by itself."""
 
 import json
-from datetime import UTC, datetime
-from time import monotonic
 
 import pytest
 from django.db import (
@@ -20,7 +18,6 @@ from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
 from config.access import every_door
 from config.api import exceptions
-from config.postgresql.base import TRUSTED_FOR
 from patients.tests.factories import PatientFactory
 
 on_postgresql = pytest.mark.skipif(
@@ -192,32 +189,6 @@ def test_a_connection_lost_between_two_requests_is_made_anew(api, outsider, acce
 
 
 @on_postgresql
-def test_the_server_is_asked_whether_it_is_there_where_there_is_a_doubt(outsider, monkeypatch):
-    def was_asked():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 'all is well'")
-        assert connection.is_usable()
-        with outsider.cursor() as cursor:
-            pid = connection.connection.info.backend_pid
-            cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
-            return cursor.fetchone() == ("SELECT 1",)
-
-    monkeypatch.setattr(connection, "trusted_until", 0)
-    assert was_asked()  # for it was not looked at so far
-    assert not was_asked()
-
-    connection.errors_occurred = True
-    assert was_asked()
-    connection.errors_occurred = False
-    assert not was_asked()
-
-    later = monotonic() + TRUSTED_FOR
-    monkeypatch.setattr("config.postgresql.base.monotonic", lambda: later)
-    assert was_asked()
-    assert not was_asked()
-
-
-@on_postgresql
 def test_a_connection_in_a_broken_transaction_is_not_usable(outsider):
     connection.ensure_connection()
     assert connection.is_usable()  # and trusted from now on
@@ -332,15 +303,3 @@ def test_no_statement_is_compiled():
         cursor.execute("SHOW jit")
 
         assert cursor.fetchone() == ("off",)
-
-
-@on_postgresql
-@pytest.mark.django_db
-def test_a_moment_is_in_utc():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT TIMESTAMPTZ '2026-07-01 12:00+02'")
-
-        [moment] = cursor.fetchone()
-
-    assert moment == datetime(2026, 7, 1, 10, tzinfo=UTC)
-    assert moment.tzinfo is UTC

@@ -65,7 +65,7 @@ def with_environment(expression, **variables):
         (
             {"DATABASE_URL": "postgres://a:b@c:5/d"},
             "s.DATABASES['default']['ENGINE'], s.DATABASES['default']['NAME']",
-            "('config.postgresql', 'd')",
+            "('django.db.backends.postgresql', 'd')",
         ),
         ({"DATABASE_URL": ""}, "'options' in s.DATABASES['default']['OPTIONS']", "False"),
         (
