@@ -5,8 +5,8 @@ from django.core.cache import cache
 from django.db import connection
 from rest_framework.test import APIClient
 
-from accounts import append_only
-from accounts.sessions import open_session
+from accounts.audit import append_only
+from accounts.auth.sessions import open_session
 from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
 

@@ -8,7 +8,7 @@ from gunicorn.glogging import Logger
 
 
 class WithoutAccessLog(Logger):
-    """A line for each request writes the platform (config.api.middleware), not gunicorn, which
+    """A line for each request writes the platform (config.http.access_log), not gunicorn, which
     knows only the address with its query string, and makes all that a line may say even of one
     that nobody wants.
     """
@@ -27,7 +27,7 @@ control_socket_disable = True  # no socket in the home directory
 logger_class = WithoutAccessLog
 # What gunicorn says itself, as careful as the platform: its complaints quote the request.
 logconfig_dict = {
-    "formatters": {"json": {"()": "config.api.logs.JSONFormatter"}},
+    "formatters": {"json": {"()": "config.http.log_formatter.JSONFormatter"}},
     "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["lines"]},
     "loggers": {

@@ -8,9 +8,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self):
         # Models must be loaded before these can be.
-        from accounts import append_only, trail  # noqa: PLC0415
+        from accounts.audit import append_only, middleware  # noqa: PLC0415
 
         post_migrate.connect(append_only.install_after_migrate, sender=self)
-        user_logged_in.connect(trail.signed_in)
-        user_logged_out.connect(trail.signed_out)
-        user_login_failed.connect(trail.failed_to_sign_in)
+        user_logged_in.connect(middleware.on_login)
+        user_logged_out.connect(middleware.on_logout)
+        user_login_failed.connect(middleware.on_login_failed)

@@ -5,19 +5,20 @@ from django.contrib.auth.password_validation import validate_password
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts import audit, lockout
-from accounts.desk import ServiceForm, StepForm
-from accounts.services import LONGEST_PASSWORD
-from config.api.transactions import atomic
+from accounts.audit import log as audit
+from accounts.auth import lockout
+from accounts.services import MAX_PASSWORD_LENGTH
+from config.admin.base import ActionForm, ServiceForm
+from config.db.transactions import atomic_with_retry
 
 
 class PasswordField(forms.CharField):
     def __init__(self, *, autocomplete="new-password", **kwargs):
         widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": autocomplete})
-        super().__init__(widget=widget, strip=False, max_length=LONGEST_PASSWORD, **kwargs)
+        super().__init__(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH, **kwargs)
 
 
-class TypedTwice:
+class RepeatedPasswordMixin:
     """A new password, which nobody can read while typing it."""
 
     def clean(self):
@@ -28,7 +29,7 @@ class TypedTwice:
         return typed
 
 
-class NewPersonForm(TypedTwice, ServiceForm):
+class UserCreateForm(RepeatedPasswordMixin, ServiceForm):
     """An account that does not exist yet."""
 
     password = PasswordField(
@@ -48,7 +49,7 @@ class NewPersonForm(TypedTwice, ServiceForm):
         return self.cleaned_data | {"password": self.cleaned_data["password"] or None}
 
 
-class PersonForm(ServiceForm):
+class UserChangeForm(ServiceForm):
     current_password = PasswordField(
         required=False,
         autocomplete="current-password",
@@ -56,7 +57,7 @@ class PersonForm(ServiceForm):
     )
 
 
-class PasswordForm(TypedTwice, StepForm):
+class PasswordForm(RepeatedPasswordMixin, ActionForm):
     password = PasswordField()
     password_again = PasswordField()
 
@@ -70,14 +71,14 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
     """The page where staff change their own password; the old one could be guessed there too."""
 
     def clean_old_password(self):
-        guess = lockout.Guess(self.user.username, self.user.pk, address=None)
-        guess.count()
+        guess = lockout.LoginAttempt(self.user.username, self.user.pk, address=None)
+        guess.consume()
         password = super().clean_old_password()
-        guess.was_none()
+        guess.refund()
         return password
 
-    @atomic
+    @atomic_with_retry
     def save(self, commit=True):
         user = super().save(commit)
-        audit.changed("account.change_password", user, by=user, fields=["password"])
+        audit.record_change("account.change_password", user, by=user, fields=["password"])
         return user

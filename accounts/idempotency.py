@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import IdempotencyKey
-from config.api.refusals import refused
-from config.api.transactions import sqlstate
+from config.db.transactions import sqlstate
+from config.errors import rule_error
 
-KEPT = timedelta(hours=24)
-LONGEST = 255
+RETENTION = timedelta(hours=24)
+MAX_KEY_LENGTH = 255
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for a lock_timeout
 
 
@@ -35,22 +35,22 @@ def claim(*, user, key, fingerprint):
     Refusals: bad input for an empty or long key, `idempotency_key_reused` for a key that came with
     another request, `request_in_progress` where the first has not finished.
     """
-    if not 0 < len(key) <= LONGEST or not key.isprintable():
-        raise _refused(f"Send a key of 1 to {LONGEST} printable characters.", "invalid")
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        raise _key_error(f"Send a key of 1 to {MAX_KEY_LENGTH} printable characters.", "invalid")
     try:
         row, is_new = _write_or_lock(user, key, fingerprint)
     except OperationalError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
         sentence = "The first request with this key is not done yet."
-        raise _refused(sentence, "request_in_progress") from error
+        raise _key_error(sentence, "request_in_progress") from error
     if is_new:
         return row, True
-    if row.created_at < timezone.now() - KEPT:
+    if row.created_at < timezone.now() - RETENTION:
         row.fingerprint, row.created_at = fingerprint, timezone.now()
         return row, True
     if row.fingerprint != fingerprint:
-        raise _refused("This key came with another request.", "idempotency_key_reused")
+        raise _key_error("This key came with another request.", "idempotency_key_reused")
     return row, False
 
 
@@ -74,7 +74,7 @@ def _write_or_lock(user, key, fingerprint, *, is_last_try=False):
     return _write_or_lock(user, key, fingerprint, is_last_try=True)
 
 
-def keep(row, *, made, status_code):
+def store_result(row, *, made, status_code):
     """Note what the request made (`made` by the view that answers) and the answer's status code."""
     row.made, row.status_code = made, status_code
     row.save(force_update=True)
@@ -82,13 +82,13 @@ def keep(row, *, made, status_code):
 
 def prune():
     """Delete the keys that are no longer kept; how many there were."""
-    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - RETENTION).delete()[0]
 
 
-def forget(user):
+def delete_for(user):
     """Delete every key a person sent."""
     user.idempotency_keys.all().delete()
 
 
-def _refused(sentence, code):
-    return refused("Idempotency-Key", sentence, code)
+def _key_error(sentence, code):
+    return rule_error("Idempotency-Key", sentence, code)

@@ -14,13 +14,13 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
-postman = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
+mail_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
 
 def send_after_commit(*, to, subject, body):
     message = EmailMessage(subject=subject, body=body, to=[to])
     context = copy_context()  # the request's id, should there be something to log
-    transaction.on_commit(lambda: postman.submit(context.run, _deliver, message))
+    transaction.on_commit(lambda: mail_executor.submit(context.run, _deliver, message))
 
 
 def _deliver(message):

@@ -6,13 +6,13 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from accounts import avatars
+from accounts.auth.tokens import read_session_id
 from accounts.models import Session, User
 from accounts.roles import UserType
-from accounts.services import LONGEST_PASSWORD
-from accounts.tokens import read_session_id
+from accounts.services import MAX_PASSWORD_LENGTH
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
-PERSON = [
+USER_FIELDS = [
     "id",
     "username",
     "email",
@@ -28,9 +28,9 @@ PERSON = [
     "created_at",
     "updated_at",
 ]
-LICENCE = ["medical_license_number", "specialization"]
-DOCTOR = [*LICENCE, "license_verified"]
-PATIENT = [
+LICENCE_FIELDS = ["medical_license_number", "specialization"]
+DOCTOR_FIELDS = [*LICENCE_FIELDS, "license_verified"]
+PATIENT_FIELDS = [
     "medical_history",
     "allergies",
     "emergency_contact",
@@ -88,7 +88,7 @@ class PasswordField(serializers.CharField):
         style = {"input_type": "password"}
         super().__init__(
             **{"write_only": True, "trim_whitespace": False, "style": style} | kwargs,
-            max_length=LONGEST_PASSWORD,
+            max_length=MAX_PASSWORD_LENGTH,
         )
 
 
@@ -122,7 +122,7 @@ class ProfileSerializer(StrictModelSerializer):
 
     class Meta:
         model = User
-        fields = [*PERSON, "current_password"]
+        fields = [*USER_FIELDS, "current_password"]
         read_only_fields = ["username", "user_type", "license_verified", "created_at", "updated_at"]
 
 
@@ -130,7 +130,7 @@ class PatientProfileSerializer(ProfileSerializer):
     example = PATIENT_EXAMPLE
 
     class Meta(ProfileSerializer.Meta):
-        fields = [*PERSON, *PATIENT, "current_password"]
+        fields = [*USER_FIELDS, *PATIENT_FIELDS, "current_password"]
         extra_kwargs = required("email", "first_name", "last_name")
 
 
@@ -138,8 +138,8 @@ class DoctorProfileSerializer(ProfileSerializer):
     example = DOCTOR_EXAMPLE
 
     class Meta(ProfileSerializer.Meta):
-        fields = [*PERSON, *DOCTOR, "current_password"]
-        extra_kwargs = required("email", "first_name", "last_name", *LICENCE)
+        fields = [*USER_FIELDS, *DOCTOR_FIELDS, "current_password"]
+        extra_kwargs = required("email", "first_name", "last_name", *LICENCE_FIELDS)
 
 
 PROFILES = {
@@ -175,17 +175,18 @@ class RegistrationSerializer(StrictModelSerializer):
     class Meta:
         model = User
         fields = ["username", "email", "password", "user_type", "first_name", "last_name",
-                  "phone", "date_of_birth", "gender", "address", *LICENCE, *PATIENT]  # fmt: skip
+                  "phone", "date_of_birth", "gender", "address",
+                  *LICENCE_FIELDS, *PATIENT_FIELDS]  # fmt: skip
         extra_kwargs = required("username", "email", "first_name", "last_name")
 
     def validate(self, attrs):
         kind = attrs["user_type"]
-        foreign = PATIENT if kind == UserType.DOCTOR else LICENCE
+        foreign = PATIENT_FIELDS if kind == UserType.DOCTOR else LICENCE_FIELDS
         errors = {name: [f"A {kind} has no such field."] for name in foreign if name in attrs}
         if kind == UserType.DOCTOR:
             errors |= {
                 name: [ErrorDetail("A doctor needs this.", code="required")]
-                for name in LICENCE
+                for name in LICENCE_FIELDS
                 if not attrs.get(name)
             }
         if errors:
@@ -208,7 +209,7 @@ class LoginSerializer(StrictSerializer):
     example = {"username": "doctor1", "password": "securepassword"}
 
 
-class LoginAnswerSerializer(TokensSerializer):
+class LoginResponseSerializer(TokensSerializer):
     user = serializers.SerializerMethodField()
     example = TokensSerializer.example | {"user": DOCTOR_EXAMPLE}
 
@@ -252,7 +253,7 @@ class SessionSerializer(serializers.ModelSerializer):
         return session.pk == read_session_id(self.context["request"].auth)
 
 
-class NothingSerializer(StrictSerializer):
+class EmptySerializer(StrictSerializer):
     """A body that says nothing."""
 
 

@@ -12,15 +12,17 @@ from django.db.models.functions import Concat
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from accounts import audit, idempotency, lockout, mail, sessions
+from accounts import idempotency, mail
+from accounts.audit import log as audit
+from accounts.auth import lockout, sessions
 from accounts.models import LoginCounter, User
-from accounts.versions import check_version
-from config.api.transactions import atomic
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
 
-LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
+MAX_PASSWORD_LENGTH = 128  # hashing a longer one is an attack, not a sign-in
 
 # What says who a person is, besides the username and the password.
-IDENTIFYING = {
+PERSONAL_FIELDS = {
     "first_name": "",
     "last_name": "",
     "email": "",
@@ -35,18 +37,18 @@ IDENTIFYING = {
 }
 
 
-@atomic
+@atomic_with_retry
 def register(*, password=None, **fields):
     """A new account of `user_type`; without a password nobody can sign in to it yet."""
     user = User(**fields)
     _set_password(user, password)
     _clean(user)
     user.save(force_insert=True)
-    audit.created("account.register", user)
+    audit.record_create("account.register", user)
     return user
 
 
-@atomic
+@atomic_with_retry
 def update_profile(user, *, by, current_password=None, if_version=None, **changes):
     """Change a person's own fields.
 
@@ -56,11 +58,11 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     """
     # Who came by cookie is of a lazy type, and only says that he is of the other.
     user = user.__class__.objects.select_for_update(no_key=True).get(pk=user.pk)
-    refuse_anonymised(user)
+    check_not_anonymised(user)
     check_version(user, if_version)
     before = {name: getattr(user, name) for name in [*changes, "username", "license_verified"]}
     if "email" in changes and changes["email"] != user.email:
-        _allow_new_email(user, by, current_password)
+        _authorise_email_change(user, by, current_password)
         if user.username.lower() == user.email.lower():
             user.username = changes["email"]
     licence = changes.get("medical_license_number", user.medical_license_number)
@@ -78,7 +80,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
             user.avatar.storage.delete(user.avatar.name)
         raise
     changed = [name for name, value in before.items() if getattr(user, name) != value]
-    audit.changed("account.update", user, by=by, fields=changed)
+    audit.record_change("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
         transaction.on_commit(lambda: storage.delete(old_avatar))
@@ -100,31 +102,31 @@ def _clean(user):
         raise ValidationError(errors) from error
 
 
-def _allow_new_email(user, by, current_password):
+def _authorise_email_change(user, by, current_password):
     if by.pk == user.pk:
         if not current_password:
             raise ValidationError(
                 {"current_password": "Changing the e-mail address needs the current password."}
             )
-        _prove(user, current_password, field="current_password")
+        _verify_password(user, current_password, field="current_password")
     elif not by.is_staff:
         raise ValidationError(
             {"email": "Only its owner or an administrator can change an e-mail address."}
         )
 
 
-@atomic
+@atomic_with_retry
 def change_password(user, *, old_password, new_password):
     """A new password; saving it ends every session of the account."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    _prove(user, old_password, field="old_password")
+    _verify_password(user, old_password, field="old_password")
     _set_password(user, new_password, field="new_password")
     user.save()
-    audit.changed("account.change_password", user, by=user, fields=["password"])
+    audit.record_change("account.change_password", user, by=user, fields=["password"])
     return user
 
 
-def _prove(user, password, field):
+def _verify_password(user, password, field):
     if not matches(password, user.password):
         raise ValidationError({field: "This is not the current password."})
 
@@ -172,7 +174,7 @@ def _send_link(user, *, subject, reason):
     )
 
 
-@atomic
+@atomic_with_retry
 def reset_password(*, uid, token, new_password):
     """Set the password of whom the link was sent to. The link works once, for three days."""
     try:
@@ -184,21 +186,21 @@ def reset_password(*, uid, token, new_password):
         raise ValidationError({"token": "This link is invalid or has expired."})
     _set_password(user, new_password, field="new_password")
     user.save()
-    audit.changed("account.reset_password", user, by=user, fields=["password"])
+    audit.record_change("account.reset_password", user, by=user, fields=["password"])
     return user
 
 
-@atomic
+@atomic_with_retry
 def verify_licence(doctor):
     """Say that an admin has seen the licence: from now on the doctor can be booked."""
     doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
     doctor.license_verified = True
     doctor.save()
-    audit.changed("account.verify_licence", doctor, fields=["license_verified"])
+    audit.record_change("account.verify_licence", doctor, fields=["license_verified"])
     return doctor
 
 
-@atomic
+@atomic_with_retry
 def anonymise(user, *, by):
     """Leave nothing of an account that says whose it was, nor of any version of it.
 
@@ -208,40 +210,40 @@ def anonymise(user, *, by):
     versions = User.history.filter(id=user.pk)
     storage = user.avatar.storage
     pictures = {user.avatar.name, *versions.values_list("avatar", flat=True)} - {None, ""}
-    nobody = IDENTIFYING | {"username": _name_of_nobody(user.pk)}
+    nobody = PERSONAL_FIELDS | {"username": _anonymous_username(user.pk)}
     for field, value in nobody.items():
         setattr(user, field, value)
     user.set_unusable_password()
     user._history_user = by
     user.save()
     versions.update(**nobody)
-    sessions.forget(user)
-    idempotency.forget(user)
-    lockout.lift(LoginCounter.objects.filter(user=user))
+    sessions.delete_for(user)
+    idempotency.delete_for(user)
+    lockout.unlock(LoginCounter.objects.filter(user=user))
     for model in {User, type(user)}:
-        name_by_number(model, [user.pk])
-    audit.changed("account.anonymise", user, by=by, fields=[*nobody, "password"])
+        redact_admin_log(model, [user.pk])
+    audit.record_change("account.anonymise", user, by=by, fields=[*nobody, "password"])
     for name in pictures:
         transaction.on_commit(lambda name=name: storage.delete(name))
     return user
 
 
 def is_anonymised(user):
-    return user.username == _name_of_nobody(user.pk)
+    return user.username == _anonymous_username(user.pk)
 
 
-def refuse_anonymised(user):
+def check_not_anonymised(user):
     if is_anonymised(user):
         sentence = "Nobody knows any more whose record this was. It stays as it is."
         raise ValidationError({"is_active": sentence})
 
 
-def _name_of_nobody(pk):
+def _anonymous_username(pk):
     """A username that nobody could choose: it has a blank in it."""
     return f"anonymised {pk}"
 
 
-def name_by_number(model, ids):
+def redact_admin_log(model, ids):
     """Leave no name in what the admin's log says of these records; older entries have one."""
     entries = LogEntry.objects.filter(
         content_type__app_label=model._meta.app_label,

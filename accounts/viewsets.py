@@ -7,14 +7,16 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
-from accounts import permissions, services, sessions
-from accounts.doors import AuditedMixin, IfMatchMixin, VersionedMixin, proving
+from accounts import permissions, services
+from accounts.audit.mixins import AuditedMixin
+from accounts.auth import sessions
+from accounts.auth.lockout import counting_password_attempt
 from accounts.models import Session, User
 from accounts.serializers import (
     PROFILES,
-    LoginAnswerSerializer,
+    EmptySerializer,
+    LoginResponseSerializer,
     LoginSerializer,
-    NothingSerializer,
     OwnProfile,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
@@ -26,9 +28,10 @@ from accounts.serializers import (
     SessionSerializer,
     TokensSerializer,
 )
-from accounts.versions import check_version
+from config.api.etags import IfMatchMixin, VersionedMixin
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.viewsets import ApiViewSet
+from config.db.versioning import check_version
 
 # For what a stranger may do, credentials are not looked at: a stale token must not bar the way in.
 OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
@@ -58,32 +61,36 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     @extend_schema(responses={201: OwnProfile})
     @action(**OPEN, serializer_class=RegistrationSerializer, throttle_scope="register")
     def register(self, request):
-        form = self.read()
+        form = self.valid_serializer()
         user = services.register(**form.validated_data)
         return Response(form.to_representation(user), status=status.HTTP_201_CREATED)
 
-    @extend_schema(responses=LoginAnswerSerializer)
+    @extend_schema(responses=LoginResponseSerializer)
     @action(**OPEN, serializer_class=LoginSerializer, throttle_scope="login")
     def login(self, request):
-        user = authenticate(request._request, **self.read().validated_data)
+        user = authenticate(request._request, **self.valid_serializer().validated_data)
         # No tokens either where the account changed while the password was being checked.
         tokens = sessions.open_session(user, request=request) if user else None
         if tokens is None:
             raise AuthenticationFailed(
                 "No account matches these credentials.", code="invalid_credentials"
             )
-        answer = LoginAnswerSerializer(tokens | {"user": user}, context={"request": request})
+        answer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
         return Response(answer.data)
 
     @extend_schema(responses=TokensSerializer)
     @action(**OPEN, serializer_class=RefreshSerializer)
     def refresh(self, request):
-        return Response(self.accepted(sessions.rotate(self.read().validated_data["refresh"])))
+        return Response(
+            self.accepted(sessions.rotate(self.valid_serializer().validated_data["refresh"]))
+        )
 
     @extend_schema(responses=None)
     @action(**OPEN, serializer_class=RefreshSerializer)
     def logout(self, request):
-        self.accepted(sessions.close(self.read().validated_data["refresh"]))
+        self.accepted(
+            sessions.end_by_refresh_token(self.valid_serializer().validated_data["refresh"])
+        )
         return Response(None)
 
     @extend_schema(responses=OwnProfile)
@@ -94,11 +101,11 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     @extend_schema(request=OwnProfile, responses=OwnProfile)
     @profile.mapping.put
     def update_profile(self, request, partial=False):
-        self.count_as_sign_in(request)
+        self.throttle_as_login(request)
         check_version(request.user, self.if_version)
         form = self.profile_serializer(request.user, data=request.data, partial=partial)
         form.is_valid(raise_exception=True)
-        with proving(request, "current_password"):
+        with counting_password_attempt(request, "current_password"):
             changed = services.update_profile(
                 request.user, by=request.user, if_version=self.if_version, **form.validated_data
             )
@@ -118,8 +125,8 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def change_password(self, request):
-        passwords = self.read().validated_data
-        with proving(request, "old_password"):
+        passwords = self.valid_serializer().validated_data
+        with counting_password_attempt(request, "old_password"):
             user = services.change_password(request.user, **passwords)
         return Response(self.accepted(sessions.open_session(user, request=request)))
 
@@ -131,7 +138,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def reset_password(self, request):
-        services.request_password_reset(self.read().validated_data["email"])
+        services.request_password_reset(self.valid_serializer().validated_data["email"])
         return Response(None)
 
     @extend_schema(responses=None)
@@ -142,7 +149,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def confirm_password_reset(self, request):
-        services.reset_password(**self.read().validated_data)
+        services.reset_password(**self.valid_serializer().validated_data)
         return Response(None)
 
     def get_parsers(self):
@@ -195,7 +202,7 @@ class SessionViewSet(
         sessions.end(self.get_queryset().filter(pk=session.pk))
 
     @extend_schema(request=None, responses=SessionsEndedSerializer)
-    @action(detail=False, methods=["post"], serializer_class=NothingSerializer)
+    @action(detail=False, methods=["post"], serializer_class=EmptySerializer)
     def end_all(self, request):
-        self.read()
+        self.valid_serializer()
         return Response({"ended": sessions.end_all(request.user)})

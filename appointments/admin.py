@@ -5,21 +5,21 @@ from django.utils.dateparse import parse_date
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.desk import DeskAdmin, ReadOnlyAdmin, ReadOnlyInline
-from appointments import clock, policy, services, slots
-from appointments.desk import (
-    PEOPLE,
+from appointments import booking_rules, clock, services, slot_services
+from appointments.admin_actions import (
+    PEOPLE_SEARCH_FIELDS,
     STATUS_COLOURS,
     ActionFilter,
     SlotStateFilter,
     WhenFilter,
-    is_being_chosen,
-    list_step,
-    page_step,
+    bulk_action,
+    detail_action,
+    is_autocomplete,
 )
 from appointments.forms import TimeSlotForm, time_of
-from appointments.lifecycle import MOVES, OPEN, Priority, Status
+from appointments.lifecycle import MOVES, UPCOMING, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, is_held
+from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin
 
 
 class HistoryInline(ReadOnlyInline):
@@ -35,7 +35,7 @@ class HistoryInline(ReadOnlyInline):
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(DeskAdmin):
+class AppointmentAdmin(ServiceModelAdmin):
     list_display = [
         "when", "patient", "doctor", "state", "consultation_type", "urgency", "contact_phone",
     ]  # fmt: skip
@@ -48,11 +48,11 @@ class AppointmentAdmin(DeskAdmin):
         ("priority", ChoicesDropdownFilter),
     ]
     list_select_related = ["patient", "doctor"]
-    search_fields = [*PEOPLE, "reason_for_visit"]
+    search_fields = [*PEOPLE_SEARCH_FIELDS, "reason_for_visit"]
     date_hierarchy = "starts_at"
     autocomplete_fields = ["patient", "time_slot"]
     inlines = [HistoryInline]
-    actions = [list_step(name) for name in MOVES if name != "reschedule"]
+    actions = [bulk_action(name) for name in MOVES if name != "reschedule"]
     actions_detail = list(MOVES)
     readonly_fields = ["when", "doctor", "state", "booked_by", "created_at", "updated_at"]
     fieldsets = [
@@ -78,24 +78,24 @@ class AppointmentAdmin(DeskAdmin):
         fieldsets[1],
     ]
 
-    confirm = page_step("confirm", "check")
-    start = page_step("start", "play_arrow")
-    complete = page_step("complete", "done_all")
-    no_show = page_step("no_show", "person_off")
-    cancel = page_step("cancel", "event_busy")
-    reschedule = page_step("reschedule", "edit_calendar")
+    confirm = detail_action("confirm", "check")
+    start = detail_action("start", "play_arrow")
+    complete = detail_action("complete", "done_all")
+    no_show = detail_action("no_show", "person_off")
+    cancel = detail_action("cancel", "event_busy")
+    reschedule = detail_action("reschedule", "edit_calendar")
 
     def get_queryset(self, request):
         """To choose from, only those that are not over."""
         appointments = super().get_queryset(request).with_people()
-        if is_being_chosen(request):
-            return appointments.filter(status__in=OPEN | {Status.IN_PROGRESS})
+        if is_autocomplete(request):
+            return appointments.filter(status__in=UPCOMING | {Status.IN_PROGRESS})
         return appointments
 
     def get_readonly_fields(self, request, obj=None):
         if obj is None:
             return self.readonly_fields
-        details = () if obj.status in OPEN else services.VISIT_DETAILS
+        details = () if obj.status in UPCOMING else services.VISIT_DETAILS
         return [*self.readonly_fields, "patient", "time_slot", *details]
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
@@ -110,10 +110,10 @@ class AppointmentAdmin(DeskAdmin):
         return services.book(by=by, **form.cleaned_data)
 
     def update(self, record, form, by):
-        return services.amend(record, by=by, **form.changes)
+        return services.update(record, by=by, **form.changes)
 
     def open_steps(self, request, record):
-        return policy.open_moves(record, role=request.user.role)
+        return booking_rules.open_moves(record, role=request.user.role)
 
     @display(description="status", ordering="status", label=STATUS_COLOURS)
     def state(self, appointment):
@@ -133,7 +133,7 @@ class AppointmentAdmin(DeskAdmin):
 
 
 @admin.register(TimeSlot)
-class TimeSlotAdmin(DeskAdmin):
+class TimeSlotAdmin(ServiceModelAdmin):
     """A slot can be changed or withdrawn while nobody holds it."""
 
     form = TimeSlotForm
@@ -152,10 +152,10 @@ class TimeSlotAdmin(DeskAdmin):
     def get_queryset(self, request):
         time_slots = super().get_queryset(request).select_related("doctor")
         time_slots = time_slots.annotate(is_held=is_held())
-        return time_slots.free() if is_being_chosen(request) else time_slots.with_availability()
+        return time_slots.free() if is_autocomplete(request) else time_slots.with_availability()
 
     def get_ordering(self, request):
-        return ["starts_at", "pk"] if is_being_chosen(request) else self.ordering
+        return ["starts_at", "pk"] if is_autocomplete(request) else self.ordering
 
     def get_search_results(self, request, queryset, search_term):
         """A day finds the slots of that day."""
@@ -165,7 +165,7 @@ class TimeSlotAdmin(DeskAdmin):
             day = None
         if day is None:
             return super().get_search_results(request, queryset, search_term)
-        start, end = clock.day(day)
+        start, end = clock.day_bounds(day)
         return queryset.filter(starts_at__gte=start, starts_at__lt=end), False
 
     def get_readonly_fields(self, request, obj=None):
@@ -176,28 +176,30 @@ class TimeSlotAdmin(DeskAdmin):
         return may_change and not (obj and (obj.is_held or obj.withdrawn_at))
 
     def create(self, form, by):
-        return slots.open_slot(**form.cleaned_data)
+        return slot_services.open_slot(**form.cleaned_data)
 
     def update(self, record, form, by):
-        return slots.change_slot(record, **form.changes)
+        return slot_services.change_slot(record, **form.changes)
 
     def open_steps(self, request, record):
         return ["withdraw"] if self.has_change_permission(request, record) else []
 
     @action(description="Withdraw", icon="event_busy")
     def withdraw(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
             title="Withdraw",
-            act=slots.withdraw,
+            act=slot_services.withdraw,
             explanation="Nobody can book this time any more.",
             done="The time slot is withdrawn.",
         )
 
     @admin.action(description="Withdraw the time slots chosen")
     def withdraw_chosen(self, request, queryset):
-        self.with_each(request, queryset, slots.withdraw, done="Time slots withdrawn")
+        self.for_each_selected(
+            request, queryset, slot_services.withdraw, done="Time slots withdrawn"
+        )
 
     @display(description="time", ordering="starts_at")
     def when(self, slot):
@@ -229,7 +231,7 @@ class AppointmentHistoryAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["appointment__patient", "appointment__doctor", "changed_by"]
     search_fields = [
-        *(f"appointment__{path}" for path in PEOPLE),
+        *(f"appointment__{path}" for path in PEOPLE_SEARCH_FIELDS),
         "changed_by__first_name", "changed_by__last_name", "reason",
     ]  # fmt: skip
     date_hierarchy = "created_at"

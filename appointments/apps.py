@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from config.api import integrity
+from config.db import constraint_errors
 
 
 class AppointmentsConfig(AppConfig):
@@ -9,7 +9,7 @@ class AppointmentsConfig(AppConfig):
 
     def ready(self):
         # Models must be loaded before the services can be.
-        from appointments import guards, services  # noqa: PLC0415
+        from appointments import overlap_constraints, services  # noqa: PLC0415
         from patients.signals import patient_anonymised, patient_deactivated  # noqa: PLC0415
 
         def cancel_coming(sender, patient, by, **kwargs):
@@ -20,6 +20,6 @@ class AppointmentsConfig(AppConfig):
 
         patient_deactivated.connect(cancel_coming, weak=False, dispatch_uid="cancel_coming")
         patient_anonymised.connect(anonymise, weak=False, dispatch_uid="anonymise_appointments")
-        post_migrate.connect(guards.install_after_migrate, sender=self)
-        for guard in guards.GUARDS:
-            integrity.REFUSALS[guard.name] = guard.refusal
+        post_migrate.connect(overlap_constraints.install_after_migrate, sender=self)
+        for guard in overlap_constraints.OVERLAP_CONSTRAINTS:
+            constraint_errors.CONSTRAINT_ERRORS[guard.name] = guard.validation_error

@@ -15,7 +15,7 @@ def now():
 
 
 @contextmanager
-def at(moment):
+def frozen_at(moment):
     """Make it `moment`, an aware datetime, within the block."""
     token = _set_to.set(moment)
     try:
@@ -29,15 +29,15 @@ def zone():
     return timezone.get_default_timezone()
 
 
-def local(moment):
+def to_clinic_time(moment):
     return moment.astimezone(zone())
 
 
 def today():
-    return local(now()).date()
+    return to_clinic_time(now()).date()
 
 
-def instant(date, clock_time, fold=0):
+def clinic_datetime(date, clock_time, fold=0):
     """The UTC instant at which the clinic's clock shows `clock_time` on `date`.
 
     A time that a change to summer time skips does not exist: ValidationError. One that the change
@@ -45,7 +45,7 @@ def instant(date, clock_time, fold=0):
     """
     shown = datetime.combine(date, clock_time)
     moment = shown.replace(tzinfo=zone(), fold=fold).astimezone(UTC)
-    if local(moment).replace(tzinfo=None) != shown:
+    if to_clinic_time(moment).replace(tzinfo=None) != shown:
         raise ValidationError(
             f"{clock_time:%H:%M} does not exist on {date}: the clocks go forward.",
             code="nonexistent_time",
@@ -53,11 +53,11 @@ def instant(date, clock_time, fold=0):
     return moment
 
 
-def start_of(date):
+def start_of_day(date):
     """The first instant of a clinic day."""
     return datetime.combine(date, time.min, zone()).astimezone(UTC)
 
 
-def day(date):
+def day_bounds(date):
     """The first instant of a clinic day, and that of the next."""
-    return start_of(date), start_of(date + timedelta(days=1))
+    return start_of_day(date), start_of_day(date + timedelta(days=1))

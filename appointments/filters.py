@@ -19,10 +19,10 @@ class ClinicDayFilter(django_filters.FilterSet):
         return self.until_day(self.from_day(rows, name, value), name, value)
 
     def from_day(self, rows, name, value):
-        return rows.filter(**{f"{self.moment}__gte": clock.start_of(value)})
+        return rows.filter(**{f"{self.moment}__gte": clock.start_of_day(value)})
 
     def until_day(self, rows, name, value):
-        return rows.filter(**{f"{self.moment}__lt": clock.day(value)[1]})
+        return rows.filter(**{f"{self.moment}__lt": clock.day_bounds(value)[1]})
 
 
 class TimeSlotFilter(ClinicDayFilter):

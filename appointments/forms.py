@@ -8,8 +8,8 @@ from unfold.widgets import (
     UnfoldAdminTimeWidget,
 )
 
-from accounts.desk import ServiceForm, StepForm
 from appointments.models import TimeSlot
+from config.admin.base import ActionForm, ServiceForm
 
 
 def time_of(timed):
@@ -17,7 +17,7 @@ def time_of(timed):
     return f"{timed.date:%a %d %b %Y}, {timed.start_time:%H:%M}-{timed.end_time:%H:%M}"
 
 
-class MoveForm(StepForm):
+class MoveForm(ActionForm):
     reason = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
 
 

@@ -33,18 +33,18 @@ class Priority(TextChoices):
     URGENT = "urgent"
 
 
-OPEN = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # ahead of the visit
+UPCOMING = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # ahead of the visit
 
 
 def always(role, has_begun):
     return True
 
 
-def once_begun(role, has_begun):
+def after_start(role, has_begun):
     return has_begun
 
 
-def patients_before_it_begins(role, has_begun):
+def patients_before_start(role, has_begun):
     return role != UserType.PATIENT or not has_begun
 
 
@@ -58,28 +58,29 @@ class Move(NamedTuple):
         """Everyone who may ever make this move."""
         return frozenset().union(*self.sources.values())
 
-    def leads_on(self, status, role):
+    def is_forward(self, status, role):
         """Whether this role may ever make it from there."""
         return role in self.sources.get(status, ())
 
-    def is_open(self, *, status, role, starts_at, now):
-        return self.leads_on(status, role) and self.when(role, now >= starts_at)
+    def is_allowed_from(self, *, status, role, starts_at, now):
+        return self.is_forward(status, role) and self.when(role, now >= starts_at)
 
 
-NEW = {Status.SCHEDULED: CLINICIANS}
-AHEAD = {Status.SCHEDULED: CLINICIANS, Status.CONFIRMED: CLINICIANS}
-ANYBODY_AHEAD = {Status.SCHEDULED: EVERYONE, Status.CONFIRMED: EVERYONE}
-UNDER_WAY = {Status.IN_PROGRESS: CLINICIANS}
+FROM_SCHEDULED = {Status.SCHEDULED: CLINICIANS}
+FROM_UPCOMING = {Status.SCHEDULED: CLINICIANS, Status.CONFIRMED: CLINICIANS}
+FROM_UPCOMING_BY_ANYONE = {Status.SCHEDULED: EVERYONE, Status.CONFIRMED: EVERYONE}
+FROM_IN_PROGRESS = {Status.IN_PROGRESS: CLINICIANS}
 
 MOVES = {
-    # action           from, by                    to                  when
-    "confirm":    Move(NEW,                        Status.CONFIRMED),
-    "start":      Move(AHEAD,                      Status.IN_PROGRESS),
-    "complete":   Move(AHEAD | UNDER_WAY,          Status.COMPLETED),
-    "no_show":    Move(AHEAD,                      Status.NO_SHOW,     once_begun),
-    "cancel":     Move(ANYBODY_AHEAD | UNDER_WAY,  Status.CANCELLED,   patients_before_it_begins),
-    "reschedule": Move(ANYBODY_AHEAD,              Status.SCHEDULED),
-}  # fmt: skip
+    "confirm": Move(FROM_SCHEDULED, Status.CONFIRMED),
+    "start": Move(FROM_UPCOMING, Status.IN_PROGRESS),
+    "complete": Move(FROM_UPCOMING | FROM_IN_PROGRESS, Status.COMPLETED),
+    "no_show": Move(FROM_UPCOMING, Status.NO_SHOW, after_start),
+    "cancel": Move(
+        FROM_UPCOMING_BY_ANYONE | FROM_IN_PROGRESS, Status.CANCELLED, patients_before_start
+    ),
+    "reschedule": Move(FROM_UPCOMING_BY_ANYONE, Status.SCHEDULED),
+}
 
 
 def open_moves(*, status, role, starts_at, now):
@@ -92,11 +93,11 @@ def _open_moves(status, role, has_begun):
     return [
         action
         for action, move in MOVES.items()
-        if move.leads_on(status, role) and move.when(role, has_begun)
+        if move.is_forward(status, role) and move.when(role, has_begun)
     ]
 
 
-def action_towards(status):
+def transition_to(status):
     """The move that a `status` in a PUT asks for; None where no move needs only that."""
     for action, move in MOVES.items():
         if move.target == status and action != "reschedule":

@@ -4,26 +4,28 @@ from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
 from accounts import validators
-from accounts.models import BOOKABLE, NAME, Doctor, User
+from accounts.models import BOOKABLE_FIELDS, NAME_FIELDS, Doctor, User
 from accounts.roles import UNVERIFIED, UserType
-from accounts.scoping import EVERYTHING, ScopedQuerySet
-from accounts.versions import Versioned
 from appointments import clock
-from appointments.lifecycle import OPEN, ConsultationType, Priority, Status
-from config.api.conditions import AskedOfEach
+from appointments.lifecycle import UPCOMING, ConsultationType, Priority, Status
+from config.db.expressions import RowByRowExists
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.versioning import VersionedModel
 from patients.models import Patient
 
-YES = Value(True, output_field=models.BooleanField())  # its field is made once, not with each query
-LIVE = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
+TRUE = Value(
+    True, output_field=models.BooleanField()
+)  # its field is made once, not with each query
+NOT_CANCELLED = ~Q(status=Status.CANCELLED)  # what holds its slot and its patient's time
 
 
-def rank(field, choices):
+def choice_order(field, choices):
     """The place of a choice in its list, to sort by: urgent after high after medium."""
     places = [When(**{field: value}, then=Value(place)) for place, value in enumerate(choices)]
     return Case(*places, output_field=models.IntegerField())
 
 
-class Stamped(models.Model):
+class TimeStampedModel(models.Model):
     """When a row was made and last changed, by the clinic's clock."""
 
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -37,32 +39,32 @@ class Stamped(models.Model):
         super().save(*args, **kwargs)
 
 
-class Timed:
+class LocalTimesMixin:
     """`starts_at` and `ends_at`, read as the clinic's clock shows them."""
 
     @property
     def date(self):
-        return clock.local(self.starts_at).date()
+        return clock.to_clinic_time(self.starts_at).date()
 
     @property
     def start_time(self):
-        return clock.local(self.starts_at).time()
+        return clock.to_clinic_time(self.starts_at).time()
 
     @property
     def end_time(self):
-        return clock.local(self.ends_at).time()
+        return clock.to_clinic_time(self.ends_at).time()
 
     @property
     def duration_minutes(self):
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
 
 
-def sharing_time(starts_at, ends_at):
+def overlaps(starts_at, ends_at):
     """The condition that a row shares time with the interval; touching is not sharing."""
     return Q(starts_at__lt=ends_at, ends_at__gt=starts_at)
 
 
-def standing_slots(user):
+def not_withdrawn(user):
     """All that are not withdrawn."""
     return Q(withdrawn_at=None)
 
@@ -77,12 +79,12 @@ def of_bookable_doctors():
 
 def slots_of_bookable_doctors(user):
     """Those of the doctors who can be booked."""
-    return Q(standing_slots(user), of_bookable_doctors())
+    return Q(not_withdrawn(user), of_bookable_doctors())
 
 
 def own_slots(user):
     """Their own."""
-    return Q(standing_slots(user), doctor=user.pk)
+    return Q(not_withdrawn(user), doctor=user.pk)
 
 
 class TimeSlotQuerySet(ScopedQuerySet):
@@ -92,35 +94,37 @@ class TimeSlotQuerySet(ScopedQuerySet):
         UserType.PATIENT: slots_of_bookable_doctors,
         UserType.DOCTOR: own_slots,
         UNVERIFIED: own_slots,
-        UserType.ADMIN: standing_slots,
+        UserType.ADMIN: not_withdrawn,
     }
 
     def with_names(self):
-        return self.with_only(doctor=[*NAME, "specialization"])
+        return self.select_related_only(doctor=[*NAME_FIELDS, "specialization"])
 
     def with_bookable(self):
         """With what a booking looks at and shows of the doctor."""
-        return self.with_only(doctor=[*NAME, *BOOKABLE, "specialization"])
+        return self.select_related_only(doctor=[*NAME_FIELDS, *BOOKABLE_FIELDS, "specialization"])
 
     def overlapping(self, starts_at, ends_at):
         """Standing slots that share time with the interval."""
-        return self.filter(sharing_time(starts_at, ends_at), withdrawn_at=None)
+        return self.filter(overlaps(starts_at, ends_at), withdrawn_at=None)
 
     def between(self, first, last):
         """Slots on the clinic days from `first` to `last`, both included."""
-        return self.filter(starts_at__gte=clock.start_of(first), starts_at__lt=clock.day(last)[1])
+        return self.filter(
+            starts_at__gte=clock.start_of_day(first), starts_at__lt=clock.day_bounds(last)[1]
+        )
 
     def free(self):
         """What can be booked now; with the `is_available` of `with_availability`."""
-        return self.filter(of_bookable_doctors()).open_still()
+        return self.filter(of_bookable_doctors()).still_bookable()
 
-    def open_still(self):
+    def still_bookable(self):
         """As `free`, of slots whose doctors can be booked: patients see no others."""
-        return self.filter(_is_open_still(_is_held_ahead())).annotate(is_available=YES)
+        return self.filter(_is_still_bookable(_is_held_in_future())).annotate(is_available=TRUE)
 
     def with_availability(self):
         """Adds `is_available`, which is derived and never stored."""
-        is_free = Q(of_bookable_doctors(), _is_open_still(_is_held_ahead(AskedOfEach)))
+        is_free = Q(of_bookable_doctors(), _is_still_bookable(_is_held_in_future(RowByRowExists)))
         return self.annotate(
             is_available=Case(
                 When(is_free, then=True),
@@ -130,28 +134,28 @@ class TimeSlotQuerySet(ScopedQuerySet):
         )
 
 
-def _is_open_still(held):
+def _is_still_bookable(held):
     """In this order: PostgreSQL looks for who holds a slot only where the rest is true."""
     return Q(Q(starts_at__gt=clock.now(), withdrawn_at=None), ~held)
 
 
 def is_held():
     """The condition that a live appointment holds the slot."""
-    return Q(Exists(Appointment.objects.filter(LIVE, time_slot=OuterRef("pk"))))
+    return Q(Exists(Appointment.objects.filter(NOT_CANCELLED, time_slot=OuterRef("pk"))))
 
 
-def _is_held_ahead(asked=Exists):
+def _is_held_in_future(asked=Exists):
     """As `is_held`, of slots that are known to lie ahead.
 
     Doctor and time of an appointment are its slot's, copied. By them PostgreSQL reads at once what
     a doctor has ahead, where it would look up slot by slot, each deeper the larger the clinic is.
     """
-    this_month = clock.start_of(clock.today().replace(day=1))
-    ahead = Appointment.objects.filter(LIVE, starts_at__gte=this_month)
+    this_month = clock.start_of_day(clock.today().replace(day=1))
+    ahead = Appointment.objects.filter(NOT_CANCELLED, starts_at__gte=this_month)
     return Q(asked(ahead.filter(time_slot=OuterRef("pk"), doctor=OuterRef("doctor"))))
 
 
-class TimeSlot(Timed, models.Model):
+class TimeSlot(LocalTimesMixin, models.Model):
     """A time at which a doctor can be seen. Opened, changed and withdrawn by the services."""
 
     doctor = models.ForeignKey(Doctor, PROTECT, related_name="time_slots", db_index=False)
@@ -192,24 +196,24 @@ class AppointmentQuerySet(ScopedQuerySet):
     owners = {
         UserType.PATIENT: "patient",
         UserType.DOCTOR: "doctor",
-        UserType.ADMIN: EVERYTHING,
+        UserType.ADMIN: ALL_ROWS,
     }
 
     def live(self):
-        return self.filter(LIVE)
+        return self.filter(NOT_CANCELLED)
 
     def overlapping(self, starts_at, ends_at):
-        return self.filter(sharing_time(starts_at, ends_at))
+        return self.filter(overlaps(starts_at, ends_at))
 
     def on(self, date):
-        start, end = clock.day(date)
+        start, end = clock.day_bounds(date)
         return self.filter(starts_at__gte=start, starts_at__lt=end)
 
     def today(self):
         return self.live().on(clock.today())
 
     def upcoming(self):
-        return self.filter(status__in=OPEN, starts_at__gt=clock.now())
+        return self.filter(status__in=UPCOMING, starts_at__gt=clock.now())
 
     def soonest_first(self):
         return self.order_by("starts_at", "pk")
@@ -218,9 +222,11 @@ class AppointmentQuerySet(ScopedQuerySet):
         return self.select_related("patient", "doctor")
 
     def with_names(self):
-        return self.with_only(patient=NAME, doctor=[*NAME, "specialization"])
+        return self.select_related_only(
+            patient=NAME_FIELDS, doctor=[*NAME_FIELDS, "specialization"]
+        )
 
-    def that_make_treat(self, doctor):
+    def establishing_care_by(self, doctor):
         """Those that make `doctor` treat their patient: asked for by the patient or an admin.
 
         A doctor cannot give himself the sight of a record by booking.
@@ -231,7 +237,7 @@ class AppointmentQuerySet(ScopedQuerySet):
         )
 
 
-class Appointment(Timed, Stamped, Versioned):
+class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
     """One patient's hold on one slot, whose doctor and times it copies when it claims it.
 
     Made by services.book(); its status and slot change only through services.move().
@@ -286,11 +292,13 @@ class Appointment(Timed, Stamped, Versioned):
                 name="open_appointments_of_doctor",
             ),
             models.Index(
-                fields=["doctor", "patient", "booked_by"], condition=LIVE, name="who_treats_whom"
+                fields=["doctor", "patient", "booked_by"],
+                condition=NOT_CANCELLED,
+                name="who_treats_whom",
             ),
             models.Index(
                 fields=["doctor", "starts_at", "time_slot"],
-                condition=LIVE,
+                condition=NOT_CANCELLED,
                 name="held_slots_of_doctor",
             ),
         ]

@@ -4,12 +4,12 @@ from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
-from appointments import clock, policy
+from appointments import booking_rules, clock
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
+from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import Patient
 
@@ -79,17 +79,17 @@ class AppointmentSerializer(StrictModelSerializer):
         return clock.now()
 
     def get_allowed(self, appointment) -> list[str]:
-        return policy.open_moves(appointment, role=self.viewer_role, now=self.now)
+        return booking_rules.open_moves(appointment, role=self.viewer_role, now=self.now)
 
 
-class StepSerializer(StrictSerializer):
+class AppointmentActionSerializer(StrictSerializer):
     """What a step asks for going in; the appointment it leaves coming out."""
 
     def to_representation(self, appointment):
         return AppointmentSerializer(appointment, context=self.context).data
 
 
-class BookingSerializer(StepSerializer):
+class BookingSerializer(AppointmentActionSerializer):
     """A patient books for himself; doctors (into their own slots) and admins name the patient."""
 
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
@@ -132,7 +132,7 @@ class BookingSerializer(StepSerializer):
         return self.context["request"].user.user_type == UserType.PATIENT
 
 
-class MoveSerializer(StepSerializer):
+class MoveSerializer(AppointmentActionSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
     example = {"reason": "The patient called."}
 

@@ -10,16 +10,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from accounts import audit
 from accounts import services as accounts
+from accounts.audit import log as audit
 from accounts.models import Action
-from accounts.versions import check_version
-from appointments import clock, policy
-from appointments.lifecycle import MOVES, OPEN, Status, action_towards
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, sharing_time
+from appointments import booking_rules, clock
+from appointments.lifecycle import MOVES, UPCOMING, Status, transition_to
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, overlaps
 from appointments.signals import appointment_changed
-from config.api.refusals import refused
-from config.api.transactions import atomic
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
+from config.errors import rule_error
 from patients.models import Patient
 
 ALTERNATIVES = 3  # how many other slots a refusal offers
@@ -43,14 +43,14 @@ def _slots_to_lock():
     return slots.with_bookable()
 
 
-def _slots_in_the_way(slot, patient, starts_at, ends_at):
+def _conflicting_slots(slot, patient, starts_at, ends_at):
     """Of live appointments: of those in the slot, and of the patient's at that time."""
-    of_patient = Q(patient=patient) & sharing_time(starts_at, ends_at)
+    of_patient = Q(patient=patient) & overlaps(starts_at, ends_at)
     in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
     return in_the_way.order_by().values_list("time_slot", flat=True)
 
 
-@atomic
+@atomic_with_retry
 def book(*, patient, time_slot, by, **details):
     """A new appointment in a free slot.
 
@@ -58,8 +58,8 @@ def book(*, patient, time_slot, by, **details):
     withdrawn or whose doctor cannot be booked, and a patient whose record is closed, are bad input.
     """
     patient = lock_patient(patient.pk)
-    slot = _claim(time_slot, patient, by)
-    policy.check_booking(patient, slot, by=by)
+    slot = _lock_free_slot(time_slot, patient, by)
+    booking_rules.check_booking(patient, slot, by=by)
     appointment = Appointment(
         patient=patient,
         doctor=slot.doctor,
@@ -70,11 +70,11 @@ def book(*, patient, time_slot, by, **details):
         **details,
     )
     appointment.save(force_insert=True)
-    _record(appointment, "book", by=by)
+    _record_history(appointment, "book", by=by)
     return appointment
 
 
-@atomic
+@atomic_with_retry
 def move(appointment, action, *, by, reason="", time_slot=None, if_version=None):
     """Take one step of lifecycle.MOVES; `reschedule` into the `time_slot` given.
 
@@ -88,23 +88,23 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
     state = {"status": appointment.status, "starts_at": appointment.starts_at}
-    if not MOVES[action].is_open(**state, role=by.role, now=clock.now()):
-        raise refusal(appointment, by, f"{action.replace('_', '-')} an appointment")
-    policy.check_move(appointment, action, by=by)
+    if not MOVES[action].is_allowed_from(**state, role=by.role, now=clock.now()):
+        raise invalid_transition(appointment, by, f"{action.replace('_', '-')} an appointment")
+    booking_rules.check_move(appointment, action, by=by)
     if action == "reschedule":
         _check_new_slot(appointment, time_slot)
-        slot = _claim(time_slot, patient, by)
-        policy.check_new_time(appointment, slot, by=by)
+        slot = _lock_free_slot(time_slot, patient, by)
+        booking_rules.check_new_time(appointment, slot, by=by)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
     appointment.status = MOVES[action].target
     appointment.save()
-    _record(appointment, action, by=by, before=before, reason=reason)
+    _record_history(appointment, action, by=by, before=before, reason=reason)
     return appointment
 
 
-@atomic
-def amend(appointment, *, by, status=None, if_version=None, **details):
+@atomic_with_retry
+def update(appointment, *, by, status=None, if_version=None, **details):
     """Change visit details (while the visit is ahead) and `doctor_notes` (always).
 
     A `status` is a move: the one whose target it is, in the same transaction.
@@ -112,31 +112,33 @@ def amend(appointment, *, by, status=None, if_version=None, **details):
     appointment = lock(appointment)
     check_version(appointment, if_version)
     changed = {name for name, value in details.items() if getattr(appointment, name) != value}
-    if changed & VISIT_DETAILS and appointment.status not in OPEN:
-        raise refusal(appointment, by, "change the details of an appointment")
+    if changed & VISIT_DETAILS and appointment.status not in UPCOMING:
+        raise invalid_transition(appointment, by, "change the details of an appointment")
     if changed:
         for name in changed:
             setattr(appointment, name, details[name])
         appointment.save()
         before = appointment.status, appointment.starts_at
-        _record(appointment, "updated", by=by, before=before, changes=sorted(changed))
+        _record_history(appointment, "updated", by=by, before=before, changes=sorted(changed))
     if status in (None, appointment.status):
         return appointment
-    action = action_towards(status)
+    action = transition_to(status)
     if action is None:
-        raise refusal(appointment, by, f"set back to {Status(status).label.lower()} an appointment")
+        raise invalid_transition(
+            appointment, by, f"set back to {Status(status).label.lower()} an appointment"
+        )
     return move(appointment, action, by=by)
 
 
-@atomic
+@atomic_with_retry
 def cancel_coming(patient, *, by):
     """Cancel what a patient whose record is closed still has ahead."""
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
-        if lock(appointment).status in OPEN:  # it may have been ended a moment ago
+        if lock(appointment).status in UPCOMING:  # it may have been ended a moment ago
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
 
 
-@atomic
+@atomic_with_retry
 def anonymise(patient, *, by):
     """Take the phone numbers out of a patient's appointments, and the names out of their log."""
     rows = Appointment.objects.order_by("pk").filter(patient=patient)
@@ -145,8 +147,8 @@ def anonymise(patient, *, by):
         rows.filter(pk__in=[one.pk for one in with_phone]).update(
             contact_phone="", version=F("version") + 1, updated_at=clock.now()
         )
-        audit.changed("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
-    accounts.name_by_number(Appointment, [one.pk for one in of_patient])
+        audit.record_change("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
+    accounts.redact_admin_log(Appointment, [one.pk for one in of_patient])
 
 
 def lock(appointment):
@@ -163,12 +165,12 @@ def lock_patient(pk):
     return patient
 
 
-def refusal(appointment, by, what):
+def invalid_transition(appointment, by, what):
     """The 409 for something the appointment's state does not allow."""
-    allowed = policy.open_moves(appointment, role=by.role)
+    allowed = booking_rules.open_moves(appointment, role=by.role)
     state = appointment.get_status_display().lower()
     sentence = "Cannot %(what)s that is %(state)s."
-    return refused(
+    return rule_error(
         "status", sentence, "invalid_transition", what=what, state=state, allowed=allowed
     )
 
@@ -177,7 +179,7 @@ def _lock_slots(ids):
     list(_slots_to_lock().filter(pk__in=ids).order_by("pk"))
 
 
-def _claim(time_slot, patient, by):
+def _lock_free_slot(time_slot, patient, by):
     """The slot, locked and free for the patient: the next to ask waits, and then finds it taken.
 
     Whether it is free is asked in a statement of its own, after the locks: only that sees what
@@ -187,14 +189,14 @@ def _claim(time_slot, patient, by):
     if slot.withdrawn_at or not slot.doctor.is_bookable:
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
-        raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    if holders := _slots_in_the_way(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
+        raise rule_error("time_slot", "This time slot lies in the past.", "slot_in_past")
+    if holders := _conflicting_slots(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
         if slot.pk in holders:
             others = partial(_alternatives, slot, patient, by)
             sentence = "This time slot is taken."
-            raise refused("time_slot", sentence, "slot_taken", alternatives=others)
+            raise rule_error("time_slot", sentence, "slot_taken", alternatives=others)
         sentence = "The patient has another appointment at that time."
-        raise refused("time_slot", sentence, "patient_overlap")
+        raise rule_error("time_slot", sentence, "patient_overlap")
     return slot
 
 
@@ -204,15 +206,15 @@ def _alternatives(slot, patient, by):
     Soonest first, as a client reads them.
     """
     elsewhere = patient.appointments.live().overlapping(OuterRef("starts_at"), OuterRef("ends_at"))
-    free = policy.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))
+    free = booking_rules.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))
     later = free.filter(starts_at__gt=slot.starts_at).order_by("starts_at")[:ALTERNATIVES]
     earlier = free.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:ALTERNATIVES]
     nearest = sorted([*later, *earlier], key=lambda one: abs(one.starts_at - slot.starts_at))
     return [
         {
             "time_slot": one.pk,
-            "starts_at": clock.local(one.starts_at).isoformat(),
-            "ends_at": clock.local(one.ends_at).isoformat(),
+            "starts_at": clock.to_clinic_time(one.starts_at).isoformat(),
+            "ends_at": clock.to_clinic_time(one.ends_at).isoformat(),
         }
         for one in sorted(nearest[:ALTERNATIVES], key=lambda one: one.starts_at)
     ]
@@ -225,7 +227,7 @@ def _check_new_slot(appointment, time_slot):
         raise ValidationError({"time_slot": "Choose a slot of the same doctor."})
 
 
-def _record(appointment, action, *, by, before=("", None), reason="", changes=()):
+def _record_history(appointment, action, *, by, before=("", None), reason="", changes=()):
     """The history row, the audit's, and word of it to whoever listens, once it is committed."""
     entry = AppointmentHistory.objects.create(
         appointment=appointment,
@@ -238,7 +240,7 @@ def _record(appointment, action, *, by, before=("", None), reason="", changes=()
         reason=reason,
         changed_by=by,
     )
-    audit.changed(
+    audit.record_change(
         f"appointment.{action}",
         appointment,
         by=by,

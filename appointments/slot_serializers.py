@@ -5,17 +5,16 @@ from datetime import timedelta
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.doors import VisibleRelatedField
 from accounts.models import Doctor
 from accounts.roles import UserType
-from appointments import clock, policy
+from appointments import booking_rules, clock
 from appointments.models import TimeSlot
-from appointments.slots import MOST_DAYS, SKIPPED, Plan
-from config.api.fields import is_plain
+from appointments.slot_services import MAX_DAYS, SKIP_REASONS, SlotPlan
+from config.api.fields import VisibleRelatedField, is_canonical
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
-MOST_AVAILABILITY_DAYS = 31
+MAX_AVAILABILITY_DAYS = 31
 
 SLOT_EXAMPLE = {
     "id": 41,
@@ -36,7 +35,7 @@ class ClinicDateField(serializers.DateField):
     """A day of the clinic's calendar, within what any time zone can hold."""
 
     def to_internal_value(self, value):
-        if not is_plain(value):
+        if not is_canonical(value):
             self.fail("invalid", format="YYYY-MM-DD")
         date = super().to_internal_value(value)
         if not EARLIEST <= date <= LATEST:
@@ -134,8 +133,8 @@ class BulkSlotsSerializer(StrictSerializer):
             beyond = (attrs["date_to"] - attrs["date_from"]).days
             if beyond < 0:
                 errors["date_to"] = ["It must not be before date_from."]
-            elif beyond >= MOST_DAYS:
-                errors["date_to"] = [f"Choose at most {MOST_DAYS} days."]
+            elif beyond >= MAX_DAYS:
+                errors["date_to"] = [f"Choose at most {MAX_DAYS} days."]
         if errors:
             raise serializers.ValidationError(errors)
         return doctor_or_self(self, attrs)
@@ -147,7 +146,7 @@ class BulkSlotsSerializer(StrictSerializer):
         last = asked.get("date") or asked["date_to"]
         days = (first + timedelta(days=n) for n in range((last - first).days + 1))
         weekdays = asked.get("weekdays", range(7))
-        return Plan(
+        return SlotPlan(
             dates=[day for day in days if day.weekday() in weekdays],
             start_time=asked["start_time"],
             end_time=asked["end_time"],
@@ -159,10 +158,10 @@ class BulkSlotsSerializer(StrictSerializer):
 class SkippedSlotSerializer(serializers.Serializer):
     date = serializers.DateField()
     start_time = serializers.TimeField()
-    reason = serializers.ChoiceField(choices=SKIPPED)
+    reason = serializers.ChoiceField(choices=SKIP_REASONS)
 
 
-class BulkSlotsAnswerSerializer(serializers.Serializer):
+class BulkSlotsResponseSerializer(serializers.Serializer):
     created = TimeSlotSerializer(many=True)
     skipped = SkippedSlotSerializer(many=True)
     example = {
@@ -197,7 +196,7 @@ class AvailableDoctorField(VisibleRelatedField):
 
     def get_queryset(self):
         doctors = super().get_queryset()
-        return policy.with_next_available(doctors, self.context["request"].user)
+        return booking_rules.with_next_available(doctors, self.context["request"].user)
 
 
 class AvailabilityQuerySerializer(serializers.Serializer):
@@ -220,9 +219,9 @@ class AvailabilityQuerySerializer(serializers.Serializer):
         else:
             first = attrs.get("date_after") or attrs.get("date_before") or clock.today()
             last = attrs.get("date_before") or first
-        if not 0 <= (last - first).days < MOST_AVAILABILITY_DAYS:
+        if not 0 <= (last - first).days < MAX_AVAILABILITY_DAYS:
             raise serializers.ValidationError(
-                {"date_before": [f"Choose 1 to {MOST_AVAILABILITY_DAYS} days."]}
+                {"date_before": [f"Choose 1 to {MAX_AVAILABILITY_DAYS} days."]}
             )
         return {"doctor": attrs["doctor"], "date_after": first, "date_before": last}
 

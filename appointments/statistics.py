@@ -7,10 +7,10 @@ from django.db.models import Count, Q
 from django.db.models.functions import TruncTime
 
 from appointments import clock
-from appointments.lifecycle import OPEN, Status
+from appointments.lifecycle import UPCOMING, Status
 
 BUSIEST = 5
-LIVE = frozenset(Status) - {Status.CANCELLED}
+LIVE_COUNT = frozenset(Status) - {Status.CANCELLED}
 
 
 def statistics(appointments, *, date_after=None, date_before=None):
@@ -22,7 +22,7 @@ def statistics(appointments, *, date_after=None, date_before=None):
     groups = _groups(
         appointments,
         chosen=_within(date_after, date_before),
-        today=_between(*clock.day(clock.today())),
+        today=_between(*clock.day_bounds(clock.today())),
         ahead=Q(starts_at__gt=clock.now()),
         this_month=_between(*_month(0)),
         last_month=_between(*_month(-1)),
@@ -36,10 +36,10 @@ def statistics(appointments, *, date_after=None, date_before=None):
     return {
         "total": sum(by_status.values()),
         "by_status": by_status,
-        "today": number("today", LIVE),
-        "upcoming": number("ahead", OPEN),
-        "this_month": number("this_month", LIVE),
-        "last_month": number("last_month", LIVE),
+        "today": number("today", LIVE_COUNT),
+        "upcoming": number("ahead", UPCOMING),
+        "this_month": number("this_month", LIVE_COUNT),
+        "last_month": number("last_month", LIVE_COUNT),
         "completion_rate": _rate(completed, completed + by_status[Status.CANCELLED] + missed),
         "no_show_rate": _rate(missed, completed + missed),
         "busiest_times": _busiest(groups),
@@ -56,7 +56,7 @@ def _groups(appointments, **periods):
 def _busiest(groups):
     counts = Counter()
     for group in groups:
-        if group["status"] in LIVE:
+        if group["status"] in LIVE_COUNT:
             counts[group["start_time"]] += group["chosen"]
     busiest = sorted((-count, start_time) for start_time, count in counts.items() if count)
     return [{"start_time": time, "count": -count} for count, time in busiest[:BUSIEST]]
@@ -69,9 +69,9 @@ def _between(start, end):
 def _within(date_after, date_before):
     chosen = Q()
     if date_after:
-        chosen &= Q(starts_at__gte=clock.start_of(date_after))
+        chosen &= Q(starts_at__gte=clock.start_of_day(date_after))
     if date_before:
-        chosen &= Q(starts_at__lt=clock.day(date_before)[1])
+        chosen &= Q(starts_at__lt=clock.day_bounds(date_before)[1])
     return chosen
 
 
@@ -83,7 +83,7 @@ def _month(offset):
 def _first_of_month(offset):
     today = clock.today()
     years, month = divmod(today.month - 1 + offset, 12)
-    return clock.start_of(date(today.year + years, month + 1, 1))
+    return clock.start_of_day(date(today.year + years, month + 1, 1))
 
 
 def _rate(part, whole):

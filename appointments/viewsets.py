@@ -6,13 +6,13 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
+from accounts.base_viewsets import ScopedViewSet, idempotent
 from accounts.models import Doctor
 from accounts.roles import UserType
-from appointments import permissions, policy, services, slots
+from appointments import booking_rules, permissions, services, slot_services
 from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
 from appointments.lifecycle import MOVES, Priority, Status
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, rank
+from appointments.models import Appointment, AppointmentHistory, TimeSlot, choice_order
 from appointments.serializers import (
     AppointmentSerializer,
     BookingSerializer,
@@ -25,12 +25,13 @@ from appointments.serializers import (
 from appointments.slot_serializers import (
     AvailabilityQuerySerializer,
     AvailabilitySerializer,
-    BulkSlotsAnswerSerializer,
+    BulkSlotsResponseSerializer,
     BulkSlotsSerializer,
     DoctorSerializer,
     TimeSlotSerializer,
 )
 from appointments.statistics import statistics
+from config.api.etags import VersionedMixin
 
 
 class AppointmentViewSet(
@@ -56,8 +57,8 @@ class AppointmentViewSet(
     ordering_fields = {
         "starts_at": "starts_at",
         "created_at": "created_at",
-        "status": rank("status", Status),
-        "priority": rank("priority", Priority),
+        "status": choice_order("status", Status),
+        "priority": choice_order("priority", Priority),
     }
     ordering = ["-starts_at", "-pk"]
     access = permissions.APPOINTMENTS
@@ -83,7 +84,7 @@ class AppointmentViewSet(
         booking.instance = services.book(by=self.request.user, **booking.validated_data)
 
     def perform_update(self, form):
-        form.instance = services.amend(
+        form.instance = services.update(
             form.instance,
             by=self.request.user,
             if_version=self.if_version,
@@ -123,7 +124,7 @@ class AppointmentViewSet(
     def move(self):
         """The move the action is named for, as the body describes it."""
         appointment = self.get_object()
-        step = self.read()
+        step = self.valid_serializer()
         step.instance = services.move(
             appointment,
             self.action,
@@ -142,7 +143,7 @@ class AppointmentViewSet(
             raise Http404
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def is_list(self):
+    def is_list_action(self):
         return self.action in ("list", "history")
 
 
@@ -169,43 +170,45 @@ class TimeSlotViewSet(
 
     def filter_queryset(self, queryset):
         if self.action == "list" and self.request.user.role == UserType.PATIENT:
-            slots_shown = policy.bookable_of_visible(self.request.user, queryset)
+            slots_shown = booking_rules.bookable_by_patient(self.request.user, queryset)
         else:
             slots_shown = queryset.with_availability()
         return super().filter_queryset(slots_shown)
 
     @idempotent
     def create(self, request):
-        form = self.read()
-        slot = slots.open_slot(**form.validated_data)
+        form = self.valid_serializer()
+        slot = slot_services.open_slot(**form.validated_data)
         return Response(self.shown([slot])[0], status=status.HTTP_201_CREATED)
 
     def perform_update(self, form):
-        slot = slots.change_slot(form.instance, **form.validated_data)
+        slot = slot_services.change_slot(form.instance, **form.validated_data)
         form.instance = self.reread([slot])[0]
 
     def perform_destroy(self, slot):
-        slots.withdraw(slot)
+        slot_services.withdraw(slot)
 
-    @extend_schema(responses={201: BulkSlotsAnswerSerializer})
+    @extend_schema(responses={201: BulkSlotsResponseSerializer})
     @action(detail=False, methods=["post"], serializer_class=BulkSlotsSerializer)
     @idempotent
     def create_bulk_slots(self, request):
-        form = self.read()
-        opened, skipped = slots.open_slots(doctor=form.validated_data["doctor"], plan=form.plan())
+        form = self.valid_serializer()
+        opened, skipped = slot_services.open_slots(
+            doctor=form.validated_data["doctor"], plan=form.plan()
+        )
         context = self.get_serializer_context()
         answer = {"created": self.reread(opened), "skipped": skipped}
-        answer = BulkSlotsAnswerSerializer(answer, context=context)
+        answer = BulkSlotsResponseSerializer(answer, context=context)
         return Response(answer.data, status=status.HTTP_201_CREATED)
 
     def made(self, answer):
         if self.action != "create_bulk_slots":
-            return super().made(answer)
+            return super().replay_key(answer)
         return answer | {"created": [slot["id"] for slot in answer["created"]]}
 
-    def show_again(self, made):
+    def replay_response(self, made):
         if self.action != "create_bulk_slots":
-            return super().show_again(made)
+            return super().replay_response(made)
         opened = self.get_queryset().filter(pk__in=made["created"])
         return Response(made | {"created": self.shown(opened)})
 
@@ -232,7 +235,9 @@ class DoctorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedView
     access = permissions.DOCTORS
 
     def filter_queryset(self, queryset):
-        return super().filter_queryset(policy.with_next_available(queryset, self.request.user))
+        return super().filter_queryset(
+            booking_rules.with_next_available(queryset, self.request.user)
+        )
 
 
 class DoctorAvailabilityViewSet(ScopedViewSet):
@@ -252,7 +257,7 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
-        free = policy.bookable_by(request.user, self.queryset.filter(doctor=asked["doctor"]))
+        free = booking_rules.bookable_by(request.user, self.queryset.filter(doctor=asked["doctor"]))
         found = free.between(asked["date_after"], asked["date_before"]).order_by("starts_at")
         return Response(self.get_serializer(asked | {"slots": found}).data)
 

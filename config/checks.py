@@ -1,4 +1,7 @@
-"""What must not reach production: `check --deploy` reports it, config.gate refuses to start."""
+"""System checks for unsafe production settings.
+
+`check --deploy` reports them; config.production_guard refuses to start when one is serious.
+"""
 
 from datetime import timedelta
 
@@ -8,14 +11,14 @@ from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError, connections
 
-from accounts import append_only
-from appointments import guards
-from config.cache import PER_PROCESS
+from accounts.audit import append_only
+from appointments import overlap_constraints
+from config.cache_url import PER_PROCESS
 from consultations.demo import SIGN_INS
 
 SHORTEST_KEY = 50
 FEWEST_CHARACTERS = 5  # distinct ones; Django's own measure of a weak key
-THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 
 @register(Tags.security, deploy=True)
@@ -24,19 +27,19 @@ def unsafe_production(app_configs=None, **kwargs):
         return [*_debug_in_public()]
     return [
         *_weak_keys(),
-        *_any_host(),
+        *_wildcard_hosts(),
         *_demo_accounts(),
-        *_talkative_log(),
-        *_counts_per_worker(),
-        *_no_public_host(),
-        *_printed_letters(),
-        *_borrowed_audit_key(),
-        *_no_checkpoints(),
+        *_unredacted_logging(),
+        *_per_worker_cache(),
+        *_missing_public_host(),
+        *_console_email(),
+        *_shared_audit_key(),
+        *_missing_checkpoints(),
     ]
 
 
 @register()
-def cancelling_by_way_of_a_later_day(app_configs=None, **kwargs):
+def check_reschedule_cutoff(app_configs=None, **kwargs):
     """Who may not cancel, but may still move the visit far ahead, cancels it there."""
     if settings.RESCHEDULE_NOTICE_HOURS >= settings.CANCELLATION_NOTICE_HOURS:
         return []
@@ -50,7 +53,7 @@ def cancelling_by_way_of_a_later_day(app_configs=None, **kwargs):
 
 
 @register(Tags.security)
-def impatient_sessions(app_configs=None, **kwargs):
+def check_session_idle_timeout(app_configs=None, **kwargs):
     if timedelta() < settings.SESSION_IDLE <= settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]:
         yield CheckWarning(
             "SESSION_IDLE_MINUTES is not longer than ACCESS_TOKEN_MINUTES.",
@@ -60,7 +63,7 @@ def impatient_sessions(app_configs=None, **kwargs):
 
 
 @register()
-def reads_that_cannot_be_required(app_configs=None, **kwargs):
+def check_required_read_audit(app_configs=None, **kwargs):
     if settings.AUDIT_READS_REQUIRED and settings.AUDIT_READS != "sync":
         yield CheckWarning(
             f"AUDIT_READS_REQUIRED does nothing while AUDIT_READS is {settings.AUDIT_READS}.",
@@ -70,9 +73,10 @@ def reads_that_cannot_be_required(app_configs=None, **kwargs):
 
 
 @register(Tags.database)
-def unguarded_database(app_configs=None, databases=None, **kwargs):
-    """Whether the databases still refuse by themselves overlaps (appointments.guards) and a change
-    of the audit (accounts.append_only).
+def check_database_constraints(app_configs=None, databases=None, **kwargs):
+    """Check that the databases refuse overlaps and changes of the audit.
+
+    See appointments.overlap_constraints and accounts.audit.append_only.
     """
     return [
         Error(
@@ -81,13 +85,13 @@ def unguarded_database(app_configs=None, databases=None, **kwargs):
             id="config.E004",
         )
         for alias in databases or []
-        for guard in missing_guards(connections[alias])
+        for guard in missing_database_objects(connections[alias])
     ]
 
 
-def missing_guards(connection):
+def missing_database_objects(connection):
     """What the database should refuse by itself, and would not."""
-    return [*guards.missing(connection), *append_only.missing(connection)]
+    return [*overlap_constraints.missing(connection), *append_only.missing(connection)]
 
 
 def _weak_keys():
@@ -118,7 +122,7 @@ def _is_weak(key):
     )
 
 
-def _any_host():
+def _wildcard_hosts():
     if "*" in settings.ALLOWED_HOSTS:
         yield Error(
             "ALLOWED_HOSTS allows any host.",
@@ -147,7 +151,7 @@ def _demo_accounts():
 
 
 def _debug_in_public():
-    if settings.HTTPS or not set(settings.ALLOWED_HOSTS) <= THIS_MACHINE:
+    if settings.HTTPS or not set(settings.ALLOWED_HOSTS) <= LOOPBACK_HOSTS:
         yield Error(
             "DEBUG is on where others than this machine are served.",
             hint="Set DEBUG=false: its pages show settings and records to anyone.",
@@ -155,7 +159,7 @@ def _debug_in_public():
         )
 
 
-def _talkative_log():
+def _unredacted_logging():
     if settings.LOG_FORMAT != "json":
         yield Error(
             "The log quotes what people wrote.",
@@ -164,7 +168,7 @@ def _talkative_log():
         )
 
 
-def _counts_per_worker():
+def _per_worker_cache():
     if settings.WORKERS > 1 and settings.CACHES["default"]["BACKEND"] == PER_PROCESS:
         yield CheckWarning(
             f"{settings.WORKERS} workers each count requests for themselves.",
@@ -173,8 +177,8 @@ def _counts_per_worker():
         )
 
 
-def _no_public_host():
-    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= THIS_MACHINE:
+def _missing_public_host():
+    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= LOOPBACK_HOSTS:
         yield CheckWarning(
             "ALLOWED_HOSTS names this machine alone.",
             hint="Set ALLOWED_HOSTS to the names the clinic is reached by.",
@@ -182,7 +186,7 @@ def _no_public_host():
         )
 
 
-def _printed_letters():
+def _console_email():
     if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
         yield CheckWarning(
             "Letters are printed into the log, links to set a password among them.",
@@ -191,7 +195,7 @@ def _printed_letters():
         )
 
 
-def _borrowed_audit_key():
+def _shared_audit_key():
     if settings.AUDIT_KEY == settings.SECRET_KEY:
         yield CheckWarning(
             "The audit is sealed with the SECRET_KEY.",
@@ -200,7 +204,7 @@ def _borrowed_audit_key():
         )
 
 
-def _no_checkpoints():
+def _missing_checkpoints():
     if not settings.AUDIT_CHECKPOINTS:
         yield CheckWarning(
             "The ends of the audit's chain are noted nowhere.",

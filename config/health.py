@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from config.api.exceptions import RETRY_SECONDS
-from config.checks import missing_guards
+from config.checks import missing_database_objects
 
 
 def database():
@@ -26,13 +26,13 @@ def migrations():
     return f"{len(unapplied)} unapplied" if unapplied else "ok"
 
 
-def guards():
-    missed = missing_guards(connection)
+def database_constraints():
+    missed = missing_database_objects(connection)
     return f"{len(missed)} missing" if missed else "ok"
 
 
 # Each says "ok" or, in a few words, what is amiss. A further one is a function and its row here.
-CHECKS = {"database": database, "migrations": migrations, "guards": guards}
+CHECKS = {"database": database, "migrations": migrations, "guards": database_constraints}
 
 
 @csrf_exempt  # so that a POST is told 405

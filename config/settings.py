@@ -13,9 +13,9 @@ import dj_email_url
 from corsheaders.defaults import default_headers
 from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
 
-from config.cache import cache_from
-from config.keys import generated_key
-from config.navigation import NAVIGATION
+from config.admin.navigation import NAVIGATION
+from config.cache_url import parse_cache_url
+from config.secret_key import load_or_create_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -36,7 +36,7 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 SECRET_KEY = config("SECRET_KEY")
 SECRET_KEY_IS_GENERATED = not SECRET_KEY  # config.checks refuses that in production
 if SECRET_KEY_IS_GENERATED:
-    SECRET_KEY = generated_key(BASE_DIR / ".secret_key")
+    SECRET_KEY = load_or_create_key(BASE_DIR / ".secret_key")
 # Retired keys, which sign nothing any more: what they have signed is good until it runs out.
 SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default=[], cast=Csv())
 
@@ -82,8 +82,8 @@ CORS_URLS_REGEX = r"^/(api|media)/.*$"
 # licence (accounts.models.User.role).
 DOCTOR_VERIFICATION_REQUIRED = config("DOCTOR_VERIFICATION_REQUIRED", default=not DEBUG, cast=bool)
 
-# What patients are held to when they book, cancel and reschedule by themselves (appointments.policy
-# asks); 0 sets no rule. Staff are free.
+# Limits for patients who book, cancel and reschedule by themselves (appointments.booking_rules).
+# 0 sets no limit. Staff have none.
 BOOKING_NOTICE_MINUTES = config("BOOKING_NOTICE_MINUTES", default=0, cast=int)
 BOOKING_HORIZON_DAYS = config("BOOKING_HORIZON_DAYS", default=0, cast=int)
 CANCELLATION_NOTICE_HOURS = config("CANCELLATION_NOTICE_HOURS", default=0, cast=int)
@@ -123,10 +123,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.api.middleware.RequestIdMiddleware",
-    "config.api.middleware.AccessLogMiddleware",
-    "config.api.headers.HeadersMiddleware",
-    "config.api.faults.EnvelopeGuard",
+    "config.http.request_id.RequestIdMiddleware",
+    "config.http.access_log.AccessLogMiddleware",
+    "config.http.security_headers.SecurityHeadersMiddleware",
+    "config.http.error_middleware.ErrorEnvelopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -137,15 +137,15 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "config.api.faults.OutageMiddleware",
-    "config.api.middleware.LockedOutMiddleware",
-    "accounts.trail.AuditMiddleware",
+    "config.http.error_middleware.ServiceUnavailableMiddleware",
+    "config.http.lockout_response.LockoutResponseMiddleware",
+    "accounts.audit.middleware.AuditMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
 # For `runserver` alone, which must not pass through config/wsgi.py: that refuses what only a
 # development machine may have. gunicorn.conf.py names it.
-WSGI_APPLICATION = "config.runserver.application"
+WSGI_APPLICATION = "config.wsgi_dev.application"
 
 TEMPLATES = [
     {
@@ -161,7 +161,7 @@ TEMPLATES = [
         },
     },
 ]
-CSRF_FAILURE_VIEW = "config.api.handlers.csrf_failure"
+CSRF_FAILURE_VIEW = "config.http.error_views.csrf_failure"
 
 # --- Database -------------------------------------------------------------------------------
 
@@ -216,8 +216,8 @@ AUDIT_READS = config(
 # Where a read cannot be written down, as on a full disk, it is answered and the event goes to the
 # log; with this it is refused (503). Only for sync.
 AUDIT_READS_REQUIRED = config("AUDIT_READS_REQUIRED", default=False, cast=bool)
-# What the chain over the audit is made with (accounts.seals). Kept outside the database, and for as
-# long as the audit is.
+# The HMAC key of the audit's hash chain (accounts.audit.hash_chain). Keep it outside the database,
+# for as long as the audit exists.
 AUDIT_KEY = config("AUDIT_KEY", default=SECRET_KEY)
 AUDIT_KEY_FALLBACKS = config("AUDIT_KEY_FALLBACKS", default=[], cast=Csv())  # of before
 # Where the end of the chain is noted each time it grows: a file that whoever reaches the database
@@ -232,18 +232,18 @@ AUDIT_RETENTION_DAYS = config("AUDIT_RETENTION_DAYS", default=2192, cast=int)
 # workers of one machine, Redis by those of several.
 CACHE_URL = config("CACHE_URL")
 WORKERS = config("WEB_CONCURRENCY", default=1, cast=int)  # config.checks compares the two
-CACHES = {"default": cache_from(CACHE_URL)}
+CACHES = {"default": parse_cache_url(CACHE_URL)}
 
 # --- People and sign-in ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
-    "accounts.hashers.ClinicArgon2Hasher",
+    "accounts.auth.hashers.ClinicArgon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # older hashes, until the next sign-in
 ]
-AUTHENTICATION_BACKENDS = ["accounts.authentication.CountingBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.auth.backends.LockoutModelBackend"]
 # So many wrong passwords for one account, or from one address, in so many minutes, and no more are
-# looked at for as long (accounts.lockout); 0 sets no limit.
+# looked at for as long (accounts.auth.lockout); 0 sets no limit.
 LOCKOUT_FAILURES = config("LOCKOUT_FAILURES", default=10, cast=int)
 LOCKOUT_FAILURES_PER_ADDRESS = config("LOCKOUT_FAILURES_PER_ADDRESS", default=100, cast=int)
 LOCKOUT_MINUTES = config("LOCKOUT_MINUTES", default=15, cast=int)
@@ -257,7 +257,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# What tokens are signed with (accounts.tokens.KeyRing); Django's own signatures keep to SECRET_KEY.
+# Signs tokens (accounts.auth.tokens.KeyRotatingBackend). Django's own signatures use SECRET_KEY.
 TOKEN_KEY = config("TOKEN_KEY", default=SECRET_KEY)
 TOKEN_KEY_FALLBACKS = config(
     "TOKEN_KEY_FALLBACKS",
@@ -265,7 +265,7 @@ TOKEN_KEY_FALLBACKS = config(
     cast=Csv(),
 )
 SIMPLE_JWT = {
-    "AUTH_TOKEN_CLASSES": ("accounts.tokens.SessionAccessToken",),
+    "AUTH_TOKEN_CLASSES": ("accounts.auth.tokens.SessionAccessToken",),
     "ACCESS_TOKEN_LIFETIME": timedelta(
         minutes=config("ACCESS_TOKEN_MINUTES", default=15, cast=int)
     ),
@@ -283,7 +283,7 @@ SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, c
 # taken for a thief, for this many seconds.
 REFRESH_GRACE_SECONDS = 10
 
-SESSION_ENGINE = "config.browser_sessions"
+SESSION_ENGINE = "accounts.auth.session_store"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
@@ -313,7 +313,7 @@ API_DOCS = config("API_DOCS", default=True, cast=bool)
 REST_FRAMEWORK = {
     # Bearer first: it is what makes an answer to a stranger a 401 and not a 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.SessionJWTAuthentication",
+        "accounts.auth.authentication.SessionJWTAuthentication",
         *(["rest_framework.authentication.SessionAuthentication"] if BROWSABLE_API else []),
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.RoleAccess"],
@@ -322,19 +322,19 @@ REST_FRAMEWORK = {
         "config.api.renderers.EnvelopeJSONRenderer",
         *(["config.api.renderers.EnvelopeBrowsableAPIRenderer"] if BROWSABLE_API else []),
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.Negotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.StrictContentNegotiation",
     "DEFAULT_FILTER_BACKENDS": [
-        "config.api.filters.GivenFilters",
+        "config.api.filters.CachedFilterBackend",
         "config.api.filters.BoundedSearchFilter",
         "config.api.filters.StrictOrderingFilter",
     ],
-    "DEFAULT_PAGINATION_CLASS": "config.api.pagination.Pages",
+    "DEFAULT_PAGINATION_CLASS": "config.api.pagination.PagePagination",
     "DEFAULT_METADATA_CLASS": "config.api.metadata.ActionMetadata",
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.EnvelopeAutoSchema",
     "EXCEPTION_HANDLER": "config.api.exceptions.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [
-        "config.api.throttles.PersonThrottle",
-        "config.api.throttles.DoorThrottle",
+        "config.api.throttling.CallerThrottle",
+        "config.api.throttling.EndpointThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         scope: None if DEBUG else config(f"THROTTLE_{scope.upper()}", default=rate)
@@ -374,13 +374,13 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.api.schema.document_errors",
-        "config.api.shapes.tell_shapes_apart",
+        "config.api.schema_hooks.fix_polymorphic_schemas",
     ],
     "ENUM_NAME_OVERRIDES": {
         "UserTypeEnum": "accounts.roles.UserType",
         "GenderEnum": "accounts.roles.Gender",
         "AppointmentStatusEnum": "appointments.lifecycle.Status",
-        "ConsultationStatusEnum": "consultations.states.ConsultationStatus",
+        "ConsultationStatusEnum": "consultations.choices.ConsultationStatus",
     },
 }
 
@@ -391,7 +391,7 @@ WHITENOISE_USE_FINDERS = True  # static files are served without a collectstatic
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(config("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 STORAGES = {
-    "default": {"BACKEND": "config.storage.WholeFiles"},
+    "default": {"BACKEND": "config.files.AtomicFileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
@@ -406,7 +406,7 @@ UNFOLD = {
     "SITE_HEADER": "Medical Platform",
     "SITE_SUBHEADER": "Clinic administration",
     "SITE_SYMBOL": "local_hospital",
-    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "config.admin.dashboard.dashboard",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
@@ -417,8 +417,8 @@ UNFOLD = {
 
 # --- Logs -----------------------------------------------------------------------------------
 
-# `json` says what config.api.logs lets it say; `console` is for development and says everything
-# (config.checks refuses it in production).
+# `json` redacts values (config.http.log_formatter). `console` redacts nothing: it is for
+# development, and config.checks refuses it in production.
 LOG_FORMAT = config(
     "LOG_FORMAT", default="console" if DEBUG else "json", cast=Choices(["json", "console"])
 )
@@ -427,10 +427,10 @@ LOG_LEVEL = config("LOG_LEVEL", default="INFO", cast=str.upper)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "config.api.middleware.RequestIdFilter"}},
+    "filters": {"request_id": {"()": "config.http.request_id.RequestIdFilter"}},
     "formatters": {
         "json": {
-            "()": "config.api.logs.JSONFormatter",
+            "()": "config.http.log_formatter.JSONFormatter",
             "ours": ["config", "accounts", "patients", "appointments", "consultations"],
         },
         "console": {

@@ -12,12 +12,12 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts.desk import DeskAdmin, ReadOnlyAdmin, ReadOnlyInline, Versions
-from appointments.desk import PEOPLE
+from appointments.admin_actions import PEOPLE_SEARCH_FIELDS
+from config.admin.base import HistoryAdminMixin, ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin
 from consultations import services
-from consultations.forms import OpeningForm
+from consultations.choices import ConsultationStatus
+from consultations.forms import ConsultationCreateForm
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.states import ConsultationStatus
 
 STATUS_COLOURS = {
     ConsultationStatus.SCHEDULED.label: "info",
@@ -41,7 +41,7 @@ class StatusFilter(DropdownFilter):
 
     def queryset(self, request, queryset):
         known = self.value() in ConsultationStatus.values
-        return queryset.having(self.value()) if known else queryset
+        return queryset.with_status(self.value()) if known else queryset
 
 
 class VitalSignsInline(ReadOnlyInline):
@@ -72,7 +72,7 @@ class NoteInline(ReadOnlyInline):
 
 
 @admin.register(Consultation)
-class ConsultationAdmin(Versions, DeskAdmin):
+class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
     """Once completed it is closed, here as everywhere."""
 
     list_display = ["day", "patient", "doctor", "state", "complaint", "started_at", "ended_at"]
@@ -81,7 +81,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
         ("doctor", AutocompleteSelectFilter),
         ("patient", AutocompleteSelectFilter),
     ]
-    search_fields = [*PEOPLE, "chief_complaint", "diagnosis"]
+    search_fields = [*PEOPLE_SEARCH_FIELDS, "chief_complaint", "diagnosis"]
     date_hierarchy = "created_at"
     autocomplete_fields = ["appointment", "patient", "doctor"]
     inlines = [VitalSignsInline, PrescriptionInline, NoteInline]
@@ -142,7 +142,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
-            kwargs["form"] = OpeningForm
+            kwargs["form"] = ConsultationCreateForm
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
@@ -162,7 +162,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
         return services.open_walk_in(by=by, **opening)
 
     def update(self, record, form, by):
-        return services.write(record, by=by, **form.changes)
+        return services.update_text(record, by=by, **form.changes)
 
     def open_steps(self, request, record):
         match record.status:
@@ -174,7 +174,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
 
     @action(description="Start", icon="play_arrow")
     def start(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
             title="Start",
@@ -185,7 +185,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
 
     @action(description="Complete", icon="done_all")
     def complete(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
             title="Complete",
@@ -210,11 +210,11 @@ class ConsultationAdmin(Versions, DeskAdmin):
         return Truncator(consultation.chief_complaint).chars(60)
 
 
-class PartAdmin(Versions, ReadOnlyAdmin):
+class ConsultationPartAdmin(HistoryAdminMixin, ReadOnlyAdmin):
     """Written in the consultation and never rewritten."""
 
     list_select_related = ["consultation__patient", "consultation__doctor"]
-    search_fields = [f"consultation__{path}" for path in PEOPLE]
+    search_fields = [f"consultation__{path}" for path in PEOPLE_SEARCH_FIELDS]
 
     @display(description="patient", ordering="consultation__patient__last_name")
     def patient(self, part):
@@ -222,13 +222,13 @@ class PartAdmin(Versions, ReadOnlyAdmin):
 
 
 @admin.register(VitalSigns)
-class VitalSignsAdmin(PartAdmin):
+class VitalSignsAdmin(ConsultationPartAdmin):
     list_display = [
         "recorded_at", "patient", "blood_pressure", "heart_rate", "temperature",
         "oxygen_saturation", "bmi", "recorded_by",
     ]  # fmt: skip
     list_filter = [("consultation__patient", AutocompleteSelectFilter)]
-    list_select_related = [*PartAdmin.list_select_related, "recorded_by"]
+    list_select_related = [*ConsultationPartAdmin.list_select_related, "recorded_by"]
     date_hierarchy = "recorded_at"
     ordering = ["-pk"]
     fields = ["consultation", ("recorded_at", "recorded_by"), *MEASURED]
@@ -241,15 +241,15 @@ class VitalSignsAdmin(PartAdmin):
 
 
 @admin.register(Prescription)
-class PrescriptionAdmin(PartAdmin):
+class PrescriptionAdmin(ConsultationPartAdmin):
     list_display = ["created_at", "patient", *PRESCRIBED, "prescribed_by"]
     list_filter = [
         ("is_active", BooleanRadioFilter),
         ("medication_type", ChoicesDropdownFilter),
         ("consultation__patient", AutocompleteSelectFilter),
     ]
-    list_select_related = [*PartAdmin.list_select_related, "prescribed_by"]
-    search_fields = ["medication_name", *PartAdmin.search_fields]
+    list_select_related = [*ConsultationPartAdmin.list_select_related, "prescribed_by"]
+    search_fields = ["medication_name", *ConsultationPartAdmin.search_fields]
     date_hierarchy = "created_at"
     ordering = ["-pk"]
     fields = [
@@ -259,15 +259,15 @@ class PrescriptionAdmin(PartAdmin):
 
 
 @admin.register(ConsultationNote)
-class ConsultationNoteAdmin(PartAdmin):
+class ConsultationNoteAdmin(ConsultationPartAdmin):
     list_display = ["created_at", "patient", "note_type", "title", "is_private", "created_by"]
     list_filter = [
         ("note_type", ChoicesDropdownFilter),
         ("is_private", BooleanRadioFilter),
         ("consultation__patient", AutocompleteSelectFilter),
     ]
-    list_select_related = [*PartAdmin.list_select_related, "created_by"]
-    search_fields = ["title", "content", *PartAdmin.search_fields]
+    list_select_related = [*ConsultationPartAdmin.list_select_related, "created_by"]
+    search_fields = ["title", "content", *ConsultationPartAdmin.search_fields]
     date_hierarchy = "created_at"
     ordering = ["-pk"]
     fields = [

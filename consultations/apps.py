@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from config.api import integrity
+from config.db import constraint_errors
 
 
 class ConsultationsConfig(AppConfig):
@@ -15,4 +15,6 @@ class ConsultationsConfig(AppConfig):
             services.anonymise(patient)
 
         patient_anonymised.connect(anonymise, weak=False, dispatch_uid="anonymise_consultations")
-        integrity.REFUSALS["consultations.Consultation.appointment"] = services.exists_already
+        constraint_errors.CONSTRAINT_ERRORS["consultations.Consultation.appointment"] = (
+            services.exists_already
+        )

@@ -15,13 +15,13 @@ from django.test.utils import override_settings
 from accounts import services as accounts
 from accounts.models import Doctor, User
 from accounts.roles import UserType
-from appointments import clock, policy
+from appointments import booking_rules, clock
 from appointments import services as appointments
-from appointments.lifecycle import OPEN, Status
+from appointments.lifecycle import UPCOMING, Status
 from appointments.models import Appointment, TimeSlot
-from appointments.slots import Plan, open_slots
-from config.api.transactions import atomic
-from consultations import allergies
+from appointments.slot_services import SlotPlan, open_slots
+from config.db.transactions import atomic_with_retry
+from consultations import allergy_check
 from consultations import services as consultations
 from consultations.models import Consultation
 from patients import services as patients
@@ -54,8 +54,8 @@ CONFIRMED = timedelta(days=2)
 CANCELLED = timedelta(hours=2)
 
 
-@override_settings(**dict.fromkeys(policy.RULES, 0))
-@atomic
+@override_settings(**dict.fromkeys(booking_rules.RULES, 0))
+@atomic_with_retry
 def make_clinic():
     """Make what is missing of the demo, and let the rest of it live on until now.
 
@@ -122,7 +122,7 @@ def _fill(date):
 
 def _fill_the_hours_around_now():
     """Visits from an hour ago to an hour and a half ahead, but within today, with one doctor."""
-    now = clock.local(clock.now())
+    now = clock.to_clinic_time(clock.now())
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
     opens = max(quarter - 2 * VISIT, datetime.combine(now, time.min, now.tzinfo))
     closes = min(quarter + 3 * VISIT, datetime.combine(now, LAST_MINUTE, now.tzinfo))
@@ -137,9 +137,9 @@ def _fill_the_hours_around_now():
 
 def _open(doctor, date, opens, closes):
     """The free slots of the doctor between two clock times, opened where there were none."""
-    moment = _before(clock.start_of(date), OPENED)
-    with clock.at(moment):
-        open_slots(doctor=doctor, plan=Plan([date], opens, closes, VISIT))
+    moment = _before(clock.start_of_day(date), OPENED)
+    with clock.frozen_at(moment):
+        open_slots(doctor=doctor, plan=SlotPlan([date], opens, closes, VISIT))
         free = list(TimeSlot.objects.free().filter(doctor=doctor).between(date, date))
     return [slot for slot in free if opens < slot.end_time and slot.start_time < closes]
 
@@ -177,12 +177,12 @@ def _book(visit, slots, *, confirmed):
     slot = next((slot for slot in slots if patient and _has_time(patient, slot)), None)
     if slot is None:
         return None
-    with clock.at(_before(slot.starts_at, ASKED)):
+    with clock.frozen_at(_before(slot.starts_at, ASKED)):
         appointment = appointments.book(
             patient=patient, time_slot=slot, by=patient, **visit["appointment"]
         )
     if confirmed:
-        with clock.at(_before(slot.starts_at, CONFIRMED)):
+        with clock.frozen_at(_before(slot.starts_at, CONFIRMED)):
             appointments.move(appointment, "confirm", by=appointment.doctor)
     return appointment
 
@@ -208,7 +208,7 @@ def takes_place(visit):
 def _begun():
     """The demo's own appointments whose time has come and which nobody has ended, oldest first."""
     rows = _appointments().filter(
-        starts_at__lte=clock.now(), status__in=OPEN | {Status.IN_PROGRESS}
+        starts_at__lte=clock.now(), status__in=UPCOMING | {Status.IN_PROGRESS}
     )
     return [row for row in rows.with_people().soonest_first() if visit_of(row)]
 
@@ -239,7 +239,7 @@ def _end(appointment):
     visit = visit_of(appointment)
     if takes_place(visit):
         _complete(appointment, visit)
-    elif appointment.status in OPEN:
+    elif appointment.status in UPCOMING:
         _miss(appointment, **visit["outcome"])
 
 
@@ -249,7 +249,7 @@ def _miss(appointment, *, action, reason):
         moment, by = appointment.starts_at - CANCELLED, appointment.patient
     else:
         moment, by = appointment.ends_at, appointment.doctor
-    with clock.at(moment):
+    with clock.frozen_at(moment):
         appointments.move(appointment, action, by=by, reason=reason)
 
 
@@ -257,7 +257,7 @@ def _receive(appointment):
     """The consultation, begun and with its first measurements."""
     visit, doctor = visit_of(appointment), appointment.doctor
     consultation = Consultation.objects.filter(appointment=appointment).first()
-    with clock.at(appointment.starts_at):
+    with clock.frozen_at(appointment.starts_at):
         if consultation is None:
             consultation = consultations.open_for(
                 appointment, by=doctor, chief_complaint=visit["chief_complaint"]
@@ -275,10 +275,10 @@ def _complete(appointment, visit):
     closing = {
         field: text for field, text in visit["closing"].items() if not getattr(consultation, field)
     }
-    with clock.at(max(appointment.ends_at, consultation.started_at)):
+    with clock.frozen_at(max(appointment.ends_at, consultation.started_at)):
         for prescription in visit["prescriptions"]:
             name = prescription["medication_name"]
-            if not allergies.matches(name, consultation.patient.allergies):
+            if not allergy_check.matches(name, consultation.patient.allergies):
                 consultations.prescribe(consultation, by=doctor, **prescription)
         for note in visit["notes"]:
             consultations.add_note(consultation, by=doctor, **note)

@@ -2,8 +2,8 @@ import django_filters
 
 from appointments.filters import ClinicDayFilter
 from config.api.filters import IdFilter
+from consultations.choices import ConsultationStatus
 from consultations.models import Consultation
-from consultations.states import ConsultationStatus
 
 
 class ConsultationFilter(ClinicDayFilter):
@@ -26,4 +26,4 @@ class ConsultationFilter(ClinicDayFilter):
         return super().until_day(rows.with_day(), name, value)
 
     def by_status(self, rows, name, value: str):
-        return rows.having(value)
+        return rows.with_status(value)

@@ -1,9 +1,9 @@
 """What is typed about consultations in the staff admin."""
 
-from accounts.desk import ServiceForm
+from config.admin.base import ServiceForm
 
 
-class OpeningForm(ServiceForm):
+class ConsultationCreateForm(ServiceForm):
     """An appointment that takes a consultation, or who comes without one."""
 
     def __init__(self, *args, **kwargs):

@@ -8,33 +8,33 @@ from django.db.models import PROTECT, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 from simple_history.models import HistoricalRecords
 
-from accounts.models import NAME, Doctor, User
+from accounts.models import NAME_FIELDS, Doctor, User
 from accounts.roles import UserType
-from accounts.scoping import EVERYTHING, ScopedQuerySet
-from accounts.versions import Versioned
 from appointments import clock
 from appointments.lifecycle import Status
-from appointments.models import Appointment, Stamped
-from config.api.conditions import AskedOfEach
-from consultations.states import ConsultationStatus, MedicationType, NoteType
+from appointments.models import Appointment, TimeStampedModel
+from config.db.expressions import RowByRowExists
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.versioning import VersionedModel
+from consultations.choices import ConsultationStatus, MedicationType, NoteType
 from patients.models import EmergencyAccess, Patient
 
 # An appointment that did not take place takes its consultation with it.
 DID_NOT_TAKE_PLACE = frozenset({Status.CANCELLED, Status.NO_SHOW})
 
-CLOSED = Q(ended_at__isnull=False)
-VOID = Q(ended_at=None, appointment__status__in=DID_NOT_TAKE_PLACE)
+COMPLETED = Q(ended_at__isnull=False)
+NOT_HELD = Q(ended_at=None, appointment__status__in=DID_NOT_TAKE_PLACE)
 UNDER_WAY = Q(ended_at=None, started_at__isnull=False)
 HAVING_STATUS = {
-    ConsultationStatus.COMPLETED: CLOSED,
-    ConsultationStatus.CANCELLED: VOID,
+    ConsultationStatus.COMPLETED: COMPLETED,
+    ConsultationStatus.CANCELLED: NOT_HELD,
     ConsultationStatus.IN_PROGRESS: UNDER_WAY & ~Q(appointment__status__in=DID_NOT_TAKE_PLACE),
     ConsultationStatus.SCHEDULED: Q(ended_at=None, started_at=None)
     & ~Q(appointment__status__in=DID_NOT_TAKE_PLACE),
 }
 
 
-FEW = 200  # appointments of a doctor, which are soon listed
+LIST_LIMIT = 200  # appointments of a doctor, which are soon listed
 
 
 def of_doctor_or_treating(doctor):
@@ -48,27 +48,29 @@ def _of_treated_by(doctor):
 
     Whoever treats few would have every row of the clinic asked until a page is full.
     """
-    treating = Appointment.objects.that_make_treat(doctor).order_by("patient")
-    listed = Q(patient__in=treating.values("patient")[:FEW])
+    treating = Appointment.objects.establishing_care_by(doctor).order_by("patient")
+    listed = Q(patient__in=treating.values("patient")[:LIST_LIMIT])
     of_them = treating.filter(patient=OuterRef("patient"))
-    return listed | Q(Exists(treating[FEW:]) & AskedOfEach(of_them))
+    return listed | Q(Exists(treating[LIST_LIMIT:]) & RowByRowExists(of_them))
 
 
 class ConsultationQuerySet(ScopedQuerySet):
     owners = {
         UserType.PATIENT: "patient",
         UserType.DOCTOR: of_doctor_or_treating,
-        UserType.ADMIN: EVERYTHING,
+        UserType.ADMIN: ALL_ROWS,
     }
-    writers = {UserType.DOCTOR: "doctor", UserType.ADMIN: EVERYTHING}
+    writers = {UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
 
     def with_people(self):
         return self.select_related("patient", "doctor", "appointment")
 
     def with_names(self):
-        return self.with_only(patient=NAME, doctor=NAME, appointment=["status"])
+        return self.select_related_only(
+            patient=NAME_FIELDS, doctor=NAME_FIELDS, appointment=["status"]
+        )
 
-    def having(self, status):
+    def with_status(self, status):
         """Those whose derived status it is."""
         return self.filter(HAVING_STATUS[status])
 
@@ -79,7 +81,7 @@ class ConsultationQuerySet(ScopedQuerySet):
         )
 
 
-class Consultation(Stamped, Versioned):
+class Consultation(TimeStampedModel, VersionedModel):
     """One visit's clinical record. Its status is derived; its stamps are set by the services."""
 
     appointment = models.OneToOneField(
@@ -145,7 +147,7 @@ class Consultation(Stamped, Versioned):
         return int((self.ended_at - self.started_at).total_seconds() // 60)
 
 
-class Part(models.Model):
+class ConsultationPart(models.Model):
     """What belongs to a consultation, and so to its patient."""
 
     class Meta:
@@ -161,7 +163,7 @@ class Part(models.Model):
         return f"consultation/{self.consultation_id}/{self._meta.model_name}/{self.pk}"
 
 
-class PartQuerySet(ScopedQuerySet):
+class ConsultationPartQuerySet(ScopedQuerySet):
     """A part is in sight where its consultation is."""
 
     def visible_to(self, user):
@@ -184,7 +186,7 @@ def measurement(lowest, highest, digits=None):
     return models.DecimalField(max_digits=digits, decimal_places=1, **limits)
 
 
-class VitalSigns(Part):
+class VitalSigns(ConsultationPart):
     """Measurements taken together: mmHg, beats and breaths a minute, °C, %, kg, cm."""
 
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="vital_signs")
@@ -199,7 +201,7 @@ class VitalSigns(Part):
     recorded_by = models.ForeignKey(User, PROTECT, related_name="recorded_vital_signs")
     recorded_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects = PartQuerySet.as_manager()
+    objects = ConsultationPartQuerySet.as_manager()
     history = HistoricalRecords()
 
     class Meta:
@@ -227,7 +229,7 @@ class VitalSigns(Part):
         return round(Decimal(self.weight) / metres**2, 1)
 
 
-class Prescription(Part):
+class Prescription(ConsultationPart):
     """A medication as prescribed. Only `is_active` changes afterwards."""
 
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="prescriptions")
@@ -249,7 +251,7 @@ class Prescription(Part):
     prescribed_by = models.ForeignKey(User, PROTECT, related_name="prescribed")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects = PartQuerySet.as_manager()
+    objects = ConsultationPartQuerySet.as_manager()
     history = HistoricalRecords()
 
     class Meta:
@@ -259,7 +261,7 @@ class Prescription(Part):
         return f"{self.medication_name} {self.dosage}"
 
 
-class ConsultationNoteQuerySet(PartQuerySet):
+class ConsultationNoteQuerySet(ConsultationPartQuerySet):
     """A note is in sight where its consultation is, a private one never to the patient."""
 
     def visible_to(self, user):
@@ -272,7 +274,7 @@ class ConsultationNoteQuerySet(PartQuerySet):
         return self
 
 
-class ConsultationNote(Part):
+class ConsultationNote(ConsultationPart):
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="notes")
     note_type = models.CharField(max_length=20, choices=NoteType)
     title = models.CharField(max_length=200, blank=True)

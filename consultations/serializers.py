@@ -2,15 +2,15 @@
 
 from rest_framework import serializers
 
-from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
+from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import Patient
 
-TEXT = [
+TEXT_FIELDS = [
     "chief_complaint",
     "history_of_present_illness",
     "physical_examination",
@@ -143,7 +143,7 @@ class ConsultationSerializer(StrictModelSerializer):
     class Meta:
         model = Consultation
         fields = list(CONSULTATION_EXAMPLE)
-        read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT]
+        read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT_FIELDS]
         extra_kwargs = {"chief_complaint": {"required": False}}
 
 
@@ -163,7 +163,7 @@ class ConsultationDetailSerializer(ConsultationSerializer):
         fields = [*ConsultationSerializer.Meta.fields, "vital_signs", "prescriptions", "notes"]
 
 
-class OpeningSerializer(StrictSerializer):
+class ConsultationCreateSerializer(StrictSerializer):
     """For an own `appointment`, or a walk-in: `patient` and `chief_complaint`."""
 
     appointment = VisibleRelatedField(
@@ -199,7 +199,7 @@ class StartSerializer(StrictSerializer):
     example = {}
 
 
-class ClosingSerializer(ConsultationSerializer):
+class ConsultationCompleteSerializer(ConsultationSerializer):
     """The fields a consultation may be closed with."""
 
     example = {
@@ -208,5 +208,5 @@ class ClosingSerializer(ConsultationSerializer):
     }
 
     class Meta(ConsultationSerializer.Meta):
-        fields = TEXT
+        fields = TEXT_FIELDS
         read_only_fields = []

@@ -5,16 +5,17 @@ Locks are taken in the order of appointments.services, and the consultation last
 
 from django.db.models import F
 
-from accounts import audit
 from accounts import services as accounts
+from accounts.audit import log as audit
 from accounts.models import Action
-from accounts.versions import check_version
-from appointments import clock, slots
+from appointments import clock, slot_services
 from appointments import services as appointments
-from appointments.lifecycle import MOVES, OPEN, Status
-from config.api.refusals import refused
-from config.api.transactions import atomic
-from consultations import allergies
+from appointments.lifecycle import MOVES, UPCOMING, Status
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
+from config.errors import rule_error
+from consultations import allergy_check
+from consultations.choices import NoteType
 from consultations.models import (
     DID_NOT_TAKE_PLACE,
     Consultation,
@@ -22,13 +23,12 @@ from consultations.models import (
     Prescription,
     VitalSigns,
 )
-from consultations.states import NoteType
 from patients.models import Patient
 
-TAKES_A_CONSULTATION = OPEN | {Status.IN_PROGRESS}
+TAKES_A_CONSULTATION = UPCOMING | {Status.IN_PROGRESS}
 
 
-@atomic
+@atomic_with_retry
 def open_for(appointment, *, by, chief_complaint=""):
     """The consultation of an appointment that is not over; its complaint is the visit's reason.
 
@@ -38,7 +38,9 @@ def open_for(appointment, *, by, chief_complaint=""):
     if Consultation.objects.filter(appointment=appointment).exists():
         raise exists_already()
     if appointment.status not in TAKES_A_CONSULTATION:
-        raise appointments.refusal(appointment, by, "open a consultation for an appointment")
+        raise appointments.invalid_transition(
+            appointment, by, "open a consultation for an appointment"
+        )
     consultation = Consultation(
         appointment=appointment,
         patient=appointment.patient,
@@ -50,84 +52,89 @@ def open_for(appointment, *, by, chief_complaint=""):
 
 def exists_already():
     """The refusal of a second consultation; the database's too (consultations.apps)."""
-    return refused("appointment", "This appointment has its consultation.", "consultation_exists")
+    return rule_error(
+        "appointment", "This appointment has its consultation.", "consultation_exists"
+    )
 
 
-@atomic
+@atomic_with_retry
 def open_walk_in(*, patient, doctor, chief_complaint, by):
     """A consultation without an appointment.
 
     A patient whose record is closed, and a doctor whose account is, are bad input.
     """
-    patient, doctor = appointments.lock_patient(patient.pk), slots.lock_active(doctor)
+    patient, doctor = (
+        appointments.lock_patient(patient.pk),
+        slot_services.lock_active_doctor(doctor),
+    )
     consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)
     return _saved(consultation, by, "open")
 
 
-@atomic
+@atomic_with_retry
 def start(consultation, *, by, if_version=None):
     """Stamp the beginning, and bring the appointment under way if it is not yet."""
     consultation = _lock(consultation, if_version)
-    _refuse_closed(consultation)
-    _refuse_void(consultation, by)
+    _check_not_completed(consultation)
+    _check_not_cancelled(consultation, by)
     if consultation.started_at:
-        raise refused("status", "This consultation has started already.", "invalid_transition")
-    _bring_along(consultation, "start", by)
+        raise rule_error("status", "This consultation has started already.", "invalid_transition")
+    _advance_appointment(consultation, "start", by)
     consultation.started_at = clock.now()
     return _saved(consultation, by, "start", changed=["started_at"])
 
 
-@atomic
+@atomic_with_retry
 def complete(consultation, *, by, if_version=None, **closing):
     """Write the `closing` fields, stamp the end and complete the appointment.
 
     From then on the consultation is closed: `consultation_closed` for all but addenda.
     """
     consultation = _lock(consultation, if_version)
-    _refuse_closed(consultation)
-    _refuse_void(consultation, by)
-    _bring_along(consultation, "complete", by)
+    _check_not_completed(consultation)
+    _check_not_cancelled(consultation, by)
+    _advance_appointment(consultation, "complete", by)
     for field, value in closing.items():
         setattr(consultation, field, value)
     consultation.ended_at = max(clock.now(), consultation.started_at or clock.now())
     return _saved(consultation, by, "complete", changed=["ended_at", *closing])
 
 
-@atomic
-def write(consultation, *, by, if_version=None, **changes):
+@atomic_with_retry
+def update_text(consultation, *, by, if_version=None, **changes):
     """Change the text of a consultation that is open."""
     consultation = _lock(consultation, if_version)
-    _refuse_closed(consultation)
-    _refuse_void(consultation, by)
+    _check_not_completed(consultation)
+    _check_not_cancelled(consultation, by)
     changed = [name for name, value in changes.items() if getattr(consultation, name) != value]
     for field, value in changes.items():
         setattr(consultation, field, value)
     return _saved(consultation, by, "write", changed=changed)
 
 
-@atomic
+@atomic_with_retry
 def record_vital_signs(consultation, *, by, **measured):
     consultation = _lock(consultation)
-    _refuse_closed(consultation)
-    _refuse_void(consultation, by)
+    _check_not_completed(consultation)
+    _check_not_cancelled(consultation, by)
     vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
     vital_signs.full_clean()
     return _saved_part(vital_signs, by, "record")
 
 
-@atomic
+@atomic_with_retry
 def prescribe(consultation, *, by, **prescription):
     """A new prescription. A listed allergy refuses it with `allergy_conflict` and the entries
     that match, unless an `override_reason` is given, which is kept.
     """
     consultation = _lock(consultation)
-    _refuse_closed(consultation)
-    _refuse_void(consultation, by)
+    _check_not_completed(consultation)
+    _check_not_cancelled(consultation, by)
     # Read after the lock: what was listed while this waited for it counts.
     listed = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
-    matches = allergies.matches(prescription["medication_name"], listed)
+    matches = allergy_check.matches(prescription["medication_name"], listed)
     if matches and not prescription.get("override_reason"):
-        raise refused(
+        raise rule_error(
             "medication_name",
             "The patient's allergies list this medication. "
             "Give an override_reason to prescribe it all the same.",
@@ -138,23 +145,23 @@ def prescribe(consultation, *, by, **prescription):
     return _saved_part(prescription, by, "prescribe")
 
 
-@atomic
+@atomic_with_retry
 def set_active(prescription, *, by, is_active):
     """Stop a prescription, or take it up again, while its consultation is open.
 
     One of a visit that did not take place can only be stopped.
     """
     consultation = _lock(prescription.consultation)
-    _refuse_closed(consultation)
+    _check_not_completed(consultation)
     if is_active:
-        _refuse_void(consultation, by)
+        _check_not_cancelled(consultation, by)
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
     prescription.consultation = consultation
     prescription.is_active = is_active
     return _saved_part(prescription, by, "set_active", changed=["is_active"])
 
 
-@atomic
+@atomic_with_retry
 def add_note(consultation, *, by, **note):
     """A note; to a closed consultation only an addendum.
 
@@ -163,17 +170,17 @@ def add_note(consultation, *, by, **note):
     """
     consultation = _lock(consultation)
     if note["note_type"] != NoteType.ADDENDUM:
-        _refuse_closed(consultation)
+        _check_not_completed(consultation)
     written = ConsultationNote(consultation=consultation, created_by=by, **note)
     saved = _saved if written.is_private else _saved_part
     return saved(written, by, "add")
 
 
-@atomic
+@atomic_with_retry
 def anonymise(patient):
     """Take the patient's name out of the admin's log; texts and their versions stay as they are."""
     of_patient = Consultation.objects.filter(patient=patient)
-    accounts.name_by_number(Consultation, of_patient.values_list("pk", flat=True))
+    accounts.redact_admin_log(Consultation, of_patient.values_list("pk", flat=True))
 
 
 def _lock(consultation, if_version=None):
@@ -186,26 +193,28 @@ def _lock(consultation, if_version=None):
     return consultation
 
 
-def _bring_along(consultation, action, by):
+def _advance_appointment(consultation, action, by):
     """Make the move with the appointment, unless it is there already or further on."""
     appointment = consultation.appointment
     if appointment and appointment.status in MOVES[action].sources:
         consultation.appointment = appointments.move(appointment, action, by=by)
 
 
-def _refuse_closed(consultation):
+def _check_not_completed(consultation):
     if consultation.is_closed:
-        raise refused(
+        raise rule_error(
             "status",
             "This consultation is completed; add a note of type addendum.",
             "consultation_closed",
         )
 
 
-def _refuse_void(consultation, by):
+def _check_not_cancelled(consultation, by):
     appointment = consultation.appointment
     if appointment and appointment.status in DID_NOT_TAKE_PLACE:
-        raise appointments.refusal(appointment, by, "hold the consultation of an appointment")
+        raise appointments.invalid_transition(
+            appointment, by, "hold the consultation of an appointment"
+        )
 
 
 def _saved(record, by, deed, changed=()):
@@ -214,7 +223,7 @@ def _saved(record, by, deed, changed=()):
     action = Action.CREATE if record._state.adding else Action.UPDATE
     record.save()
     event = f"{record._meta.model_name}.{deed}"
-    audit.changed(event, record, by=by, fields=changed, action=action)
+    audit.record_change(event, record, by=by, fields=changed, action=action)
     return record
 
 

@@ -7,16 +7,17 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
+from accounts.base_viewsets import ScopedViewSet, idempotent
+from config.api.etags import VersionedMixin
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.serializers import (
-    ClosingSerializer,
+    ConsultationCompleteSerializer,
+    ConsultationCreateSerializer,
     ConsultationDetailSerializer,
     ConsultationNoteSerializer,
     ConsultationSerializer,
-    OpeningSerializer,
     PrescriptionSerializer,
     StartSerializer,
     VitalSignsSerializer,
@@ -59,7 +60,7 @@ class ConsultationViewSet(
     }
 
     def get_serializer_class(self):
-        shapes = {"list": ConsultationSerializer, "create": OpeningSerializer}
+        shapes = {"list": ConsultationSerializer, "create": ConsultationCreateSerializer}
         return shapes.get(self.action) or super().get_serializer_class()
 
     def filter_queryset(self, queryset):
@@ -69,13 +70,13 @@ class ConsultationViewSet(
     @extend_schema(responses={201: ConsultationDetailSerializer})
     @idempotent
     def create(self, request):
-        form = self.read()
+        form = self.valid_serializer()
         opens = services.open_for if "appointment" in form.validated_data else services.open_walk_in
         consultation = opens(by=request.user, **form.validated_data)
         return Response(self.shown(consultation), status=status.HTTP_201_CREATED)
 
     def perform_update(self, form):
-        services.write(
+        services.update_text(
             form.instance,
             by=self.request.user,
             if_version=self.if_version,
@@ -88,16 +89,16 @@ class ConsultationViewSet(
     @idempotent
     def start_consultation(self, request, pk=None):
         consultation = self.get_object()
-        self.read()
+        self.valid_serializer()
         services.start(consultation, by=request.user, if_version=self.if_version)
         return Response(self.shown(consultation))
 
     @extend_schema(responses=ConsultationDetailSerializer)
-    @action(detail=True, methods=["post"], serializer_class=ClosingSerializer)
+    @action(detail=True, methods=["post"], serializer_class=ConsultationCompleteSerializer)
     @idempotent
     def complete_consultation(self, request, pk=None):
         consultation = self.get_object()
-        closing = self.read().validated_data
+        closing = self.valid_serializer().validated_data
         services.complete(consultation, by=request.user, if_version=self.if_version, **closing)
         return Response(self.shown(consultation))
 
@@ -116,7 +117,7 @@ class ConsultationViewSet(
         return ConsultationDetailSerializer(self.reread(consultation), context=context).data
 
 
-class OfOneRecordMixin:
+class NestedListMixin:
     """A list below another record: where it is empty, the record itself must be in sight."""
 
     def list(self, request, *args, **kwargs):
@@ -124,12 +125,12 @@ class OfOneRecordMixin:
         self.parent = None if response.data["results"] else get_object_or_404(self.parents())
         return response
 
-    def records_shown(self, response):
-        return super().records_shown(response) or [self.parent]
+    def records_read(self, response):
+        return super().records_read(response) or [self.parent]
 
 
 class PartViewSet(
-    OfOneRecordMixin,
+    NestedListMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,
@@ -197,7 +198,7 @@ class ConsultationNoteViewSet(PartViewSet):
     add = staticmethod(services.add_note)
 
 
-class PatientConsultationsViewSet(OfOneRecordMixin, mixins.ListModelMixin, ScopedViewSet):
+class PatientConsultationsViewSet(NestedListMixin, mixins.ListModelMixin, ScopedViewSet):
     """Every consultation of one patient, as far as the caller sees consultations."""
 
     queryset = Consultation.objects.with_names()

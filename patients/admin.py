@@ -7,14 +7,14 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts.admin.people import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, PersonAdmin
-from accounts.desk import ReadOnlyAdmin
-from accounts.forms import NewPersonForm
+from accounts.admin.users import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, UserAdminBase
+from accounts.forms import UserCreateForm
+from config.admin.base import ReadOnlyAdmin
 from patients import services
 from patients.models import EmergencyAccess, Patient
 
 
-class NewPatientForm(NewPersonForm):
+class NewPatientForm(UserCreateForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["username"].required = False
@@ -22,14 +22,14 @@ class NewPatientForm(NewPersonForm):
 
 
 @admin.register(Patient)
-class PatientAdmin(PersonAdmin):
+class PatientAdmin(UserAdminBase):
     """The directory. A record is closed and opened by the services, and never deleted."""
 
     add_form = NewPatientForm
     list_display = ["person", "date_of_birth", "phone", "known_allergies", "is_active"]
     list_filter = [("is_active", BooleanRadioFilter), ("gender", ChoicesDropdownFilter)]
     actions = ["deactivate_patients", "reactivate_patients"]
-    actions_detail = [*PersonAdmin.actions_detail, "deactivate", "reactivate"]
+    actions_detail = [*UserAdminBase.actions_detail, "deactivate", "reactivate"]
     change_form_before_template = "admin/allergies.html"
     fieldsets = [
         (None, {"fields": PERSON}),
@@ -46,11 +46,11 @@ class PatientAdmin(PersonAdmin):
         return services.create_patient(**form.values)
 
     def open_steps(self, request, record):
-        return [*PersonAdmin.actions_detail, "deactivate" if record.is_active else "reactivate"]
+        return [*UserAdminBase.actions_detail, "deactivate" if record.is_active else "reactivate"]
 
     @action(description="Close record", icon="person_off")
     def deactivate(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
             title="Close record",
@@ -64,7 +64,7 @@ class PatientAdmin(PersonAdmin):
 
     @action(description="Reopen record", icon="person_check")
     def reactivate(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
             title="Reopen record",
@@ -78,11 +78,11 @@ class PatientAdmin(PersonAdmin):
         def deactivate(patient):
             services.deactivate(patient, by=request.user)
 
-        self.with_each(request, queryset, deactivate, done="Records closed")
+        self.for_each_selected(request, queryset, deactivate, done="Records closed")
 
     @admin.action(description="Reopen the records chosen")
     def reactivate_patients(self, request, queryset):
-        self.with_each(request, queryset, services.reactivate, done="Records reopened")
+        self.for_each_selected(request, queryset, services.reactivate, done="Records reopened")
 
     @display(description="allergies", label="danger")
     def known_allergies(self, patient):

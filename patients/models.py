@@ -7,19 +7,19 @@ from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
-from accounts.models import Doctor, PeopleManager, User
+from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
-from accounts.scoping import EVERYTHING, ScopedQuerySet
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
 
-SHORTEST_REASON = 10  # characters
+MIN_REASON_LENGTH = 10  # characters
 
 
 def own_record(user):
     """Their own, while it is open."""
-    return open_records(user) & Q(pk=user.pk)
+    return active_records(user) & Q(pk=user.pk)
 
 
-def open_records(user):
+def active_records(user):
     """All that are open."""
     return Q(is_active=True)
 
@@ -29,12 +29,12 @@ class PatientQuerySet(ScopedQuerySet):
 
     owners = {
         UserType.PATIENT: own_record,
-        UserType.DOCTOR: open_records,
-        UserType.ADMIN: open_records,
+        UserType.DOCTOR: active_records,
+        UserType.ADMIN: active_records,
     }
 
 
-class PatientManager(PeopleManager.from_queryset(PatientQuerySet)):
+class PatientManager(UserManager.from_queryset(PatientQuerySet)):
     def get_queryset(self):
         return super().get_queryset().filter(user_type=UserType.PATIENT)
 
@@ -49,7 +49,7 @@ class Patient(User):
 
 
 class EmergencyAccessQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: EVERYTHING}
+    owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
     writers = {}
 
     def live(self):
@@ -67,7 +67,7 @@ class EmergencyAccess(models.Model):
         Doctor, PROTECT, related_name="emergency_accesses_of_doctor", db_index=False
     )
     reason = models.TextField(
-        validators=[MinLengthValidator(SHORTEST_REASON), MaxLengthValidator(2000)]
+        validators=[MinLengthValidator(MIN_REASON_LENGTH), MaxLengthValidator(2000)]
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
@@ -79,7 +79,7 @@ class EmergencyAccess(models.Model):
         verbose_name_plural = "emergency access"
         constraints = [
             models.CheckConstraint(
-                condition=GreaterThanOrEqual(Length("reason"), SHORTEST_REASON),
+                condition=GreaterThanOrEqual(Length("reason"), MIN_REASON_LENGTH),
                 name="emergency_access_has_a_reason",
                 violation_error_message="Say why, in ten characters or more.",
             ),

@@ -4,19 +4,20 @@ from datetime import timedelta
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts import audit, sessions
 from accounts import services as accounts
+from accounts.audit import log as audit
+from accounts.auth import sessions
 from accounts.models import Action
 from accounts.roles import UserType
-from accounts.versions import check_version
-from config.api.transactions import atomic
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
 from patients.models import EmergencyAccess, Patient
 from patients.signals import patient_anonymised, patient_deactivated
 
-EMERGENCY = timedelta(minutes=60)
+EMERGENCY_ACCESS_DURATION = timedelta(minutes=60)
 
 
-@atomic
+@atomic_with_retry
 def create_patient(*, username="", email="", password=None, **fields):
     """A new patient, registered at the desk.
 
@@ -32,7 +33,7 @@ def create_patient(*, username="", email="", password=None, **fields):
     )
     if email and password is None:
         accounts.invite(user)
-    audit.created("patient.create", user)
+    audit.record_create("patient.create", user)
     return Patient.objects.get(pk=user.pk)
 
 
@@ -43,7 +44,7 @@ def _username_from(email):
         return f"patient-{secrets.token_hex(4)}"
 
 
-@atomic
+@atomic_with_retry
 def deactivate(patient, *, by, if_version=None):
     """Close a record: it leaves every list and its coming appointments are cancelled.
 
@@ -56,11 +57,11 @@ def deactivate(patient, *, by, if_version=None):
     patient.save()
     sessions.end_all(patient)
     patient_deactivated.send(sender=Patient, patient=patient, by=by)
-    audit.changed("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
+    audit.record_change("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
     return patient
 
 
-@atomic
+@atomic_with_retry
 def grant_emergency_access(patient, *, by, reason):
     """Let a doctor read one patient's record for an hour, as if he treated the patient.
 
@@ -68,15 +69,19 @@ def grant_emergency_access(patient, *, by, reason):
     """
     now = timezone.now()
     access = EmergencyAccess(
-        patient=patient, doctor_id=by.pk, reason=reason, created_at=now, expires_at=now + EMERGENCY
+        patient=patient,
+        doctor_id=by.pk,
+        reason=reason,
+        created_at=now,
+        expires_at=now + EMERGENCY_ACCESS_DURATION,
     )
     access.full_clean(validate_constraints=False)
     access.save(force_insert=True)
-    audit.created("emergencyaccess.grant", access, by=by)
+    audit.record_create("emergencyaccess.grant", access, by=by)
     return access
 
 
-@atomic
+@atomic_with_retry
 def anonymise(patient, *, by):
     """Take out of a record, and of all its versions, what says whose it was; it is closed for good.
 
@@ -89,16 +94,16 @@ def anonymise(patient, *, by):
         deactivate(patient, by=by)
     patient = accounts.anonymise(patient, by=by)
     patient_anonymised.send(sender=Patient, patient=patient, by=by)
-    audit.changed("patient.anonymise", patient, by=by)
+    audit.record_change("patient.anonymise", patient, by=by)
     return patient
 
 
-@atomic
+@atomic_with_retry
 def reactivate(patient):
     """Open a closed record again; its cancelled appointments stay cancelled."""
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
-    accounts.refuse_anonymised(patient)
+    accounts.check_not_anonymised(patient)
     patient.is_active = True
     patient.save()
-    audit.changed("patient.reopen", patient, fields=["is_active"])
+    audit.record_change("patient.reopen", patient, fields=["is_active"])
     return patient

@@ -5,9 +5,11 @@ from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 
-from accounts.doors import ScopedViewSet, VersionedMixin, idempotent, proving
+from accounts.auth.lockout import counting_password_attempt
+from accounts.base_viewsets import ScopedViewSet, idempotent
 from accounts.models import AuditEvent, Outcome
 from accounts.services import update_profile
+from config.api.etags import VersionedMixin
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from patients import permissions, services
 from patients.filters import PatientFilter
@@ -74,11 +76,11 @@ class PatientViewSet(
         form.instance = services.create_patient(**form.validated_data)
 
     def update(self, request, *args, **kwargs):
-        self.count_as_sign_in(request)
+        self.throttle_as_login(request)
         return super().update(request, *args, **kwargs)
 
     def perform_update(self, form):
-        with proving(self.request, "current_password"):
+        with counting_password_attempt(self.request, "current_password"):
             form.instance = update_profile(
                 form.instance,
                 by=self.request.user,
@@ -104,11 +106,11 @@ class PatientViewSet(
         page = self.paginate_queryset(shown)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def is_list(self):
+    def is_list_action(self):
         return self.action in ("list", "access_log")
 
-    def records_shown(self, response):
-        shown = super().records_shown(response)
+    def records_read(self, response):
+        shown = super().records_read(response)
         return [self.patient] if self.action == "access_log" else shown
 
 
@@ -131,8 +133,8 @@ class EmergencyAccessViewSet(
         visible = Patient.objects.visible_to(self.request.user)
         return get_object_or_404(visible, pk=self.kwargs["patient"])
 
-    def records_shown(self, response):
-        return super().records_shown(response) or [self.patient]
+    def records_read(self, response):
+        return super().records_read(response) or [self.patient]
 
     @idempotent
     def create(self, request, *args, **kwargs):

@@ -7,9 +7,9 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter,
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
-from accounts.desk import ReadOnlyAdmin
 from accounts.models import AuditEvent, Outcome
 from accounts.validators import is_number
+from config.admin.base import ReadOnlyAdmin
 
 COLOURS = {Outcome.SUCCESS.label: "success", Outcome.REFUSED.label: "danger"}
 

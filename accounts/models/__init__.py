@@ -1,21 +1,21 @@
 """People, what their signing in leaves behind, and the audit of what they do."""
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
-from accounts.models.people import (
-    BOOKABLE,
-    NAME,
+from accounts.models.session import MAX_USER_AGENT_LENGTH, IdempotencyKey, LoginCounter, Session
+from accounts.models.user import (
+    BOOKABLE_FIELDS,
+    NAME_FIELDS,
     Doctor,
     DoctorManager,
-    PeopleManager,
     User,
+    UserManager,
     avatar_path,
 )
-from accounts.models.sign_in import LONGEST_USER_AGENT, IdempotencyKey, LoginCounter, Session
 
 __all__ = [
-    "BOOKABLE",
-    "LONGEST_USER_AGENT",
-    "NAME",
+    "BOOKABLE_FIELDS",
+    "MAX_USER_AGENT_LENGTH",
+    "NAME_FIELDS",
     "Action",
     "AuditEvent",
     "AuditSeal",
@@ -24,8 +24,8 @@ __all__ = [
     "IdempotencyKey",
     "LoginCounter",
     "Outcome",
-    "PeopleManager",
     "Session",
     "User",
+    "UserManager",
     "avatar_path",
 ]

@@ -8,9 +8,9 @@ from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils import timezone
 
-from accounts.models.people import User
+from accounts.models.user import User
 from accounts.roles import UserType
-from accounts.scoping import EVERYTHING, ScopedQuerySet
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
 
 
 class Action(models.TextChoices):
@@ -28,7 +28,7 @@ class Outcome(models.TextChoices):
     REFUSED = "refused"
 
 
-class Holds(Func):
+class JSONArrayContains(Func):
     """Whether a JSON list of numbers holds a number."""
 
     arity = 2
@@ -43,17 +43,17 @@ class Holds(Func):
         return f"{numbers} @> jsonb_build_array({number}::bigint)", params
 
 
-def about_them(user):
+def about_own_record(user):
     """Those about them."""
     return _about(user.pk)
 
 
 def _about(patient):
-    return Q(Holds(F("patients"), Value(patient)))
+    return Q(JSONArrayContains(F("patients"), Value(patient)))
 
 
 class AuditEventQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: about_them, UserType.ADMIN: EVERYTHING}
+    owners = {UserType.PATIENT: about_own_record, UserType.ADMIN: ALL_ROWS}
     writers = {}
 
     def about(self, patient):
@@ -103,7 +103,7 @@ class AuditEvent(models.Model):
 
 
 class AuditSeal(models.Model):
-    """A link of the chain over the events: see `accounts.seals`.
+    """A link of the chain over the events: see `accounts.audit.hash_chain`.
 
     Where the events before it were archived, the first link left stands for them: it has no event
     any more, and a `proof`.

@@ -13,7 +13,7 @@ from django.core import mail
 from django.db import connection, transaction
 from PIL import Image
 
-from accounts.mail import postman
+from accounts.mail import mail_executor
 
 on_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite lets one thread write at a time"
@@ -64,7 +64,7 @@ def signed(claims, **changes):
 
 def letters():
     """Every letter that has left, once the postman is back."""
-    postman.submit(int).result()
+    mail_executor.submit(int).result()
     return mail.outbox
 
 

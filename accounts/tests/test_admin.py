@@ -4,10 +4,10 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from accounts.mail import postman
+from accounts.auth.sessions import end_all, open_session
+from accounts.mail import mail_executor
 from accounts.models import Session, User
 from accounts.roles import UserType
-from accounts.sessions import end_all, open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -109,7 +109,7 @@ def test_an_account_without_a_password_is_invited_by_letter(
     with django_capture_on_commit_callbacks(execute=True):
         desk.post(ADD, form)
 
-    postman.submit(lambda: None).result()
+    mail_executor.submit(lambda: None).result()
     assert not User.objects.get(username="ada").has_usable_password()
     assert [letter.to for letter in mail.outbox] == [["ada@example.com"]]
 

@@ -11,9 +11,9 @@ from accounts.models import Action, AuditEvent, Outcome
 from accounts.tests.factories import PASSWORD, AdminFactory, DoctorFactory
 from accounts.tests.helpers import data
 from appointments import services as appointments
-from appointments import slots
+from appointments import slot_services
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.api.transactions import atomic
+from config.db.transactions import atomic_with_retry
 from consultations import services as consultations
 from consultations.tests.factories import a_consultation, with_parts
 from patients.services import create_patient, deactivate
@@ -234,13 +234,13 @@ def test_what_is_refused_leaves_no_event_of_a_change(api, visit, house, new):
 def test_a_part_that_fails_takes_its_word_with_it_and_leaves_the_rest(visit, house, new):
     new()
 
-    @atomic
+    @atomic_with_retry
     def whole():
         with pytest.raises(ValidationError):
             part()
-        appointments.amend(visit, by=house, doctor_notes="Well")
+        appointments.update(visit, by=house, doctor_notes="Well")
 
-    @atomic
+    @atomic_with_retry
     def part():
         appointments.move(visit, "confirm", by=house)
         raise ValidationError("no")
@@ -319,9 +319,9 @@ def test_a_flood_of_refusals_is_one_event_for_each_caller_and_door(api, jane, vi
 def test_every_service_says_what_it_does(ada, house, new):
     patient = create_patient(first_name="Ann", last_name="Lee")
     services.verify_licence(house)
-    slot = slots.open_slot(doctor=house, **HOURS)
-    slots.change_slot(slot, end_time=HOURS["end_time"].replace(minute=45))
-    slots.withdraw(slot)
+    slot = slot_services.open_slot(doctor=house, **HOURS)
+    slot_services.change_slot(slot, end_time=HOURS["end_time"].replace(minute=45))
+    slot_services.withdraw(slot)
     room = consultations.open_walk_in(
         patient=patient, doctor=house, chief_complaint="A cough", by=house
     )

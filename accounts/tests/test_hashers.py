@@ -5,15 +5,15 @@ from django.contrib.auth import hashers
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from accounts import services
-from accounts.hashers import ClinicArgon2Hasher
+from accounts.auth.hashers import ClinicArgon2Hasher
+from accounts.auth.sessions import open_session
 from accounts.models import User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.helpers import data, profile, refresh, sign_in
 
 pytestmark = pytest.mark.django_db
 
-ARGON2 = "accounts.hashers.ClinicArgon2Hasher"
+ARGON2 = "accounts.auth.hashers.ClinicArgon2Hasher"
 PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 NEW = "an-even-better-battery"
 

@@ -12,8 +12,8 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import LoginCounter, Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, AdminFactory, UserFactory
 from accounts.tests.helpers import (
     data,

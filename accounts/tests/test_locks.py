@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts import idempotency, services, sessions
+from accounts import idempotency, services
+from accounts.auth import sessions
 from accounts.models import IdempotencyKey, User
 from accounts.tests.factories import (
     PASSWORD,
@@ -18,7 +19,7 @@ from accounts.tests.factories import (
     UnverifiedDoctorFactory,
     UserFactory,
 )
-from config.tests.waiting import on_row_locks, second_in_line
+from config.tests.lock_waiting import on_row_locks, second_in_line
 
 pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
 
@@ -163,7 +164,7 @@ def test_a_key_whose_day_is_over_is_held_by_who_took_it_over_until_the_work_is_d
     def finish():
         [(row, is_new)] = taken
         assert is_new
-        idempotency.keep(row, made=8, status_code=201)
+        idempotency.store_result(row, made=8, status_code=201)
 
     outcome = second_in_line(take_over, lambda: claim(jane, new), while_it_waits=finish)
 
@@ -192,4 +193,4 @@ def claim(person, new):
         row, is_new = idempotency.claim(user=person, key="key", fingerprint="mark")
         new.append(is_new)
         if is_new:
-            idempotency.keep(row, made=7, status_code=201)
+            idempotency.store_result(row, made=7, status_code=201)

@@ -3,8 +3,8 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db.models import F
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,

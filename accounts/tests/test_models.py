@@ -4,9 +4,9 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import Doctor, Session, User
 from accounts.roles import UserType
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -16,7 +16,7 @@ from accounts.tests.factories import (
 )
 from accounts.tests.helpers import data, sign_in
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.api.exceptions import describe
+from config.api.exceptions import problem_from
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +54,7 @@ def test_the_database_itself_refuses(changes):
         User.objects.filter(pk=jane.pk).update(**changes)
 
     assert row(jane) == before
-    told = describe(error.value)
+    told = problem_from(error.value)
     assert told.status == 400
     assert "%(" not in str(told.errors)  # a sentence for people
 

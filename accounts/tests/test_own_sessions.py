@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,

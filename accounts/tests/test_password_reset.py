@@ -3,8 +3,8 @@ from django.contrib.auth.tokens import default_token_generator
 from django.utils.http import urlsafe_base64_encode
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.helpers import (
     TOKEN_REFUSED,

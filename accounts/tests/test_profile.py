@@ -1,7 +1,7 @@
 import pytest
 
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,

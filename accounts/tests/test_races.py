@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from accounts.tests import scenes
+from accounts.tests import builders
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,19 +16,19 @@ ROUNDS = 3
 def race(callers, scene):
     """What was answered, how often, and what there is afterwards."""
     calls = callers.at_the_desk(scene)
-    answers = callers.all_at_once(scenes.knock, calls)
+    answers = callers.all_at_once(builders.knock, calls)
     return (
         Counter(answer for each in answers for answer in each),
-        callers.at_the_desk(scenes.what_there_is),
+        callers.at_the_desk(builders.what_there_is),
     )
 
 
 @pytest.mark.parametrize(
     "scene",
     [
-        scenes.eight_guess_at_one_account,
-        scenes.eight_guess_at_nobody,
-        scenes.eight_guess_again_later,
+        builders.eight_guess_at_one_account,
+        builders.eight_guess_at_nobody,
+        builders.eight_guess_again_later,
     ],
 )
 def test_of_forty_eight_guesses_at_once_exactly_ten_are_looked_at(callers, scene):
@@ -41,7 +41,7 @@ def test_of_forty_eight_guesses_at_once_exactly_ten_are_looked_at(callers, scene
 
 @pytest.mark.parametrize(
     ("scene", "field"),
-    [(scenes.six_register_one_name, "username"), (scenes.six_register_one_address, "email")],
+    [(builders.six_register_one_name, "username"), (builders.six_register_one_address, "email")],
 )
 def test_of_six_who_register_one_name_in_any_case_exactly_one_gets_it(callers, scene, field):
     for _ in range(ROUNDS):
@@ -53,7 +53,7 @@ def test_of_six_who_register_one_name_in_any_case_exactly_one_gets_it(callers, s
 
 def test_of_six_who_refresh_with_one_token_exactly_one_gets_a_new_one(callers):
     for _ in range(ROUNDS):
-        answers, (_, sessions, _) = race(callers, scenes.six_refresh_one_token)
+        answers, (_, sessions, _) = race(callers, builders.six_refresh_one_token)
 
         assert answers == {(200, None): 1, (409, "refresh_superseded", "refresh"): 5}
         assert sessions == 1

@@ -4,8 +4,8 @@ import pytest
 from django.utils import timezone
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.helpers import (
     TOKEN_REFUSED,

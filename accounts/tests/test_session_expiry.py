@@ -6,8 +6,8 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.auth.sessions import end_all, open_session
 from accounts.models import Session
-from accounts.sessions import end_all, open_session
 from accounts.tests.factories import UserFactory
 from accounts.tests.helpers import (
     TOKEN_INVALID,

@@ -14,10 +14,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts import services, sessions
+from accounts import services
+from accounts.auth import sessions
+from accounts.auth.sessions import open_session
+from accounts.auth.tokens import SessionAccessToken
 from accounts.models import Session, User
 from accounts.roles import UserType
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, AdminFactory, DoctorFactory, UserFactory
 from accounts.tests.helpers import (
     TOKEN_INVALID,
@@ -29,7 +31,6 @@ from accounts.tests.helpers import (
     signed,
     status_and_code,
 )
-from accounts.tokens import SessionAccessToken
 
 pytestmark = pytest.mark.django_db
 
@@ -439,7 +440,7 @@ def test_a_change_of_anything_else_ends_no_session(api):
 def test_every_refusal_of_a_token_reads_the_same(api):
     jane = UserFactory()
     ended, expired = open_session(jane), open_session(jane)
-    sessions.close(ended["refresh"])
+    sessions.end_by_refresh_token(ended["refresh"])
     Session.objects.filter(pk=claims_of(expired["access"])["sid"]).update(expires_at=timezone.now())
     foreign = signed(claims_of(open_session(jane)["access"]), sid=str(uuid4()))
 

@@ -5,8 +5,8 @@ import pytest
 from django.conf import settings as real_settings
 from rest_framework.throttling import SimpleRateThrottle
 
+from accounts.auth.sessions import open_session
 from accounts.models import User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.helpers import data, refresh, sign_in, status_and_code
 

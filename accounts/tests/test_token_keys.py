@@ -9,7 +9,7 @@ from django.contrib.auth import get_user
 from django.core import signing
 from django.test import Client
 
-from accounts.sessions import open_session
+from accounts.auth.sessions import open_session
 from accounts.tests.factories import AdminFactory, UserFactory
 from accounts.tests.helpers import (
     TOKEN_INVALID,

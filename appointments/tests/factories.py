@@ -23,7 +23,7 @@ PATHS = {
 
 def noon(days_ahead=1):
     """The instant of noon on the clinic's clock, some days from today."""
-    return clock.start_of(clock.today() + timedelta(days=days_ahead)) + timedelta(hours=12)
+    return clock.start_of_day(clock.today() + timedelta(days=days_ahead)) + timedelta(hours=12)
 
 
 class TimeSlotFactory(factory.django.DjangoModelFactory):
@@ -47,6 +47,6 @@ def an_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=Non
     appointment = services.book(patient=patient, time_slot=slot, by=by or patient, **details)
     for action in PATHS[Status(status)]:
         moment = slot.starts_at if action == "no_show" else clock.now()
-        with clock.at(moment):
+        with clock.frozen_at(moment):
             appointment = services.move(appointment, action, by=slot.doctor)
     return appointment

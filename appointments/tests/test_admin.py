@@ -192,7 +192,7 @@ def test_a_change_that_came_too_late_is_told_on_the_page(desk, monkeypatch):
     appointment = an_appointment()
     page = desk.get(page_of(appointment)).context["adminform"].form
     form = booking(appointment.time_slot, appointment.patient, reason_for_visit="Knee")
-    monkeypatch.setattr("appointments.admin.OPEN", frozenset(["cancelled"]))  # as it was read
+    monkeypatch.setattr("appointments.admin.UPCOMING", frozenset(["cancelled"]))  # as it was read
     Appointment.objects.filter(pk=appointment.pk).update(status="cancelled")
 
     response = desk.post(page_of(appointment), form | NO_INLINES)
@@ -271,7 +271,7 @@ def test_slots_are_filtered_by_their_state(desk, state, expected):
     ("when", "expected"), [("today", 0), ("tomorrow", 1), ("week", 1), ("ahead", 1), ("past", 0)]
 )
 def test_appointments_are_filtered_by_day(desk, when, expected):
-    start = clock.start_of(clock.today() + timedelta(days=1)) + timedelta(hours=9)
+    start = clock.start_of_day(clock.today() + timedelta(days=1)) + timedelta(hours=9)
     slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=20))
     an_appointment(time_slot=slot)
 

@@ -9,7 +9,7 @@ from django.db.models.signals import pre_init
 
 from appointments import clock
 from appointments.models import TimeSlot
-from appointments.slots import Plan, open_slots
+from appointments.slot_services import SlotPlan, open_slots
 from appointments.tests.factories import an_appointment
 from appointments.tests.helpers import (
     a_slot,
@@ -218,14 +218,14 @@ def test_no_slot_crosses_midnight_where_the_clocks_go_forward_late_in_the_evenin
 
     assert opened(response)[0][:2] == ("2027-03-27", "21:30")
     assert skipped(response) == [("2027-03-27", "22:30:00", "nonexistent_time")]
-    assert {clock.local(slot.ends_at).date() for slot in TimeSlot.objects.all()} == {
+    assert {clock.to_clinic_time(slot.ends_at).date() for slot in TimeSlot.objects.all()} == {
         date(2027, 3, 27)
     }
 
 
 def test_nobody_opens_slots_for_a_doctor_whose_account_is_closed(smith):
     type(smith).objects.update(is_active=False)
-    plan = Plan([date(2026, 12, 7)], time(9), time(10), timedelta(minutes=30))
+    plan = SlotPlan([date(2026, 12, 7)], time(9), time(10), timedelta(minutes=30))
 
     with pytest.raises(ValidationError, match="This doctor's account is closed"):
         open_slots(doctor=smith, plan=plan)
@@ -364,7 +364,7 @@ def test_an_unverified_doctor_opens_slots_and_a_patient_none(api, nils, jane):
 def test_either_all_that_fit_are_written_or_none(smith):
     """The database refuses the last row: it starts where another stands that nobody saw."""
     ten = berlin("2026-12-07 10:00")
-    plan = Plan([date(2026, 12, 7)], time(9), time(10, 30), timedelta(minutes=30))
+    plan = SlotPlan([date(2026, 12, 7)], time(9), time(10, 30), timedelta(minutes=30))
 
     def sneak_in(sender, kwargs, **more):
         if kwargs.get("starts_at") == ten:

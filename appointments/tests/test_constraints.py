@@ -6,12 +6,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from appointments import guards
+from appointments import overlap_constraints
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import a_slot, snapshot
-from config.api import integrity
-from config.api.exceptions import describe
+from config.api.exceptions import problem_from
+from config.db import constraint_errors
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -27,7 +27,7 @@ def refused(write):
 
 def answer(error):
     """What a client would be told of it."""
-    problem = describe(error)
+    problem = problem_from(error)
     return problem.status, problem.code, problem.errors
 
 
@@ -79,7 +79,7 @@ def test_the_error_is_told_as_the_rule_behind_it(smith, omar):
     taken = an_appointment(doctor=smith)
     error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient_id=omar.pk)]))
 
-    rule = integrity.refusal(error)
+    rule = constraint_errors.validation_error_for(error)
 
     assert isinstance(rule, ValidationError)
     [told] = rule.error_dict["time_slot"]
@@ -112,7 +112,7 @@ def test_two_standing_slots_of_a_doctor_cannot_start_together(smith):
 
 
 def test_two_standing_slots_cannot_start_together_also_where_the_guards_are_missing(smith):
-    guards.remove(connection)
+    overlap_constraints.remove(connection)
     slot = a_slot(doctor=smith)
     TimeSlotFactory(
         doctor=smith,

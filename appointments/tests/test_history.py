@@ -24,8 +24,8 @@ def visit(smith, jane):
 
 def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
     tuesday = a_slot("2026-12-08 09:00", doctor=smith)
-    with clock.at(wednesday + timedelta(hours=1)):
-        services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+    with clock.frozen_at(wednesday + timedelta(hours=1)):
+        services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
         services.move(visit, "reschedule", by=jane, time_slot=tuesday, reason="Work")
 
     response = api(smith).get(address(visit))
@@ -77,8 +77,8 @@ def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
 
 
 def test_it_never_tells_what_a_text_said(api, visit, smith):
-    services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
-    services.amend(visit, by=smith, symptoms="Zoanthropy")
+    services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+    services.update(visit, by=smith, symptoms="Zoanthropy")
 
     told = api(smith).get(address(visit)).content
 
@@ -145,7 +145,7 @@ def test_it_comes_in_pages_and_knows_no_other_parameter(api, visit, smith):
 
 
 def test_a_patient_is_not_told_of_notes_that_are_not_for_him(api, visit, smith, jane):
-    services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+    services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
 
     told = data(api(jane).get(address(visit)))["results"]
 
@@ -153,8 +153,8 @@ def test_a_patient_is_not_told_of_notes_that_are_not_for_him(api, visit, smith, 
 
 
 def test_an_edit_of_these_notes_alone_is_no_entry_of_the_patient_s(api, visit, smith, jane, ada):
-    services.amend(visit, by=smith, doctor_notes="Quixotic")
-    services.amend(visit, by=ada, doctor_notes="Quieter", status="confirmed")
+    services.update(visit, by=smith, doctor_notes="Quixotic")
+    services.update(visit, by=ada, doctor_notes="Quieter", status="confirmed")
     everything = ["book", "updated", "updated", "confirm"]
 
     for reader, actions in ((jane, ["book", "confirm"]), (smith, everything), (ada, everything)):
@@ -168,7 +168,7 @@ def test_an_edit_of_these_notes_alone_is_no_entry_of_the_patient_s(api, visit, s
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_costs_the_same_however_long_it_is(count, api, visit, smith):
     for number in range(count - 1):
-        services.amend(visit, by=smith, doctor_notes=f"Note {number}")
+        services.update(visit, by=smith, doctor_notes=f"Note {number}")
     client = api(smith)
 
     with data_statements(4):  # who asks, how many, these, and the audit's

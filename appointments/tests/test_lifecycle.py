@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.roles import EVERYONE, UNVERIFIED, UserType
 from appointments import clock, services
-from appointments.lifecycle import MOVES, Status, action_towards, open_moves
+from appointments.lifecycle import MOVES, Status, open_moves, transition_to
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import an_appointment
 from appointments.tests.helpers import a_slot, berlin, snapshot
@@ -37,7 +37,7 @@ def test_a_move_is_made_exactly_where_the_table_allows_it(
     before = snapshot(Appointment, AppointmentHistory)
     move = MOVES[action]
 
-    with clock.at(moment):
+    with clock.frozen_at(moment):
         if role in move.sources.get(status, ()) and move.when(role, moment >= START):
             moved = services.move(appointment, action, by=by, reason="because", **new_slot)
 
@@ -62,7 +62,8 @@ def test_a_move_is_made_exactly_where_the_table_allows_it(
 def when(move, status, role):
     """In words, from what the table answers an hour before and an hour after the start."""
     answers = tuple(
-        move.is_open(status=status, role=role, starts_at=START, now=now) for now in (BEFORE, AFTER)
+        move.is_allowed_from(status=status, role=role, starts_at=START, now=now)
+        for now in (BEFORE, AFTER)
     )
     return {
         (True, True): "at any time",
@@ -141,7 +142,7 @@ def test_at_the_very_start_the_visit_has_begun():
 
 
 def test_a_status_stands_for_the_move_that_leads_there():
-    assert {status.value: action_towards(status) for status in Status} == {
+    assert {status.value: transition_to(status) for status in Status} == {
         "scheduled": None,
         "confirmed": "confirm",
         "in_progress": "start",

@@ -10,10 +10,10 @@ import pytest
 
 from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments import services, slots
+from appointments import services, slot_services
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
-from config.tests.waiting import on_row_locks, second_in_line
+from config.tests.lock_waiting import on_row_locks, second_in_line
 from consultations import services as consultations
 from patients import services as patients
 from patients.tests.factories import PatientFactory
@@ -56,7 +56,7 @@ def test_who_books_a_slot_second_is_told_that_it_is_taken():
 def test_a_slot_withdrawn_a_moment_ago_is_not_booked():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: slots.withdraw(slot), lambda: book(jane, slot))
+    outcome = second_in_line(lambda: slot_services.withdraw(slot), lambda: book(jane, slot))
 
     assert outcome == (True, NO_LONGER_OFFERED)
     assert not slot.appointments.exists()
@@ -65,7 +65,7 @@ def test_a_slot_withdrawn_a_moment_ago_is_not_booked():
 def test_a_slot_booked_a_moment_ago_is_not_withdrawn():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: slots.withdraw(slot))
+    outcome = second_in_line(lambda: book(jane, slot), lambda: slot_services.withdraw(slot))
 
     assert outcome == (True, "slot_in_use")
     assert TimeSlot.objects.get(pk=slot.pk).withdrawn_at is None
@@ -75,7 +75,9 @@ def test_a_slot_booked_a_moment_ago_is_not_moved():
     slot, jane = TimeSlotFactory(), PatientFactory()
     later = noon(400).date()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: slots.change_slot(slot, date=later))
+    outcome = second_in_line(
+        lambda: book(jane, slot), lambda: slot_services.change_slot(slot, date=later)
+    )
 
     assert outcome == (True, "slot_in_use")
     assert TimeSlot.objects.get(pk=slot.pk).starts_at == slot.starts_at
@@ -202,8 +204,8 @@ def test_of_two_amendments_neither_is_lost():
     visit = an_appointment()
 
     outcome = second_in_line(
-        lambda: services.amend(visit, by=visit.patient, symptoms="Fever"),
-        lambda: services.amend(visit, by=visit.doctor, doctor_notes="Calm"),
+        lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
+        lambda: services.update(visit, by=visit.doctor, doctor_notes="Calm"),
     )
 
     now = Appointment.objects.get(pk=visit.pk)
@@ -216,7 +218,7 @@ def test_details_are_not_amended_once_the_visit_has_just_begun():
 
     outcome = second_in_line(
         lambda: services.move(visit, "start", by=visit.doctor),
-        lambda: services.amend(visit, by=visit.patient, symptoms="Fever"),
+        lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
     )
 
     assert outcome == (True, "invalid_transition")
@@ -227,7 +229,7 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
     visit = an_appointment()
 
     outcome = second_in_line(
-        lambda: services.amend(visit, by=visit.doctor, doctor_notes="Calm"),
+        lambda: services.update(visit, by=visit.doctor, doctor_notes="Calm"),
         lambda: services.move(visit, "confirm", by=visit.doctor, if_version={1}),
     )
 
@@ -279,8 +281,8 @@ def test_of_two_overlapping_slots_the_second_is_refused_by_the_service():
     ten, quarter_past = noon(400), noon(400) + timedelta(minutes=15)
 
     outcome = second_in_line(
-        lambda: slots.open_slot(doctor=doctor, **local_hours(ten, 30)),
-        lambda: slots.open_slot(doctor=doctor, **local_hours(quarter_past, 30)),
+        lambda: slot_services.open_slot(doctor=doctor, **local_hours(ten, 30)),
+        lambda: slot_services.open_slot(doctor=doctor, **local_hours(quarter_past, 30)),
     )
 
     assert outcome == (True, "slot_overlap")
@@ -291,11 +293,13 @@ def test_a_series_skips_what_was_opened_a_moment_ago():
     doctor = DoctorFactory()
     hours = local_hours(noon(400), 60)
     half_an_hour = timedelta(minutes=30)
-    plan = slots.Plan([hours["date"]], hours["start_time"], hours["end_time"], half_an_hour)
+    plan = slot_services.SlotPlan(
+        [hours["date"]], hours["start_time"], hours["end_time"], half_an_hour
+    )
 
     outcome = second_in_line(
-        lambda: slots.open_slot(doctor=doctor, **local_hours(noon(400), 30)),
-        lambda: slots.open_slots(doctor=doctor, plan=plan),
+        lambda: slot_services.open_slot(doctor=doctor, **local_hours(noon(400), 30)),
+        lambda: slot_services.open_slots(doctor=doctor, plan=plan),
     )
 
     assert outcome == (True, "done")
@@ -306,8 +310,8 @@ def test_a_slot_is_not_moved_onto_one_opened_a_moment_ago():
     slot = slot_at(noon(400))
 
     outcome = second_in_line(
-        lambda: slots.open_slot(doctor=slot.doctor, **local_hours(noon(401), 30)),
-        lambda: slots.change_slot(slot, **local_hours(noon(401), 30)),
+        lambda: slot_services.open_slot(doctor=slot.doctor, **local_hours(noon(401), 30)),
+        lambda: slot_services.change_slot(slot, **local_hours(noon(401), 30)),
     )
 
     assert outcome == (True, "slot_overlap")
@@ -322,7 +326,7 @@ def test_booking_goes_on_while_the_doctors_slots_are_opened():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
     outcome = second_in_line(
-        lambda: slots.open_slot(doctor=slot.doctor, **local_hours(noon(400), 30)),
+        lambda: slot_services.open_slot(doctor=slot.doctor, **local_hours(noon(400), 30)),
         lambda: book(jane, slot),
     )
 

@@ -85,7 +85,7 @@ def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
     body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
     before = snapshot(Appointment, AppointmentHistory)
 
-    with clock.at(START if action == "no_show" else clock.now()):
+    with clock.frozen_at(START if action == "no_show" else clock.now()):
         response = client.post(address(visit, action), body)
 
     assert outcome(response) == expected
@@ -130,7 +130,7 @@ def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, vi
     shown = data(client.get(f"{URL}{visit.pk}/"))
     now = START + timedelta(minutes=1)
 
-    with clock.at(now):
+    with clock.frozen_at(now):
         response = client.post(address(visit, action), {"reason": "As agreed"})
         after = data(client.get(f"{URL}{visit.pk}/"))
 
@@ -196,7 +196,7 @@ def test_a_refusal_is_a_sentence(api, visit, smith):
 def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit, jane):
     client = api(jane)
 
-    with clock.at(START + timedelta(seconds=seconds)):
+    with clock.frozen_at(START + timedelta(seconds=seconds)):
         response = client.post(address(visit, "cancel"))
 
     assert response.status_code == expected
@@ -208,7 +208,7 @@ def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit,
 def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, api, visit, smith):
     client = api(smith)
 
-    with clock.at(START + timedelta(seconds=seconds)):
+    with clock.frozen_at(START + timedelta(seconds=seconds)):
         response = client.post(address(visit, "no_show"))
 
     assert response.status_code == expected

@@ -17,7 +17,7 @@ UPCOMING, TODAY = "/api/upcoming/", "/api/today/"
 def visit(shown, doctor, patient, status="scheduled", minutes=30):
     """Booked the day before."""
     slot = a_slot(shown, minutes, doctor=doctor)
-    with clock.at(slot.starts_at - timedelta(days=1)):
+    with clock.frozen_at(slot.starts_at - timedelta(days=1)):
         return an_appointment(status, time_slot=slot, patient=patient)
 
 
@@ -84,7 +84,7 @@ def test_today_is_the_clinics_day_without_cancelled_ones_soonest_first(
 def test_the_day_begins_and_ends_at_the_clinics_midnight(now, expected, api, world, meyer):
     client = api(meyer)
 
-    with clock.at(berlin(now)):
+    with clock.frozen_at(berlin(now)):
         response = client.get(TODAY)
 
     assert [world[pk] for pk in ids(response)] == expected
@@ -104,7 +104,7 @@ def test_a_day_on_which_the_clocks_change_is_a_whole_day(
     visit(day_after, smith, jane)
     client = api(smith)
 
-    with clock.at(berlin(first)):
+    with clock.frozen_at(berlin(first)):
         response = client.get(TODAY)
 
     assert ids(response) == expected
@@ -114,7 +114,7 @@ def test_the_day_is_the_clinics_whatever_the_clock_of_the_caller(api, world, mey
     """Half past midnight in Berlin is still yesterday in UTC."""
     client = api(meyer)
 
-    with clock.at(berlin("2026-12-02 00:30")):
+    with clock.frozen_at(berlin("2026-12-02 00:30")):
         response = client.get(TODAY)
 
     assert [world[pk] for pk in ids(response)] == ["no_show", "completed", "early", "late"]

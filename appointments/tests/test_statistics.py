@@ -21,9 +21,9 @@ NOTHING = dict.fromkeys(
 def visit(shown, doctor, patient, *steps):
     """Booked a day ahead; each step is taken when the visit begins."""
     slot = a_slot(shown, doctor=doctor)
-    with clock.at(slot.starts_at - timedelta(days=1)):
+    with clock.frozen_at(slot.starts_at - timedelta(days=1)):
         appointment = an_appointment(time_slot=slot, patient=patient)
-    with clock.at(slot.starts_at):
+    with clock.frozen_at(slot.starts_at):
         for step in steps:
             services.move(appointment, step, by=doctor)
     return appointment
@@ -228,7 +228,7 @@ def test_the_five_busiest_times_are_told_and_no_cancelled_one_counts(api, smith,
 def test_months_are_those_of_the_clinics_calendar(*, now, this_month, last_month, api, world, ada):
     client = api(ada)
 
-    with clock.at(berlin(now)):
+    with clock.frozen_at(berlin(now)):
         told = data(client.get(URL))
 
     assert (told["this_month"], told["last_month"]) == (this_month, last_month)

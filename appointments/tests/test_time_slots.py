@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from appointments import clock, services
 from appointments.models import Appointment, TimeSlot
-from appointments.slots import change_slot, open_slot, withdraw
+from appointments.slot_services import change_slot, open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import (
     a_slot,
@@ -712,9 +712,9 @@ def test_one_slot_costs_two_statements(who, api, request, smith):
 def test_a_slot_seen_before_it_begins_is_gone_once_it_has(api, smith, jane):
     slot, client = a_slot("2026-12-07 09:00", doctor=smith), api(jane)
 
-    with clock.at(berlin("2026-12-07 08:59")):
+    with clock.frozen_at(berlin("2026-12-07 08:59")):
         before = ids(client.get(URL))
-    with clock.at(berlin("2026-12-07 09:00")):
+    with clock.frozen_at(berlin("2026-12-07 09:00")):
         after = ids(client.get(URL))
 
     assert (before, after) == ([slot.pk], [])

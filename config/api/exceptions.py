@@ -27,8 +27,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
-from config.api import integrity, outages
-from config.api.middleware import current_request_id
+from config.context import current_request_id
+from config.db import constraint_errors, outages
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Code(NamedTuple):
 
 
 # The published list (docs/errors.md is checked against it).
-CODES = {
+ERROR_CODES = {
     "validation_error": Code(400, "A field of the request is missing or wrong."),
     "unknown_field": Code(400, "The body names a field that this operation does not know."),
     "unknown_parameter": Code(400, "The query string names a parameter this address lacks."),
@@ -96,7 +96,7 @@ class Problem(NamedTuple):
 
     @property
     def status(self):
-        return CODES[self.code].status
+        return ERROR_CODES[self.code].status
 
     @property
     def body(self):
@@ -113,49 +113,53 @@ class Problem(NamedTuple):
 
 def exception_handler(error, context):
     """DRF's door (EXCEPTION_HANDLER): an answer for every error, also for those of ours."""
-    problem = describe(error)
+    problem = problem_from(error)
     if problem.code == "server_error":
-        own_up(context["request"]._request, error, type(context["view"]).__name__)
+        log_server_error(context["request"]._request, error, type(context["view"]).__name__)
     elif problem.code == "unavailable":
         outages.log(error)
     set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
 
-def own_up(request, error, where):
+def log_server_error(request, error, where):
     """Log a mistake of ours, and tell whoever listens."""
     logger.error("Unhandled error in %s", where, exc_info=error)
     got_request_exception.send(sender=None, request=request)
 
 
-def describe(error):
+def problem_from(error):
     """The Problem an exception stands for: the first row of TRANSLATIONS that fits."""
     if isinstance(error, IntegrityError):
-        error = integrity.refusal(error) or error
+        error = constraint_errors.validation_error_for(error) or error
     if outages.is_outage(error):
-        sentence = outages.sentence(error)
-        return bare_problem("unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)})
-    for kinds, translate in TRANSLATIONS:
+        sentence = outages.user_message(error)
+        return problem_without_fields(
+            "unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)}
+        )
+    for kinds, translate in DRF_CODE_ALIASES:
         if isinstance(error, kinds):
             return translate(error)
-    return bare_problem("server_error", "Something went wrong on our side.")
+    return problem_without_fields("server_error", "Something went wrong on our side.")
 
 
-def _refused(error):
+def _from_django_validation(error):
     """A rule's refusal: Django's ValidationError, by field where it names fields."""
     if hasattr(error, "error_dict"):
         by_field = error.error_dict
     else:
         by_field = {NON_FIELD_ERRORS: error.error_list}
     everything = [one for errors in by_field.values() for one in errors]
-    known = next((one for one in everything if one.code in CODES), None)
+    known = next((one for one in everything if one.code in ERROR_CODES), None)
     code = known.code if known else "validation_error"
     if code == "throttled":
-        return bare_problem(code, known.message, **{"Retry-After": str(known.params["wait"])})
+        return problem_without_fields(
+            code, known.message, **{"Retry-After": str(known.params["wait"])}
+        )
     return Problem(
         code,
         {_name(field): _messages(errors) for field, errors in by_field.items()},
-        _details_of(known, CODES[code].details),
+        _details_of(known, ERROR_CODES[code].details),
         {"Retry-After": str(RETRY_SECONDS)} if code == "request_in_progress" else None,
     )
 
@@ -175,17 +179,17 @@ def _name(field):
     return api_settings.NON_FIELD_ERRORS_KEY if field == NON_FIELD_ERRORS else field
 
 
-def _invalid(error):
+def _from_drf_validation(error):
     """What a serializer refuses; nested input keeps its nesting."""
     detail = error.detail
     by_field = detail if isinstance(detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: detail}
-    return Problem(_code_among(error.get_codes()), by_field)
+    return Problem(_published_code(error.get_codes()), by_field)
 
 
-def _code_among(codes):
+def _published_code(codes):
     """The first code of the table found in a serializer's (nested) codes."""
     for leaf in _leaves(codes):
-        if leaf in CODES:
+        if leaf in ERROR_CODES:
             return leaf
     return "validation_error"
 
@@ -198,17 +202,17 @@ def _leaves(tree):
     return [leaf for branch in tree for leaf in _leaves(branch)]
 
 
-def _of_the_framework(error):
+def _from_api_exception(error):
     codes = error.get_codes()
     code = codes.get("code", "") if isinstance(codes, dict) else codes
     code = ALIASES.get(code, code)
     if isinstance(error, exceptions.AuthenticationFailed) and code != "invalid_credentials":
         code = "token_invalid"
-    if code not in CODES:
+    if code not in ERROR_CODES:
         fallback = {401: "token_invalid", 403: "permission_denied", 404: "not_found"}
         code = fallback.get(error.status_code, "server_error")
     headers = {}
-    if CODES[code].status == HTTPStatus.UNAUTHORIZED:
+    if ERROR_CODES[code].status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(ceil(wait))
@@ -216,28 +220,28 @@ def _of_the_framework(error):
     return Problem(code, {"detail": [str(detail)]}, headers=headers)
 
 
-def bare_problem(code, sentence, **headers):
+def problem_without_fields(code, sentence, **headers):
     """One sentence that belongs to no field."""
     return Problem(code, {"detail": [sentence]}, headers=headers)
 
 
-def _says(code, sentence):
+def _fixed(code, sentence):
     """A translation that looks at nothing but the kind of error."""
-    return lambda error: bare_problem(code, sentence)
+    return lambda error: problem_without_fields(code, sentence)
 
 
-TRANSLATIONS = [
-    (ValidationError, _refused),
-    (exceptions.ValidationError, _invalid),
-    (exceptions.APIException, _of_the_framework),
-    ((Http404, ObjectDoesNotExist), _says("not_found", "Not found.")),
-    (PermissionDenied, _says("permission_denied", exceptions.PermissionDenied.default_detail)),
-    (RequestDataTooBig, _says("too_large", "The request is larger than the limit.")),
+DRF_CODE_ALIASES = [
+    (ValidationError, _from_django_validation),
+    (exceptions.ValidationError, _from_drf_validation),
+    (exceptions.APIException, _from_api_exception),
+    ((Http404, ObjectDoesNotExist), _fixed("not_found", "Not found.")),
+    (PermissionDenied, _fixed("permission_denied", exceptions.PermissionDenied.default_detail)),
+    (RequestDataTooBig, _fixed("too_large", "The request is larger than the limit.")),
     (
         (SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError),
-        _says("parse_error", "The request could not be read."),
+        _fixed("parse_error", "The request could not be read."),
     ),
-    (DataError, _says("validation_error", "A value is out of range.")),
+    (DataError, _fixed("validation_error", "A value is out of range.")),
 ]
 
 

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
 
-from config.api.fields import IdFormField, is_plain
+from config.api.fields import IdFormField, is_canonical
 
 EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)  # no time zone can push these out of range
 MAX_SEARCH_LENGTH = 200
@@ -26,7 +26,7 @@ class StrictDateField(forms.DateField):
         )
 
     def to_python(self, value):
-        if not is_plain(value):
+        if not is_canonical(value):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
@@ -44,7 +44,7 @@ class IdFilter(django_filters.Filter):
     field_class = IdFormField
 
 
-class GivenFilters(DjangoFilterBackend):
+class CachedFilterBackend(DjangoFilterBackend):
     """The view's `filterset_class`, of which only what is given is cleaned and applied.
 
     One of each class serves all requests: its filters and methods know nothing of the one at hand.

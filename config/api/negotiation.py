@@ -4,7 +4,7 @@ from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 
 
-class Negotiation(DefaultContentNegotiation):
+class StrictContentNegotiation(DefaultContentNegotiation):
     """What is not served is 406: by `?format=` too, which DRF answers with 404."""
 
     def select_renderer(self, request, renderers, format_suffix=None):

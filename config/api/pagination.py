@@ -6,13 +6,15 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from config.api import cursors
+from config.api import cursor_pagination
 
 LARGEST_PAGE = 999_999_999
-DEEP = 200  # rows left out before a page, from which on it is cheaper to find its ids first
+DEFERRED_JOIN_OFFSET = (
+    200  # rows left out before a page, from which on it is cheaper to find its ids first
+)
 
 
-class DeepPaginator(Paginator):
+class DeferredJoinPaginator(Paginator):
     """Far down a list a page is looked for from the end that is nearer.
 
     Far from both ends it is cut out of bare ids, in the same statement. Otherwise each row that is
@@ -21,25 +23,25 @@ class DeepPaginator(Paginator):
 
     def _get_page(self, rows, number, paginator):
         before = (number - 1) * self.per_page
-        if before >= DEEP:
+        if before >= DEFERRED_JOIN_OFFSET:
             size = min(self.per_page, self.count - before)
             after = self.count - before - size
             if after < before:
-                rows = _cut(self.object_list.reverse(), after, size)[::-1]
+                rows = _slice_by_ids(self.object_list.reverse(), after, size)[::-1]
             else:
-                rows = _cut(self.object_list, before, size)
+                rows = _slice_by_ids(self.object_list, before, size)
         return super()._get_page(rows, number, paginator)
 
 
-def _cut(rows, start, size):
-    if start >= DEEP:
+def _slice_by_ids(rows, start, size):
+    if start >= DEFERRED_JOIN_OFFSET:
         ids = rows.values("pk")[start : start + size]
         return list(rows.filter(pk__in=ids))
     return list(rows[start : start + size])
 
 
-class Pages(PageNumberPagination):
-    django_paginator_class = DeepPaginator
+class PagePagination(PageNumberPagination):
+    django_paginator_class = DeferredJoinPaginator
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
@@ -62,7 +64,7 @@ class Pages(PageNumberPagination):
         for name in (self.page_query_param, "ordering"):
             if name in request.query_params:
                 raise self._refused(f"A cursor knows its page and its order; leave out {name}.")
-        self.turn = cursors.turn(
+        self.turn = cursor_pagination.paginate_by_cursor(
             queryset,
             request.query_params[self.cursor_query_param],
             size=self.get_page_size(request),

@@ -29,7 +29,7 @@ class FastJSONRenderer(JSONRenderer):
         if data is None or self.get_indent(accepted_media_type, context) is not None:
             return super().render(data, accepted_media_type, context)
         try:
-            text = orjson.dumps(data, default=plain, option=self.options)
+            text = orjson.dumps(data, default=to_json_type, option=self.options)
         except orjson.JSONEncodeError:
             return super().render(data, accepted_media_type, context)
         if FIRST_OF_SEPARATORS not in text:
@@ -37,7 +37,7 @@ class FastJSONRenderer(JSONRenderer):
         return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
-def plain(value):
+def to_json_type(value):
     """Of what orjson does not know, what answers are full of."""
     if isinstance(value, Decimal) and value.is_finite():
         return float(value)

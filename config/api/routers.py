@@ -6,7 +6,7 @@ from rest_framework.reverse import reverse
 from rest_framework.routers import APIRootView, DefaultRouter, SimpleRouter
 
 
-class MedicalPlatform(APIRootView):
+class ApiRootView(APIRootView):
     """Everything the API offers. Sign in at auth/login/ and send the access token along.
 
     With a parameter in their address, and so not listed here: the records themselves, their moves
@@ -28,7 +28,7 @@ class MedicalPlatform(APIRootView):
 class RootRouter(DefaultRouter):
     """The sum of the apps' routers, with an index that lists every address without a parameter."""
 
-    APIRootView = MedicalPlatform
+    APIRootView = ApiRootView
     include_format_suffixes = False
 
     def __init__(self, *routers):

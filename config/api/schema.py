@@ -5,7 +5,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
-from config.api.exceptions import CODES
+from config.api.exceptions import ERROR_CODES
 from config.api.renderers import DEFAULT_MESSAGE
 from config.api.serializers import example_body
 
@@ -43,7 +43,7 @@ CLOCK_TIME = {
 class SessionJWTScheme(SimpleJWTScheme):
     """Documents our tokens as bearer tokens."""
 
-    target_class = "accounts.authentication.SessionJWTAuthentication"
+    target_class = "accounts.auth.authentication.SessionJWTAuthentication"
 
 
 def canonical_mount_only(endpoints):
@@ -112,7 +112,7 @@ class EnvelopeAutoSchema(AutoSchema):
         """What a body may say, from the `example` of the serializer that reads it."""
         if self.method not in ("POST", "PUT", "PATCH"):
             return []
-        body = example_body(_one_of(self.get_request_serializer()))
+        body = example_body(_entity_description(self.get_request_serializer()))
         return [OpenApiExample("Request", value=body, request_only=True)] if body else []
 
     def _map_serializer_field(self, field, direction, bypass_extensions=False):
@@ -148,7 +148,7 @@ class EnvelopeAutoSchema(AutoSchema):
         return response
 
     def _answer_example(self, serializer):
-        data = getattr(_one_of(serializer), "example", None)
+        data = getattr(_entity_description(serializer), "example", None)
         if self._is_list_view(serializer) and self.view.paginator:
             data = {"count": 1, "next": None, "previous": None, "results": [data]}
         messages = getattr(self.view, "messages", {})
@@ -156,7 +156,7 @@ class EnvelopeAutoSchema(AutoSchema):
         return {"status": "success", "data": data, "message": message}
 
 
-def _one_of(serializer):
+def _entity_description(serializer):
     """The serializer of one row for a list; the first of several shapes."""
     serializer = getattr(serializer, "child", serializer)
     shapes = getattr(serializer, "serializers", None)
@@ -175,9 +175,10 @@ def document_errors(result, generator, request, public):
             "status": {"type": "string", "enum": ["error"]},
             "code": {
                 "type": "string",
-                "enum": list(CODES),
+                "enum": list(ERROR_CODES),
                 "description": "\n".join(
-                    f"* `{name}` ({code.status}): {code.meaning}" for name, code in CODES.items()
+                    f"* `{name}` ({code.status}): {code.meaning}"
+                    for name, code in ERROR_CODES.items()
                 ),
             },
             "errors": {
@@ -207,7 +208,7 @@ def document_errors(result, generator, request, public):
 
 
 def _error_response(status, sentence):
-    name, code = next((n, c) for n, c in CODES.items() if str(c.status) == status)
+    name, code = next((n, c) for n, c in ERROR_CODES.items() if str(c.status) == status)
     example = {
         "status": "error",
         "code": name,

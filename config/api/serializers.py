@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import is_plain
+from config.api.fields import is_canonical
 
 NOTHING = object()  # equals nothing that a body can say
 WRITTEN_IN_DIGITS = (
@@ -64,7 +64,7 @@ class StrictBody:
 def _is_plain(value, field):
     if not isinstance(getattr(field, "child", field), WRITTEN_IN_DIGITS):
         return True
-    return all(map(is_plain, value if isinstance(value, list) else [value]))
+    return all(map(is_canonical, value if isinstance(value, list) else [value]))
 
 
 def _is_echo(value, shown):

@@ -5,7 +5,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
 
-class NoSuchPath(APIView):
+class ApiNotFoundView(APIView):
     """A wrong address under /api/: 404 in the envelope, with DEBUG too, and never a redirect."""
 
     authentication_classes = []

@@ -27,7 +27,7 @@ class ApiViewSet(GenericViewSet):
 
     def known_parameters(self):
         known = {api_settings.URL_FORMAT_OVERRIDE, *self.parameters.get(self.action, ())}
-        if not self.is_list():
+        if not self.is_list_action():
             return known
         if self.paginator:
             known |= self.paginator.parameters
@@ -40,17 +40,17 @@ class ApiViewSet(GenericViewSet):
                 known |= set(filterset.base_filters)
         return known
 
-    def read(self):
+    def valid_serializer(self):
         """The request's body, valid."""
         form = self.get_serializer(data=self.request.data)
         form.is_valid(raise_exception=True)
         return form
 
-    def count_as_sign_in(self, request):
+    def throttle_as_login(self, request):
         """Throttle a body that carries the password as a sign-in: it could be guessing."""
         if "current_password" in request.data:
             self.throttle_scope = "login"
             self.check_throttles(request)
 
-    def is_list(self):
+    def is_list_action(self):
         return self.action == "list"

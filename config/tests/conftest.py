@@ -2,12 +2,12 @@
 
 import pytest
 
-from config.tests.people import a_clinic
+from config.tests.personas import build_clinic
 
 
 @pytest.fixture
 def clinic(db):
-    return a_clinic()
+    return build_clinic()
 
 
 @pytest.fixture

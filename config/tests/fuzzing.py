@@ -17,11 +17,11 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from accounts.sessions import open_session
+from accounts.auth.sessions import open_session
 from accounts.tests.test_bad_bodies import good_bodies
-from config.tests.served import application, connection_kept
+from config.tests.live_server import application, connection_kept
 from config.tests.test_matrix import Asked, bodies
-from config.tests.untouched import digest, writes
+from config.tests.unchanged import digest, writes
 
 # Not among them: whether what breaks the schema is refused and what keeps to it accepted. DRF reads
 # "30" as 30 and 30 as "30", and a time slot may fit the schema and lie in the past. And who may

@@ -171,7 +171,7 @@ def test_the_clinic_asks_one_clock_what_time_it_is():
 
 
 def test_transactions_are_opened_by_the_one_that_is_tried_again():
-    """`config.api.transactions.atomic`; what opens one by hand has its savepoint or one UPDATE."""
+    """`config.db.transactions.atomic`; what opens one by hand has its savepoint or one UPDATE."""
     by_hand = {
         str(path.relative_to(HOUSE))
         for folder in [*APPS, "config"]

@@ -17,7 +17,7 @@ from appointments.tests.factories import noon
 from config.api.serializers import WRITTEN_IN_DIGITS
 from config.tests.test_bad_input import WRITING, assert_refused, quiet
 from config.tests.test_matrix import Asked, bodies, world
-from config.tests.untouched import digest, writes
+from config.tests.unchanged import digest, writes
 
 __all__ = ["quiet", "world"]  # fixtures
 
@@ -106,7 +106,7 @@ def test_nonsense_in_a_field_of_a_good_body_is_refused_or_kept(api, world, door,
         where = (asked.actor, name, repr(value)[:40])
         address = asked.url(door.address)
         sent = json.dumps(good | {name: value})
-        late = clock.at(moment) if moment else nullcontext()
+        late = clock.frozen_at(moment) if moment else nullcontext()
         with transaction.atomic(), writes() as written, late:
             answer = client.generic(method.upper(), address, sent, "application/json")
             if answer.status_code < 400:

@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils.module_loading import import_string
 from werkzeug.test import Client as WsgiClient
 
-from accounts.doors import ENTITY_TAGS
-from config.api.content_type import is_readable
-from config.tests.served import connection_kept
+from config.api.etags import ENTITY_TAGS
+from config.http.content_type import is_readable
+from config.tests.live_server import connection_kept
 from config.tests.test_bad_input import (
     DOORS,
     WRITING,

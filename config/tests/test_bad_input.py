@@ -10,10 +10,10 @@ from django.http import QueryDict
 
 from accounts.models import AuditEvent
 from accounts.roles import ANYONE, UserType
-from config.access import every_door
-from config.tests.people import address_of
+from config.access_report import iter_endpoints
+from config.tests.personas import address_of
 
-DOORS = [door for door in every_door() if door.is_canonical]
+DOORS = [door for door in iter_endpoints() if door.is_canonical]
 WRITING = [
     (door, method)
     for door in DOORS

@@ -14,9 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.models import User
 from accounts.services import register
 from config import checks
-from config.cache import cache_from
-from config.gate import refuse_unsafe_production
-from config.keys import generated_key
+from config.cache_url import parse_cache_url
+from config.production_guard import refuse_unsafe_production
+from config.secret_key import load_or_create_key
 from consultations.demo import SIGN_INS
 
 BASE_DIR = real_settings.BASE_DIR
@@ -76,7 +76,7 @@ def test_sessions_that_end_before_their_tokens_are_refreshed_are_warned_of(
 ):
     settings.SESSION_IDLE = timedelta(minutes=idle)
 
-    assert [one.id for one in checks.impatient_sessions()] == findings
+    assert [one.id for one in checks.check_session_idle_timeout()] == findings
 
 
 def test_production_refuses_an_account_with_a_published_password(production):
@@ -111,7 +111,7 @@ def test_development_on_this_machine_may_do_all_that(production, hosts):
 def test_a_generated_key_is_made_once_and_is_its_owners(tmp_path):
     path = tmp_path / ".secret_key"
 
-    first, second = generated_key(path), generated_key(path)
+    first, second = load_or_create_key(path), load_or_create_key(path)
 
     assert first == second
     assert len(first) >= 50
@@ -162,7 +162,7 @@ def test_production_starts_and_is_warned_in_the_log(production, caplog, changes,
 @pytest.mark.parametrize("url", ["file:///srv/clinic/cache", "redis://127.0.0.1:6379/0"])
 def test_workers_that_share_a_cache_are_fine(production, url):
     production.WORKERS = 4
-    production.CACHES = {"default": cache_from(url)}
+    production.CACHES = {"default": parse_cache_url(url)}
 
     assert found() == []
 

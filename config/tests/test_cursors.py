@@ -7,14 +7,14 @@ import pytest
 from django.core import signing
 from django.db import connection
 
-from accounts.sessions import open_session
+from accounts.auth.sessions import open_session
 from appointments import services
 from appointments.models import Appointment
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import data_statements
-from config.access import every_door
-from config.api import cursors
-from config.tests.people import a_clinic, address_of
+from config.access_report import iter_endpoints
+from config.api import cursor_pagination
+from config.tests.personas import address_of, build_clinic
 from config.tests.test_indexes import explain, statements
 from consultations.tests.factories import a_consultation, with_parts
 from patients.models import Patient
@@ -45,7 +45,7 @@ LISTS = [
 @pytest.fixture
 def clinic(db):
     """With rows that only their id puts in an order."""
-    clinic = a_clinic()
+    clinic = build_clinic()
     for number in range(3):
         patient = PatientFactory(first_name="Pat", last_name="Same", username=f"pat{number}")
         an_appointment(doctor=clinic.house, patient=patient)
@@ -115,14 +115,14 @@ def test_the_browsable_api_shows_such_a_page_too(api, clinic):
 
 def test_every_list_has_keys_that_place_each_row(api, clinic, monkeypatch):
     """None of them can be null, and the last is the primary key."""
-    asked, keys_of = {}, cursors._keys_of
+    asked, keys_of = {}, cursor_pagination._keys_of
 
     def note(rows):
         asked[rows.model.__name__, door.address] = keys = keys_of(rows)
         return keys
 
-    monkeypatch.setattr(cursors, "_keys_of", note)
-    doors = [door for door in every_door() if door.is_canonical and "get" in door.actions]
+    monkeypatch.setattr(cursor_pagination, "_keys_of", note)
+    doors = [door for door in iter_endpoints() if door.is_canonical and "get" in door.actions]
     for caller in map(api, (clinic.ada, clinic.house, clinic.jane)):
         for door in doors:
             caller.get(address_of(door, clinic), {"cursor": ""})

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import lockout
+from accounts.auth import lockout
+from accounts.auth.sessions import open_session
 from accounts.models import Session
-from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory, UnverifiedDoctorFactory
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, an_appointment
@@ -45,7 +45,7 @@ def a_day_at_the_clinic():
     grant_emergency_access(
         consultation.patient, by=consultation.doctor, reason="Unconscious, no papers"
     )
-    lockout.guess(consultation.patient.username, "10.0.0.1").count()
+    lockout.attempt_for(consultation.patient.username, "10.0.0.1").consume()
     UnverifiedDoctorFactory()
 
 
@@ -125,8 +125,8 @@ def test_nothing_is_deleted(desk, model):
 
 
 def test_the_first_page_shows_today(desk):
-    now = clock.day(clock.today())[1] - timedelta(hours=1)
-    with clock.at(now - timedelta(hours=20)):
+    now = clock.day_bounds(clock.today())[1] - timedelta(hours=1)
+    with clock.frozen_at(now - timedelta(hours=20)):
         start = now - timedelta(hours=2)
         slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=30))
         appointment = an_appointment("confirmed", time_slot=slot)
@@ -156,9 +156,9 @@ def test_the_first_page_costs_the_same_however_full_the_day_is(desk):
             desk.get(INDEX)
         return len(queries)
 
-    late = clock.day(clock.today())[1] - timedelta(hours=1)
+    late = clock.day_bounds(clock.today())[1] - timedelta(hours=1)
     empty = cost()
-    with clock.at(clock.start_of(clock.today()) - timedelta(days=1)):
+    with clock.frozen_at(clock.start_of_day(clock.today()) - timedelta(days=1)):
         for minutes in (0, 10, 20):
             start = late + timedelta(minutes=minutes)
             an_appointment(

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.tests.factories import an_appointment
 from config.api import pagination
-from config.tests.people import a_clinic
+from config.tests.personas import build_clinic
 from consultations.tests.factories import a_consultation
 from patients.tests.factories import PatientFactory
 
@@ -26,7 +26,7 @@ LISTS = [
 
 @pytest.fixture
 def clinic(db):
-    clinic = a_clinic()
+    clinic = build_clinic()
     for number in range(3):
         for status, priority in (("scheduled", "high"), ("cancelled", "low")):
             patient = PatientFactory(first_name=f"Pat{number}")
@@ -39,7 +39,7 @@ def clinic(db):
 def test_deep_pages_show_what_shallow_ones_would(api, clinic, monkeypatch, who, address):
     client = api(getattr(clinic, who))
     shallow = pages(client, address)
-    monkeypatch.setattr(pagination, "DEEP", 1)
+    monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 1)
     deep = pages(client, address)
 
     assert shallow == deep
@@ -57,7 +57,7 @@ def pages(client, address):
 
 
 def test_only_the_rows_of_a_deep_page_are_joined(api, clinic, monkeypatch):
-    monkeypatch.setattr(pagination, "DEEP", 2)
+    monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 2)
 
     shallow, deep = (page_statement(api(clinic.ada), page) for page in (2, 4))
 
@@ -69,7 +69,7 @@ def test_only_the_rows_of_a_deep_page_are_joined(api, clinic, monkeypatch):
 
 
 def test_the_last_page_is_read_from_the_end(api, clinic, monkeypatch):
-    monkeypatch.setattr(pagination, "DEEP", 2)
+    monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 2)
     client = api(clinic.ada)
     last = client.get("/api/appointments/").json()["data"]["count"]
 

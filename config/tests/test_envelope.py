@@ -12,10 +12,11 @@ from django.test import RequestFactory
 
 from accounts.tests.factories import DoctorFactory
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.api import exceptions, handlers
-from config.api.exceptions import CODES
-from config.api.middleware import RequestIdFilter
-from config.tests.people import a_clinic
+from config.api import exceptions
+from config.api.exceptions import ERROR_CODES
+from config.http import error_views
+from config.http.request_id import RequestIdFilter
+from config.tests.personas import build_clinic
 from patients.tests.factories import PatientFactory
 
 # The list as published; a client may rely on each word.
@@ -59,7 +60,7 @@ PUBLISHED = {
 
 
 def test_the_list_of_codes_is_the_published_one():
-    assert {name: code.status for name, code in CODES.items()} == PUBLISHED
+    assert {name: code.status for name, code in ERROR_CODES.items()} == PUBLISHED
 
 
 @pytest.mark.django_db
@@ -189,7 +190,7 @@ def test_a_mistake_of_ours_is_500_in_the_envelope_and_in_the_log(
 
 
 def test_a_database_that_is_gone_is_503_with_retry_after():
-    problem = exceptions.describe(OperationalError("server closed the connection"))
+    problem = exceptions.problem_from(OperationalError("server closed the connection"))
 
     assert (problem.status, problem.code) == (503, "unavailable")
     assert problem.headers == {"Retry-After": "5"}
@@ -199,9 +200,9 @@ def test_a_database_that_is_gone_is_503_with_retry_after():
 @pytest.mark.django_db
 def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
     for handler, status, code in [
-        (handlers.bad_request, 400, "parse_error"),
-        (handlers.forbidden, 403, "permission_denied"),
-        (handlers.not_found, 404, "not_found"),
+        (error_views.bad_request, 400, "parse_error"),
+        (error_views.forbidden, 403, "permission_denied"),
+        (error_views.not_found, 404, "not_found"),
     ]:
         error = {400: exceptions.BadRequest(), 403: exceptions.PermissionDenied()}.get(
             status, exceptions.Http404()
@@ -213,13 +214,13 @@ def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
         assert outside.status_code == status
         assert not isinstance(outside, JsonResponse)
 
-    crash = handlers.server_error(RequestFactory().get("/api/x/"))
+    crash = error_views.server_error(RequestFactory().get("/api/x/"))
     assert (crash.status_code, json.loads(crash.content)["code"]) == (500, "server_error")
 
 
 @pytest.mark.django_db
 def test_a_put_of_what_get_showed_changes_nothing(api):
-    clinic = a_clinic()
+    clinic = build_clinic()
     for actor, address in [
         (clinic.jane, "/api/auth/profile/"),
         (clinic.house, "/api/auth/profile/"),
@@ -243,7 +244,7 @@ def test_a_put_of_what_get_showed_changes_nothing(api):
 
 @pytest.mark.django_db
 def test_a_read_only_field_that_differs_is_refused_by_name(api):
-    clinic = a_clinic()
+    clinic = build_clinic()
 
     for actor, address, field, value in [
         (clinic.jane, "/api/auth/profile/", "user_type", "admin"),
@@ -284,7 +285,7 @@ def test_the_published_page_lists_every_code():
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.*?) \| (?:`(\w+)`)? ?\|$", page, re.MULTILINE)
 
     assert rows == [
-        (name, str(code.status), code.meaning, code.details) for name, code in CODES.items()
+        (name, str(code.status), code.meaning, code.details) for name, code in ERROR_CODES.items()
     ]
 
 

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import AdminFactory
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
-from config.access import every_door
+from config.access_report import iter_endpoints
 from config.api import exceptions
 from patients.tests.factories import PatientFactory
 
@@ -25,7 +25,7 @@ on_postgresql = pytest.mark.skipif(
 )
 
 CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
-READABLE = sorted({door.address for door in every_door() if "get" in door.actions})
+READABLE = sorted({door.address for door in iter_endpoints() if "get" in door.actions})
 
 
 class LostFrom:
@@ -274,7 +274,7 @@ def test_what_may_succeed_later_is_unavailable(sqlstate):
     with pytest.raises((OperationalError, InternalError)) as raised, transaction.atomic():
         connection.cursor().execute(raising)
 
-    problem = exceptions.describe(raised.value)
+    problem = exceptions.problem_from(raised.value)
     assert (problem.code, problem.headers) == ("unavailable", {"Retry-After": "5"})
     assert "10.0.0.7" not in str(problem.body)
 

@@ -9,7 +9,7 @@ from rest_framework.test import APIRequestFactory
 from appointments.filters import AppointmentFilter
 from appointments.models import Appointment
 from appointments.viewsets import AppointmentViewSet
-from config.api.filters import GivenFilters
+from config.api.filters import CachedFilterBackend
 from consultations.viewsets import ConsultationViewSet
 
 
@@ -43,18 +43,18 @@ def found(backend, view, query):
 def test_filters_find_the_same_and_refuse_the_same_whichever_are_left_out(clinic, view, query):
     every = found(DjangoFilterBackend, view, query)
 
-    assert found(GivenFilters, view, query) == every
+    assert found(CachedFilterBackend, view, query) == every
 
 
 def test_filters_are_made_once_and_not_for_each_request(clinic, monkeypatch):
     def made(*args, **kwargs):
         raise AssertionError("a filter was made")
 
-    found(GivenFilters, AppointmentViewSet, "status=scheduled")
+    found(CachedFilterBackend, AppointmentViewSet, "status=scheduled")
     monkeypatch.setattr(AppointmentFilter, "__init__", made)
 
-    _, rows = found(GivenFilters, AppointmentViewSet, "search=Jane")
+    _, rows = found(CachedFilterBackend, AppointmentViewSet, "search=Jane")
     assert len(rows) == Appointment.objects.count()
-    assert found(GivenFilters, AppointmentViewSet, "status=scheduled")
+    assert found(CachedFilterBackend, AppointmentViewSet, "status=scheduled")
     with pytest.raises(AssertionError, match="a filter was made"):  # to say what is wrong
-        found(GivenFilters, AppointmentViewSet, "status=nonsense")
+        found(CachedFilterBackend, AppointmentViewSet, "status=nonsense")

@@ -152,7 +152,7 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_and_a_spent_quota_are_outages(number):
-    problem = exceptions.describe(OSError(number, os.strerror(number), "/srv/a secret path"))
+    problem = exceptions.problem_from(OSError(number, os.strerror(number), "/srv/a secret path"))
 
     assert (problem.status, problem.code) == (503, "unavailable")
     assert problem.headers == {"Retry-After": "5"}
@@ -160,4 +160,4 @@ def test_a_full_disk_and_a_spent_quota_are_outages(number):
 
 
 def test_a_disk_that_fails_otherwise_is_a_mistake_of_ours():
-    assert exceptions.describe(OSError(errno.EACCES, "denied")).code == "server_error"
+    assert exceptions.problem_from(OSError(errno.EACCES, "denied")).code == "server_error"

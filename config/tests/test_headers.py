@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from config.api.headers import ADMIN_PAGE, NOTHING, PAGE, PERMISSIONS
-from config.tests.people import a_clinic
+from config.http.security_headers import ADMIN_PAGE, NOTHING, PAGE, PERMISSIONS
+from config.tests.personas import build_clinic
 from config.tests.test_settings import with_environment
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def test_the_policies_are_the_agreed_ones():
 )
 def test_every_answer_is_kept_nowhere_and_loads_only_what_it_needs(address, accept, status, policy):
     browser = Client(headers={"Accept": accept})
-    browser.force_login(a_clinic().ada)
+    browser.force_login(build_clinic().ada)
 
     answer = browser.get(address)
 
@@ -66,7 +66,7 @@ def test_every_answer_is_kept_nowhere_and_loads_only_what_it_needs(address, acce
 def test_an_error_of_ours_has_them_too(api, monkeypatch):
     monkeypatch.setattr("appointments.viewsets.UpcomingViewSet.pagination_class", "broken")
 
-    answer = api(a_clinic().jane, raise_request_exception=False).get("/api/upcoming/")
+    answer = api(build_clinic().jane, raise_request_exception=False).get("/api/upcoming/")
 
     assert answer.status_code == 500
     assert answer["Cache-Control"] == "no-store"
@@ -98,7 +98,7 @@ def test_behind_https_a_browser_is_told_to_stay_there(settings):
 
 def test_no_page_of_the_browsable_api_holds_a_script_that_the_policy_forbids():
     browser = Client(headers={"Accept": "text/html"})
-    browser.force_login(a_clinic().house)
+    browser.force_login(build_clinic().house)
 
     for address in ("/api/", "/api/time-slots/", "/api/appointments/", "/api-auth/login/"):
         page = browser.get(address).content.decode()
@@ -117,7 +117,7 @@ def application(settings):
 
 
 def test_an_application_on_the_list_may_send_and_read_what_it_needs(api, application):
-    client = api(a_clinic().jane)
+    client = api(build_clinic().jane)
 
     asked = client.options(
         "/api/appointments/",
@@ -144,7 +144,7 @@ def test_an_application_on_the_list_may_send_and_read_what_it_needs(api, applica
     ["https://evil.example", "null", "http://app.clinic.example", f"{APPLICATION}.evil.example"],
 )
 def test_any_other_origin_is_told_nothing(api, application, origin):
-    client = api(a_clinic().jane)
+    client = api(build_clinic().jane)
 
     asked = client.options(
         "/api/appointments/", HTTP_ORIGIN=origin, HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST"

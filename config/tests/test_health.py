@@ -5,7 +5,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from appointments import guards
+from appointments import overlap_constraints
 from config import health
 
 
@@ -92,10 +92,10 @@ def test_health_is_not_sent_to_https(nobody, settings, address):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_would_take_an_overlap_is_not_ready(nobody):
-    guards.remove(connection)
+    overlap_constraints.remove(connection)
 
     answer = nobody.get("/readyz")
-    guards.install(connection)
+    overlap_constraints.install(connection)
 
     assert answer.status_code == 503
     assert answer.json()["checks"]["guards"] == "2 missing"

@@ -13,10 +13,10 @@ from accounts import idempotency
 from accounts.models import AuditEvent, Doctor, IdempotencyKey
 from appointments import services
 from appointments.models import Appointment, TimeSlot
-from appointments.slots import open_slot, withdraw
+from appointments.slot_services import open_slot, withdraw
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data_statements
-from config.tests.waiting import on_row_locks, second_in_line
+from config.tests.lock_waiting import on_row_locks, second_in_line
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 

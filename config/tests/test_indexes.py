@@ -10,7 +10,7 @@ from django.db import connection, models
 
 from appointments.models import Appointment
 from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.tests.people import a_clinic
+from config.tests.personas import build_clinic
 
 on_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite plans without knowing what a row costs"
@@ -44,7 +44,7 @@ PAGES = [
 
 @pytest.fixture
 def clinic(db):
-    clinic = a_clinic()
+    clinic = build_clinic()
     an_appointment(doctor=clinic.house, patient=clinic.jane)
     return clinic
 
@@ -110,7 +110,7 @@ def test_whom_a_doctor_treats_is_asked_of_the_rows_on_the_page(plan_of):
 
 @on_postgresql
 def test_whom_a_doctor_treats_is_found_in_an_index_alone(clinic):
-    treats = Appointment.objects.that_make_treat(clinic.house).order_by("patient")
+    treats = Appointment.objects.establishing_care_by(clinic.house).order_by("patient")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
 

@@ -17,10 +17,10 @@ import pytest
 from django.conf import settings as real_settings
 from django.test import Client
 
-from config.api.logs import JSONFormatter
-from config.api.middleware import template
-from config.tests.canary import SENT, found_in
-from config.tests.people import a_clinic
+from config.http.access_log import route_template
+from config.http.log_formatter import JSONFormatter
+from config.tests.leak_markers import SENT, found_in
+from config.tests.personas import build_clinic
 
 BASE_DIR = real_settings.BASE_DIR
 
@@ -51,12 +51,12 @@ def access():
     ],
 )
 def test_an_address_is_logged_as_its_template(route, readable):
-    assert template(route) == readable
+    assert route_template(route) == readable
 
 
 @pytest.mark.django_db
 def test_a_line_says_who_asked_what_and_how_it_ended(api, access):
-    clinic = a_clinic()
+    clinic = build_clinic()
 
     answer = api(clinic.jane).get(f"/api/appointments/{clinic.appointment.pk}/")
 
@@ -77,7 +77,7 @@ def test_a_line_says_who_asked_what_and_how_it_ended(api, access):
 
 @pytest.mark.django_db
 def test_the_caller_is_named_by_number_however_he_signed_in(api, access):
-    clinic = a_clinic()
+    clinic = build_clinic()
     browser = Client()
     browser.force_login(clinic.ada)
 
@@ -96,7 +96,7 @@ def test_the_caller_is_named_by_number_however_he_signed_in(api, access):
 @pytest.mark.django_db
 def test_the_line_costs_no_query(access, django_assert_num_queries):
     browser = Client()
-    browser.force_login(a_clinic().ada)
+    browser.force_login(build_clinic().ada)
 
     with django_assert_num_queries(0):
         browser.get("/healthz")
@@ -107,7 +107,7 @@ def test_the_line_costs_no_query(access, django_assert_num_queries):
 @pytest.mark.django_db
 def test_a_server_error_is_an_error_and_a_method_nobody_knows_is_other(api, access, monkeypatch):
     monkeypatch.setattr("appointments.viewsets.UpcomingViewSet.pagination_class", "broken")
-    client = api(a_clinic().jane, raise_request_exception=False)
+    client = api(build_clinic().jane, raise_request_exception=False)
 
     client.get("/api/upcoming/")
     client.generic(SENT.upper(), "/api/doctors/")

@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.db import transaction
 from rest_framework.test import APIClient
 
+from accounts.auth.sessions import open_session
 from accounts.models import AuditEvent, Outcome
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -25,7 +25,7 @@ from accounts.tests.factories import (
 )
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
-from config.access import every_door
+from config.access_report import iter_endpoints
 from config.tests.test_access import AGREED
 from consultations.tests.factories import MEDICATION, a_consultation, with_parts
 from patients.services import grant_emergency_access
@@ -250,7 +250,7 @@ class Asked:
 def ask(client, method, asked, address):
     """The answer, with what the audit says was done."""
     body = bodies(asked).get(f"{method} {address}", {})
-    late = clock.at(noon(400)) if "no_show" in address else nullcontext()
+    late = clock.frozen_at(noon(400)) if "no_show" in address else nullcontext()
     with transaction.atomic(), late:
         answer = client.generic(
             method, asked.url(address), json.dumps(body), content_type="application/json"
@@ -317,7 +317,7 @@ def test_who_came_by_cookie_is_answered_alike(world, actor):
 
 
 def test_the_matrix_is_large_and_has_every_door():
-    known = {(method, door.address) for door in every_door() for method, _ in door.methods}
+    known = {(method, door.address) for door in iter_endpoints() for method, _ in door.methods}
 
     assert set(AGREED) == {door for door in known if "/api/" not in door[1].removeprefix("/api")}
     assert sum(1 for actor in [*ACTORS, *STRANGERS] for _ in cells(actor)) >= 4000

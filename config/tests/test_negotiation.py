@@ -6,7 +6,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from config.api.negotiation import Negotiation
+from config.api.negotiation import StrictContentNegotiation
 from config.api.renderers import EnvelopeBrowsableAPIRenderer, EnvelopeJSONRenderer
 
 RENDERERS = [EnvelopeJSONRenderer(), EnvelopeBrowsableAPIRenderer()]
@@ -40,6 +40,6 @@ def chosen(negotiation, accept, query=""):
     ],
 )
 def test_an_accept_header_is_answered_as_drf_would(accept, query):
-    ours = chosen(Negotiation, accept, query)
+    ours = chosen(StrictContentNegotiation, accept, query)
 
     assert ours == chosen(DefaultContentNegotiation, accept, query)

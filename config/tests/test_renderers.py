@@ -22,7 +22,7 @@ from rest_framework.utils.serializer_helpers import ReturnDict, ReturnList
 
 from appointments.lifecycle import Status
 from config.api.renderers import EnvelopeJSONRenderer, FastJSONRenderer
-from config.tests.people import a_clinic
+from config.tests.personas import build_clinic
 
 
 class Pair(NamedTuple):
@@ -188,7 +188,7 @@ def descendants(kind):
     ],
 )
 def test_a_whole_answer_is_written_as_before(api, address, monkeypatch):
-    clinic = a_clinic()
+    clinic = build_clinic()
     client = api(clinic.ada)
     address = address.format(jane=clinic.jane.pk, visit=clinic.consultation.pk)
 

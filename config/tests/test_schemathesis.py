@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from config.access import every_door
+from config.access_report import iter_endpoints
 from config.tests.fuzzing import Fuzzer, load
 from config.tests.test_matrix import two_sides
 
 OPERATIONS = sorted(
     f"{method} {door.address.replace('{pk}', '{id}')}"
-    for door in every_door()
+    for door in iter_endpoints()
     if door.is_canonical
     for method, _ in door.methods
 )

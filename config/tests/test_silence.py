@@ -21,9 +21,9 @@ from rest_framework.throttling import SimpleRateThrottle
 from accounts.models import AuditEvent, User
 from accounts.tests.helpers import letters
 from appointments.models import Appointment
-from config.api.logs import JSONFormatter
-from config.tests.canary import KEPT, SENT, Bodies, found_in, plant, walk, without_marker
-from config.tests.people import a_clinic
+from config.http.log_formatter import JSONFormatter
+from config.tests.leak_markers import KEPT, SENT, Bodies, found_in, plant, walk, without_marker
+from config.tests.personas import build_clinic
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +77,7 @@ def written_down():
 def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled, capfd):
     planted = plant(api, bodies)
     assert without_marker(KEPT) == []
-    clinic = a_clinic()
+    clinic = build_clinic()
     clinic.house, clinic.jane = planted.house, planted.jane
     clinic.appointment = Appointment.objects.get(patient=planted.jane, consultation__isnull=False)
     clinic.consultation = clinic.appointment.consultation
@@ -131,7 +131,7 @@ def breaks_with(kind):
     ],
 )
 def test_a_mistake_of_ours_quotes_nobody(api, bodies, log, kind, status, capfd):
-    clinic = a_clinic()
+    clinic = build_clinic()
     ada = api(clinic.ada, raise_request_exception=False)
     booking = bodies(SENT, "POST", "/api/appointments/", time_slot=clinic.free.pk)
     breaks = breaks_with(kind)

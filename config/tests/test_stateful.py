@@ -26,7 +26,7 @@ from appointments.models import Appointment, TimeSlot
 from config.tests.fuzzing import Fuzzer, aim_at, load
 from config.tests.test_matrix import Asked, world
 from config.tests.test_schemathesis import CASES, REPRODUCIBLE, SEED, tell
-from config.tests.untouched import digest, writes
+from config.tests.unchanged import digest, writes
 from consultations.models import Consultation
 
 __all__ = ["world"]  # a fixture

@@ -7,9 +7,9 @@ from accounts.models import IdempotencyKey
 from accounts.tests.factories import DoctorFactory
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory
-from config.api.transactions import atomic
+from config.db.transactions import atomic_with_retry
+from config.tests.lock_waiting import second_in_line
 from config.tests.test_faults import is_unavailable
-from config.tests.waiting import second_in_line
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -55,7 +55,7 @@ def rows():
 def test_what_was_given_up_is_done_again_and_leaves_nothing_of_the_first_try(sqlstate):
     work = Work(sqlstate, "")
 
-    result = atomic(work)()
+    result = atomic_with_retry(work)()
 
     assert (result, work.runs) == (2, 2)
     assert list(Patient.objects.values_list("username", flat=True)) == ["patient-2"]
@@ -65,7 +65,7 @@ def test_what_is_given_up_twice_is_not_tried_a_third_time():
     work = Work("40P01", "40001", "")
 
     with pytest.raises(OperationalError):
-        atomic(work)()
+        atomic_with_retry(work)()
 
     assert work.runs == 2
     assert not Patient.objects.exists()
@@ -76,7 +76,7 @@ def test_what_failed_for_another_reason_is_not_tried_again(sqlstate):
     work = Work(sqlstate, "")
 
     with pytest.raises(OperationalError):
-        atomic(work)()
+        atomic_with_retry(work)()
 
     assert work.runs == 1
     assert not Patient.objects.exists()
@@ -86,11 +86,11 @@ def test_a_part_is_done_again_with_the_whole_it_belongs_to():
     part = Work("40P01", "")
     whole_runs = []
 
-    @atomic
+    @atomic_with_retry
     def whole():
         whole_runs.append(len(whole_runs))
         DoctorFactory(username=f"doctor-{len(whole_runs)}")
-        return atomic(part)()
+        return atomic_with_retry(part)()
 
     whole()
 
@@ -101,7 +101,7 @@ def test_a_part_is_done_again_with_the_whole_it_belongs_to():
 def test_word_is_sent_once_and_only_of_what_was_done():
     heard, fates = [], ["40001", ""]
 
-    @atomic
+    @atomic_with_retry
     def work():
         transaction.on_commit(lambda: heard.append(len(fates)))
         if fate := fates.pop(0):

@@ -1,10 +1,9 @@
 """Every address of the seed answers, at both mounts, and nothing else does."""
 
 import pytest
-from django.urls import Resolver404, resolve, reverse
+from django.urls import resolve, reverse
 
-from config.access import door_names, every_door
-from config.urls import urlpatterns
+from config.access_report import endpoint_names, iter_endpoints
 
 # The seed's own list (its section "API Endpoints"), word for word.
 SEED = """
@@ -76,34 +75,10 @@ def test_a_path_of_the_seed_is_answered_in_the_envelope(api, method, address):
         assert response.json()["status"] == "error"
 
 
-def test_an_address_is_looked_for_once(monkeypatch):
-    seven, eight = (resolve(f"/api/appointments/{pk}/") for pk in (7, 8))
-    seven.kwargs["pk"] = "9"  # which is its own
-    [every] = urlpatterns
-    monkeypatch.setattr(every, "url_patterns", [])
-
-    assert resolve("/api/appointments/7/").kwargs == {"pk": "7"}
-    assert resolve("/api/appointments/8/").func is seven.func is eight.func
-    assert eight.kwargs == {"pk": "8"}
-    with pytest.raises(Resolver404):
-        resolve("/api/appointments/10/")
-
-
-def test_one_of_any_length_is_not_kept():
-    [every] = urlpatterns
-    known = every._known.cache_info
-
-    before = known().misses
-    assert resolve(f"/api/appointments/{'7' * 9000}/").kwargs == {"pk": "7" * 9000}
-    assert known().misses == before
-    resolve("/api/appointments/77777/")
-    assert known().misses == before + 1
-
-
 def test_every_door_but_those_of_sign_in_stands_at_both_mounts():
-    doors = every_door()
-    clean = door_names([door for door in doors if door.is_canonical])
-    seeded = door_names([door for door in doors if not door.is_canonical])
+    doors = iter_endpoints()
+    clean = endpoint_names([door for door in doors if door.is_canonical])
+    seeded = endpoint_names([door for door in doors if not door.is_canonical])
 
     twins = {(method, canonical(address)): view for (method, address), view in seeded.items()}
 
@@ -162,5 +137,7 @@ def test_the_index_is_open_and_lists_every_address_without_a_parameter(api, addr
 
     assert response.status_code == 200
     listed = {link.removeprefix("http://testserver") for link in response.json()["data"].values()}
-    plain = {door.address for door in every_door() if door.is_canonical and "{" not in door.address}
+    plain = {
+        door.address for door in iter_endpoints() if door.is_canonical and "{" not in door.address
+    }
     assert listed == plain

@@ -15,9 +15,9 @@ from appointments import services as appointments
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
-from config.access import every_door
-from config.tests.people import a_clinic
-from config.tests.waiting import second_in_line
+from config.access_report import iter_endpoints
+from config.tests.lock_waiting import second_in_line
+from config.tests.personas import build_clinic
 from consultations import services as consultations
 from consultations.models import Consultation, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION, a_consultation
@@ -65,13 +65,13 @@ CHANGES_OF_AN_APPOINTMENT = {
     "complete": (make_move("complete"), 1),
     "cancel": (make_move("cancel"), 1),
     "reschedule": (reschedule, 1),
-    "amend": (lambda it, by: appointments.amend(it, by=by, symptoms="Fever", priority="low"), 1),
-    "amend to a status": (lambda it, by: appointments.amend(it, by=by, status="confirmed"), 1),
+    "amend": (lambda it, by: appointments.update(it, by=by, symptoms="Fever", priority="low"), 1),
+    "amend to a status": (lambda it, by: appointments.update(it, by=by, status="confirmed"), 1),
     "amend and move": (
-        lambda it, by: appointments.amend(it, by=by, symptoms="Fever", status="confirmed"),
+        lambda it, by: appointments.update(it, by=by, symptoms="Fever", status="confirmed"),
         2,  # two steps, as in the history
     ),
-    "amend nothing": (lambda it, by: appointments.amend(it, by=by, symptoms=it.symptoms), 0),
+    "amend nothing": (lambda it, by: appointments.update(it, by=by, symptoms=it.symptoms), 0),
     "cancel_coming": (lambda it, by: appointments.cancel_coming(it.patient, by=by), 1),
     "the start of its consultation": (
         lambda it, by: consultations.start(a_consultation(appointment=it), by=by),
@@ -95,7 +95,7 @@ def test_each_step_of_an_appointment_counts_once(change):
 CHANGES_OF_A_CONSULTATION = {
     "start": (lambda it, by: consultations.start(it, by=by), 1),
     "complete": (lambda it, by: consultations.complete(it, by=by, assessment="Well"), 1),
-    "write": (lambda it, by: consultations.write(it, by=by, diagnosis="Gout"), 1),
+    "write": (lambda it, by: consultations.update_text(it, by=by, diagnosis="Gout"), 1),
     "vital signs": (lambda it, by: consultations.record_vital_signs(it, by=by, heart_rate=70), 1),
     "prescribe": (lambda it, by: consultations.prescribe(it, by=by, **MEDICATION), 1),
     "prescribe and stop": (
@@ -181,7 +181,7 @@ def test_signing_in_does_not_count(api, client):
 
 @pytest.mark.django_db
 def test_a_record_carries_its_version_as_etag(api):
-    clinic = a_clinic()
+    clinic = build_clinic()
     doctor, admin = api(clinic.house), api(clinic.ada)
     accounts.update_profile(clinic.jane, by=clinic.ada, phone="030 1")
 
@@ -204,7 +204,7 @@ def test_a_record_carries_its_version_as_etag(api):
 
 @pytest.mark.django_db
 def test_a_get_after_a_write_has_the_etag_of_its_answer(api):
-    clinic = a_clinic()
+    clinic = build_clinic()
     doctor, admin, jane = api(clinic.house), api(clinic.ada), api(clinic.jane)
     slot = TimeSlotFactory(doctor=clinic.house)
     appointment, consultation = clinic.appointment, clinic.pauls_consultation
@@ -256,7 +256,7 @@ def test_asking_for_a_version_costs_nothing_and_a_part_one_statement(if_version)
     doctor = consultation.doctor
 
     with data_statements(5):  # two locks, the row, its history and the audit's
-        consultations.write(consultation, by=doctor, diagnosis="Gout", if_version=if_version)
+        consultations.update_text(consultation, by=doctor, diagnosis="Gout", if_version=if_version)
     with data_statements(6):  # the consultation's version too
         consultations.add_note(consultation, by=doctor, note_type="plan", content="Rest")
 
@@ -292,7 +292,7 @@ def every_change(clinic):
 
 @pytest.fixture
 def clinic(db):
-    clinic = a_clinic()
+    clinic = build_clinic()
     clinic.fresh = an_appointment(patient=clinic.jane, doctor=clinic.house)
     clinic.fresh_consultation = a_consultation(patient=clinic.jane, doctor=clinic.house)
     return clinic
@@ -348,7 +348,7 @@ def test_every_change_of_a_record_with_a_version_heeds_if_match(clinic):
     """Walks the doors: an unsafe operation on one such record is in the list above."""
     heeded = {
         (method, door.address)
-        for door in every_door()
+        for door in iter_endpoints()
         if door.is_canonical
         for method, action in door.actions.items()
         if action in getattr(door.view, "if_match", ())
@@ -359,7 +359,7 @@ def test_every_change_of_a_record_with_a_version_heeds_if_match(clinic):
     }
     unsafe = {
         (method, door.address)
-        for door in every_door()
+        for door in iter_endpoints()
         if door.is_canonical and getattr(door.view, "if_match", None) and "{pk}" in door.address
         for method in door.actions
         if method not in ("get", "head")
@@ -501,13 +501,13 @@ def pages_of(clinic):
             "appointments/appointment",
             "symptoms",
             clinic.fresh,
-            lambda it: appointments.amend(it, by=clinic.jane, symptoms="Fever"),
+            lambda it: appointments.update(it, by=clinic.jane, symptoms="Fever"),
         ),
         "consultation": (
             "consultations/consultation",
             "diagnosis",
             clinic.fresh_consultation,
-            lambda it: consultations.write(it, by=clinic.house, diagnosis="Gout"),
+            lambda it: consultations.update_text(it, by=clinic.house, diagnosis="Gout"),
         ),
         "a part of it": (
             "consultations/consultation",
@@ -610,7 +610,7 @@ CHANGES_FROM_A_VERSION = {
     "move": lambda clinic, known: appointments.move(
         clinic.fresh, "confirm", by=clinic.house, if_version=known
     ),
-    "amend": lambda clinic, known: appointments.amend(
+    "amend": lambda clinic, known: appointments.update(
         clinic.fresh, by=clinic.jane, symptoms="Fever", if_version=known
     ),
     "start": lambda clinic, known: consultations.start(
@@ -619,7 +619,7 @@ CHANGES_FROM_A_VERSION = {
     "complete": lambda clinic, known: consultations.complete(
         clinic.fresh_consultation, by=clinic.house, if_version=known
     ),
-    "write": lambda clinic, known: consultations.write(
+    "write": lambda clinic, known: consultations.update_text(
         clinic.fresh_consultation, by=clinic.house, diagnosis="Gout", if_version=known
     ),
     "update_profile": lambda clinic, known: accounts.update_profile(

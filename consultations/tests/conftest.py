@@ -14,7 +14,7 @@ from patients.tests.factories import PatientFactory
 def wednesday():
     """Wednesday, 2 December 2026, ten o'clock in the clinic."""
     moment = berlin("2026-12-02 10:00")
-    with clock.at(moment):
+    with clock.frozen_at(moment):
         yield moment
 
 

@@ -13,10 +13,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import CharField, TextField
 from django.test import RequestFactory
 
-from accounts import lockout, seals
+from accounts.audit import hash_chain
+from accounts.auth import lockout
+from accounts.auth.sessions import open_session
 from accounts.models import AuditEvent, IdempotencyKey, LoginCounter, Session, User
-from accounts.services import IDENTIFYING, update_profile
-from accounts.sessions import open_session
+from accounts.services import PERSONAL_FIELDS, update_profile
 from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import picture
 from appointments import services as appointments
@@ -79,11 +80,11 @@ def texts(model, *without):
 @pytest.fixture
 def jane(jane, ada):
     """Two versions of all that says who she is, and two of her medical history."""
-    fields = {name: of_patient(User._meta.get_field(name)) for name in IDENTIFYING}
+    fields = {name: of_patient(User._meta.get_field(name)) for name in PERSONAL_FIELDS}
     User.objects.filter(pk=jane.pk).update(username=f"{WHO}.jane")
     for _ in range(2):
         jane = update_profile(jane, by=ada, medical_history=f"{WHAT} before", **fields)
-        fields = {name: of_patient(User._meta.get_field(name)) for name in IDENTIFYING}
+        fields = {name: of_patient(User._meta.get_field(name)) for name in PERSONAL_FIELDS}
         fields["last_name"] = f"{WHO} married"
     return update_profile(jane, by=ada, medical_history=WHAT, allergies=WHAT)
 
@@ -99,15 +100,15 @@ def visit(jane, smith, ada):
     )
     appointments.move(visit, "confirm", by=smith, reason=WHAT)
     room = services.open_for(visit, by=smith)
-    services.write(room, by=smith, **texts(Consultation))
-    services.write(room, by=smith, diagnosis=f"{WHAT} after all")
+    services.update_text(room, by=smith, **texts(Consultation))
+    services.update_text(room, by=smith, diagnosis=f"{WHAT} after all")
     services.prescribe(room, by=smith, **MEDICATION | texts(Prescription, "medication_type"))
     services.add_note(room, by=smith, note_type="plan", **texts(ConsultationNote))
     services.complete(room, by=smith)
     where = RequestFactory(headers={"User-Agent": WHO}, REMOTE_ADDR=ADDRESS).get("/")
     open_session(jane, request=where)
     IdempotencyKey.objects.create(user=jane, key=WHO)
-    lockout.guess(jane.username, None).count()
+    lockout.attempt_for(jane.username, None).consume()
     visit.refresh_from_db()
     for record in (User.objects.get(pk=jane.pk), jane, visit, room):  # as Django names them
         LogEntry.objects.log_actions(ada.pk, [record], action_flag=2, single_object=True)
@@ -144,12 +145,12 @@ def places_of(*words):
 def test_every_field_of_an_account_is_kept_or_taken_out_on_purpose():
     fields = {field.name for field in User._meta.concrete_fields}
 
-    assert fields == {*IDENTIFYING, "username", "password"} | NOT_IDENTIFYING
+    assert fields == {*PERSONAL_FIELDS, "username", "password"} | NOT_IDENTIFYING
 
 
 def test_nothing_in_the_database_says_who_it_was_and_all_that_was_found_is_there(jane, visit):
     who, what = places_of(*ANYTHING_OF_WHO), places_of(WHAT)
-    assert {f"accounts_user.{name}" for name in [*IDENTIFYING, "username"]} - who == {
+    assert {f"accounts_user.{name}" for name in [*PERSONAL_FIELDS, "username"]} - who == {
         "accounts_user.avatar"  # a name of its own
     }
     assert {
@@ -294,7 +295,7 @@ def test_the_desk_is_told_so(client, jane, ada):
 
 
 def test_the_audit_tells_what_was_done_and_its_chain_holds(jane, visit, ada):
-    seals.seal()
+    hash_chain.append_hashes()
 
     anonymise(jane, by=ada)
 
@@ -302,14 +303,14 @@ def test_the_audit_tells_what_was_done_and_its_chain_holds(jane, visit, ada):
     assert (event.event, event.actor, event.patients) == ("patient.anonymise", ada.pk, [jane.pk])
     assert {f"patient/{jane.pk}", f"appointment/{visit.pk}"} <= set(event.records)
     assert set(event.changed) == {
-        *IDENTIFYING,
+        *PERSONAL_FIELDS,
         "username",
         "password",
         "contact_phone",
         "is_active",
     }
-    assert seals.seal() == 1
-    assert seals.verify().broken is None
+    assert hash_chain.append_hashes() == 1
+    assert hash_chain.verify().broken is None
 
 
 def test_the_constraints_hold(jane, omar, ada):

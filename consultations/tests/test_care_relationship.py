@@ -96,7 +96,7 @@ def test_an_appointment_the_patient_or_an_admin_booked_makes_treat(
 @pytest.mark.parametrize("few", [1, 2, 3])
 def test_it_is_all_the_same_how_many_a_doctor_treats(api, record, meyer, monkeypatch, few):
     """Some of them he may find in a list, of others each record is asked."""
-    monkeypatch.setattr(models, "FEW", few)
+    monkeypatch.setattr(models, "LIST_LIMIT", few)
     treated = [a_consultation(started=True) for _ in range(3)]
     for visit in treated:
         an_appointment(patient=visit.patient, doctor=meyer, by=visit.patient)
@@ -258,9 +258,9 @@ def test_options_name_nobody(api, smith, jane, record):
 
 
 def test_the_sight_is_that_of_now(api, meyer, jane, record, wednesday):
-    with clock.at(wednesday.replace(year=2024)):
+    with clock.frozen_at(wednesday.replace(year=2024)):
         long_ago = an_appointment(patient=jane, doctor=meyer)
 
-    with clock.at(wednesday):
+    with clock.frozen_at(wednesday):
         assert long_ago.starts_at < clock.now()
         assert_in_sight(api(meyer), record)

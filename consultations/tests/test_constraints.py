@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from config.api.exceptions import describe
+from config.api.exceptions import problem_from
 from consultations.models import Consultation
 from consultations.tests.factories import a_consultation
 
@@ -32,7 +32,7 @@ def test_an_appointment_has_one_consultation():
     with pytest.raises(IntegrityError) as error, transaction.atomic():
         Consultation.objects.filter(pk=other.pk).update(appointment=visit.appointment)
 
-    told = describe(error.value)
+    told = problem_from(error.value)
     assert (told.status, told.code) == (409, "consultation_exists")
     assert told.errors == {"appointment": ["This appointment has its consultation."]}
     assert Consultation.objects.get(pk=other.pk).appointment == other.appointment

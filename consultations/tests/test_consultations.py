@@ -48,7 +48,7 @@ def url(consultation):
 @pytest.mark.usefixtures("wednesday")
 def test_a_consultation_is_shown_whole(api, smith, jane, appointment):
     visit = a_consultation(appointment=appointment, started=True)
-    with clock.at(visit.started_at + timedelta(minutes=20, seconds=59)):
+    with clock.frozen_at(visit.started_at + timedelta(minutes=20, seconds=59)):
         services.complete(visit, by=smith, **TEXTS | {"follow_up_date": None})
 
     shown = data(api(smith).get(url(visit)))
@@ -99,7 +99,7 @@ def test_both_mounts_serve_the_same(api, smith, visit):
 
 
 def test_the_patient_never_sees_the_doctor_s_notes(api, smith, jane, visit):
-    services.write(visit, by=smith, **TEXTS | {"follow_up_date": None})
+    services.update_text(visit, by=smith, **TEXTS | {"follow_up_date": None})
 
     listed = api(jane).get(LIST)
     detail = api(jane).get(url(visit))
@@ -147,7 +147,7 @@ def test_strangers_and_unverified_doctors_read_nothing(api, nils, visit):
 def test_the_newest_comes_first(api, ada, wednesday):
     written = []
     for hours in (2, 5, 1):
-        with clock.at(wednesday - timedelta(hours=hours)):
+        with clock.frozen_at(wednesday - timedelta(hours=hours)):
             written.append(a_consultation().pk)
 
     assert ids(api(ada).get(LIST)) == [written[2], written[0], written[1]]
@@ -459,7 +459,7 @@ def one_of_each(doctor):
     called_off_midway = a_consultation(doctor=doctor, started=True)
     appointments.move(called_off_midway.appointment, "cancel", by=doctor)
     missed = a_consultation(doctor=doctor)
-    with clock.at(missed.appointment.starts_at):
+    with clock.frozen_at(missed.appointment.starts_at):
         appointments.move(missed.appointment, "no_show", by=doctor)
     done_elsewhere = a_consultation(doctor=doctor)
     appointments.move(done_elsewhere.appointment, "complete", by=doctor)
@@ -533,7 +533,7 @@ def test_the_day_is_when_it_began_or_was_to_begin_or_was_written(api, smith, jan
     planned = a_consultation(time_slot=slot, patient=jane)
     written = services.open_walk_in(patient=jane, doctor=smith, chief_complaint="A cut", by=smith)
     late = a_consultation(doctor=smith, patient=jane)
-    with clock.at(berlin("2026-12-09 23:59")):
+    with clock.frozen_at(berlin("2026-12-09 23:59")):
         services.start(late, by=smith)
     client = api(smith)
 
@@ -575,7 +575,7 @@ def test_a_parameter_it_cannot_use_is_refused_by_name(api, smith, visit, paramet
 
 @pytest.mark.parametrize("words", ["jane", "doe jane", "john smith", "STAIRS", "essential doe"])
 def test_search_looks_at_people_complaint_and_diagnosis(api, ada, smith, visit, words):
-    services.write(visit, by=smith, **TEXTS | {"follow_up_date": None})
+    services.update_text(visit, by=smith, **TEXTS | {"follow_up_date": None})
     a_consultation()
 
     assert ids(api(ada).get(LIST, {"search": words})) == [visit.pk]
@@ -583,7 +583,7 @@ def test_search_looks_at_people_complaint_and_diagnosis(api, ada, smith, visit, 
 
 @pytest.mark.parametrize("words", ["anxious", "work", "probable", "diary", "weeks", "doe anxious"])
 def test_search_never_looks_at_the_doctor_s_notes_or_elsewhere(api, smith, visit, words):
-    services.write(visit, by=smith, **TEXTS | {"follow_up_date": None})
+    services.update_text(visit, by=smith, **TEXTS | {"follow_up_date": None})
 
     for reader in (smith, visit.patient):
         assert ids(api(reader).get(LIST, {"search": words})) == []

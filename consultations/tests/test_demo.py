@@ -11,11 +11,11 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Doctor, User
 from accounts.tests.factories import DoctorFactory
-from appointments import clock, policy
+from appointments import booking_rules, clock
 from appointments import services as appointments
-from appointments.lifecycle import OPEN, Status
+from appointments.lifecycle import UPCOMING, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.slots import open_slot
+from appointments.slot_services import open_slot
 from consultations import demo, services
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import Patient
@@ -38,7 +38,7 @@ EVERYTHING = [
 
 def run(moment):
     """What `manage.py demo` makes of the database at that moment, as (appointments, statuses)."""
-    with clock.at(moment):
+    with clock.frozen_at(moment):
         demo.make_clinic()
     return Counter(Appointment.objects.values_list("status", flat=True))
 
@@ -72,14 +72,14 @@ def test_it_can_be_started_in_the_night_the_clocks_change(now):
 
 
 def test_it_is_made_whatever_the_clinic_asks_of_patients_and_asks_again_afterwards(settings):
-    for rule in policy.RULES:
+    for rule in booking_rules.RULES:
         setattr(settings, rule, 1)
     settings.BOOKING_NOTICE_MINUTES = settings.CANCELLATION_NOTICE_HOURS = 10_000
 
     statuses = run(WEDNESDAY)
 
     assert set(statuses) == set(Status)
-    assert all(getattr(settings, rule) for rule in policy.RULES)
+    assert all(getattr(settings, rule) for rule in booking_rules.RULES)
 
 
 def test_today_has_visits_behind_and_ahead():
@@ -87,7 +87,7 @@ def test_today_has_visits_behind_and_ahead():
 
     today = Appointment.objects.on(WEDNESDAY.date())
     assert today.filter(status=Status.COMPLETED, ends_at__lte=WEDNESDAY).exists()
-    assert today.filter(status__in=OPEN, starts_at__gt=WEDNESDAY).exists()
+    assert today.filter(status__in=UPCOMING, starts_at__gt=WEDNESDAY).exists()
     reasons = list(today.values_list("patient", "reason_for_visit"))
     assert len(set(reasons)) == len(reasons)
 
@@ -95,12 +95,12 @@ def test_today_has_visits_behind_and_ahead():
 def test_two_weeks_behind_are_over_and_two_ahead_have_room():
     run(WEDNESDAY)
 
-    with clock.at(WEDNESDAY):
+    with clock.frozen_at(WEDNESDAY):
         for distance in range(1, demo.DAYS + 1):
             behind, ahead = (WEDNESDAY + timedelta(days=days) for days in (-distance, distance))
             over = Appointment.objects.on(behind.date())
             assert over.exists() == (behind.weekday() < 5)
-            assert not over.filter(status__in=OPEN | {Status.IN_PROGRESS}).exists()
+            assert not over.filter(status__in=UPCOMING | {Status.IN_PROGRESS}).exists()
             free = TimeSlot.objects.free().between(ahead.date(), ahead.date())
             assert free.exists() == (ahead.weekday() < 5)
     held = Consultation.objects.filter(ended_at__isnull=False)
@@ -143,7 +143,7 @@ def test_three_weeks_later_the_gap_is_filled_and_what_was_ahead_has_taken_place(
     assert set(statuses) == set(Status)
     midnight = later.replace(hour=0, minute=0)
     behind = Appointment.objects.filter(starts_at__lt=midnight)
-    assert not behind.filter(status__in=OPEN | {Status.IN_PROGRESS}).exists()
+    assert not behind.filter(status__in=UPCOMING | {Status.IN_PROGRESS}).exists()
     days = {appointment.date for appointment in behind}
     weekdays = {
         (later - timedelta(days=distance)).date()
@@ -158,7 +158,7 @@ def test_what_a_visitor_of_the_demo_booked_is_left_alone():
     run(WEDNESDAY)
     doctor, blair = Doctor.objects.get(username="dr.fay"), Patient.objects.get(username="blair")
     tomorrow = WEDNESDAY.date() + timedelta(days=1)
-    with clock.at(WEDNESDAY):
+    with clock.frozen_at(WEDNESDAY):
         slot = TimeSlot.objects.free().filter(doctor=doctor).between(tomorrow, tomorrow).last()
         mine = appointments.book(
             patient=blair, time_slot=slot, by=blair, reason_for_visit="A question of mine"
@@ -174,7 +174,7 @@ def test_what_a_visitor_of_the_demo_booked_is_left_alone():
 def test_what_a_visitor_of_the_demo_wrote_stays_when_the_visit_is_ended():
     run(WEDNESDAY)
     consultation = under_way().consultation
-    services.write(consultation, by=consultation.doctor, diagnosis="My own words")
+    services.update_text(consultation, by=consultation.doctor, diagnosis="My own words")
 
     run(WEDNESDAY + timedelta(days=1))
 
@@ -189,7 +189,7 @@ def test_a_visit_that_a_visitor_of_the_demo_began_too_late_is_ended_after_it_beg
     ahead = Appointment.objects.filter(starts_at__gt=WEDNESDAY).soonest_first()
     ahead = next(row for row in ahead if demo.takes_place(demo.visit_of(row)))
     late = ahead.ends_at + timedelta(hours=1)
-    with clock.at(late):
+    with clock.frozen_at(late):
         consultation = services.open_for(ahead, by=ahead.doctor)
         services.start(consultation, by=ahead.doctor)
 
@@ -203,7 +203,7 @@ def test_an_outcome_that_a_visitor_of_the_demo_forestalled_is_not_forced():
     run(WEDNESDAY)
     ahead = Appointment.objects.filter(starts_at__gt=WEDNESDAY).soonest_first()
     ahead = next(row for row in ahead if not demo.takes_place(demo.visit_of(row)))
-    with clock.at(ahead.starts_at):
+    with clock.frozen_at(ahead.starts_at):
         appointments.move(ahead, "start", by=ahead.doctor)
 
     run(WEDNESDAY + timedelta(days=14))
@@ -214,7 +214,7 @@ def test_an_outcome_that_a_visitor_of_the_demo_forestalled_is_not_forced():
 
 def test_a_closed_record_a_deactivated_doctor_and_a_new_allergy_do_not_stop_it():
     run(WEDNESDAY)
-    with clock.at(WEDNESDAY):
+    with clock.frozen_at(WEDNESDAY):
         deactivate(Patient.objects.get(username="carin"), by=User.objects.get(username="admin"))
     Doctor.objects.filter(username="dr.kassulke").update(is_active=False)
     Patient.objects.update(allergies="Amlodipine, Acetaminophen")
@@ -244,7 +244,7 @@ def test_patients_who_are_elsewhere_are_not_booked_at_that_time():
     run(WEDNESDAY)
     new_day = WEDNESDAY.date() + timedelta(days=demo.DAYS + 1)
     hours = {"date": new_day, "start_time": demo.OPENS, "end_time": demo.CLOSES}
-    with clock.at(WEDNESDAY):
+    with clock.frozen_at(WEDNESDAY):
         for patient in Patient.objects.all():
             other = DoctorFactory()
             slot = open_slot(doctor=other, **hours)

@@ -13,18 +13,18 @@ from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts import lockout
+from accounts.auth import lockout
+from accounts.auth.sessions import open_session
 from accounts.models import Action, AuditEvent, IdempotencyKey, Session, User
 from accounts.services import update_profile
-from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data, on_postgresql, picture
 from appointments import services as appointments
 from appointments.models import TimeSlot
 from appointments.tests.factories import an_appointment
 from consultations import services
-from consultations.export import HELD, export
 from consultations.models import Consultation
+from consultations.patient_export import EXPORTED_MODELS, export
 from consultations.tests.factories import a_consultation, with_parts
 from patients.services import deactivate, grant_emergency_access
 
@@ -45,16 +45,18 @@ def full(api, jane, smith, meyer, ada):
     image = ContentFile(picture(), name="face.webp")
     update_profile(jane, by=ada, phone="+49 30 1234567", avatar=image)
     visit = an_appointment(patient=jane, doctor=smith, contact_phone="+49 30 7654321")
-    appointments.amend(visit, by=smith, doctor_notes=f"{STAFF_ONLY} of the appointment")
+    appointments.update(visit, by=smith, doctor_notes=f"{STAFF_ONLY} of the appointment")
     room = with_parts(a_consultation(appointment=visit))
-    services.write(room, by=smith, diagnosis="Gout", doctor_notes=f"{STAFF_ONLY} of the visit")
+    services.update_text(
+        room, by=smith, diagnosis="Gout", doctor_notes=f"{STAFF_ONLY} of the visit"
+    )
     services.add_note(
         room, by=smith, note_type="general", content=f"{STAFF_ONLY}, alone", is_private=True
     )
     services.set_active(room.prescriptions.get(), by=smith, is_active=False)
     grant_emergency_access(jane, by=meyer, reason="Unconscious in the emergency room")
     open_session(jane, request=RequestFactory(headers={"User-Agent": "Firefox"}).get("/"))
-    lockout.guess(jane.username, "203.0.113.5").count()
+    lockout.attempt_for(jane.username, "203.0.113.5").consume()
     IdempotencyKey.objects.create(user=jane, key="of-jane")
     for record in (jane, User.objects.get(pk=jane.pk), visit):
         LogEntry.objects.log_actions(ada.pk, [record], action_flag=2, single_object=True)
@@ -94,7 +96,7 @@ def models_of(held):
 
 
 def every_held():
-    return {model for held in HELD.values() for model in models_of(held)}
+    return {model for held in EXPORTED_MODELS.values() for model in models_of(held)}
 
 
 def models_that_lead_to_people():
@@ -128,7 +130,7 @@ def test_no_model_that_leads_to_a_patient_is_forgotten():
 def test_no_field_is_forgotten_but_the_password(archive, full):
     files = archive()
 
-    for name, held in HELD.items():
+    for name, held in EXPORTED_MODELS.items():
         fields = {field.name for field in held.model._meta.concrete_fields}
         for row in files[f"{name}.json"]:
             assert set(row) == fields - {"password"} | set(held.parts), name

@@ -6,7 +6,7 @@ from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
 from appointments.tests.factories import an_appointment
-from config.tests.waiting import on_row_locks, second_in_line
+from config.tests.lock_waiting import on_row_locks, second_in_line
 from consultations import services
 from consultations.models import Consultation, Prescription
 from consultations.tests.factories import MEDICATION, a_consultation
@@ -30,7 +30,7 @@ def now(visit):
 CHANGES = {
     "start": services.start,
     "complete": services.complete,
-    "write": lambda visit, by: services.write(visit, by=by, diagnosis="Gout"),
+    "write": lambda visit, by: services.update_text(visit, by=by, diagnosis="Gout"),
     "vital signs": lambda visit, by: services.record_vital_signs(visit, by=by, heart_rate=70),
     "prescribe": lambda visit, by: services.prescribe(visit, by=by, **MEDICATION),
     "note": lambda visit, by: services.add_note(visit, by=by, note_type="plan", content="Rest"),
@@ -69,8 +69,8 @@ def test_of_two_who_write_neither_loses_a_word():
     visit = a_walk_in()
 
     outcome = second_in_line(
-        lambda: services.write(visit, by=visit.doctor, diagnosis="Gout"),
-        lambda: services.write(visit, by=visit.doctor, treatment_plan="Rest"),
+        lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
+        lambda: services.update_text(visit, by=visit.doctor, treatment_plan="Rest"),
     )
 
     assert outcome == (True, "done")
@@ -81,8 +81,8 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
     visit = a_walk_in()
 
     outcome = second_in_line(
-        lambda: services.write(visit, by=visit.doctor, diagnosis="Gout"),
-        lambda: services.write(visit, by=visit.doctor, diagnosis="Flu", if_version={1}),
+        lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
+        lambda: services.update_text(visit, by=visit.doctor, diagnosis="Flu", if_version={1}),
     )
 
     assert outcome == (True, "stale_version")
@@ -129,7 +129,7 @@ def test_an_allergy_listed_while_it_waited_counts():
     visit = a_walk_in()
 
     def write_and_list():
-        services.write(visit, by=visit.doctor, diagnosis="Flu")
+        services.update_text(visit, by=visit.doctor, diagnosis="Flu")
         accounts.update_profile(visit.patient, by=visit.doctor, allergies="Ramipril")
 
     outcome = second_in_line(

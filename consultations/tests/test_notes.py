@@ -5,8 +5,8 @@ import pytest
 from appointments import clock
 from appointments.tests.helpers import berlin, code, data, data_statements, ids, refusal, snapshot
 from consultations import services
+from consultations.choices import NoteType
 from consultations.models import ConsultationNote
-from consultations.states import NoteType
 
 NOBODY = 999_999
 PLAN = {"note_type": "plan", "title": "Next steps", "content": "Blood pressure diary"}
@@ -205,7 +205,7 @@ def test_a_closed_consultation_takes_an_addendum_with_author_and_time(api, visit
     services.complete(visit, by=visit.doctor)
     before = data(api(actor).get(detail(visit)))
 
-    with clock.at(berlin("2026-12-05 08:30")):
+    with clock.frozen_at(berlin("2026-12-05 08:30")):
         response = api(actor).post(url(visit), PLAN | {"note_type": "addendum"})
 
     shown = data(response, 201)

@@ -35,16 +35,16 @@ def test_it_is_complete_whatever_the_doctor_or_the_state(api, smith, ada, jane, 
 
 
 def test_the_newest_comes_first(api, ada, jane, wednesday):
-    with clock.at(wednesday):
+    with clock.frozen_at(wednesday):
         newest = a_consultation(patient=jane)
-    with clock.at(wednesday.replace(month=11)):
+    with clock.frozen_at(wednesday.replace(month=11)):
         oldest = a_consultation(patient=jane)
 
     assert ids(api(ada).get(url(jane))) == [newest.pk, oldest.pk]
 
 
 def test_the_patient_reads_it_without_the_doctor_s_notes(api, smith, jane, visit):
-    services.write(visit, by=smith, doctor_notes="Seems anxious about work")
+    services.update_text(visit, by=smith, doctor_notes="Seems anxious about work")
 
     mine, his = (api(reader).get(url(jane)) for reader in (jane, smith))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
-from consultations import allergies, services
+from consultations import allergy_check, services
 from consultations.models import Prescription
 from consultations.tests.factories import MEDICATION, a_consultation
 from patients.models import Patient
@@ -127,7 +127,7 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
     ],
 )
 def test_an_entry_matches_as_whole_words_one_way_or_the_other(medication, listed, found):
-    assert allergies.matches(medication, listed) == found
+    assert allergy_check.matches(medication, listed) == found
 
 
 def test_a_listed_allergy_refuses_the_medication_and_says_which(api, smith, visit):

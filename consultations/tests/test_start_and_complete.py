@@ -86,7 +86,7 @@ def test_the_path_of_the_seed_starts_it_too(api, smith, visit):
 
 @pytest.mark.parametrize("status", [Status.IN_PROGRESS, Status.COMPLETED])
 def test_an_appointment_that_is_there_already_is_left_alone(api, smith, jane, visit, status):
-    appointments.amend(visit.appointment, by=smith, status=status)
+    appointments.update(visit.appointment, by=smith, status=status)
     moved = moves(visit.appointment)
 
     shown = data(start(api(smith), visit))
@@ -106,7 +106,7 @@ def test_it_starts_once(api, smith, wednesday, visit):
     data(start(api(smith), visit))
     before = everything()
 
-    with clock.at(wednesday + timedelta(hours=1)):
+    with clock.frozen_at(wednesday + timedelta(hours=1)):
         response = start(api(smith), visit)
 
     assert refusal(response) == (
@@ -136,7 +136,7 @@ def test_completing_stamps_it_and_completes_its_appointment(api, wednesday, visi
     data(start(api(actor), visit))
     started = moves(visit.appointment)
 
-    with clock.at(wednesday + timedelta(minutes=25, seconds=30)):
+    with clock.frozen_at(wednesday + timedelta(minutes=25, seconds=30)):
         response = complete(api(actor), visit, CLOSING)
 
     shown = data(response)
@@ -180,7 +180,7 @@ def test_a_walk_in_is_completed_without_an_appointment(api, smith, jane):
 
 
 def test_what_the_closing_body_omits_keeps_its_value(api, smith, visit):
-    services.write(visit, by=smith, assessment="Well", diagnosis="Gout")
+    services.update_text(visit, by=smith, assessment="Well", diagnosis="Gout")
 
     shown = data(complete(api(smith), visit, {"diagnosis": "None"}))
 
@@ -213,7 +213,7 @@ def test_a_wrong_closing_field_closes_nothing(api, smith, visit, wrong, expected
 @pytest.mark.parametrize("step", [start, complete])
 @pytest.mark.parametrize("action", ["cancel", "no_show"])
 def test_a_visit_that_did_not_take_place_goes_nowhere(api, smith, visit, step, action):
-    with clock.at(visit.appointment.starts_at):
+    with clock.frozen_at(visit.appointment.starts_at):
         appointments.move(visit.appointment, action, by=smith)
     before = everything()
 
@@ -293,7 +293,7 @@ def test_a_completed_consultation_is_closed(api, visit, writer, call, request):
 def test_the_services_refuse_a_closed_one_to_whoever_calls_them(smith, visit):
     done = services.complete(visit, by=smith)
 
-    for step in (services.start, services.complete, services.write):
+    for step in (services.start, services.complete, services.update_text):
         with pytest.raises(ValidationError, match="add a note of type addendum"):
             step(done, by=smith)
 

@@ -46,7 +46,7 @@ def test_so_does_every_call_of_a_service_outside_a_request(appointment, actor, r
     by = request.getfixturevalue(actor)
 
     visit = services.open_for(appointment, by=by)
-    services.write(visit, by=by, diagnosis="Gout")
+    services.update_text(visit, by=by, diagnosis="Gout")
     services.start(visit, by=by)
     taken = services.record_vital_signs(visit, by=by, heart_rate=70)
     prescription = services.prescribe(visit, by=by, **MEDICATION)
@@ -78,8 +78,8 @@ def test_each_version_keeps_the_texts_as_they_were(api, smith, ada, visit):
 
 
 def test_who_acted_before_is_not_taken_for_who_acts_now(smith, ada, visit):
-    services.write(visit, by=ada, diagnosis="Gout")
-    services.write(visit, by=smith, diagnosis="None")
+    services.update_text(visit, by=ada, diagnosis="Gout")
+    services.update_text(visit, by=smith, diagnosis="None")
 
     assert versions(visit) == [("+", smith), ("~", ada), ("~", smith)]
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 CHANGES = {
     "start": services.start,
     "complete": services.complete,
-    "write": lambda visit, by: services.write(visit, by=by, diagnosis="Gout"),
+    "write": lambda visit, by: services.update_text(visit, by=by, diagnosis="Gout"),
     "vital signs": lambda visit, by: services.record_vital_signs(visit, by=by, heart_rate=70),
     "prescribe": lambda visit, by: services.prescribe(visit, by=by, **MEDICATION),
 }

@@ -131,7 +131,7 @@ def test_a_number_is_found_as_a_whole(jane, number):
 def test_it_costs_the_same_however_long_it_is(api, jane, house, count):
     visit = an_appointment(patient=jane, doctor=house)
     for number in range(count):
-        services.amend(visit, by=house, doctor_notes=f"Note {number}")
+        services.update(visit, by=house, doctor_notes=f"Note {number}")
     client = api(jane)
 
     with data_statements(5):  # who asks, the patient, how many, these, and the audit's

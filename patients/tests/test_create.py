@@ -5,7 +5,7 @@ import re
 import pytest
 from django.core import mail
 
-from accounts.mail import postman
+from accounts.mail import mail_executor
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from appointments.tests.helpers import code, data, refusal, snapshot
@@ -111,7 +111,7 @@ def sign_in(api, username, password):
 
 def letters():
     """What has been sent, once the postman is back."""
-    postman.submit(int).result()
+    mail_executor.submit(int).result()
     return mail.outbox
 
 

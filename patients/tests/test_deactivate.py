@@ -121,7 +121,7 @@ def test_what_is_past_or_under_way_stays_as_it_was(api, smith, ada, jane):
     before = [missed.status, *(one.status for one in others)]
     moves = AppointmentHistory.objects.count()
 
-    with clock.at(missed.starts_at + timedelta(minutes=1)):
+    with clock.frozen_at(missed.starts_at + timedelta(minutes=1)):
         services.deactivate(jane, by=ada)
 
     for one in (missed, *others):

@@ -8,7 +8,7 @@ from accounts.tests.factories import AdminFactory
 from appointments import services as appointments
 from appointments.models import Appointment
 from appointments.tests.factories import an_appointment
-from config.tests.waiting import on_row_locks, second_in_line
+from config.tests.lock_waiting import on_row_locks, second_in_line
 from patients import services
 from patients.models import Patient
 from patients.tests.factories import PatientFactory

@@ -7,7 +7,7 @@ from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from accounts import archives
+from accounts.audit import archive
 
 
 def date(text):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         if file.exists():
             raise CommandError(f"{file} is there already.")
         try:
-            moved = archives.archive(timezone.make_aware(datetime.combine(day, time.min)), file)
+            moved = archive.archive(timezone.make_aware(datetime.combine(day, time.min)), file)
         except ValidationError as error:
             raise CommandError(error.messages[0]) from error
         except OSError as error:

@@ -1,6 +1,7 @@
 from django.core.management import BaseCommand, call_command
 
-from accounts import idempotency, lockout, sessions
+from accounts import idempotency
+from accounts.auth import lockout, sessions
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from accounts import checkpoints, seals
+from accounts.audit import checkpoints, hash_chain
 
 
 class Command(BaseCommand):
@@ -30,13 +30,13 @@ class Command(BaseCommand):
             sleep(every)
 
     def seal(self):
-        noted = checkpoints.noted()
-        if noted and noted.pairs and not seals.holds(*noted.pairs[-1]):
+        noted = checkpoints.load()
+        if noted and noted.pairs and not hash_chain.contains(*noted.pairs[-1]):
             n, _ = noted.pairs[-1]
             raise CommandError(
                 f"Nothing was sealed: the chain has no seal {n} as it was noted. Run verify_audit."
             )
-        sealed, (n, digest) = seals.seal(), seals.end()
+        sealed, (n, digest) = hash_chain.append_hashes(), hash_chain.head()
         if sealed or (n and noted is None):
-            checkpoints.note(n, digest)
+            checkpoints.append(n, digest)
         self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({sealed} new)")

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import archives, checkpoints, seals
+from accounts.audit import archive, checkpoints, hash_chain
 
 SEALED_WITHIN = timedelta(hours=1)
 
@@ -23,18 +23,20 @@ class Command(BaseCommand):
         if archive:
             self.tell(self.of_archive(archive))
             return
-        noted = checkpoints.noted()
-        if noted is None and seals.end()[0]:
+        noted = checkpoints.load()
+        if noted is None and hash_chain.head()[0]:
             raise CommandError("The file of AUDIT_CHECKPOINTS is gone.")
         pairs, unreadable = noted or ([], 0)
-        self.tell(seals.verify(pairs))
+        self.tell(hash_chain.verify(pairs))
         self.stdout.write(f"Checkpoints compared: {len(pairs)}.")
         if unreadable:
             self.stderr.write(f"Checkpoints that cannot be read: {unreadable}.")
         now = timezone.now()
-        if late := seals.unsealed(before=now - SEALED_WITHIN):
+        if late := hash_chain.count_unhashed(before=now - SEALED_WITHIN):
             raise CommandError(f"Events that nobody has sealed for an hour or more: {late}.")
-        self.stdout.write(f"Events that are not sealed yet: {seals.unsealed(before=now)}.")
+        self.stdout.write(
+            f"Events that are not sealed yet: {hash_chain.count_unhashed(before=now)}."
+        )
 
     def tell(self, checked):
         if checked.broken is not None:
@@ -43,6 +45,6 @@ class Command(BaseCommand):
 
     def of_archive(self, path):
         try:
-            return archives.check_archive(path)
+            return archive.check_archive(path)
         except (OSError, ValidationError) as error:
             raise CommandError(getattr(error, "messages", [str(error)])[0]) from error

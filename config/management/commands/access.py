@@ -1,6 +1,6 @@
 from django.core.management.base import BaseCommand
 
-from config.access import page
+from config.access_report import render_report
 
 
 class Command(BaseCommand):
@@ -8,4 +8,4 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args, **options):
-        self.stdout.write(page(), ending="")
+        self.stdout.write(render_report(), ending="")

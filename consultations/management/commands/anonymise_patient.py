@@ -3,7 +3,7 @@ import sys
 from django.core.management import BaseCommand, CommandError
 
 from accounts.services import is_anonymised
-from consultations.management.people import admin_of, patient_of
+from consultations.management.lookups import get_admin, get_patient
 from patients.services import anonymise
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *, patient, by, yes, **options):
-        patient, by = patient_of(patient), admin_of(by)
+        patient, by = get_patient(patient), get_admin(by)
         if is_anonymised(patient):
             self.stdout.write(f"Patient {patient.pk} is anonymous already.")
             return

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from django.core.management import BaseCommand, CommandError
 
-from consultations.export import export
-from consultations.management.people import admin_of, patient_of
+from consultations.management.lookups import get_admin, get_patient
+from consultations.patient_export import export
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--by", metavar="USERNAME", help="the administrator who asks for it")
 
     def handle(self, *, patient, file, for_patient, by, **options):
-        patient, by = patient_of(patient), by and admin_of(by)
+        patient, by = get_patient(patient), by and get_admin(by)
         try:
             export(patient, file, by=by, for_patient=for_patient)
         except FileExistsError as error:

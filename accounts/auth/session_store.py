@@ -1,0 +1,46 @@
+"""The sessions of browsers (SESSION_ENGINE), for the admin and the browsable API.
+
+SESSION_IDLE and SESSION_ABSOLUTE bind them like those behind tokens (accounts.models.Session). They
+are asked when a session is read, which is when somebody wants to know who is signed in.
+"""
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends import db
+from django.dispatch import receiver
+from django.utils import timezone
+
+SIGNED_IN, USED = "signed_in_at", "used_at"  # seconds since 1970
+LAST_USED_RESOLUTION = 60  # so that to read writes no row each time
+
+
+class SessionStore(db.SessionStore):
+    def _validate_session_key(self, key):
+        """A cookie may hold any character, NUL too, which PostgreSQL refuses to be asked for."""
+        return super()._validate_session_key(key) and key.isascii() and key.isalnum()
+
+    def load(self):
+        session = super().load()
+        if SESSION_KEY not in session or not (settings.SESSION_IDLE or settings.SESSION_ABSOLUTE):
+            return session
+        now = timezone.now().timestamp()
+        since_use = now - session.get(USED, 0)
+        if _is_over(since_use, settings.SESSION_IDLE) or _is_over(
+            now - session.get(SIGNED_IN, 0), settings.SESSION_ABSOLUTE
+        ):
+            self.flush()
+            return {}
+        if settings.SESSION_IDLE and since_use >= LAST_USED_RESOLUTION:
+            session[USED] = now
+            self.modified = True
+        return session
+
+
+def _is_over(seconds, rule):
+    return bool(rule) and seconds >= rule.total_seconds()
+
+
+@receiver(user_logged_in)
+def stamp_login_times(sender, request, **kwargs):
+    request.session[SIGNED_IN] = request.session[USED] = timezone.now().timestamp()

@@ -1,0 +1,117 @@
+"""What signing in leaves behind: sessions, failed guesses, and the keys of requests sent twice."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.models.user import User
+from accounts.roles import UNVERIFIED, UserType
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
+
+MAX_USER_AGENT_LENGTH = 200
+
+
+class SessionQuerySet(ScopedQuerySet):
+    owners = {UserType.ADMIN: ALL_ROWS} | dict.fromkeys(
+        [UserType.PATIENT, UserType.DOCTOR, UNVERIFIED], "user"
+    )
+
+    def live(self):
+        now = timezone.now()
+        live = self.filter(ended_at=None, expires_at__gt=now)
+        if settings.SESSION_IDLE:
+            live = live.filter(rotated_at__gt=now - settings.SESSION_IDLE)
+        if settings.SESSION_ABSOLUTE:
+            live = live.filter(created_at__gt=now - settings.SESSION_ABSOLUTE)
+        return live
+
+    def with_user(self):
+        """Whose they are, and of themselves no more than says whether they are live."""
+        return self.select_related("user").defer("jti", "rotated", "address", "user_agent")
+
+    def end(self):
+        """End them for good, also those that only a setting has over now; how many there were."""
+        return self.filter(ended_at=None).update(ended_at=timezone.now())
+
+
+class Session(models.Model):
+    """One sign-in. Its tokens are good only while this row names the refresh token's `jti`.
+
+    The token itself is never stored. Sessions change only through `accounts.auth.sessions`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    jti = models.CharField(max_length=32)
+    rotated = models.JSONField(
+        default=dict, editable=False, help_text="jti: when it was rotated, for the last seconds."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    rotated_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)  # these two as at the sign-in
+    user_agent = models.CharField(max_length=MAX_USER_AGENT_LENGTH, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self):
+        return f"{self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def deadline(self):
+        """When the session is over unless it is refreshed."""
+        ends = [self.expires_at]
+        if settings.SESSION_IDLE:
+            ends.append(self.rotated_at + settings.SESSION_IDLE)
+        if settings.SESSION_ABSOLUTE:
+            ends.append(self.created_at + settings.SESSION_ABSOLUTE)
+        return min(ends)
+
+    @property
+    def is_live(self):
+        """As `live()`, for a row in hand."""
+        return self.ended_at is None and self.deadline > timezone.now()
+
+
+class LoginCounter(models.Model):
+    """Failed sign-ins of one account, name or address lately. See `accounts.auth.lockout`."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    # No constraint in the database: a guess must not wait for a change of the account.
+    user = models.ForeignKey(User, models.CASCADE, null=True, db_constraint=False)
+    address = models.GenericIPAddressField(null=True)
+    failures = models.PositiveIntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-expires_at"]
+        verbose_name = "count of failed sign-ins"
+        verbose_name_plural = "failed sign-ins"
+
+    def __str__(self):
+        return str(self.user or self.address or "a name that no account has")
+
+
+class IdempotencyKey(models.Model):
+    """A key a client sent with a POST, and what came of it. See `accounts.idempotency`."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", db_index=False)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    made = models.JSONField(null=True)  # the record's id; what a view of several keeps
+    status_code = models.PositiveSmallIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="one_use_of_a_key"),
+        ]
+
+    def __str__(self):
+        return f"{self.user}, {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,302 @@
+"""People. `patients.Patient` and `Doctor` are proxies: one table, one kind of person each."""
+
+import secrets
+
+from django.conf import settings
+from django.contrib.auth import hashers
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import PROTECT, Q, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from accounts import validators
+from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
+from config.db.querysets import ScopedQuerySet
+from config.db.versioning import VersionedModel
+
+models.CharField.register_lookup(Lower)
+
+
+def avatar_path(instance, filename):
+    """An address nobody can guess; whoever has it may look at the picture."""
+    return f"avatars/{secrets.token_urlsafe(24)}.webp"
+
+
+def bookable(verification_required=None):
+    """The condition that a doctor takes appointments now; the rule is the clinic's unless given."""
+    condition = Q(is_active=True)
+    if verification_required is None:
+        verification_required = settings.DOCTOR_VERIFICATION_REQUIRED
+    if verification_required:
+        condition &= Q(license_verified=True)
+    return condition
+
+
+NAME_FIELDS = ["first_name", "last_name", "username"]  # what `full_name` is made of
+BOOKABLE_FIELDS = ["user_type", "is_active", "license_verified"]  # what `is_bookable` looks at
+
+
+class UserManager(UserManager.from_queryset(ScopedQuerySet)):
+    def get_by_natural_key(self, username):
+        """Also how Django's own sign-in finds a person."""
+        return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
+
+    def create_superuser(self, username, email=None, password=None, **fields):
+        person = self.model(
+            username=username, email=email or "", **fields | {"user_type": UserType.ADMIN}
+        )
+        person.set_password(password)
+        person.full_clean(exclude=["password"])
+        person.save(using=self._db)
+        return person
+
+
+class ProxyAwareHistory(HistoricalRecords):
+    """Versions of people, also of those saved as a proxy, which sends signals of its own."""
+
+    def finalize(self, sender, **kwargs):
+        super().finalize(sender, **kwargs)
+        if sender._meta.proxy and issubclass(sender, self.cls):
+            models.signals.post_save.connect(self.post_save, sender=sender, weak=False)
+            sender._meta.simple_history_manager_attribute = self.manager_name
+
+
+class User(VersionedModel, AbstractUser):
+    """Everybody who can sign in. Admins, and they alone, are staff with full access."""
+
+    date_joined = None
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        validators=[ASCIIUsernameValidator()],
+        help_text="Letters, digits and @.+-_ only; with an @ it must be the e-mail address.",
+    )
+    email = models.EmailField(blank=True, validators=[validators.ascii_only])
+    user_type = models.CharField(max_length=10, choices=UserType, default=UserType.PATIENT)
+    phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
+    date_of_birth = models.DateField(null=True, blank=True, validators=[validators.date_of_birth])
+    gender = models.CharField(max_length=10, choices=Gender, default=Gender.UNKNOWN)
+    address = models.CharField(max_length=500, blank=True)
+    avatar = models.ImageField(upload_to=avatar_path, null=True, blank=True, editable=False)
+
+    # Doctors
+    medical_license_number = models.CharField(max_length=50, blank=True)
+    specialization = models.CharField(max_length=100, blank=True)
+    license_verified = models.BooleanField(default=False)
+
+    # Patients
+    medical_history = models.TextField(blank=True)
+    allergies = models.TextField(
+        blank=True, help_text="One entry each, separated by commas, semicolons or lines."
+    )
+    emergency_contact = models.CharField(max_length=150, blank=True)
+    emergency_contact_phone = models.CharField(
+        max_length=32, blank=True, validators=[validators.phone]
+    )
+    emergency_contact_relation = models.CharField(max_length=50, blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    sessions_ended_at = models.DateTimeField(null=True, editable=False)
+
+    objects = UserManager()
+    history = ProxyAwareHistory(
+        excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
+    )
+
+    class Meta:
+        ordering = ["last_name", "first_name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="username_in_any_case",
+                violation_error_code="unique",
+                violation_error_message="This username is taken.",
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~Q(email=""),
+                name="email_in_any_case",
+                violation_error_code="unique",
+                violation_error_message="This e-mail address has an account already.",
+            ),
+            models.UniqueConstraint(
+                Lower("medical_license_number"),
+                condition=~Q(medical_license_number=""),
+                name="one_doctor_per_license",
+                violation_error_code="unique",
+                violation_error_message="This licence number belongs to another account.",
+            ),
+            # So that nobody signs in by the name of another's e-mail address.
+            models.CheckConstraint(
+                condition=~Q(username__contains="@") | Q(Exact(Lower("username"), Lower("email"))),
+                name="username_with_at_is_the_email",
+                violation_error_message="A username with @ must be the account's e-mail address.",
+            ),
+            models.CheckConstraint(
+                condition=Q(user_type=UserType.ADMIN, is_staff=True, is_superuser=True)
+                | (~Q(user_type=UserType.ADMIN) & Q(is_staff=False, is_superuser=False)),
+                name="staff_are_admins",
+            ),
+        ]
+        indexes = [  # and what is searched, which a migration indexes on PostgreSQL
+            models.Index(
+                fields=["user_type", "last_name", "first_name", "id", "is_active"],
+                name="people_by_name",
+            ),
+        ]
+
+    def __str__(self):
+        return self.full_name
+
+    @property
+    def full_name(self):
+        return self.get_full_name() or self.username
+
+    @property
+    def role(self):
+        """The user type, but for a doctor who must be verified and is not."""
+        if (
+            self.user_type == UserType.DOCTOR
+            and settings.DOCTOR_VERIFICATION_REQUIRED
+            and not self.license_verified
+        ):
+            return UNVERIFIED
+        return self.user_type
+
+    @property
+    def subject_id(self):
+        """The patient whom this row is about, as for FHIR; None for all but patients."""
+        return self.pk if self.user_type == UserType.PATIENT else None
+
+    @property
+    def is_bookable(self):
+        """As `bookable()`, for a row in hand."""
+        return self.is_active and self.role == UserType.DOCTOR
+
+    def clean(self):
+        super().clean()
+        self._sync_staff_flags()
+        errors = {}
+        if "@" in self.username and self.username.lower() != self.email.lower():
+            errors["username"] = "A username with @ must be the account's e-mail address."
+        others = User.objects.exclude(pk=self.pk)
+        for field in ("username", "email", "medical_license_number"):
+            mine = getattr(self, field)
+            if mine and others.filter(**{f"{field}__lower": Lower(Value(mine))}).exists():
+                errors[field] = self._taken(field)
+        if self.user_type == UserType.DOCTOR:
+            for field in ("medical_license_number", "specialization"):
+                if not getattr(self, field):
+                    errors[field] = ValidationError("A doctor needs this.", code="required")
+        if self._role_changed() and self.has_records():
+            errors["user_type"] = "The role of a person who has records cannot change."
+        if errors:
+            raise ValidationError(errors)
+
+    def _sync_staff_flags(self):
+        self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
+
+    def _taken(self, field):
+        """The sentence of the constraint that refuses a second `field`."""
+        constraint = next(
+            one
+            for one in User._meta.constraints
+            if isinstance(one, models.UniqueConstraint)
+            and field in {part.name for part in one.expressions[0].get_source_expressions()}
+        )
+        return ValidationError(constraint.get_violation_error_message(), code="unique")
+
+    def _role_changed(self):
+        if self._state.adding:
+            return False
+        return User.objects.values_list("user_type", flat=True).get(pk=self.pk) != self.user_type
+
+    def has_records(self):
+        """Whether any row of the clinic speaks of this person, and so protects the account."""
+        return any(
+            relation.related_model._base_manager.filter(**{relation.field.name: self.pk}).exists()
+            for relation in self._meta.related_objects
+            if relation.on_delete is PROTECT
+        )
+
+    def check_password(self, raw_password):
+        """Django's; but a hash that is renewed here takes the place only of the one it fits.
+
+        Otherwise a password changed meanwhile would be set back to the old one.
+        """
+        return hashers.check_password(raw_password, self.password, setter=self._renew_hash)
+
+    def _renew_hash(self, raw_password):
+        renewed = hashers.make_password(raw_password)
+        row = User.objects.filter(pk=self.pk)
+        if row.filter(password=self.password).update(password=renewed):
+            self.password = renewed
+            return
+        in_force = row.values_list("password", flat=True).get()
+        if hashers.check_password(raw_password, in_force):  # renewed by another sign-in
+            self.password = in_force
+
+    def _get_session_auth_hash(self, secret=None):
+        """A sign-in by cookie (the admin, the browsable API) ends with the other sessions."""
+        mark = super()._get_session_auth_hash(secret=secret)
+        ended = self.sessions_ended_at
+        return f"{mark}:{ended.timestamp()}" if ended else mark
+
+    def save(self, *args, **kwargs):
+        """A new password ends the sessions of the old one and its lockout, wherever it was set."""
+        self._sync_staff_flags()
+        password_changed = self._password is not None and not self._state.adding
+        super().save(*args, **kwargs)
+        if password_changed:
+            self.sessions.end()
+            self.logincounter_set.all().delete()
+
+
+def bookable_doctors(user):
+    """Those who can be booked."""
+    return bookable()
+
+
+def active_doctors(user):
+    """All who are active."""
+    return Q(is_active=True)
+
+
+class DoctorQuerySet(ScopedQuerySet):
+    """Everyone signed in sees who can be booked; a body names oneself, or anybody for admins."""
+
+    owners = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
+    writers = {
+        UserType.DOCTOR: "pk",
+        UNVERIFIED: "pk",
+        UserType.ADMIN: active_doctors,
+    }
+
+    def bookable(self):
+        return self.filter(bookable())
+
+    def not_bookable(self, verification_required=None):
+        return self.exclude(bookable(verification_required))
+
+
+class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):
+    def get_queryset(self):
+        return super().get_queryset().filter(user_type=UserType.DOCTOR)
+
+
+class Doctor(User):
+    subject_id = None  # about no patient
+
+    objects = DoctorManager()
+
+    class Meta:
+        proxy = True
+
+    def __str__(self):
+        return f"Dr. {self.full_name.removeprefix('Dr. ')}"

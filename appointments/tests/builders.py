@@ -1,0 +1,166 @@
+"""Who races for what: prepared at the desk, and told afterwards as the database has it."""
+
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import Count
+from rest_framework.test import APIClient
+
+from accounts.auth.sessions import open_session
+from accounts.tests.factories import AdminFactory, DoctorFactory
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from consultations.models import Consultation
+from patients.tests.factories import PatientFactory
+
+QUIET = {"password": None}  # nobody here signs in by password, and hashing is slow
+BOOKINGS, SLOTS = "/api/appointments/", "/api/time-slots/"
+CONSULTATIONS = "/api/consultations/"
+
+
+def ask(call):
+    """(status, code) of the answer to one request over HTTP; no code where it succeeded."""
+    token, path, body = call
+    client = APIClient(SERVER_NAME="localhost", HTTP_AUTHORIZATION=f"Bearer {token}")
+    try:
+        response = client.post(path, body)
+    finally:
+        connection.close()
+    return response.status_code, response.json().get("code")
+
+
+def eight_patients_want_one_slot():
+    slot = TimeSlotFactory(doctor=_doctor())
+    return [(_token(patient), BOOKINGS, _booking(slot)) for patient in _patients(8)]
+
+
+def one_patient_wants_two_doctors_at_once():
+    [patient] = _patients(1)
+    start = noon()
+    slots = [
+        _slot(_doctor(), start),
+        _slot(_doctor(), start + timedelta(minutes=15)),
+    ]
+    return [(_token(patient), BOOKINGS, _booking(slot)) for slot in slots]
+
+
+def a_doctor_opens_two_slots_that_overlap():
+    doctor = _doctor()
+    body = {"date": noon(2).date().isoformat()}
+    times = [("09:00", "09:30"), ("09:15", "09:45")]
+    return [
+        (_token(doctor), SLOTS, body | {"start_time": start, "end_time": end})
+        for start, end in times
+    ]
+
+
+def eight_patients_move_to_one_slot():
+    doctor = _doctor()
+    slot = _slot(doctor, noon(3))
+    appointments = [
+        an_appointment(patient=patient, time_slot=_slot(doctor, noon(4 + n)))
+        for n, patient in enumerate(_patients(8))
+    ]
+    return [
+        (_token(one.patient), f"{BOOKINGS}{one.pk}/reschedule/", {"time_slot": slot.pk})
+        for one in appointments
+    ]
+
+
+def four_complete_what_four_others_cancel():
+    doctor, admin = _doctor(), AdminFactory(**QUIET)
+    [patient] = _patients(1)
+    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    path = f"{BOOKINGS}{appointment.pk}/"
+    return [(_token(doctor), f"{path}complete/", {}), (_token(admin), f"{path}cancel/", {})] * 4
+
+
+def one_appointment_is_moved_completed_and_cancelled():
+    """Each of the four who move it has a slot of his own to move it to."""
+    doctor, admin = _doctor(), AdminFactory(**QUIET)
+    [patient] = _patients(1)
+    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    path = f"{BOOKINGS}{appointment.pk}/"
+    slots = [_slot(doctor, noon(2 + n)) for n in range(4)]
+    moves = [
+        (_token(by), f"{path}reschedule/", {"time_slot": slot.pk})
+        for by, slot in zip([patient, doctor, admin, patient], slots, strict=True)
+    ]
+    ends = [
+        (_token(doctor), f"{path}complete/", {}),
+        (_token(patient), f"{path}cancel/", {}),
+        (_token(admin), f"{path}complete/", {}),
+        (_token(admin), f"{path}cancel/", {}),
+    ]
+    return moves + ends
+
+
+def eight_open_the_consultation_of_one_appointment():
+    doctor, admin = _doctor(), AdminFactory(**QUIET)
+    [patient] = _patients(1)
+    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    body = {"appointment": appointment.pk}
+    return [(_token(by), CONSULTATIONS, body) for by in (doctor, admin)] * 4
+
+
+def rows():
+    """How many there are of (appointments, live ones, slots, rows of history)."""
+    return (
+        Appointment.objects.count(),
+        Appointment.objects.live().count(),
+        TimeSlot.objects.count(),
+        AppointmentHistory.objects.count(),
+    )
+
+
+def double_bookings():
+    """Slots held twice, and slots of one doctor that overlap."""
+    held = Appointment.objects.live().values("time_slot").annotate(number=Count("pk"))
+    overlapping = [
+        slot.pk
+        for slot in TimeSlot.objects.all()
+        if slot.doctor.time_slots.overlapping(slot.starts_at, slot.ends_at).count() > 1
+    ]
+    return list(held.filter(number__gt=1)), overlapping
+
+
+def torn():
+    """Appointments whose slot, or whose last row of history, says something else than they do."""
+    return [
+        appointment.pk
+        for appointment in Appointment.objects.select_related("time_slot")
+        for slot, last in [(appointment.time_slot, appointment.history.last())]
+        if (appointment.doctor_id, appointment.starts_at, appointment.ends_at)
+        != (slot.doctor_id, slot.starts_at, slot.ends_at)
+        or (appointment.status, appointment.starts_at) != (last.to_status, last.to_starts_at)
+    ]
+
+
+def newest_story():
+    """What happened to the newest appointment, step by step."""
+    return list(Appointment.objects.latest("pk").history.values_list("action", flat=True))
+
+
+def consultations_of_the_newest():
+    return Consultation.objects.filter(appointment=Appointment.objects.latest("pk")).count()
+
+
+def _booking(slot):
+    return {"time_slot": slot.pk, "reason_for_visit": "A cough"}
+
+
+def _doctor():
+    return DoctorFactory(**QUIET)
+
+
+def _patients(number):
+    return PatientFactory.create_batch(number, **QUIET)
+
+
+def _slot(doctor, starts_at):
+    ends_at = starts_at + timedelta(minutes=30)
+    return TimeSlotFactory(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
+
+
+def _token(person):
+    return open_session(person)["access"]

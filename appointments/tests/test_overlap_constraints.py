@@ -1,0 +1,288 @@
+"""Overlaps are refused by the database itself, on both engines, whatever writes."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+
+from appointments import overlap_constraints
+from appointments.models import Appointment, TimeSlot
+from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.helpers import a_slot, berlin, data, refusal, snapshot
+from config.api.exceptions import problem_from
+from config.checks import check_database_constraints
+
+pytestmark = pytest.mark.usefixtures("wednesday")
+
+SLOT_OVERLAP = (409, "slot_overlap", {"start_time": ["The doctor has another slot at that time."]})
+PATIENT_OVERLAP = (
+    409,
+    "patient_overlap",
+    {"time_slot": ["The patient has another appointment at that time."]},
+)
+
+# Beside 10:00 to 11:00: what shares time with it, and what does not.
+OVERLAPS = {
+    "the same": ("10:00", 60),
+    "begins before": ("09:30", 60),
+    "ends after": ("10:30", 60),
+    "within": ("10:15", 30),
+    "around": ("09:00", 180),
+}
+CLEAR = {"touches before": ("09:00", 60), "touches after": ("11:00", 60)}
+
+
+def told(write):
+    """What a client would be told of a write that the database refuses; nothing is changed."""
+    before = snapshot(Appointment, TimeSlot)
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
+        write()
+    assert snapshot(Appointment, TimeSlot) == before
+    problem = problem_from(error.value)
+    return problem.status, problem.code, problem.errors
+
+
+def a_raw_slot(doctor, time, minutes, day="2026-12-07"):
+    starts_at = berlin(f"{day} {time}")
+    slot = TimeSlot(
+        doctor=doctor, starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes)
+    )
+    TimeSlot.objects.bulk_create([slot])
+    return slot
+
+
+@pytest.fixture
+def ten(smith):
+    """Dr. Smith's slot from ten to eleven on Monday."""
+    return a_slot("2026-12-07 10:00", 60, doctor=smith)
+
+
+@pytest.mark.parametrize(("time", "minutes"), OVERLAPS.values(), ids=OVERLAPS)
+def test_a_doctors_slots_do_not_overlap(time, minutes, smith, ten):
+    # Two slots that begin together break another rule as well, which says the same.
+    assert told(lambda: a_raw_slot(smith, time, minutes))[:2] == SLOT_OVERLAP[:2]
+
+
+@pytest.mark.parametrize(("time", "minutes"), CLEAR.values(), ids=CLEAR)
+def test_slots_may_touch(time, minutes, smith, ten):
+    a_raw_slot(smith, time, minutes)
+
+    assert smith.time_slots.count() == 2
+
+
+def test_another_doctors_slot_and_a_withdrawn_one_do_not_count(smith, meyer, ten, wednesday):
+    a_raw_slot(meyer, "10:15", 30)
+    TimeSlot.objects.filter(pk=ten.pk).update(withdrawn_at=wednesday)
+    a_raw_slot(smith, "10:15", 30)
+
+    assert TimeSlot.objects.count() == 3
+
+
+def test_a_slot_and_an_appointment_may_be_moved_over_themselves(jane, ten):
+    an_appointment(time_slot=ten, patient=jane)
+    later = {
+        "starts_at": ten.starts_at + timedelta(minutes=15),
+        "ends_at": ten.ends_at + timedelta(minutes=15),
+    }
+
+    assert TimeSlot.objects.update(**later) == 1
+    assert Appointment.objects.update(**later) == 1
+
+
+def test_a_slot_cannot_be_moved_onto_another(smith, ten):
+    other = a_slot("2026-12-08 10:00", doctor=smith)
+    rows = TimeSlot.objects.filter(pk=other.pk)
+    onto = {"starts_at": ten.starts_at + timedelta(minutes=15), "ends_at": ten.ends_at}
+
+    assert told(lambda: rows.update(**onto)) == SLOT_OVERLAP
+
+
+def test_a_withdrawn_slot_cannot_come_back_onto_another(smith, ten, wednesday):
+    gone = a_slot("2026-12-07 10:15", 30, doctor=smith, withdrawn_at=wednesday)
+    rows = TimeSlot.objects.filter(pk=gone.pk)
+
+    assert told(lambda: rows.update(withdrawn_at=None)) == SLOT_OVERLAP
+
+
+def test_raw_sql_is_refused_too(smith, ten):
+    other = a_slot("2026-12-08 10:00", doctor=smith)
+
+    def write():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE appointments_timeslot SET starts_at = "
+                "(SELECT starts_at FROM appointments_timeslot WHERE id = %s) WHERE id = %s",
+                [ten.pk, other.pk],
+            )
+
+    assert told(write)[:2] == SLOT_OVERLAP[:2]
+
+
+@pytest.mark.parametrize(("time", "minutes"), OVERLAPS.values(), ids=OVERLAPS)
+def test_a_patients_live_appointments_do_not_overlap(time, minutes, meyer, jane, ten):
+    an_appointment(time_slot=ten, patient=jane)
+    slot = a_slot(f"2026-12-07 {time}", minutes, doctor=meyer)
+    elsewhere = an_appointment(time_slot=a_slot("2026-12-09 10:00", doctor=meyer), patient=jane)
+    rows = Appointment.objects.filter(pk=elsewhere.pk)
+    onto = {"time_slot": slot, "starts_at": slot.starts_at, "ends_at": slot.ends_at}
+
+    assert told(lambda: rows.update(**onto)) == PATIENT_OVERLAP
+
+
+def test_a_cancelled_appointment_and_another_patients_do_not_count(meyer, jane, omar, ten):
+    an_appointment("cancelled", time_slot=ten, patient=jane)
+    an_appointment(time_slot=ten, patient=omar)
+
+    an_appointment(time_slot=a_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
+
+    assert Appointment.objects.live().count() == 2
+
+
+def test_a_cancelled_appointment_cannot_come_back_onto_another(meyer, jane, ten):
+    cancelled = an_appointment("cancelled", time_slot=ten, patient=jane)
+    an_appointment(time_slot=a_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
+    rows = Appointment.objects.filter(pk=cancelled.pk)
+
+    assert told(lambda: rows.update(status="scheduled")) == PATIENT_OVERLAP
+
+
+def test_the_connection_stays_usable_after_a_refusal(smith, ten):
+    told(lambda: a_raw_slot(smith, "10:15", 30))
+
+    assert TimeSlotFactory(doctor=smith).pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_missing_guard_is_reported_and_made_again_by_migrate(smith, ten):
+    assert check_database_constraints(databases=["default"]) == []
+    overlap_constraints.remove(connection)
+    missed = check_database_constraints(databases=["default"])
+    a_raw_slot(smith, "10:15", 30).delete()
+
+    call_command("migrate", verbosity=0, stdout=StringIO())
+
+    assert [one.id for one in missed] == ["config.E004", "config.E004"]
+    assert check_database_constraints(databases=["default"]) == []
+    assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
+
+
+OTHER_RULES = {
+    "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
+    "for each moment a slot was made": {"owner": "created_at"},
+    "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_RULES.values(), ids=OTHER_RULES)
+@pytest.mark.django_db
+def test_another_rule_of_the_same_name_is_no_guard(other):
+    guard = overlap_constraints.OVERLAP_CONSTRAINTS[0]
+    overlap_constraints.remove(connection)
+    with connection.cursor() as cursor:
+        made = [guard._replace(**other), overlap_constraints.OVERLAP_CONSTRAINTS[1]]
+        for statement in [one for rule in made for one in _made_by(rule)]:
+            cursor.execute(statement)
+
+    assert overlap_constraints.missing(connection) == [guard]
+
+
+def _made_by(guard):
+    return overlap_constraints._statements(guard, connection.vendor)
+
+
+@pytest.mark.django_db
+def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
+    overlap_constraints.remove(connection)
+    with connection.cursor() as cursor:
+        for statement in _made_by(
+            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(standing="{row}id IS NULL")
+        ):
+            cursor.execute(statement)
+
+    overlap_constraints.install(connection)
+
+    assert overlap_constraints.missing(connection) == []
+    a_slot("2026-12-07 10:00", 60, doctor=smith)
+    assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL never rebuilds a table")
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuilt_table_has_its_guards_again_after_migrate():
+    field = TimeSlot._meta.get_field("withdrawn_at")
+    with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
+        editor._remake_table(TimeSlot, alter_fields=[(field, field)])
+    assert [one.name for one in overlap_constraints.missing(connection)] == [
+        "slots_of_a_doctor_do_not_overlap"
+    ]
+
+    call_command("migrate", verbosity=0, stdout=StringIO())
+
+    assert overlap_constraints.missing(connection) == []
+
+
+# --- What a refusal offers instead ------------------------------------------------------------
+
+
+def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, jane, omar, ten):
+    an_appointment(time_slot=ten, patient=omar)
+    a_slot("2026-12-07 08:00", doctor=smith)
+    near = [
+        a_slot("2026-12-07 09:30", doctor=smith),
+        a_slot("2026-12-07 11:00", doctor=smith),
+        a_slot("2026-12-07 11:30", doctor=smith),
+    ]
+    an_appointment(time_slot=a_slot("2026-12-07 12:00", doctor=smith), patient=omar)
+    a_slot("2026-12-07 10:00", doctor=meyer)
+    a_slot("2026-12-14 10:00", doctor=smith)
+
+    body = {"time_slot": ten.pk, "reason_for_visit": "A cough"}
+    response = api(jane).post("/api/appointments/", body)
+
+    assert refusal(response)[1] == "slot_taken"
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [slot.pk for slot in near]
+    assert offered[0] == {
+        "time_slot": near[0].pk,
+        "starts_at": "2026-12-07T09:30:00+01:00",
+        "ends_at": "2026-12-07T10:00:00+01:00",
+    }
+    chosen = body | {"time_slot": offered[0]["time_slot"]}
+    assert data(api(jane).post("/api/appointments/", chosen), 201)["start_time"] == "09:30:00"
+
+
+def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
+    *, api, smith, meyer, jane, omar, ten
+):
+    an_appointment(time_slot=ten, patient=omar)
+    an_appointment(time_slot=a_slot("2026-12-07 09:30", doctor=meyer), patient=jane)
+    an_appointment("cancelled", time_slot=a_slot("2026-12-07 11:30", doctor=meyer), patient=jane)
+    a_slot("2026-12-07 09:15", doctor=smith)
+    free = [
+        a_slot("2026-12-07 09:00", 15, doctor=smith),
+        a_slot("2026-12-07 11:00", doctor=smith),
+        a_slot("2026-12-07 11:30", doctor=smith),
+    ]
+
+    response = api(jane).post(
+        "/api/appointments/", {"time_slot": ten.pk, "reason_for_visit": "A cough"}
+    )
+
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [slot.pk for slot in free]
+
+
+def test_who_moves_an_appointment_is_offered_times_beside_it_and_not_its_own(
+    api, smith, jane, omar, ten
+):
+    an_appointment(time_slot=ten, patient=omar)
+    mine = an_appointment(time_slot=a_slot("2026-12-07 11:00", doctor=smith), patient=jane)
+    beside = a_slot("2026-12-07 11:30", doctor=smith)
+
+    response = api(jane).post(f"/api/appointments/{mine.pk}/reschedule/", {"time_slot": ten.pk})
+
+    assert refusal(response)[1] == "slot_taken"
+    offered = response.json()["details"]["alternatives"]
+    assert [one["time_slot"] for one in offered] == [beside.pk]

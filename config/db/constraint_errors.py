@@ -1,0 +1,89 @@
+"""Which rule of ours a database error broke, whatever the engine calls it."""
+
+import re
+
+from django.apps import apps
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db.models import F
+
+# SQLite names the columns of a plain unique index and the name of any other constraint.
+SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*)$")
+SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
+
+
+# What cannot say it in a model's Meta: the name of a constraint, or of a unique field
+# (app.Model.field) → a function that gives the ValidationError.
+CONSTRAINT_ERRORS = {}
+
+
+def validation_error_for(error):
+    """The `ValidationError` that says what the constraint behind an `IntegrityError` says.
+
+    None where no constraint of a model is behind it; that is a mistake of ours, not the caller's.
+    """
+    diagnostics = getattr(error.__cause__, "diag", None)
+    if diagnostics is not None:  # PostgreSQL
+        return _by_name(diagnostics.constraint_name)
+    if columns := SQLITE_COLUMNS.search(str(error)):
+        return _by_columns(columns[1].split(", "))
+    if name := SQLITE_NAME.search(str(error)):
+        return _by_name(name[1])
+    return None
+
+
+def _by_name(name):
+    if name in CONSTRAINT_ERRORS:
+        return CONSTRAINT_ERRORS[name]()
+    for model in apps.get_models():
+        for constraint in model._meta.constraints:
+            if constraint.name == name:
+                return _as_error(constraint)
+        for field in model._meta.local_concrete_fields:
+            # Django names a unique column's constraint <table>_<column>_<hash>_uniq or lets
+            # PostgreSQL call it <table>_<column>_key.
+            stem = f"{model._meta.db_table}_{field.column}_"
+            if field.unique and name and name.startswith(stem):
+                return _not_unique(field)
+    return None
+
+
+def _by_columns(named):
+    """By its columns, each as table.column."""
+    table = named[0].partition(".")[0]
+    columns = [name.partition(".")[2] for name in named]
+    for model in apps.get_models():
+        if model._meta.db_table != table or model._meta.proxy:
+            continue
+        for constraint in model._meta.constraints:
+            if _fields(constraint) == [column.removesuffix("_id") for column in columns]:
+                return _as_error(constraint)
+        for field in model._meta.local_concrete_fields:
+            if [field.column] == columns and field.unique:
+                return _not_unique(field)
+    return None
+
+
+def _as_error(constraint):
+    message = constraint.get_violation_error_message()
+    fields = _fields(constraint)
+    field = fields[0] if len(fields) == 1 else NON_FIELD_ERRORS
+    return ValidationError({field: ValidationError(message, code=constraint.violation_error_code)})
+
+
+def _not_unique(field):
+    if str(field) in CONSTRAINT_ERRORS:
+        return CONSTRAINT_ERRORS[str(field)]()
+    sentence = field.model().unique_error_message(field.model, [field.name])
+    return ValidationError({field.name: sentence})
+
+
+def _fields(constraint):
+    """The field names a unique constraint speaks of; none for a check."""
+    expressions = getattr(constraint, "expressions", ())
+    names = [
+        part.name
+        for expression in expressions
+        for part in expression.flatten()
+        if isinstance(part, F)
+    ]
+    return names or list(getattr(constraint, "fields", ()))

@@ -1,0 +1,71 @@
+"""The desk counts no more rows than it must, and turns to the last page as to the first."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import AuditEvent
+from appointments.tests.factories import an_appointment
+from config.api import pagination
+
+pytestmark = pytest.mark.django_db
+
+APPOINTMENTS = reverse("admin:appointments_appointment_changelist")
+EVENTS = reverse("admin:accounts_auditevent_changelist")
+
+
+@pytest.fixture
+def many():
+    events = [AuditEvent(event=f"thing.done_{number}", action="U") for number in range(120)]
+    AuditEvent.objects.bulk_create(events)
+
+
+def counts(client, address):
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(address)
+    assert answer.status_code == 200
+    return [one["sql"] for one in asked if "COUNT(" in one["sql"]]
+
+
+def shown(client, address):
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return [event.event for event in answer.context["cl"].result_list]
+
+
+def test_a_list_is_counted_once(desk):
+    assert len(counts(desk, APPOINTMENTS)) == 1
+
+
+def test_who_did_what_is_not_counted(desk, many):
+    assert counts(desk, EVENTS) == []
+    assert counts(desk, f"{EVENTS}?p=2") == []
+    assert counts(desk, f"{EVENTS}?event__icontains=done_7") == []
+
+
+def test_who_did_what_is_turned_page_by_page(desk, many):
+    pages = [shown(desk, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
+
+    assert [len(page) for page in pages[:2]] == [50, 50]
+    assert "thing.done_0" in pages[2]
+    assert 'href="?p=2"' in desk.get(EVENTS).content.decode()
+
+
+def test_who_did_what_can_be_narrowed_down_to_nothing(desk, many):
+    assert shown(desk, f"{EVENTS}?actor=999999") == []
+
+
+def test_the_last_page_shows_the_rows_that_come_last(desk, clinic, monkeypatch):
+    for _ in range(3):
+        an_appointment("cancelled", doctor=clinic.house, patient=clinic.jane)
+    every = [row.pk for row in desk.get(APPOINTMENTS).context["cl"].result_list]
+    monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 1)
+    monkeypatch.setattr("appointments.admin.AppointmentAdmin.list_per_page", 1)
+
+    pages = [
+        [row.pk for row in desk.get(f"{APPOINTMENTS}?p={number}").context["cl"].result_list]
+        for number in range(1, 1 + len(every))
+    ]
+
+    assert pages == [[pk] for pk in every]
