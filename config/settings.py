@@ -202,6 +202,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             ]
         ).strip(),
     }
+# Whether hot reads on PostgreSQL run SQL that is generated once (config.db.prepared). SQLite always
+# runs the querysets.
+FAST_READS = config("FAST_READS", default=True, cast=bool)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Audit ----------------------------------------------------------------------------------
