@@ -24,12 +24,13 @@ class DeferredJoinPaginator(Paginator):
     def _get_page(self, rows, number, paginator):
         before = (number - 1) * self.per_page
         if before >= DEFERRED_JOIN_OFFSET:
+            queryset = getattr(self.object_list, "queryset", self.object_list)
             size = min(self.per_page, self.count - before)
             after = self.count - before - size
             if after < before:
-                rows = _slice_by_ids(self.object_list.reverse(), after, size)[::-1]
+                rows = _slice_by_ids(queryset.reverse(), after, size)[::-1]
             else:
-                rows = _slice_by_ids(self.object_list, before, size)
+                rows = _slice_by_ids(queryset, before, size)
         return super()._get_page(rows, number, paginator)
 
 

@@ -69,16 +69,19 @@ class PreparedQuery:
     def rows(self, *values, key=()):
         statement = self._statement(_all, key, values)
         if statement is None:
-            return _all(self._select(self.build(*key, *values)))
+            return _all(self.queryset(*values, key=key))
         return self._made(_execute(statement.sql, statement.bind(values)))
 
     def page(self, *values, key=(), limit, offset=0):
         """Return at most `limit` rows after the first `offset`."""
         statement = self._statement(_example_page, key, values)
         if statement is None:
-            return _all(self._select(self.build(*key, *values))[offset : offset + limit])
+            return _all(self.queryset(*values, key=key)[offset : offset + limit])
         sql = f"{statement.sql} LIMIT %s OFFSET %s"
         return self._made(_execute(sql, [*statement.bind(values), limit, offset]))
+
+    def queryset(self, *values, key=()):
+        return self._select(self.build(*key, *values))
 
     def count(self, *values, key=()):
         statement = self._statement(_count, key, values)
