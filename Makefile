@@ -24,9 +24,9 @@ test: setup-dev
 	$(VENV)/bin/python -m pytest -n auto
 
 bench: $(BENCH_VENV)/installed
-	$(BENCH_VENV)/bin/python benchmarks/compare.py --scale $(SCALE) --results benchmarks/RESULTS.md
-	$(BENCH_VENV)/bin/python benchmarks/growth.py --results benchmarks/RESULTS.md
-	$(BENCH_VENV)/bin/python benchmarks/soak.py --seconds 300 --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.compare --scale $(SCALE) --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.growth --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.soak --seconds 300 --results benchmarks/RESULTS.md
 
 setup: $(VENV)/installed
 

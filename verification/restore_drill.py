@@ -1,6 +1,6 @@
 """The restore drill: dump a clinic while it is written to, restore it, and look at what came back.
 
-    python benchmarks/restore_drill.py
+    python -m verification.restore_drill
 
 It makes two databases of its own on the server of DATABASE_URL (by default the local one) and
 drops them again; no other database is touched.
@@ -86,7 +86,7 @@ def run_drill(clinic, restored, dump, check):
         "a patient signs in and books": [
             "shell",
             "--no-imports",
-            "--command=from benchmarks import drill_clinic; drill_clinic.sign_in_and_book()",
+            "--command=from verification import drill_clinic; drill_clinic.sign_in_and_book()",
         ],
     }.items():
         check(sentence, holds=manage(restored, *command, must=False).returncode == 0)
@@ -145,7 +145,7 @@ def writer(address):
             "manage.py",
             "shell",
             "--no-imports",
-            "--command=from benchmarks import drill_clinic; drill_clinic.keep_writing()",
+            "--command=from verification import drill_clinic; drill_clinic.keep_writing()",
         ],
         cwd=HOUSE,
         env=environment(address),

@@ -5,8 +5,17 @@ import sqlite3
 from contextlib import closing, contextmanager
 from io import BytesIO
 
-from cluster import HOST, PORT, as_postgres, own_cluster, small_disk
-from load import BOOKING, UNAVAILABLE, a_clinic, ask, ask_all_at_once, book, ledger, tally
+from verification.cluster import HOST, PORT, as_postgres, own_cluster, small_disk
+from verification.load import (
+    BOOKING,
+    UNAVAILABLE,
+    a_clinic,
+    ask,
+    ask_all_at_once,
+    book,
+    ledger,
+    tally,
+)
 
 SLOTS = 600
 BEFORE = 10  # bookings while there is room

@@ -1,10 +1,10 @@
 """Random calls by many clients at a few slots and patients, over HTTP, that one order explains.
 
-    python benchmarks/linearizability.py --runs 100 --clients 16 --calls 12
-    python benchmarks/linearizability.py --engine sqlite --runs 30
+    python -m verification.linearizability --runs 100 --clients 16 --calls 12
+    python -m verification.linearizability --engine sqlite --runs 30
 
 Each call is kept with the instants of its invocation and its answer, and each run is judged by
-benchmarks/sequential.py. The choices come from `--seed`; how the calls fall together does not.
+verification/sequential.py. The choices come from `--seed`; how the calls fall together does not.
 Exits 1, and shows the smallest offending history, where a run is not linearizable.
 """
 
@@ -17,9 +17,9 @@ from datetime import timedelta
 from random import Random
 from typing import NamedTuple
 
-from clinic import BOOKINGS, SLOTS, Clinic, ask, contradictions
-from sequential import Answer, Call, is_linearizable, parts, smallest_offence
-from server import configure, fresh_database, gunicorn
+from verification.clinic import BOOKINGS, SLOTS, Clinic, ask, contradictions
+from verification.sequential import Answer, Call, is_linearizable, parts, smallest_offence
+from verification.server import configure, fresh_database, gunicorn
 
 WARDS = 2  # they share no doctor and no patient
 DOCTORS, PATIENTS, HOURS = 2, 3, 4  # of each ward

@@ -1,6 +1,6 @@
 """Whether the chain over the audit finds out what was done to it, and how fast it is made and read.
 
-    python benchmarks/tampering.py --tamperings 1000 --rows 200000 --engine postgresql
+    python -m verification.tampering --tamperings 1000 --rows 200000 --engine postgresql
 
 A thousand times: a chain of events is made, one of eight things is done to it at a place chosen at
 random, by somebody whom no trigger stops, and it is verified; the first seal that does not hold
@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 
-from server import configure, fresh_database
+from verification.server import configure, fresh_database
 
 
 def tamper(kind, dice):

@@ -1,8 +1,8 @@
 """Break what the clinic stands on while people book, and look at what is left.
 
-    python benchmarks/faults.py                       # every fault on every engine it concerns
-    python benchmarks/faults.py --fault workers --engine sqlite --bookings 600
-    python benchmarks/faults.py --fault backend       # or server, or disk
+    python -m verification.faults                       # every fault on every engine it concerns
+    python -m verification.faults --fault workers --engine sqlite --bookings 600
+    python -m verification.faults --fault backend       # or server, or disk
 
 workers: every 0.6 s, once somebody was served again, a random gunicorn worker is killed. backend:
 PostgreSQL backends are killed, and with each goes every connection. server: PostgreSQL is stopped
@@ -11,7 +11,7 @@ database, then for pictures.
 
 No acknowledged booking may be lost, nothing half done may stay, and whoever is not served is told
 503 with Retry-After. Prints what was counted; exits 1 on any deviation. All but `workers` need root
-and Linux; what they break, a PostgreSQL or a disk, is their own (benchmarks/cluster.py).
+and Linux; what they break, a PostgreSQL or a disk, is their own (verification/cluster.py).
 """
 
 import argparse
@@ -20,9 +20,9 @@ import random
 import sys
 import time
 
-from cluster import children, kill, own_cluster
-from full_disk import full_disk
-from load import (
+from verification.cluster import children, kill, own_cluster
+from verification.full_disk import full_disk
+from verification.load import (
     BOOKING,
     BROKEN,
     IN_PROGRESS,
@@ -35,7 +35,7 @@ from load import (
     reading,
     tally,
 )
-from server import fresh_database
+from verification.server import fresh_database
 
 BETWEEN_KILLS = 0.6  # seconds
 BACKEND_KILLS = 5

@@ -11,7 +11,7 @@ from itertools import pairwise
 from threading import local
 from typing import NamedTuple
 
-from server import HOST, PORT
+from verification.server import HOST, PORT
 
 BOOKINGS, SLOTS, CONSULTATIONS = "/api/appointments/", "/api/time-slots/", "/api/consultations/"
 HALF_HOUR = timedelta(minutes=30)

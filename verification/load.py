@@ -12,8 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 from typing import NamedTuple
 
-from clinic import Clinic
-from server import HOST, PORT, configure, gunicorn
+from verification.clinic import Clinic
+from verification.server import HOST, PORT, configure, gunicorn
 
 BOOKING = "/api/appointments/"
 PATIENCE = 180  # seconds a client asks for one booking

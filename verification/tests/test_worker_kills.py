@@ -27,7 +27,7 @@ def test_what_was_acknowledged_is_there_and_nothing_is_half_done():
 
     done = subprocess.run(  # noqa: S603
         [
-            *(sys.executable, "benchmarks/faults.py", "--fault", "workers"),
+            *(sys.executable, "-m", "verification.faults", "--fault", "workers"),
             *("--engine", connection.vendor, *sizes),
         ],
         cwd=HOUSE,

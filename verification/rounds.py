@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from itertools import cycle, islice, pairwise
 
-from clinic import BOOKINGS, CONSULTATIONS, SLOTS
+from verification.clinic import BOOKINGS, CONSULTATIONS, SLOTS
 
 
 def booking(clinic, start):

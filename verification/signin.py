@@ -1,7 +1,7 @@
 """What holds at the door, over HTTP with gunicorn: one winner of each refresh, ten guesses of all.
 
-    python benchmarks/signin.py --race refresh --rounds 1000 --clients 6 --engine postgresql
-    python benchmarks/signin.py --guesses 10000 --proxies 1 --engine sqlite
+    python -m verification.signin --race refresh --rounds 1000 --clients 6 --engine postgresql
+    python -m verification.signin --guesses 10000 --proxies 1 --engine sqlite
 
 The race: so many clients refresh with one token at once, round after round; one gets a new pair,
 the others 409. The guesses: wrong passwords for one account, each with an X-Forwarded-For of its
@@ -19,8 +19,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from load import ask
-from server import configure, fresh_database, gunicorn
+from verification.load import ask
+from verification.server import configure, fresh_database, gunicorn
 
 ALLOWED = 10
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of nobody

@@ -1,8 +1,8 @@
 """Many clients at one thing, round after round, over HTTP: what is promised, and nothing else.
 
-    python benchmarks/races.py
-    python benchmarks/races.py --engine sqlite --rounds 50
-    python benchmarks/races.py --race booking --rounds 1000 --clients 50
+    python -m verification.races
+    python -m verification.races --engine sqlite --rounds 50
+    python -m verification.races --race booking --rounds 1000 --clients 50
 
 Prints what was answered; exits 1 where a round broke a promise of its race, or the database holds
 a contradiction afterwards.
@@ -14,9 +14,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from clinic import Clinic, ask, contradictions
-from rounds import RACES, counted
-from server import configure, fresh_database, gunicorn
+from verification.clinic import Clinic, ask, contradictions
+from verification.rounds import RACES, counted
+from verification.server import configure, fresh_database, gunicorn
 
 PATIENCE = 60  # seconds after which one who waits for the others gives up
 

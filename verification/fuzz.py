@@ -1,8 +1,8 @@
 """The requests of test_schemathesis.py and the stories of test_stateful.py (config/tests), as many
 as you like, and other ones each time.
 
-    python benchmarks/fuzz.py --engine sqlite --cases 50000
-    python benchmarks/fuzz.py --engine postgresql --cases 50000 --seed 7
+    python -m verification.fuzz --engine sqlite --cases 50000
+    python -m verification.fuzz --engine postgresql --cases 50000 --seed 7
 
 Prints how many there were, what was answered, and each violation with the request that shows it;
 exits 1 where there is one. The seed printed makes the same requests again.
@@ -18,7 +18,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from server import ADMIN_DATABASE, HOUSE
+from verification.server import ADMIN_DATABASE, HOUSE
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The judge of benchmarks/linearizability.py can say no: to the histories of a broken clinic."""
+"""The judge of verification/linearizability.py can say no: to the histories of a broken clinic."""
 
 from itertools import permutations
 from math import inf
@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.sequential import (
+from verification.sequential import (
     GONE,
     NOT_OFFERED,
     Answer,
