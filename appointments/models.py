@@ -1,5 +1,7 @@
 """Time, and who holds it."""
 
+from itertools import combinations
+
 from django.db import models
 from django.db.models import PROTECT, Case, Exists, F, OuterRef, Q, Value, When
 
@@ -9,7 +11,7 @@ from accounts.roles import UNVERIFIED, UserType
 from appointments import clock
 from appointments.lifecycle import UPCOMING, ConsultationType, Priority, Status
 from config.db.expressions import RowByRowExists
-from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.querysets import ALL_ROWS, ScopedQuerySet, hidden_fields
 from config.db.versioning import VersionedModel
 from patients.models import Patient
 
@@ -261,6 +263,8 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
     doctor_notes = models.TextField(blank=True, help_text="Never shown to the patient.")
     booked_by = models.ForeignKey(User, PROTECT, related_name="booked_appointments")
 
+    hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
+
     objects = AppointmentQuerySet.as_manager()
 
     class Meta:
@@ -313,12 +317,14 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
-    """An entry is in sight where its appointment is, of `doctor_notes` alone not to the patient."""
+    """Visible with the appointment, unless the entry is about fields hidden from the reader."""
 
     def visible_to(self, user):
         entries = self.filter(appointment__in=Appointment.objects.visible_to(user))
-        if getattr(user, "user_type", None) == UserType.PATIENT:
-            return entries.exclude(changes=["doctor_notes"])
+        hidden = sorted(hidden_fields(Appointment, getattr(user, "role", None)))
+        for number in range(1, len(hidden) + 1):
+            for names in combinations(hidden, number):
+                entries = entries.exclude(changes=list(names))
         return entries
 
 

@@ -5,6 +5,11 @@ from django.db.models import Q, QuerySet
 ALL_ROWS = Q()
 
 
+def hidden_fields(model, role):
+    """The names of the fields of `model` that the role never sees: its `hidden_from`."""
+    return getattr(model, "hidden_from", {}).get(role, frozenset())
+
+
 class ScopedQuerySet(QuerySet):
     """Rows that know whose they are.
 
