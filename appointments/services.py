@@ -8,9 +8,8 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
-from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.models import Action
 from appointments import booking_rules, clock
@@ -124,19 +123,6 @@ def cancel_coming(patient, *, by):
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
         if lock(appointment).status in UPCOMING:  # it may have been ended a moment ago
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
-
-
-@atomic_with_retry
-def anonymise(patient, *, by):
-    """Take the phone numbers out of a patient's appointments, and the names out of their log."""
-    rows = Appointment.objects.order_by("pk").filter(patient=patient)
-    of_patient = list(rows.select_for_update(no_key=True))
-    if with_phone := [one for one in of_patient if one.contact_phone]:
-        rows.filter(pk__in=[one.pk for one in with_phone]).update(
-            contact_phone="", version=F("version") + 1, updated_at=clock.now()
-        )
-        audit.record_change("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
-    accounts.redact_admin_log(Appointment, [one.pk for one in of_patient])
 
 
 def lock(appointment):

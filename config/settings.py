@@ -13,7 +13,6 @@ import dj_email_url
 from corsheaders.defaults import default_headers
 from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
 
-from config.admin.navigation import NAVIGATION
 from config.cache_url import parse_cache_url
 from config.secret_key import load_or_create_key
 
@@ -414,7 +413,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,
-        "navigation": NAVIGATION,
+        "navigation": "config.admin.navigation.sidebar",
     },
 }
 

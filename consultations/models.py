@@ -103,6 +103,8 @@ class Consultation(TimeStampedModel, VersionedModel):
     follow_up_date = models.DateField(null=True, blank=True)
     doctor_notes = models.TextField(blank=True, help_text="Never shown to the patient.")
 
+    hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
+
     objects = ConsultationQuerySet.as_manager()
     history = HistoricalRecords(excluded_fields=["updated_at", "version"])
 
@@ -271,9 +273,8 @@ class ConsultationNoteQuerySet(ConsultationPartQuerySet):
 
     def readable_by(self, user):
         """Those of consultations already in sight that this reader may read."""
-        if getattr(user, "user_type", None) == UserType.PATIENT:
-            return self.filter(is_private=False)
-        return self
+        hidden = self.model.hidden_rows.get(getattr(user, "role", None))
+        return self if hidden is None else self.filter(~hidden)
 
 
 class ConsultationNote(ConsultationPart):
@@ -284,6 +285,8 @@ class ConsultationNote(ConsultationPart):
     is_private = models.BooleanField(default=False, help_text="Never shown to the patient.")
     created_by = models.ForeignKey(User, PROTECT, related_name="written_notes")
     created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    hidden_rows = {UserType.PATIENT: Q(is_private=True)}
 
     objects = ConsultationNoteQuerySet.as_manager()
     history = HistoricalRecords()

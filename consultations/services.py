@@ -5,7 +5,6 @@ Locks are taken in the order of appointments.services, and the consultation last
 
 from django.db.models import F
 
-from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.models import Action
 from appointments import clock, slot_services
@@ -175,13 +174,6 @@ def add_note(consultation, *, by, **note):
     written = ConsultationNote(consultation=consultation, created_by=by, **note)
     saved = _saved if written.is_private else _saved_part
     return saved(written, by, "add")
-
-
-@atomic_with_retry
-def anonymise(patient):
-    """Take the patient's name out of the admin's log; texts and their versions stay as they are."""
-    of_patient = Consultation.objects.filter(patient=patient)
-    accounts.redact_admin_log(Consultation, of_patient.values_list("pk", flat=True))
 
 
 def _lock(consultation, if_version=None):

@@ -9,6 +9,11 @@ from django.utils import timezone
 ALL_ROWS = Q()
 
 
+def hidden_fields(model, role):
+    """Return the names of the fields that the role never sees, from the model's `hidden_from`."""
+    return getattr(model, "hidden_from", {}).get(role, frozenset())
+
+
 class Viewer(NamedTuple):
     """The facts about a user on which visibility depends."""
 
