@@ -3,6 +3,7 @@
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from accounts.audit import append_only
@@ -20,6 +21,7 @@ def clean_slate(settings):
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
     cache.clear()
+    translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()
 
 
