@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from accounts.audit import append_only
@@ -26,6 +27,7 @@ def clean_slate(settings):
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
     cache.clear()
+    translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()
 
 
