@@ -119,9 +119,7 @@ class StrictOrderingFilter(OrderingFilter):
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
-        if not ordering or ordering == _order_of(queryset):
-            return queryset
-        return queryset.order_by(*ordering)
+        return queryset.order_by(*ordering) if ordering else queryset
 
     def get_schema_operation_parameters(self, view):
         fields = getattr(view, "ordering_fields", None) or {}
@@ -137,13 +135,6 @@ class StrictOrderingFilter(OrderingFilter):
                 "schema": {"type": "string", "pattern": f"^{name}(,{name})*$"},
             }
         ]
-
-
-def _order_of(rows):
-    """By name, as it stands; [] for rows without any, or in an order turned round."""
-    query = rows.query
-    by_default = rows.model._meta.ordering if query.default_ordering else ()
-    return list(query.order_by or by_default) if query.standard_ordering else []
 
 
 def refuse_unknown_parameters(request, known):
