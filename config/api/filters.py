@@ -160,9 +160,7 @@ class StrictOrderingFilter(OrderingFilter):
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
-        if not ordering or ordering == _order_of(queryset):
-            return queryset
-        return queryset.order_by(*ordering)
+        return queryset.order_by(*ordering) if ordering else queryset
 
     def get_schema_operation_parameters(self, view):
         fields = getattr(view, "ordering_fields", None) or {}
@@ -201,13 +199,6 @@ def order_by(view, names):
         else:
             order.append(by.desc() if name.startswith("-") else by.asc())
     return order + list(getattr(view, "ordering", ()))
-
-
-def _order_of(rows):
-    """By name, as it stands; [] for rows without any, or in an order turned round."""
-    query = rows.query
-    by_default = rows.model._meta.ordering if query.default_ordering else ()
-    return list(query.order_by or by_default) if query.standard_ordering else []
 
 
 def refuse_unknown_parameters(request, known):
