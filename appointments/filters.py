@@ -7,22 +7,22 @@ from config.api.filters import DateFilter, IdFilter
 
 
 class ClinicDayFilter(django_filters.FilterSet):
-    """Days of the clinic's clock, both ends included, over `starts_at`."""
+    """Filters `datetime_field` by days in the clinic's time zone, both ends included."""
 
     date = DateFilter(method="on_day")
     date_after = DateFilter(method="from_day")
     date_before = DateFilter(method="until_day")
 
-    moment = "starts_at"
+    datetime_field = "starts_at"
 
     def on_day(self, rows, name, value):
         return self.until_day(self.from_day(rows, name, value), name, value)
 
     def from_day(self, rows, name, value):
-        return rows.filter(**{f"{self.moment}__gte": clock.start_of_day(value)})
+        return rows.filter(**{f"{self.datetime_field}__gte": clock.start_of_day(value)})
 
     def until_day(self, rows, name, value):
-        return rows.filter(**{f"{self.moment}__lt": clock.day_bounds(value)[1]})
+        return rows.filter(**{f"{self.datetime_field}__lt": clock.day_bounds(value)[1]})
 
 
 class TimeSlotFilter(ClinicDayFilter):

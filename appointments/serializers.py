@@ -1,6 +1,10 @@
-"""One shape out for an appointment; a small body in for each step."""
+"""Serializers of appointments, moves, history and statistics.
+
+Every move takes a body of its own and answers the whole appointment.
+"""
 
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -42,7 +46,7 @@ APPOINTMENT_EXAMPLE = {
 
 
 class AppointmentSerializer(StrictModelSerializer):
-    """An appointment as its reader sees it: `doctor_notes` never goes to the patient."""
+    """An appointment as the caller may see it; patients never see `doctor_notes`."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
@@ -53,9 +57,9 @@ class AppointmentSerializer(StrictModelSerializer):
     status = serializers.ChoiceField(
         choices=Status.choices,
         required=False,
-        help_text="For doctors and admins: runs the move that leads there.",
+        help_text=_("For doctors and admins: makes the move that leads to this status."),
     )
-    allowed = serializers.SerializerMethodField(help_text="The moves open to you now.")
+    allowed = serializers.SerializerMethodField(help_text=_("The moves that you can make now."))
     hidden_from = {UserType.PATIENT: {"doctor_notes"}}
     read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
@@ -83,14 +87,14 @@ class AppointmentSerializer(StrictModelSerializer):
 
 
 class AppointmentActionSerializer(StrictSerializer):
-    """What a step asks for going in; the appointment it leaves coming out."""
+    """Reads the body of an action, and writes the appointment after the action."""
 
     def to_representation(self, appointment):
         return AppointmentSerializer(appointment, context=self.context).data
 
 
 class BookingSerializer(AppointmentActionSerializer):
-    """A patient books for himself; doctors (into their own slots) and admins name the patient."""
+    """Patients book for themselves; doctors and admins name the patient."""
 
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
     time_slot = VisibleRelatedField(queryset=TimeSlot.objects.all())
@@ -124,7 +128,9 @@ class BookingSerializer(AppointmentActionSerializer):
     def validate(self, attrs):
         if "patient" not in attrs:
             if not self._is_patient():
-                raise serializers.ValidationError({"patient": ["Say which patient this is for."]})
+                raise serializers.ValidationError(
+                    {"patient": [_("Say which patient this is for.")]}
+                )
             attrs["patient"] = self.context["request"].user
         return attrs
 
@@ -160,7 +166,9 @@ HISTORY_EXAMPLE = {
 class HistorySerializer(serializers.ModelSerializer):
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
-    changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")
+    changes = serializers.SerializerMethodField(
+        help_text=_("Names of the fields, never their values.")
+    )
     example = HISTORY_EXAMPLE
 
     class Meta:
@@ -169,7 +177,7 @@ class HistorySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_changes(self, entry) -> list[str]:
-        """A patient is not told that there are notes he may not read."""
+        """Return the changed fields; patients are not told that `doctor_notes` changed."""
         if self.context["request"].user.user_type == UserType.PATIENT:
             return [name for name in entry.changes if name != "doctor_notes"]
         return entry.changes

@@ -7,13 +7,13 @@ from consultations.models import Consultation
 
 
 class ConsultationFilter(ClinicDayFilter):
-    """The day is the one on which it took place, or was to."""
+    """The date filters select by the day the consultation took place or was to take place."""
 
     status = django_filters.ChoiceFilter(choices=ConsultationStatus.choices, method="by_status")
     patient = IdFilter(field_name="patient")
     doctor = IdFilter(field_name="doctor")
 
-    moment = "took_place_at"
+    datetime_field = "took_place_at"
 
     class Meta:
         model = Consultation
