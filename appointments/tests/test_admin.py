@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments import clock
+from appointments import clock, services
 from appointments.lifecycle import MOVES
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, an_appointment
@@ -123,7 +123,7 @@ def test_a_refused_move_is_shown_and_changes_nothing(desk, action):
         LIST, {"action": f"{action}_chosen", "_selected_action": [appointment.pk]}, follow=True
     )
 
-    sentence = f"Cannot {action.replace('_', '-')} an appointment that is cancelled."
+    sentence = str(services.INVALID_MOVES[action] % {"status": "Cancelled"})
     assert sentence in on_page.content.decode()
     assert sentence in str(next(iter(in_list.context["messages"])))
     appointment.refresh_from_db()
@@ -199,7 +199,9 @@ def test_a_change_that_came_too_late_is_told_on_the_page(desk, monkeypatch):
 
     assert "reason_for_visit" in page.fields
     assert response.status_code == 200
-    assert "Cannot change the details of an appointment" in response.content.decode()
+    assert (
+        "The details of this appointment cannot be changed any more." in response.content.decode()
+    )
 
 
 def test_a_slot_is_opened_in_clinic_time(desk):
@@ -246,7 +248,7 @@ def test_a_slot_is_withdrawn_unless_it_is_held(desk):
         SLOTS, {"action": "withdraw_chosen", "_selected_action": [free.pk, held.pk]}, follow=True
     )
 
-    assert "An appointment holds this slot" in response.content.decode()
+    assert "This time slot has an appointment." in response.content.decode()
     assert TimeSlot.objects.get(withdrawn_at=None) == held
 
 

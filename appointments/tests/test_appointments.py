@@ -228,7 +228,7 @@ def test_a_slot_in_the_past_is_bad_input(api, smith, jane):
     assert refusal(response) == (
         400,
         "slot_in_past",
-        {"time_slot": ["This time slot lies in the past."]},
+        {"time_slot": ["This time slot is in the past."]},
     )
     assert Appointment.objects.count() == 0
 

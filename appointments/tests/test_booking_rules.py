@@ -175,7 +175,7 @@ def test_a_patient_has_so_many_coming_appointments_and_no_more(
     assert refusal(third) == (
         409,
         "too_many_bookings",
-        {"time_slot": ["You have as many coming appointments as the clinic allows (2)."]},
+        {"time_slot": ["You have as many upcoming appointments as the clinic allows (2)."]},
     )
     assert written() == before
     assert data(book(api(omar), friday), 201)["patient"] == omar.pk
@@ -281,10 +281,11 @@ def test_a_move_is_made_until_its_cut_off_and_not_a_second_later(
     with clock.frozen_at(berlin("2026-12-06 09:00")):
         in_time = step(client, visit, action, **body)
 
+    past = {"cancel": "cancelled", "reschedule": "rescheduled"}[action]
     assert refusal(late) == (
         409,
         expected,
-        {"status": [f"The last moment to {action} this appointment was Sun 06 Dec 2026, 09:00."]},
+        {"status": [f"This appointment could be {past} until Sun 06 Dec 2026, 09:00."]},
     )
     assert unchanged == before
     assert in_time.status_code == 200

@@ -242,7 +242,7 @@ def test_what_was_started_a_moment_ago_is_not_cancelled_with_its_record():
 
     outcome = second_in_line(
         lambda: services.move(visit, "start", by=visit.doctor),
-        lambda: services.cancel_coming(visit.patient, by=AdminFactory()),
+        lambda: services.cancel_upcoming(visit.patient, by=AdminFactory()),
     )
 
     assert outcome == (True, "done")
@@ -261,7 +261,7 @@ def test_coming_appointments_are_cancelled_by_id():
 
     outcome = second_in_line(
         lambda: lock(lower),
-        lambda: services.cancel_coming(jane, by=ada),
+        lambda: services.cancel_upcoming(jane, by=ada),
         while_it_waits=lambda: lock(higher),
     )
 

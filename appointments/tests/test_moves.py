@@ -189,7 +189,10 @@ def test_a_refusal_is_a_sentence(api, visit, smith):
 
     response = api(smith).post(address(visit, "cancel"))
 
-    assert response.json()["message"] == "Cannot cancel an appointment that is completed."
+    assert (
+        response.json()["message"]
+        == "This appointment cannot be cancelled now. Its status is Completed."
+    )
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(-1, 200), (0, 409), (1, 409)])

@@ -169,9 +169,9 @@ def test_a_missing_guard_is_reported_and_made_again_by_migrate(smith, ten):
 
 
 OTHER_RULES = {
-    "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
+    "for other rows": {"condition": "{row}withdrawn_at IS NOT NULL"},
     "for each moment a slot was made": {"owner": "created_at"},
-    "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
+    "for another table": {"table": "appointments_appointment", "condition": "{row}status = 'none'"},
 }
 
 
@@ -197,7 +197,7 @@ def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
     overlap_constraints.remove(connection)
     with connection.cursor() as cursor:
         for statement in _made_by(
-            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(standing="{row}id IS NULL")
+            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(condition="{row}id IS NULL")
         ):
             cursor.execute(statement)
 

@@ -273,7 +273,7 @@ def test_a_refusal_says_which_moves_are_open(smith):
         services.move(appointment, "confirm", by=smith)
 
     [error] = refused.value.error_dict["status"]
-    assert error.messages == ["Cannot confirm an appointment that is confirmed."]
+    assert error.messages == ["This appointment cannot be confirmed now. Its status is Confirmed."]
     assert error.params["allowed"] == ["start", "complete", "cancel", "reschedule"]
 
 

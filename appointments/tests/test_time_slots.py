@@ -221,7 +221,7 @@ def test_a_slot_does_not_begin_in_the_past(start, api, smith):
     assert refusal(response) == (
         400,
         "slot_in_past",
-        {"start_time": ["This time lies in the past."]},
+        {"start_time": ["This time is in the past."]},
     )
     assert TimeSlot.objects.count() == 0
 
@@ -301,7 +301,7 @@ def test_a_slot_over_the_change_to_summer_time_is_an_hour_shorter(api, smith):
 def test_five_minutes_are_measured_in_time_and_not_on_the_clock(api, smith):
     response = api(smith).post(URL, hours("01:58", "03:00", date="2027-03-28"))
 
-    assert refusal(response)[::2] == (400, {"end_time": ["A slot lasts 5 minutes or longer."]})
+    assert refusal(response)[::2] == (400, {"end_time": ["A slot must last 5 minutes or longer."]})
     assert TimeSlot.objects.count() == 0
 
 
@@ -625,7 +625,7 @@ def test_a_slot_that_is_held_is_neither_moved_nor_withdrawn(
     assert refusal(response) == (
         409,
         "slot_in_use",
-        {"time_slot": ["An appointment holds this slot; cancel or move it first."]},
+        {"time_slot": ["This time slot has an appointment. Cancel or reschedule it first."]},
     )
     assert snapshot(TimeSlot, Appointment) == before
 
