@@ -1,4 +1,4 @@
-"""Which rows exist for a person: said once per model, as a table."""
+"""Querysets that are restricted to the rows a user may read or write."""
 
 from django.db.models import Q, QuerySet
 
@@ -6,36 +6,38 @@ ALL_ROWS = Q()
 
 
 class ScopedQuerySet(QuerySet):
-    """Rows that know whose they are.
+    """A queryset with a table of the rows that each role may read and write.
 
-    `owners` maps a role to the rows it reads: the path from a row to the owner, EVERYTHING, or a
-    function of the user that gives a Q (with Exists, never a join) and whose docstring says whose
-    rows those are (docs/access.md). `writers` does so for unsafe methods and is the same unless
-    given. A role that is not named sees nothing.
+    `owners` maps a role to the rows it may read. A value is a field path from the row to its owner,
+    ALL_ROWS, or a function that takes the user and returns a Q. Such a Q may use Exists, but no
+    join; the function's docstring appears in docs/access.md. `writers` is the same table for unsafe
+    methods, and defaults to `owners`. A role that is missing in the table gets no rows.
     """
 
     owners = {}
     writers = None
 
     def visible_to(self, user):
-        return self._of(user, self.owners)
+        return self._rows_of(user, self.owners)
 
     def writable_by(self, user):
-        return self._of(user, self.owners if self.writers is None else self.writers)
+        return self._rows_of(user, self.owners if self.writers is None else self.writers)
 
-    def _of(self, user, table):
-        whose = table.get(getattr(user, "role", None))
-        if whose is None:
+    def _rows_of(self, user, table):
+        owner = table.get(getattr(user, "role", None))
+        if owner is None:
             return self.none()
-        if isinstance(whose, str):
-            return self.filter(**{whose: user.pk})
-        return self.filter(whose(user) if callable(whose) else whose)
+        if isinstance(owner, str):
+            return self.filter(**{owner: user.pk})
+        return self.filter(owner(user) if callable(owner) else owner)
 
-    def select_related_only(self, **of_others):
-        """The rows whole, and of related rows, joined to them, only these fields.
+    def select_related_only(self, **fields_of_relations):
+        """Join related rows, but load only the given fields of each relation.
 
-        An answer that says a name need not fetch the record it belongs to.
+        The fields of the rows themselves are all loaded.
         """
         own = [field.name for field in self.model._meta.concrete_fields]
-        others = [f"{name}__{field}" for name, fields in of_others.items() for field in fields]
-        return self.select_related(*of_others).only(*own, *others)
+        others = [
+            f"{name}__{field}" for name, fields in fields_of_relations.items() for field in fields
+        ]
+        return self.select_related(*fields_of_relations).only(*own, *others)
