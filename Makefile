@@ -28,9 +28,9 @@ messages: setup-dev
 	$(VENV)/bin/python manage.py messages
 
 bench: $(BENCH_VENV)/installed
-	$(BENCH_VENV)/bin/python benchmarks/compare.py --scale $(SCALE) --results benchmarks/RESULTS.md
-	$(BENCH_VENV)/bin/python benchmarks/growth.py --results benchmarks/RESULTS.md
-	$(BENCH_VENV)/bin/python benchmarks/soak.py --seconds 300 --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.compare --scale $(SCALE) --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.growth --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.soak --seconds 300 --results benchmarks/RESULTS.md
 
 setup: $(VENV)/installed
 

@@ -29,9 +29,10 @@ class AtomicFileSystemStorage(FileSystemStorage):
     File names must be unique (accounts.models.avatar_path).
     """
 
-    def _save(self, name, content):
+    def save(self, name, content, max_length=None):
+        name = self.get_available_name(name, max_length=max_length)
         try:
-            return super()._save(name, content)
+            return super().save(name, content, max_length=max_length)
         except OSError:
             self.delete(name)
             raise

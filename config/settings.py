@@ -14,7 +14,6 @@ from corsheaders.defaults import default_headers
 from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
 from django.utils.translation import gettext_lazy as _
 
-from config.admin.navigation import NAVIGATION
 from config.cache_url import parse_cache_url
 from config.secret_key import load_or_create_key
 
@@ -208,6 +207,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             ]
         ).strip(),
     }
+# Whether hot reads on PostgreSQL run SQL that is generated once (config.db.prepared). SQLite always
+# runs the querysets.
+FAST_READS = config("FAST_READS", default=True, cast=bool)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Audit ----------------------------------------------------------------------------------
@@ -419,7 +421,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,
-        "navigation": NAVIGATION,
+        "navigation": "config.admin.navigation.sidebar",
     },
 }
 

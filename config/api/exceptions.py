@@ -27,7 +27,6 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import set_rollback
 
 from config.context import current_request_id
 from config.db import constraint_errors, outages
@@ -128,7 +127,6 @@ def exception_handler(error, context):
         log_server_error(context["request"]._request, error, type(context["view"]).__name__)
     elif problem.code == "unavailable":
         outages.log(error)
-    set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
 

@@ -1,17 +1,41 @@
-"""Querysets that are restricted to the rows a user may read or write."""
+"""Querysets that know which rows a role may read and write, from one table per model."""
+
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 ALL_ROWS = Q()
 
 
-class ScopedQuerySet(QuerySet):
-    """A queryset with a table of the rows that each role may read and write.
+def hidden_fields(model, role):
+    """Return the names of the fields that the role never sees, from the model's `hidden_from`."""
+    return getattr(model, "hidden_from", {}).get(role, frozenset())
 
-    `owners` maps a role to the rows it may read. A value is a field path from the row to its owner,
-    ALL_ROWS, or a function that takes the user and returns a Q. Such a Q may use Exists, but no
-    join; the function's docstring appears in docs/access.md. `writers` is the same table for unsafe
-    methods, and defaults to `owners`. A role that is missing in the table gets no rows.
+
+class Viewer(NamedTuple):
+    """The facts about a user on which visibility depends."""
+
+    pk: int
+    role: str
+    now: datetime
+
+    @classmethod
+    def of(cls, user):
+        """Return the viewer of a user; a Viewer is returned as it is."""
+        if isinstance(user, cls):
+            return user
+        return cls(user.pk, getattr(user, "role", None), timezone.now())
+
+
+class ScopedQuerySet(QuerySet):
+    """Rows with a visibility table.
+
+    `owners` maps a role to the rows that the role reads: the path from a row to its owner,
+    ALL_ROWS, or a function of the Viewer that returns a Q (with Exists, never a join). The
+    docstring of such a function names the rows in docs/access.md. `writers` does the same for
+    unsafe methods and equals `owners` unless given. A role that is not named sees nothing.
     """
 
     owners = {}
@@ -24,12 +48,13 @@ class ScopedQuerySet(QuerySet):
         return self._rows_of(user, self.owners if self.writers is None else self.writers)
 
     def _rows_of(self, user, table):
-        owner = table.get(getattr(user, "role", None))
-        if owner is None:
+        viewer = Viewer.of(user)
+        scope = table.get(viewer.role)
+        if scope is None:
             return self.none()
-        if isinstance(owner, str):
-            return self.filter(**{owner: user.pk})
-        return self.filter(owner(user) if callable(owner) else owner)
+        if isinstance(scope, str):
+            return self.filter(**{scope: viewer.pk})
+        return self.filter(scope(viewer) if callable(scope) else scope)
 
     def select_related_only(self, **fields_of_relations):
         """Join related rows, but load only the given fields of each relation.
@@ -38,6 +63,8 @@ class ScopedQuerySet(QuerySet):
         """
         own = [field.name for field in self.model._meta.concrete_fields]
         others = [
-            f"{name}__{field}" for name, fields in fields_of_relations.items() for field in fields
+            f"{relation}__{field}"
+            for relation, fields in fields_of_relations.items()
+            for field in fields
         ]
         return self.select_related(*fields_of_relations).only(*own, *others)
