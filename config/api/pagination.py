@@ -27,12 +27,13 @@ class DeferredJoinPaginator(Paginator):
         before = (number - 1) * self.per_page
         if before < DEFERRED_JOIN_OFFSET:
             return super().page(number)
+        rows = getattr(self.object_list, "queryset", self.object_list)
         size = min(self.per_page, self.count - before)
         after = self.count - before - size
         if after < before:
-            rows = _slice_by_ids(self.object_list.reverse(), after, size)[::-1]
+            rows = _slice_by_ids(rows.reverse(), after, size)[::-1]
         else:
-            rows = _slice_by_ids(self.object_list, before, size)
+            rows = _slice_by_ids(rows, before, size)
         return Page(rows, number, self)
 
 

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
 from config.api.fields import RecordIdField, is_canonical
+from config.db.querysets import hidden_fields
 
 NOTHING = object()  # equals nothing that a body can say
 WRITTEN_IN_DIGITS = (
@@ -104,14 +105,12 @@ class BaseModelSerializer(serializers.ModelSerializer):
 
 
 class StrictModelSerializer(StrictBody, BaseModelSerializer):
-    """Serializes a row. Three tables restrict its fields.
+    """Serializes a row without the fields that its model hides from the caller (`hidden_from`).
 
-    `hidden_from`       role → names of fields that the role does not see
     `read_only_for`     role → names of fields that the role may only read
     `immutable_fields`  names of fields that are read-only once the row exists
     """
 
-    hidden_from = {}
     read_only_for = {}
     immutable_fields = frozenset()
 
@@ -121,8 +120,8 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
 
     def get_fields(self):
         fields = super().get_fields()
-        for name in self.hidden_from.get(self.viewer_role, ()):
-            del fields[name]
+        for name in hidden_fields(self.Meta.model, self.viewer_role):
+            fields.pop(name, None)
         for name in self.read_only_for.get(self.viewer_role, ()):
             fields[name].read_only = True
         if self.instance is not None:
