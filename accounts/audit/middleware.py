@@ -115,7 +115,7 @@ def _autocomplete_records(request, response):
     asked = [request.GET[name] for name in ("app_label", "model_name", "field_name")]
     field = apps.get_model(*asked[:2])._meta.get_field(asked[2])
     ids = [row["id"] for row in json.loads(response.content)["results"]]
-    return field.remote_field.model._base_manager.filter(pk__in=ids)
+    return field.related_model._base_manager.filter(pk__in=ids)
 
 
 def on_login(sender, user, **kwargs):
