@@ -58,6 +58,11 @@ def start_of_day(date):
     return datetime.combine(date, time.min, zone()).astimezone(UTC)
 
 
+def end_of_day(date):
+    """Return the first instant of the next clinic day."""
+    return start_of_day(date + timedelta(days=1))
+
+
 def day_bounds(date):
     """The first instant of a clinic day, and that of the next."""
-    return start_of_day(date), start_of_day(date + timedelta(days=1))
+    return start_of_day(date), end_of_day(date)

@@ -41,6 +41,10 @@ NAME_FIELDS = ["first_name", "last_name", "username"]  # what `full_name` is mad
 BOOKABLE_FIELDS = ["user_type", "is_active", "license_verified"]  # what `is_bookable` looks at
 
 
+def full_name_of(first_name, last_name, username):
+    return f"{first_name} {last_name}".strip() or username
+
+
 class UserManager(UserManager.from_queryset(ScopedQuerySet)):
     def get_by_natural_key(self, username):
         """Also how Django's own sign-in finds a person."""
@@ -158,7 +162,7 @@ class User(VersionedModel, AbstractUser):
 
     @property
     def full_name(self):
-        return self.get_full_name() or self.username
+        return full_name_of(self.first_name, self.last_name, self.username)
 
     @property
     def role(self):

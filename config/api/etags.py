@@ -15,6 +15,11 @@ ENTITY_TAGS = re.compile(rf"{ENTITY_TAG}(?:[ \t]*,[ \t]*{ENTITY_TAG})*")
 VERSION = re.compile("[1-9][0-9]{0,9}")
 
 
+def entity_tag(record):
+    """Return the strong ETag of a record or row with a version."""
+    return f'"{record.version}"'
+
+
 class IfMatchMixin:
     """`If-Match` is never passed over: a change starts from a version it names, or is refused.
 
@@ -76,7 +81,7 @@ class VersionedMixin(IfMatchMixin):
         answered = getattr(getattr(response, "data", None), "serializer", None)
         record = self.unchanged or getattr(answered, "instance", None)
         if isinstance(record, VersionedModel):
-            response["ETag"] = f'"{record.version}"'
+            response["ETag"] = entity_tag(record)
         return response
 
     def answer(self, record, serializer_of):

@@ -52,9 +52,9 @@ class Statement(NamedTuple):
 
 
 class PreparedQuery:
-    """The rows of `build(*key, *values)`, an unsliced queryset.
+    """The rows of `build(*values)`, or of `build(key, *values)`: an unsliced queryset.
 
-    `key` holds whatever changes the text of the query, such as a role or the names of filters.
+    The key holds whatever changes the text of the query, such as a role or the names of filters.
     The values are compared with columns and change nothing else; their types are those of
     EXAMPLES. `build` is a function of its arguments alone.
 
@@ -66,13 +66,13 @@ class PreparedQuery:
         self.build, self.columns, self.record = build, columns, record
         self.statement = lru_cache(MAX_STATEMENTS)(self._prepare)
 
-    def rows(self, *values, key=()):
+    def rows(self, *values, key=None):
         statement = self._statement(_all, key, values)
         if statement is None:
             return _all(self.queryset(*values, key=key))
         return self._made(_execute(statement.sql, statement.bind(values)))
 
-    def page(self, *values, key=(), limit, offset=0):
+    def page(self, *values, key=None, limit, offset=0):
         """Return at most `limit` rows after the first `offset`."""
         statement = self._statement(_example_page, key, values)
         if statement is None:
@@ -80,14 +80,17 @@ class PreparedQuery:
         sql = f"{statement.sql} LIMIT %s OFFSET %s"
         return self._made(_execute(sql, [*statement.bind(values), limit, offset]))
 
-    def queryset(self, *values, key=()):
-        return self._select(self.build(*key, *values))
+    def queryset(self, *values, key=None):
+        return self._select(self._built(key, values))
 
-    def count(self, *values, key=()):
+    def count(self, *values, key=None):
         statement = self._statement(_count, key, values)
         if statement is None:
-            return _count(self.build(*key, *values))
+            return _count(self._built(key, values))
         return _execute(statement.sql, statement.bind(values))[0][0]
+
+    def _built(self, key, values):
+        return self.build(*values) if key is None else self.build(key, *values)
 
     def _select(self, rows):
         return rows.values_list(*self.columns) if self.columns else rows
@@ -116,7 +119,7 @@ class PreparedQuery:
 
     def generate(self, run, key, values):
         """Return the text and the parameters that Django would execute, and execute nothing."""
-        rows = self.build(*key, *values)
+        rows = self._built(key, values)
         try:
             with connection.execute_wrapper(_hand_over):
                 run(rows if run is _count else self._select(rows))
@@ -177,7 +180,10 @@ def _hand_over(execute, sql, params, many, context):
 
 
 def _merge(one, other):
-    """Return the statement of two examples; None if more than the values differs."""
+    """Return the statement of two examples; None if more than the values differs.
+
+    A value without a place does not affect the query.
+    """
     (sql, params, values), (other_sql, other_params, other_values) = one, other
     if sql is None or sql != other_sql or len(params) != len(other_params):
         return None
@@ -188,8 +194,6 @@ def _merge(one, other):
             places.append((place, number))
         elif pair[0] != pair[1]:
             return None
-    if {number for _, number in places} != set(range(len(values))):
-        return None
     return Statement(sql, tuple(params), tuple(places))
 
 
