@@ -9,7 +9,7 @@ from unfold.widgets import (
 )
 
 from appointments.models import TimeSlot
-from config.admin.base import ActionForm, ServiceForm
+from config.admin.forms import ActionForm, ServiceForm
 
 
 def time_of(timed):
