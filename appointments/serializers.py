@@ -10,7 +10,7 @@ from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
 from config.api.fields import VisibleRelatedField
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 from config.db.querysets import hidden_fields
 from patients.models import Patient
 
@@ -158,7 +158,7 @@ HISTORY_EXAMPLE = {
 }
 
 
-class HistorySerializer(serializers.ModelSerializer):
+class HistorySerializer(BaseModelSerializer):
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
     changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")

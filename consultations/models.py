@@ -39,7 +39,9 @@ LIST_LIMIT = 200  # appointments of a doctor, which are soon listed
 
 def of_doctor_or_treating(doctor):
     """Their own, all those of the patients they treat, and for an hour of those in an emergency."""
-    emergencies = EmergencyAccess.objects.live().filter(doctor=doctor.pk).values("patient")
+    emergencies = (
+        EmergencyAccess.objects.live(doctor.now).filter(doctor=doctor.pk).values("patient")
+    )
     return Q(doctor=doctor.pk) | _of_treated_by(doctor) | Q(patient__in=emergencies)
 
 
@@ -48,7 +50,7 @@ def _of_treated_by(doctor):
 
     Whoever treats few would have every row of the clinic asked until a page is full.
     """
-    treating = Appointment.objects.establishing_care_by(doctor).order_by("patient")
+    treating = Appointment.objects.establishing_care_by(doctor.pk).order_by("patient")
     listed = Q(patient__in=treating.values("patient")[:LIST_LIMIT])
     of_them = treating.filter(patient=OuterRef("patient"))
     return listed | Q(Exists(treating[LIST_LIMIT:]) & RowByRowExists(of_them))

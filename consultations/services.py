@@ -10,6 +10,7 @@ from accounts.models import Action
 from appointments import clock, slot_services
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, UPCOMING, Status
+from appointments.locks import lock_patient
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
@@ -63,7 +64,7 @@ def open_walk_in(*, patient, doctor, chief_complaint, by):
     A patient whose record is closed, and a doctor whose account is, are bad input.
     """
     patient, doctor = (
-        appointments.lock_patient(patient.pk),
+        lock_patient(patient.pk),
         slot_services.lock_active_doctor(doctor),
     )
     consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)

@@ -8,7 +8,6 @@ import json
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
@@ -17,6 +16,7 @@ from django.http import HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
@@ -106,7 +106,7 @@ class ServiceModelAdmin(ModelAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def history_view(self, request, object_id, extra_context=None):
-        if record := self.get_object(request, unquote(object_id)):
+        if record := self.get_object(request, object_id):
             self.show(request, record)
         return super().history_view(request, object_id, extra_context)
 
@@ -139,7 +139,7 @@ class ServiceModelAdmin(ModelAdmin):
 
     def get_actions_detail(self, request, object_id):
         """The buttons of a record: the actions that are possible now."""
-        record = self.get_object(request, unquote(str(object_id)))
+        record = self.get_object(request, str(object_id))
         possible = self.possible_actions(request, record) if record else ()
         actions = super().get_actions_detail(request, object_id)
         return [action for action in actions if action.path in possible]
@@ -153,9 +153,9 @@ class ServiceModelAdmin(ModelAdmin):
 
         `act` is called with the record and the values of the form.
         """
-        record = self.get_object(request, unquote(object_id))
+        record = self.get_object(request, object_id)
         if record is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing_record_response(request)
         if not self.has_change_permission(request):
             raise PermissionDenied
         page = reverse(
@@ -182,6 +182,11 @@ class ServiceModelAdmin(ModelAdmin):
             "back": page,
         }
         return TemplateResponse(request, "admin/action.html", context)
+
+    def missing_record_response(self, request):
+        """A redirect to the start page with a warning, as Django's change page answers."""
+        self.message_user(request, _("This record does not exist."), messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def for_each_selected(self, request, queryset, act, done):
         """Acts on each selected row and shows each refusal; `done` is a text with `%(count)d`."""

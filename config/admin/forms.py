@@ -32,10 +32,10 @@ class ServiceForm(AnyFieldErrorsMixin, forms.ModelForm):
                 initial=self.instance.version, required=False, widget=forms.HiddenInput
             )
 
-    def _post_clean(self):
-        super()._post_clean()
-        if self.service_error is not None:
+    def is_valid(self):
+        if super().is_valid() and self.service_error is not None:
             self.add_error(None, self.service_error)
+        return super().is_valid()
 
     def validate_unique(self):
         """Left to the service, which names the field at fault."""

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.http import HttpResponseNotAllowed
 from django.utils.text import Truncator
 from simple_history.admin import SimpleHistoryAdmin
@@ -17,18 +16,18 @@ class HistoryAdminMixin(SimpleHistoryAdmin):
     history_list_per_page = 25
 
     def history_view(self, request, object_id, extra_context=None):
-        record = self.get_object(request, unquote(object_id))
+        record = self.get_object(request, object_id)
         if record is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing_record_response(request)
         show_records(request, record)
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(self, request, object_id, version_id, extra_context=None):
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET"])
-        record = self.get_object(request, unquote(object_id))
+        record = self.get_object(request, object_id)
         if record is None or not version_id.isdecimal():
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing_record_response(request)
         request.is_version = True
         show_records(request, record)
         return super().history_form_view(request, object_id, version_id, extra_context)
@@ -48,8 +47,14 @@ class HistoryAdminMixin(SimpleHistoryAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         if getattr(request, "is_version", False):
-            return flatten_fieldsets(self.get_fieldsets(request, obj))
+            return _field_names(self.get_fieldsets(request, obj))
         return super().get_readonly_fields(request, obj)
+
+
+def _field_names(fieldsets):
+    """The names in the fieldsets of a page; a tuple among them is a line with several fields."""
+    entries = [entry for _name, options in fieldsets for entry in options["fields"]]
+    return [name for entry in entries for name in ([entry] if isinstance(entry, str) else entry)]
 
 
 def _display_value(version, field):

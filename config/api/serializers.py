@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from copy import copy, deepcopy
 
+from django.db import models
 from django.utils.functional import cached_property
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import is_canonical
+from config.api.fields import RecordIdField, is_canonical
 from config.db.querysets import hidden_fields
 
 NOTHING = object()  # equals nothing that a body can say
@@ -95,7 +96,15 @@ def _holds_others(field):
     return is_list or isinstance(field, serializers.BaseSerializer)
 
 
-class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
+# No docstring: the OpenAPI document would show it as the description of each subclass.
+class BaseModelSerializer(serializers.ModelSerializer):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.BigAutoField: RecordIdField,
+    }
+
+
+class StrictModelSerializer(StrictBody, BaseModelSerializer):
     """Serializes a row without the fields that its model hides from the caller (`hidden_from`).
 
     `read_only_for`     role → names of fields that the role may only read
