@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
-from accounts.tests.helpers import picture
+from accounts.tests.helpers import image_bytes
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
 from config.api import exceptions
@@ -132,7 +132,7 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
     client = api(PatientFactory(), raise_request_exception=False)
 
     def upload():
-        file = SimpleUploadedFile("me.png", picture(), content_type="image/png")
+        file = SimpleUploadedFile("me.png", image_bytes(), content_type="image/png")
         return client.patch(PROFILE, {"avatar": file, "first_name": "Joan"}, format="multipart")
 
     refused = upload()
