@@ -9,16 +9,16 @@ from rest_framework.test import APIClient
 from accounts.auth.sessions import open_session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
-QUIET = {"password": None}  # nobody here signs in by password, and hashing is slow
+NO_PASSWORD = {"password": None}  # nobody here signs in by password, and hashing is slow
 BOOKINGS, SLOTS = "/api/appointments/", "/api/time-slots/"
 CONSULTATIONS = "/api/consultations/"
 
 
-def ask(call):
+def post_as(call):
     """(status, code) of the answer to one request over HTTP; no code where it succeeded."""
     token, path, body = call
     client = APIClient(SERVER_NAME="localhost", HTTP_AUTHORIZATION=f"Bearer {token}")
@@ -29,12 +29,12 @@ def ask(call):
     return response.status_code, response.json().get("code")
 
 
-def eight_patients_want_one_slot():
+def bookings_of_one_slot():
     slot = TimeSlotFactory(doctor=_doctor())
     return [(_token(patient), BOOKINGS, _booking(slot)) for patient in _patients(8)]
 
 
-def one_patient_wants_two_doctors_at_once():
+def overlapping_bookings_of_one_patient():
     [patient] = _patients(1)
     start = noon()
     slots = [
@@ -44,7 +44,7 @@ def one_patient_wants_two_doctors_at_once():
     return [(_token(patient), BOOKINGS, _booking(slot)) for slot in slots]
 
 
-def a_doctor_opens_two_slots_that_overlap():
+def overlapping_slots_of_one_doctor():
     doctor = _doctor()
     body = {"date": noon(2).date().isoformat()}
     times = [("09:00", "09:30"), ("09:15", "09:45")]
@@ -54,11 +54,11 @@ def a_doctor_opens_two_slots_that_overlap():
     ]
 
 
-def eight_patients_move_to_one_slot():
+def reschedules_to_one_slot():
     doctor = _doctor()
     slot = _slot(doctor, noon(3))
     appointments = [
-        an_appointment(patient=patient, time_slot=_slot(doctor, noon(4 + n)))
+        make_appointment(patient=patient, time_slot=_slot(doctor, noon(4 + n)))
         for n, patient in enumerate(_patients(8))
     ]
     return [
@@ -67,19 +67,19 @@ def eight_patients_move_to_one_slot():
     ]
 
 
-def four_complete_what_four_others_cancel():
-    doctor, admin = _doctor(), AdminFactory(**QUIET)
+def completions_and_cancellations():
+    doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     path = f"{BOOKINGS}{appointment.pk}/"
     return [(_token(doctor), f"{path}complete/", {}), (_token(admin), f"{path}cancel/", {})] * 4
 
 
-def one_appointment_is_moved_completed_and_cancelled():
+def conflicting_transitions():
     """Each of the four who move it has a slot of his own to move it to."""
-    doctor, admin = _doctor(), AdminFactory(**QUIET)
+    doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     path = f"{BOOKINGS}{appointment.pk}/"
     slots = [_slot(doctor, noon(2 + n)) for n in range(4)]
     moves = [
@@ -95,15 +95,15 @@ def one_appointment_is_moved_completed_and_cancelled():
     return moves + ends
 
 
-def eight_open_the_consultation_of_one_appointment():
-    doctor, admin = _doctor(), AdminFactory(**QUIET)
+def consultations_of_one_appointment():
+    doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     body = {"appointment": appointment.pk}
     return [(_token(by), CONSULTATIONS, body) for by in (doctor, admin)] * 4
 
 
-def rows():
+def row_counts():
     """How many there are of (appointments, live ones, slots, rows of history)."""
     return (
         Appointment.objects.count(),
@@ -124,7 +124,7 @@ def double_bookings():
     return list(held.filter(number__gt=1)), overlapping
 
 
-def torn():
+def inconsistent_appointments():
     """Appointments whose slot, or whose last row of history, says something else than they do."""
     return [
         appointment.pk
@@ -136,12 +136,12 @@ def torn():
     ]
 
 
-def newest_story():
+def latest_appointment_actions():
     """What happened to the newest appointment, step by step."""
     return list(Appointment.objects.latest("pk").history.values_list("action", flat=True))
 
 
-def consultations_of_the_newest():
+def latest_appointment_consultation_count():
     return Consultation.objects.filter(appointment=Appointment.objects.latest("pk")).count()
 
 
@@ -150,11 +150,11 @@ def _booking(slot):
 
 
 def _doctor():
-    return DoctorFactory(**QUIET)
+    return DoctorFactory(**NO_PASSWORD)
 
 
 def _patients(number):
-    return PatientFactory.create_batch(number, **QUIET)
+    return PatientFactory.create_batch(number, **NO_PASSWORD)
 
 
 def _slot(doctor, starts_at):

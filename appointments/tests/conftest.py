@@ -4,14 +4,14 @@ import pytest
 
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from appointments import clock
-from appointments.tests.helpers import berlin
+from appointments.tests.helpers import clinic_time
 from patients.tests.factories import PatientFactory
 
 
 @pytest.fixture
 def wednesday():
     """Wednesday, 2 December 2026, ten o'clock in the clinic."""
-    moment = berlin("2026-12-02 10:00")
+    moment = clinic_time("2026-12-02 10:00")
     with clock.frozen_at(moment):
         yield moment
 

@@ -11,7 +11,7 @@ from appointments.models import TimeSlot
 from patients.tests.factories import PatientFactory
 
 # The moves that lead to a status, made by the doctor.
-PATHS = {
+ACTIONS_TO_REACH = {
     Status.SCHEDULED: [],
     Status.CONFIRMED: ["confirm"],
     Status.IN_PROGRESS: ["confirm", "start"],
@@ -37,7 +37,7 @@ class TimeSlotFactory(factory.django.DjangoModelFactory):
     ends_at = factory.LazyAttribute(lambda slot: slot.starts_at + timedelta(minutes=30))
 
 
-def an_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
+def make_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
     """An appointment booked by its patient (or `by`), in the status asked for."""
     slot = details.pop("time_slot", None) or TimeSlotFactory(
         **({"doctor": doctor} if doctor else {})
@@ -45,7 +45,7 @@ def an_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=Non
     patient = patient or PatientFactory()
     details = {"reason_for_visit": "A cough that does not go away"} | details
     appointment = services.book(patient=patient, time_slot=slot, by=by or patient, **details)
-    for action in PATHS[Status(status)]:
+    for action in ACTIONS_TO_REACH[Status(status)]:
         moment = slot.starts_at if action == "no_show" else clock.now()
         with clock.frozen_at(moment):
             appointment = services.move(appointment, action, by=slot.doctor)

@@ -9,7 +9,7 @@ from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import clock, services
 from appointments.lifecycle import MOVES
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_booking_takes_the_slot_and_writes_the_history(desk):
 
 
 def test_booking_a_taken_slot_says_so_and_writes_nothing(desk):
-    taken = an_appointment().time_slot
+    taken = make_appointment().time_slot
 
     response = desk.post(ADD, booking(taken, PatientFactory()))
 
@@ -78,7 +78,7 @@ def test_booking_for_a_closed_record_says_so_at_the_patient(desk):
 
 
 def test_only_free_times_are_offered(desk):
-    taken, free = an_appointment().time_slot, TimeSlotFactory()
+    taken, free = make_appointment().time_slot, TimeSlotFactory()
     search = {"app_label": "appointments", "model_name": "appointment", "field_name": "time_slot"}
 
     offered = desk.get(reverse("admin:autocomplete"), search | {"term": ""}).json()["results"]
@@ -93,7 +93,7 @@ def test_only_free_times_are_offered(desk):
 
 @pytest.mark.parametrize("action", MOVES)
 def test_asking_for_a_move_changes_nothing(desk, action):
-    appointment = an_appointment()
+    appointment = make_appointment()
 
     response = desk.get(page_of(appointment, action))
 
@@ -104,7 +104,7 @@ def test_asking_for_a_move_changes_nothing(desk, action):
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "cancel"])
 def test_a_move_is_made_with_its_reason(desk, action):
-    appointment = an_appointment()
+    appointment = make_appointment()
 
     response = desk.post(page_of(appointment, action), {"reason": "By phone"})
 
@@ -116,7 +116,7 @@ def test_a_move_is_made_with_its_reason(desk, action):
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "no_show", "cancel"])
 def test_a_refused_move_is_shown_and_changes_nothing(desk, action):
-    appointment = an_appointment("cancelled")
+    appointment = make_appointment("cancelled")
 
     on_page = desk.post(page_of(appointment, action))
     in_list = desk.post(
@@ -131,7 +131,7 @@ def test_a_refused_move_is_shown_and_changes_nothing(desk, action):
 
 
 def test_a_list_action_moves_those_it_can(desk):
-    scheduled, cancelled = an_appointment(), an_appointment("cancelled")
+    scheduled, cancelled = make_appointment(), make_appointment("cancelled")
 
     desk.post(LIST, {"action": "confirm_chosen", "_selected_action": [scheduled.pk, cancelled.pk]})
 
@@ -140,14 +140,14 @@ def test_a_list_action_moves_those_it_can(desk):
 
 
 def test_the_page_offers_only_the_moves_that_are_open(desk):
-    content = desk.get(page_of(an_appointment("confirmed"))).content.decode()
+    content = desk.get(page_of(make_appointment("confirmed"))).content.decode()
 
     offered = {name for name in MOVES if f"/{name}/" in content}
     assert offered == {"start", "complete", "cancel", "reschedule"}
 
 
 def test_an_appointment_is_rescheduled_to_a_free_time_of_its_doctor(desk):
-    appointment = an_appointment()
+    appointment = make_appointment()
     free, of_another = TimeSlotFactory(doctor=appointment.doctor), TimeSlotFactory()
     page = page_of(appointment, "reschedule")
 
@@ -160,7 +160,7 @@ def test_an_appointment_is_rescheduled_to_a_free_time_of_its_doctor(desk):
 
 
 def test_details_are_amended_and_the_status_is_not(desk):
-    appointment = an_appointment()
+    appointment = make_appointment()
     slot, patient = TimeSlotFactory(), PatientFactory()
 
     desk.post(
@@ -176,7 +176,7 @@ def test_details_are_amended_and_the_status_is_not(desk):
 
 
 def test_after_the_visit_only_the_notes_of_the_doctor_change(desk):
-    appointment = an_appointment("completed")
+    appointment = make_appointment("completed")
 
     desk.post(
         page_of(appointment),
@@ -189,7 +189,7 @@ def test_after_the_visit_only_the_notes_of_the_doctor_change(desk):
 
 
 def test_a_change_that_came_too_late_is_told_on_the_page(desk, monkeypatch):
-    appointment = an_appointment()
+    appointment = make_appointment()
     page = desk.get(page_of(appointment)).context["adminform"].form
     form = booking(appointment.time_slot, appointment.patient, reason_for_visit="Knee")
     monkeypatch.setattr("appointments.admin.UPCOMING", frozenset(["cancelled"]))  # as it was read
@@ -228,7 +228,7 @@ def test_a_slot_for_a_doctor_whose_account_is_closed_is_refused_at_the_doctor(de
 
 
 def test_a_free_slot_is_changed_and_a_held_one_is_not(desk):
-    free, held = TimeSlotFactory(), an_appointment().time_slot
+    free, held = TimeSlotFactory(), make_appointment().time_slot
     form = {"date": free.date, "start_time": "15:00", "end_time": "15:20"}
 
     desk.post(page_of(free), form)
@@ -240,7 +240,7 @@ def test_a_free_slot_is_changed_and_a_held_one_is_not(desk):
 
 
 def test_a_slot_is_withdrawn_unless_it_is_held(desk):
-    free, held = TimeSlotFactory(), an_appointment().time_slot
+    free, held = TimeSlotFactory(), make_appointment().time_slot
 
     desk.get(page_of(free, "withdraw"))
     assert TimeSlot.objects.filter(withdrawn_at=None).count() == 2
@@ -264,7 +264,7 @@ def test_a_slot_of_a_doctor_who_has_left_can_be_withdrawn(desk):
 def test_slots_are_filtered_by_their_state(desk, state, expected):
     TimeSlotFactory()
     TimeSlotFactory(withdrawn_at=clock.now())
-    an_appointment()
+    make_appointment()
 
     assert desk.get(SLOTS, {"state": state}).context["cl"].result_count == expected
 
@@ -275,13 +275,13 @@ def test_slots_are_filtered_by_their_state(desk, state, expected):
 def test_appointments_are_filtered_by_day(desk, when, expected):
     start = clock.start_of_day(clock.today() + timedelta(days=1)) + timedelta(hours=9)
     slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=20))
-    an_appointment(time_slot=slot)
+    make_appointment(time_slot=slot)
 
     assert desk.get(LIST, {"when": when}).context["cl"].result_count == expected
 
 
 def test_the_history_cannot_be_written(desk):
-    entry = an_appointment().history.get()
+    entry = make_appointment().history.get()
 
     assert desk.get("/admin/appointments/appointmenthistory/add/").status_code == 403
     assert desk.post(page_of(entry), {"reason": "forged"}).status_code == 403

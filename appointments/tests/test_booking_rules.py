@@ -8,22 +8,22 @@ import pytest
 
 from appointments import booking_rules, clock
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from appointments.tests.helpers import (
-    a_slot,
-    berlin,
-    code,
+    all_rows,
+    assert_data_queries,
+    clinic_time,
     data,
-    data_statements,
-    refusal,
-    snapshot,
+    error_details,
+    make_slot,
+    status_and_code,
 )
 from patients import services as patients
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
 URL = "/api/appointments/"
-START = berlin("2026-12-07 09:00")
+START = clinic_time("2026-12-07 09:00")
 SECOND = timedelta(seconds=1)
 STAFF = ["smith", "ada"]
 
@@ -37,13 +37,13 @@ def step(client, appointment, action, **body):
 
 
 def written():
-    return snapshot(Appointment, AppointmentHistory)
+    return all_rows(Appointment, AppointmentHistory)
 
 
 @pytest.fixture
 def visit(smith, jane):
     """Jane's appointment with Dr. Smith on Monday at nine."""
-    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
 # --- As it is shipped -----------------------------------------------------------------------
@@ -55,13 +55,16 @@ def test_no_rule_binds_unless_the_clinic_sets_it(api, settings, smith, jane):
     assert sorted(set(read)) == sorted(booking_rules.RULES)
     assert [getattr(settings, rule) for rule in booking_rules.RULES] == [0, 0, 0, 0, 0]
     client = api(jane)
-    soon, later = a_slot("2026-12-07 09:00", doctor=smith), a_slot("2036-12-07 09:00", doctor=smith)
+    soon, later = (
+        make_slot("2026-12-07 09:00", doctor=smith),
+        make_slot("2036-12-07 09:00", doctor=smith),
+    )
 
     with clock.frozen_at(START - SECOND):
         booked, far = data(book(client, soon), 201), data(book(client, later), 201)
         cancelled = client.post(f"{URL}{booked['id']}/cancel/")
-    with clock.frozen_at(berlin("2036-12-07 09:20")):
-        new = a_slot("2036-12-07 10:00", doctor=smith)
+    with clock.frozen_at(clinic_time("2036-12-07 09:20")):
+        new = make_slot("2036-12-07 10:00", doctor=smith)
         moved = api(jane).post(f"{URL}{far['id']}/reschedule/", {"time_slot": new.pk})
 
     assert booked["allowed"] == ["cancel", "reschedule"]
@@ -76,7 +79,7 @@ def test_a_time_is_booked_until_the_notice_and_not_a_second_later(
     *, minutes, api, settings, smith, jane
 ):
     settings.BOOKING_NOTICE_MINUTES = minutes
-    slot, client, before = a_slot("2026-12-07 09:00", doctor=smith), api(jane), written()
+    slot, client, before = make_slot("2026-12-07 09:00", doctor=smith), api(jane), written()
     closes_at = START - timedelta(minutes=minutes)
 
     with clock.frozen_at(closes_at + SECOND):
@@ -86,7 +89,7 @@ def test_a_time_is_booked_until_the_notice_and_not_a_second_later(
         in_time = book(client, slot)
 
     shown = {30: "Mon 07 Dec 2026, 08:30", 24 * 60: "Sun 06 Dec 2026, 09:00"}[minutes]
-    assert refusal(late) == (
+    assert error_details(late) == (
         400,
         "booking_too_soon",
         {"time_slot": [f"This time could be booked until {shown}."]},
@@ -97,15 +100,15 @@ def test_a_time_is_booked_until_the_notice_and_not_a_second_later(
 
 def test_the_last_day_of_the_horizon_is_open_as_a_whole(api, settings, smith, jane):
     settings.BOOKING_HORIZON_DAYS = 5
-    last = a_slot("2026-12-07 23:00", doctor=smith)
-    next_day = a_slot("2026-12-08 00:00", doctor=smith)
+    last = make_slot("2026-12-07 23:00", doctor=smith)
+    next_day = make_slot("2026-12-08 00:00", doctor=smith)
     client, before = api(jane), written()
 
     too_far = book(client, next_day)
     unchanged = written()
     near = book(client, last)
 
-    assert refusal(too_far) == (
+    assert error_details(too_far) == (
         400,
         "booking_too_far",
         {"time_slot": ["This time can be booked from Thu 03 Dec 2026 on."]},
@@ -118,13 +121,13 @@ def test_the_days_of_the_horizon_are_the_clinics_also_over_a_clock_change(
     api, settings, smith, jane
 ):
     settings.BOOKING_HORIZON_DAYS = 1
-    last, next_day = a_slot("2027-03-28 23:00", doctor=smith), a_slot("2027-03-29 00:00")
+    last, next_day = make_slot("2027-03-28 23:00", doctor=smith), make_slot("2027-03-29 00:00")
 
-    with clock.frozen_at(berlin("2027-03-27 00:00")):
+    with clock.frozen_at(clinic_time("2027-03-27 00:00")):
         client = api(jane)
         answers = [book(client, slot) for slot in (next_day, last)]
 
-    assert code(answers[0]) == (400, "booking_too_far")
+    assert status_and_code(answers[0]) == (400, "booking_too_far")
     assert data(answers[1], 201)["time_slot"] == last.pk
 
 
@@ -139,22 +142,25 @@ def test_the_time_an_appointment_is_moved_to_is_held_to_the_same(
     *, rule, value, expected, api, settings, smith, jane, visit
 ):
     setattr(settings, rule, value)
-    tuesday, before = a_slot("2026-12-08 09:00", doctor=smith), written()
+    tuesday, before = make_slot("2026-12-08 09:00", doctor=smith), written()
 
     response = step(api(jane), visit, "reschedule", time_slot=tuesday.pk)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == ["time_slot"]
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == ["time_slot"]
     assert written() == before
 
 
 def test_a_time_that_is_past_or_taken_is_refused_as_before(api, settings, smith, jane, visit):
     settings.BOOKING_NOTICE_MINUTES, settings.MAX_COMING_APPOINTMENTS = 7 * 24 * 60, 1
-    past, client = a_slot("2026-12-02 09:30", doctor=smith), api(jane)
+    past, client = make_slot("2026-12-02 09:30", doctor=smith), api(jane)
 
     answers = [book(client, slot) for slot in (past, visit.time_slot)]
 
-    assert [code(answer) for answer in answers] == [(400, "slot_in_past"), (409, "slot_taken")]
+    assert [status_and_code(answer) for answer in answers] == [
+        (400, "slot_in_past"),
+        (409, "slot_taken"),
+    ]
 
 
 # --- How many -------------------------------------------------------------------------------
@@ -164,7 +170,7 @@ def test_a_patient_has_so_many_coming_appointments_and_no_more(
     *, api, settings, smith, jane, omar, visit
 ):
     settings.MAX_COMING_APPOINTMENTS = 2
-    tuesday, friday = (a_slot(f"2026-12-{day} 09:00", doctor=smith) for day in ("08", "11"))
+    tuesday, friday = (make_slot(f"2026-12-{day} 09:00", doctor=smith) for day in ("08", "11"))
     client = api(jane)
 
     second = book(client, tuesday)
@@ -172,7 +178,7 @@ def test_a_patient_has_so_many_coming_appointments_and_no_more(
     third = book(client, friday)
 
     assert data(second, 201)["status"] == "scheduled"
-    assert refusal(third) == (
+    assert error_details(third) == (
         409,
         "too_many_bookings",
         {"time_slot": ["You have as many upcoming appointments as the clinic allows (2)."]},
@@ -183,10 +189,10 @@ def test_a_patient_has_so_many_coming_appointments_and_no_more(
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
 def test_what_is_not_ahead_any_more_does_not_count(*, status, api, settings, smith, jane):
-    an_appointment(status, time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    make_appointment(status, time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
     settings.MAX_COMING_APPOINTMENTS = 1
 
-    response = book(api(jane), a_slot("2026-12-08 09:00", doctor=smith))
+    response = book(api(jane), make_slot("2026-12-08 09:00", doctor=smith))
 
     assert data(response, 201)["patient"] == jane.pk
 
@@ -198,25 +204,25 @@ def test_an_appointment_counts_until_it_begins(
     settings.MAX_COMING_APPOINTMENTS = 1
 
     with clock.frozen_at(START + second * SECOND):
-        response = book(api(jane), a_slot("2026-12-08 09:00", doctor=smith))
+        response = book(api(jane), make_slot("2026-12-08 09:00", doctor=smith))
 
     assert response.status_code == expected
 
 
 def test_what_the_desk_booked_for_a_patient_counts_too(api, settings, smith, jane, ada):
     settings.MAX_COMING_APPOINTMENTS = 1
-    an_appointment(
-        "confirmed", time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane, by=ada
+    make_appointment(
+        "confirmed", time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane, by=ada
     )
 
-    response = book(api(jane), a_slot("2026-12-08 09:00", doctor=smith))
+    response = book(api(jane), make_slot("2026-12-08 09:00", doctor=smith))
 
-    assert code(response) == (409, "too_many_bookings")
+    assert status_and_code(response) == (409, "too_many_bookings")
 
 
 def test_moving_an_appointment_is_no_new_booking(api, settings, smith, jane, visit):
     settings.MAX_COMING_APPOINTMENTS = 1
-    tuesday = a_slot("2026-12-08 09:00", doctor=smith)
+    tuesday = make_slot("2026-12-08 09:00", doctor=smith)
 
     response = step(api(jane), visit, "reschedule", time_slot=tuesday.pk)
 
@@ -232,15 +238,15 @@ def test_a_missed_visit_moved_ahead_is_a_coming_one_again(
     *, most, who, expected, api, request, settings, smith, jane, visit
 ):
     settings.MAX_COMING_APPOINTMENTS = most
-    an_appointment(time_slot=a_slot("2026-12-08 09:00", doctor=smith), patient=jane, by=smith)
-    friday, before = a_slot("2026-12-11 09:00", doctor=smith), written()
+    make_appointment(time_slot=make_slot("2026-12-08 09:00", doctor=smith), patient=jane, by=smith)
+    friday, before = make_slot("2026-12-11 09:00", doctor=smith), written()
 
     with clock.frozen_at(START):
         client = api(request.getfixturevalue(who))
         response = step(client, visit, "reschedule", time_slot=friday.pk)
 
     if expected:
-        assert code(response) == expected
+        assert status_and_code(response) == expected
         assert written() == before
     else:
         assert data(response)["time_slot"] == friday.pk
@@ -249,9 +255,9 @@ def test_a_missed_visit_moved_ahead_is_a_coming_one_again(
 def test_what_is_ahead_can_be_moved_also_by_who_has_more_than_are_allowed_now(
     api, settings, smith, jane, visit
 ):
-    an_appointment(time_slot=a_slot("2026-12-08 09:00", doctor=smith), patient=jane)
+    make_appointment(time_slot=make_slot("2026-12-08 09:00", doctor=smith), patient=jane)
     settings.MAX_COMING_APPOINTMENTS = 1
-    friday = a_slot("2026-12-11 09:00", doctor=smith)
+    friday = make_slot("2026-12-11 09:00", doctor=smith)
 
     response = step(api(jane), visit, "reschedule", time_slot=friday.pk)
 
@@ -271,18 +277,18 @@ def test_a_move_is_made_until_its_cut_off_and_not_a_second_later(
     *, action, rule, expected, api, settings, smith, jane, visit
 ):
     setattr(settings, rule, 24)
-    slot = a_slot("2026-12-08 09:00", doctor=smith)
+    slot = make_slot("2026-12-08 09:00", doctor=smith)
     body = {"time_slot": slot.pk} if action == "reschedule" else {}
     client, before = api(jane), written()
 
-    with clock.frozen_at(berlin("2026-12-06 09:00") + SECOND):
+    with clock.frozen_at(clinic_time("2026-12-06 09:00") + SECOND):
         late = step(client, visit, action, **body)
     unchanged = written()
-    with clock.frozen_at(berlin("2026-12-06 09:00")):
+    with clock.frozen_at(clinic_time("2026-12-06 09:00")):
         in_time = step(client, visit, action, **body)
 
     past = {"cancel": "cancelled", "reschedule": "rescheduled"}[action]
-    assert refusal(late) == (
+    assert error_details(late) == (
         409,
         expected,
         {"status": [f"This appointment could be {past} until Sun 06 Dec 2026, 09:00."]},
@@ -301,9 +307,9 @@ def test_what_comes_too_late_is_not_among_the_moves_allowed(
     def allowed(person):
         return data(api(person).get(f"{URL}{visit.pk}/"))["allowed"]
 
-    with clock.frozen_at(berlin("2026-12-06 09:00")):
+    with clock.frozen_at(clinic_time("2026-12-06 09:00")):
         assert allowed(jane) == ["cancel", "reschedule"]
-    with clock.frozen_at(berlin("2026-12-06 09:00") + SECOND):
+    with clock.frozen_at(clinic_time("2026-12-06 09:00") + SECOND):
         assert allowed(jane) == [other]
         assert allowed(smith) == ["confirm", "start", "complete", "cancel", "reschedule"]
 
@@ -316,21 +322,21 @@ def test_a_refusal_of_another_kind_offers_nothing_that_comes_too_late(
     with clock.frozen_at(START):
         response = step(api(jane), visit, "cancel")
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": []}
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled"])
 def test_what_the_table_refuses_is_never_called_late(*, status, api, settings, smith, jane):
-    appointment = an_appointment(
-        status, time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane
+    appointment = make_appointment(
+        status, time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane
     )
     settings.CANCELLATION_NOTICE_HOURS = 24
 
     with clock.frozen_at(START - SECOND):
         response = step(api(jane), appointment, "cancel")
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
 
 
 # --- Staff are free -------------------------------------------------------------------------
@@ -350,7 +356,7 @@ def strict(settings):
 @pytest.mark.usefixtures("strict")
 def test_the_staff_book_move_and_cancel_whatever_a_patient_may(*, who, api, request, smith, jane):
     client = api(request.getfixturevalue(who))
-    slots = [a_slot(f"2026-12-{day} 09:00", doctor=smith) for day in ("07", "08", "09")]
+    slots = [make_slot(f"2026-12-{day} 09:00", doctor=smith) for day in ("07", "08", "09")]
 
     booked = [data(book(client, slot, patient=jane.pk), 201)["id"] for slot in slots[:2]]
     moved = client.post(f"{URL}{booked[0]}/reschedule/", {"time_slot": slots[2].pk})
@@ -386,9 +392,9 @@ def test_the_count_is_asked_for_only_where_it_binds(
     settings.MAX_COMING_APPOINTMENTS = most
     client = api(request.getfixturevalue(who))
     named = {} if who == "jane" else {"patient": jane.pk}
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
 
-    with data_statements(statements):
+    with assert_data_queries(statements):
         response = book(client, slot, **named)
 
     assert data(response, 201)["patient"] == jane.pk
@@ -403,10 +409,10 @@ def narrow(settings, smith):
     settings.BOOKING_NOTICE_MINUTES = 24 * 60
     settings.BOOKING_HORIZON_DAYS = 5
     return {
-        "too soon": a_slot("2026-12-03 09:30", doctor=smith),
-        "just in time": a_slot("2026-12-03 10:00", doctor=smith),
-        "the last day": a_slot("2026-12-07 23:00", doctor=smith),
-        "too far": a_slot("2026-12-08 00:00", doctor=smith),
+        "too soon": make_slot("2026-12-03 09:30", doctor=smith),
+        "just in time": make_slot("2026-12-03 10:00", doctor=smith),
+        "the last day": make_slot("2026-12-07 23:00", doctor=smith),
+        "too far": make_slot("2026-12-08 00:00", doctor=smith),
     }
 
 
@@ -435,8 +441,8 @@ def test_a_doctor_is_shown_all_of_his(api, smith, narrow):
 
 
 def test_a_refusal_offers_only_what_the_patient_may_book(api, jane, omar, smith, narrow):
-    taken = a_slot("2026-12-03 10:30", doctor=smith)
-    an_appointment(time_slot=taken, patient=omar, by=smith)
+    taken = make_slot("2026-12-03 10:30", doctor=smith)
+    make_appointment(time_slot=taken, patient=omar, by=smith)
 
     response = book(api(jane), taken)
 
@@ -461,7 +467,7 @@ def test_the_next_available_time_is_one_that_its_reader_may_book(
 
 
 def test_there_is_no_next_time_where_all_lie_beyond_the_horizon(api, jane, smith, narrow, settings):
-    a_slot("2026-12-20 09:00", doctor=smith)
+    make_slot("2026-12-20 09:00", doctor=smith)
     settings.BOOKING_NOTICE_MINUTES, settings.BOOKING_HORIZON_DAYS = 6 * 24 * 60, 7
 
     told = data(api(jane).get(f"/api/doctors/{smith.pk}/"))

@@ -10,15 +10,15 @@ from django.db.models.signals import pre_init
 from appointments import clock
 from appointments.models import TimeSlot
 from appointments.slot_services import SlotPlan, open_slots
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from appointments.tests.helpers import (
-    a_slot,
-    berlin,
-    code,
+    all_rows,
+    assert_data_queries,
+    clinic_time,
     data,
-    data_statements,
-    refusal,
-    snapshot,
+    error_details,
+    make_slot,
+    status_and_code,
 )
 
 pytestmark = pytest.mark.usefixtures("wednesday")
@@ -62,7 +62,7 @@ def test_a_day_is_cut_into_slots(api, smith):
     ]
     assert skipped(response) == []
     assert list(smith.time_slots.values_list("starts_at", flat=True)) == [
-        berlin("2026-12-07 09:00") + n * timedelta(minutes=30) for n in range(4)
+        clinic_time("2026-12-07 09:00") + n * timedelta(minutes=30) for n in range(4)
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_range_takes_the_weekdays_chosen_and_monday_is_0(api, smith):
 
 
 def test_what_does_not_fit_is_named_with_its_reason(api, smith):
-    standing = a_slot("2026-12-02 10:45", doctor=smith)
+    standing = make_slot("2026-12-02 10:45", doctor=smith)
 
     response = send(api(smith), a_day("2026-12-02", "09:30", "12:00"))
 
@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_named_with_its_reason(api, smith):
 def test_where_all_are_skipped_it_is_still_an_answer(api, smith):
     client = api(smith)
     send(client, a_day(end="10:00"))
-    before = snapshot(TimeSlot)
+    before = all_rows(TimeSlot)
 
     again = send(client, a_day(end="10:00"))
 
@@ -143,12 +143,12 @@ def test_where_all_are_skipped_it_is_still_an_answer(api, smith):
         [],
         ["slot_overlap", "slot_overlap"],
     )
-    assert snapshot(TimeSlot) == before
+    assert all_rows(TimeSlot) == before
 
 
 def test_withdrawn_slots_and_other_doctors_are_not_in_the_way(api, smith, meyer, wednesday):
-    a_slot("2026-12-07 09:00", doctor=smith, withdrawn_at=wednesday)
-    a_slot("2026-12-07 09:30", doctor=meyer)
+    make_slot("2026-12-07 09:00", doctor=smith, withdrawn_at=wednesday)
+    make_slot("2026-12-07 09:30", doctor=meyer)
 
     response = send(api(smith), a_day(end="10:00"))
 
@@ -156,7 +156,7 @@ def test_withdrawn_slots_and_other_doctors_are_not_in_the_way(api, smith, meyer,
 
 
 def test_a_slot_that_is_held_stays_as_it_is(api, smith):
-    held = an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith))
+    held = make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith))
 
     response = send(api(smith), a_day(end="10:00"))
 
@@ -301,14 +301,14 @@ def test_one_plan_over_both_changes_skips_the_hour_of_spring_and_opens_that_of_a
     ],
 )
 def test_too_much_or_nonsense_is_refused_and_nothing_is_written(body, field, api, smith):
-    a_slot(doctor=smith)
-    before = snapshot(TimeSlot)
+    make_slot(doctor=smith)
+    before = all_rows(TimeSlot)
 
     response = send(api(smith), body)
 
-    assert code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == field
-    assert snapshot(TimeSlot) == before
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(error_details(response)[2]) == field
+    assert all_rows(TimeSlot) == before
 
 
 def test_a_thousand_slots_are_not_too_many(api, smith):
@@ -327,7 +327,7 @@ def test_a_year_of_366_days_is_not_too_long(api, smith):
 def test_an_unknown_name_is_refused(api, smith):
     response = send(api(smith), a_day(colour="red"))
 
-    assert code(response) == (400, "unknown_field")
+    assert status_and_code(response) == (400, "unknown_field")
     assert TimeSlot.objects.count() == 0
 
 
@@ -340,14 +340,14 @@ def test_an_admin_names_the_doctor(api, ada, meyer):
     unnamed = send(client, a_day())
     named = send(client, a_day(doctor=meyer.pk))
 
-    assert refusal(unnamed)[::2] == (400, {"doctor": ["Say which doctor this is for."]})
+    assert error_details(unnamed)[::2] == (400, {"doctor": ["Say which doctor this is for."]})
     assert len(opened(named)) == meyer.time_slots.count() == 4
 
 
 def test_a_doctor_opens_none_for_another(api, smith, meyer):
     response = send(api(smith), a_day(doctor=meyer.pk))
 
-    assert refusal(response)[::2] == (
+    assert error_details(response)[::2] == (
         400,
         {"doctor": [f'Invalid pk "{meyer.pk}" - object does not exist.']},
     )
@@ -357,19 +357,21 @@ def test_a_doctor_opens_none_for_another(api, smith, meyer):
 def test_an_unverified_doctor_opens_slots_and_a_patient_none(api, nils, jane):
     hers, his = send(api(jane), a_day(doctor=nils.pk)), send(api(nils), a_day())
 
-    assert code(hers) == (403, "permission_denied")
+    assert status_and_code(hers) == (403, "permission_denied")
     assert [slot["is_available"] for slot in data(his, 201)["created"]] == [False] * 4
 
 
 def test_either_all_that_fit_are_written_or_none(smith):
     """The database refuses the last row: it starts where another stands that nobody saw."""
-    ten = berlin("2026-12-07 10:00")
+    ten = clinic_time("2026-12-07 10:00")
     plan = SlotPlan([date(2026, 12, 7)], time(9), time(10, 30), timedelta(minutes=30))
 
     def sneak_in(sender, kwargs, **more):
         if kwargs.get("starts_at") == ten:
             pre_init.disconnect(sneak_in, sender=TimeSlot)
-            TimeSlot.objects.create(doctor=smith, starts_at=ten, ends_at=berlin("2026-12-07 10:05"))
+            TimeSlot.objects.create(
+                doctor=smith, starts_at=ten, ends_at=clinic_time("2026-12-07 10:05")
+            )
 
     pre_init.connect(sneak_in, sender=TimeSlot)
     try:
@@ -386,7 +388,7 @@ def test_the_cost_does_not_grow_with_the_slots(end, count, api, smith):
     client = api(smith)
 
     # Who asks, the doctor, the lock, what stands, the insert, the audit's, the answer.
-    with data_statements(7):
+    with assert_data_queries(7):
         response = send(client, a_day(end=end))
 
     assert len(opened(response)) == count

@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection, transaction
 
 from appointments import overlap_constraints
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import a_slot, snapshot
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import all_rows, make_slot
 from config.api.exceptions import problem_from
 from config.db import constraint_errors
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.usefixtures("wednesday")
 
 def refused(write):
     """The IntegrityError that a write raises, with everything as it was before."""
-    before = snapshot(Appointment, TimeSlot)
+    before = all_rows(Appointment, TimeSlot)
     with pytest.raises(IntegrityError) as error, transaction.atomic():
         write()
-    assert snapshot(Appointment, TimeSlot) == before
+    assert all_rows(Appointment, TimeSlot) == before
     return error.value
 
 
@@ -41,7 +41,7 @@ def row(appointment, **changes):
 
 
 def test_a_second_row_for_a_slot_is_refused(smith, omar):
-    taken = an_appointment(doctor=smith)
+    taken = make_appointment(doctor=smith)
 
     error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient_id=omar.pk)]))
 
@@ -49,7 +49,7 @@ def test_a_second_row_for_a_slot_is_refused(smith, omar):
 
 
 def test_an_update_that_would_put_two_into_a_slot_is_refused(smith):
-    one, two = an_appointment(doctor=smith), an_appointment(doctor=smith)
+    one, two = make_appointment(doctor=smith), make_appointment(doctor=smith)
     rows = Appointment.objects.filter(pk=two.pk)
 
     error = refused(lambda: rows.update(time_slot=one.time_slot))
@@ -58,8 +58,8 @@ def test_an_update_that_would_put_two_into_a_slot_is_refused(smith):
 
 
 def test_a_cancelled_appointment_cannot_come_back_to_a_slot_given_away(smith):
-    cancelled = an_appointment("cancelled", doctor=smith)
-    an_appointment(time_slot=cancelled.time_slot)
+    cancelled = make_appointment("cancelled", doctor=smith)
+    make_appointment(time_slot=cancelled.time_slot)
     rows = Appointment.objects.filter(pk=cancelled.pk)
 
     error = refused(lambda: rows.update(status="scheduled"))
@@ -68,7 +68,7 @@ def test_a_cancelled_appointment_cannot_come_back_to_a_slot_given_away(smith):
 
 
 def test_any_number_of_cancelled_rows_may_name_a_slot(smith):
-    live = an_appointment(doctor=smith)
+    live = make_appointment(doctor=smith)
 
     Appointment.objects.bulk_create([row(live, status="cancelled"), row(live, status="cancelled")])
 
@@ -76,7 +76,7 @@ def test_any_number_of_cancelled_rows_may_name_a_slot(smith):
 
 
 def test_the_error_is_told_as_the_rule_behind_it(smith, omar):
-    taken = an_appointment(doctor=smith)
+    taken = make_appointment(doctor=smith)
     error = refused(lambda: Appointment.objects.bulk_create([row(taken, patient_id=omar.pk)]))
 
     rule = constraint_errors.validation_error_for(error)
@@ -87,7 +87,7 @@ def test_the_error_is_told_as_the_rule_behind_it(smith, omar):
 
 
 def test_an_appointment_ends_after_it_starts(smith):
-    appointment = an_appointment(doctor=smith)
+    appointment = make_appointment(doctor=smith)
 
     error = refused(lambda: Appointment.objects.update(ends_at=appointment.starts_at))
 
@@ -95,7 +95,7 @@ def test_an_appointment_ends_after_it_starts(smith):
 
 
 def test_a_slot_ends_after_it_starts(smith):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
 
     error = refused(lambda: TimeSlot.objects.update(ends_at=slot.starts_at - timedelta(minutes=1)))
 
@@ -103,7 +103,7 @@ def test_a_slot_ends_after_it_starts(smith):
 
 
 def test_two_standing_slots_of_a_doctor_cannot_start_together(smith):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
     twin = TimeSlot(doctor=smith, starts_at=slot.starts_at, ends_at=slot.ends_at)
 
     error = refused(lambda: TimeSlot.objects.bulk_create([twin]))
@@ -113,7 +113,7 @@ def test_two_standing_slots_of_a_doctor_cannot_start_together(smith):
 
 def test_two_standing_slots_cannot_start_together_also_where_the_guards_are_missing(smith):
     overlap_constraints.remove(connection)
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
     TimeSlotFactory(
         doctor=smith,
         starts_at=slot.starts_at + timedelta(minutes=15),  # only the guards minded that
@@ -127,7 +127,7 @@ def test_two_standing_slots_cannot_start_together_also_where_the_guards_are_miss
 
 
 def test_a_withdrawn_slot_and_another_doctors_do_not_count(wednesday, smith, meyer):
-    slot = a_slot(doctor=smith, withdrawn_at=wednesday)
+    slot = make_slot(doctor=smith, withdrawn_at=wednesday)
 
     TimeSlotFactory(doctor=smith, starts_at=slot.starts_at, ends_at=slot.ends_at)
     TimeSlotFactory(doctor=meyer, starts_at=slot.starts_at, ends_at=slot.ends_at)

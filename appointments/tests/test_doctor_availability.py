@@ -2,8 +2,14 @@
 
 import pytest
 
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, code, data, data_statements, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -13,17 +19,17 @@ URL = "/api/doctor-availability/"
 @pytest.fixture
 def week(smith, meyer, omar, wednesday):
     """Free, taken, withdrawn and past slots of Dr. Smith's, and one of Dr. Meyer's."""
-    an_appointment(
-        time_slot=a_slot("2026-12-02 11:00", doctor=smith),
+    make_appointment(
+        time_slot=make_slot("2026-12-02 11:00", doctor=smith),
         patient=omar,
         reason_for_visit="Xylophobia",
     )
-    a_slot("2026-12-02 09:00", doctor=smith)
-    a_slot("2026-12-02 14:00", doctor=smith, withdrawn_at=wednesday)
-    a_slot("2026-12-02 15:00", doctor=meyer)
-    a_slot("2026-12-02 23:30", 29, doctor=smith)
-    a_slot("2026-12-03 00:00", doctor=smith)
-    a_slot("2026-12-07 09:00", doctor=smith)
+    make_slot("2026-12-02 09:00", doctor=smith)
+    make_slot("2026-12-02 14:00", doctor=smith, withdrawn_at=wednesday)
+    make_slot("2026-12-02 15:00", doctor=meyer)
+    make_slot("2026-12-02 23:30", 29, doctor=smith)
+    make_slot("2026-12-03 00:00", doctor=smith)
+    make_slot("2026-12-07 09:00", doctor=smith)
 
 
 def starts(response):
@@ -118,7 +124,7 @@ def test_31_days_are_the_most(api, week, smith, jane):
     too_many = client.get(URL, asked | {"date_before": "2027-01-01"})
 
     assert len(starts(most)) == 3
-    assert refusal(too_many)[::2] == (400, {"date_before": ["Choose 1 to 31 days."]})
+    assert error_details(too_many)[::2] == (400, {"date_before": ["Choose 1 to 31 days."]})
 
 
 @pytest.mark.parametrize(
@@ -146,32 +152,32 @@ def test_a_bad_parameter_is_refused_under_its_name(*, asked, expected, field, ap
 
     response = api(jane).get(URL, query)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
 
 
 def test_a_doctor_who_is_not_bookable_is_as_if_he_did_not_exist(api, nils, jane):
-    a_slot("2026-12-02 15:00", doctor=nils)
+    make_slot("2026-12-02 15:00", doctor=nils)
 
     response = api(jane).get(URL, {"doctor": nils.pk})
 
-    assert refusal(response)[::2] == (
+    assert error_details(response)[::2] == (
         400,
         {"doctor": [f'Invalid pk "{nils.pk}" - object does not exist.']},
     )
 
 
 def test_a_stranger_is_asked_who_he_is(api, week, smith):
-    assert code(api().get(URL, {"doctor": smith.pk})) == (401, "not_authenticated")
+    assert status_and_code(api().get(URL, {"doctor": smith.pk})) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_costs_the_same_however_many_there_are(count, api, smith, jane):
     for hour in range(count):
-        a_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith)
+        make_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith)
     client = api(jane)
 
-    with data_statements(3):  # who asks, the doctor and when he is next free, the slots
+    with assert_data_queries(3):  # who asks, the doctor and when he is next free, the slots
         response = client.get(URL, {"doctor": smith.pk})
 
     assert len(starts(response)) == count

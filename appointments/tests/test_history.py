@@ -6,8 +6,15 @@ import pytest
 
 from appointments import clock, services
 from appointments.models import AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, code, data, data_statements, refusal, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -19,11 +26,11 @@ def address(appointment):
 @pytest.fixture
 def visit(smith, jane):
     """Jane's appointment with Dr. Smith on Monday at nine."""
-    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
 def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
-    tuesday = a_slot("2026-12-08 09:00", doctor=smith)
+    tuesday = make_slot("2026-12-08 09:00", doctor=smith)
     with clock.frozen_at(wednesday + timedelta(hours=1)):
         services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
         services.move(visit, "reschedule", by=jane, time_slot=tuesday, reason="Work")
@@ -115,7 +122,7 @@ def test_the_history_of_anothers_is_as_if_it_did_not_exist(api, visit, omar):
 
 
 def test_it_is_of_one_appointment_only(api, visit, smith):
-    an_appointment("confirmed", doctor=smith)
+    make_appointment("confirmed", doctor=smith)
 
     told = data(api(smith).get(address(visit)))
 
@@ -124,12 +131,12 @@ def test_it_is_of_one_appointment_only(api, visit, smith):
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_nobody_writes_history(method, api, visit, ada):
-    before = snapshot(AppointmentHistory)
+    before = all_rows(AppointmentHistory)
 
     response = getattr(api(ada), method)(address(visit))
 
-    assert code(response) == (405, "method_not_allowed")
-    assert snapshot(AppointmentHistory) == before
+    assert status_and_code(response) == (405, "method_not_allowed")
+    assert all_rows(AppointmentHistory) == before
 
 
 def test_it_comes_in_pages_and_knows_no_other_parameter(api, visit, smith):
@@ -140,8 +147,8 @@ def test_it_comes_in_pages_and_knows_no_other_parameter(api, visit, smith):
     refused = client.get(address(visit), {"ordering": "created_at"})
 
     assert [entry["action"] for entry in page["results"]] == ["confirm"]
-    assert code(refused) == (400, "unknown_parameter")
-    assert list(refusal(refused)[2]) == ["ordering"]
+    assert status_and_code(refused) == (400, "unknown_parameter")
+    assert list(error_details(refused)[2]) == ["ordering"]
 
 
 def test_a_patient_is_not_told_of_notes_that_are_not_for_him(api, visit, smith, jane):
@@ -171,7 +178,7 @@ def test_it_costs_the_same_however_long_it_is(count, api, visit, smith):
         services.update(visit, by=smith, doctor_notes=f"Note {number}")
     client = api(smith)
 
-    with data_statements(4):  # who asks, how many, these, and the audit's
+    with assert_data_queries(4):  # who asks, how many, these, and the audit's
         response = client.get(address(visit))
 
     assert data(response)["count"] == count

@@ -9,12 +9,12 @@ from accounts.roles import EVERYONE, UNVERIFIED, UserType
 from appointments import clock, services
 from appointments.lifecycle import MOVES, Status, open_moves, transition_to
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import all_rows, clinic_time, make_slot
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
-START = berlin("2026-12-07 09:00")
+START = clinic_time("2026-12-07 09:00")
 AN_HOUR = timedelta(hours=1)
 
 BEFORE = START - AN_HOUR
@@ -28,13 +28,13 @@ AFTER = START + AN_HOUR
 def test_a_move_is_made_exactly_where_the_table_allows_it(
     *, status, action, role, moment, smith, jane, ada
 ):
-    appointment = an_appointment(
-        status, patient=jane, time_slot=a_slot("2026-12-07 09:00", doctor=smith)
+    appointment = make_appointment(
+        status, patient=jane, time_slot=make_slot("2026-12-07 09:00", doctor=smith)
     )
-    other_slot = a_slot("2026-12-08 09:00", doctor=smith)
+    other_slot = make_slot("2026-12-08 09:00", doctor=smith)
     by = {"doctor": smith, "patient": jane, "admin": ada}[role]
     new_slot = {"time_slot": other_slot} if action == "reschedule" else {}
-    before = snapshot(Appointment, AppointmentHistory)
+    before = all_rows(Appointment, AppointmentHistory)
     move = MOVES[action]
 
     with clock.frozen_at(moment):
@@ -56,7 +56,7 @@ def test_a_move_is_made_exactly_where_the_table_allows_it(
 
             [error] = refused.value.error_dict["status"]
             assert error.code == "invalid_transition"
-            assert snapshot(Appointment, AppointmentHistory) == before
+            assert all_rows(Appointment, AppointmentHistory) == before
 
 
 def when(move, status, role):

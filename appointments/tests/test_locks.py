@@ -12,13 +12,13 @@ from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services, slot_services
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
-from config.tests.lock_waiting import on_row_locks, second_in_line
+from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from consultations import services as consultations
 from patients import services as patients
 from patients.tests.factories import PatientFactory
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 NO_LONGER_OFFERED = "This time slot is not offered any more."
 
@@ -47,7 +47,7 @@ def reschedule(appointment, slot):
 def test_who_books_a_slot_second_is_told_that_it_is_taken():
     slot, jane, paul = TimeSlotFactory(), PatientFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: book(paul, slot))
+    outcome = run_behind_lock(lambda: book(jane, slot), lambda: book(paul, slot))
 
     assert outcome == (True, "slot_taken")
     assert [one.patient_id for one in slot.appointments.all()] == [jane.pk]
@@ -56,7 +56,7 @@ def test_who_books_a_slot_second_is_told_that_it_is_taken():
 def test_a_slot_withdrawn_a_moment_ago_is_not_booked():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: slot_services.withdraw(slot), lambda: book(jane, slot))
+    outcome = run_behind_lock(lambda: slot_services.withdraw(slot), lambda: book(jane, slot))
 
     assert outcome == (True, NO_LONGER_OFFERED)
     assert not slot.appointments.exists()
@@ -65,7 +65,7 @@ def test_a_slot_withdrawn_a_moment_ago_is_not_booked():
 def test_a_slot_booked_a_moment_ago_is_not_withdrawn():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: slot_services.withdraw(slot))
+    outcome = run_behind_lock(lambda: book(jane, slot), lambda: slot_services.withdraw(slot))
 
     assert outcome == (True, "slot_in_use")
     assert TimeSlot.objects.get(pk=slot.pk).withdrawn_at is None
@@ -75,7 +75,7 @@ def test_a_slot_booked_a_moment_ago_is_not_moved():
     slot, jane = TimeSlotFactory(), PatientFactory()
     later = noon(400).date()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: book(jane, slot), lambda: slot_services.change_slot(slot, date=later)
     )
 
@@ -85,10 +85,10 @@ def test_a_slot_booked_a_moment_ago_is_not_moved():
 
 def test_who_moves_into_a_slot_second_stays_where_he_was():
     doctor = DoctorFactory()
-    visit, slot = an_appointment(doctor=doctor), TimeSlotFactory(doctor=doctor)
+    visit, slot = make_appointment(doctor=doctor), TimeSlotFactory(doctor=doctor)
     paul = PatientFactory()
 
-    outcome = second_in_line(lambda: book(paul, slot), lambda: reschedule(visit, slot))
+    outcome = run_behind_lock(lambda: book(paul, slot), lambda: reschedule(visit, slot))
 
     assert outcome == (True, "slot_taken")
     assert Appointment.objects.get(pk=visit.pk).time_slot_id == visit.time_slot_id
@@ -98,10 +98,10 @@ def test_slots_are_locked_by_id_whichever_the_appointment_comes_from():
     """While it waits for the lower, it holds nothing of the higher yet."""
     doctor = DoctorFactory()
     lower, higher = slot_at(noon(401), doctor), slot_at(noon(400), doctor)
-    visit = an_appointment(time_slot=higher)
+    visit = make_appointment(time_slot=higher)
 
-    outcome = second_in_line(
-        lambda: lock(lower), lambda: reschedule(visit, lower), while_it_waits=lambda: lock(higher)
+    outcome = run_behind_lock(
+        lambda: lock(lower), lambda: reschedule(visit, lower), while_waiting=lambda: lock(higher)
     )
 
     assert outcome == (True, "done")
@@ -111,10 +111,10 @@ def test_a_reschedule_holds_the_slot_that_it_leaves():
     """Before the new one, should that come later by id; so nobody takes them the other way."""
     doctor = DoctorFactory()
     old, new = slot_at(noon(400), doctor), slot_at(noon(401), doctor)
-    visit = an_appointment(time_slot=old)
+    visit = make_appointment(time_slot=old)
 
-    outcome = second_in_line(
-        lambda: lock(old), lambda: reschedule(visit, new), while_it_waits=lambda: lock(new)
+    outcome = run_behind_lock(
+        lambda: lock(old), lambda: reschedule(visit, new), while_waiting=lambda: lock(new)
     )
 
     assert outcome == (True, "done")
@@ -127,7 +127,7 @@ def test_a_patient_books_no_two_overlapping_visits_at_once():
     jane = PatientFactory()
     one, other = slot_at(noon()), slot_at(noon() + timedelta(minutes=15))
 
-    outcome = second_in_line(lambda: book(jane, one), lambda: book(jane, other))
+    outcome = run_behind_lock(lambda: book(jane, one), lambda: book(jane, other))
 
     assert outcome == (True, "patient_overlap")
     assert jane.appointments.count() == 1
@@ -135,11 +135,11 @@ def test_a_patient_books_no_two_overlapping_visits_at_once():
 
 def test_a_patient_moves_and_books_no_two_overlapping_visits_at_once():
     jane = PatientFactory()
-    visit = an_appointment(patient=jane)
+    visit = make_appointment(patient=jane)
     one = slot_at(noon(400), doctor=visit.doctor)
     other = slot_at(noon(400) + timedelta(minutes=15))
 
-    outcome = second_in_line(lambda: book(jane, other), lambda: reschedule(visit, one))
+    outcome = run_behind_lock(lambda: book(jane, other), lambda: reschedule(visit, one))
 
     assert outcome == (True, "patient_overlap")
     assert Appointment.objects.get(pk=visit.pk).time_slot_id == visit.time_slot_id
@@ -149,7 +149,7 @@ def test_the_last_booking_that_the_clinic_allows_is_made_once(settings):
     settings.MAX_COMING_APPOINTMENTS = 1
     jane, one, other = PatientFactory(), TimeSlotFactory(), TimeSlotFactory()
 
-    outcome = second_in_line(lambda: book(jane, one), lambda: book(jane, other))
+    outcome = run_behind_lock(lambda: book(jane, one), lambda: book(jane, other))
 
     assert outcome == (True, "too_many_bookings")
     assert jane.appointments.count() == 1
@@ -158,7 +158,7 @@ def test_the_last_booking_that_the_clinic_allows_is_made_once(settings):
 def test_a_record_closed_a_moment_ago_is_booked_for_no_more():
     jane, slot, ada = PatientFactory(), TimeSlotFactory(), AdminFactory()
 
-    outcome = second_in_line(lambda: patients.deactivate(jane, by=ada), lambda: book(jane, slot))
+    outcome = run_behind_lock(lambda: patients.deactivate(jane, by=ada), lambda: book(jane, slot))
 
     assert outcome == (True, "This patient's record is closed.")
     assert not slot.appointments.exists()
@@ -167,7 +167,7 @@ def test_a_record_closed_a_moment_ago_is_booked_for_no_more():
 def test_what_was_booked_a_moment_ago_is_cancelled_with_its_record():
     jane, slot, ada = PatientFactory(), TimeSlotFactory(), AdminFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: patients.deactivate(jane, by=ada))
+    outcome = run_behind_lock(lambda: book(jane, slot), lambda: patients.deactivate(jane, by=ada))
 
     assert outcome == (True, "done")
     assert [one.status for one in slot.appointments.all()] == ["cancelled"]
@@ -177,9 +177,9 @@ def test_what_was_booked_a_moment_ago_is_cancelled_with_its_record():
 
 
 def test_a_move_is_decided_on_what_the_one_before_it_left():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "cancel", by=visit.patient),
         lambda: services.move(visit, "complete", by=visit.doctor),
     )
@@ -189,10 +189,10 @@ def test_a_move_is_decided_on_what_the_one_before_it_left():
 
 
 def test_what_was_cancelled_a_moment_ago_is_not_moved_to_another_time():
-    visit = an_appointment()
+    visit = make_appointment()
     slot = TimeSlotFactory(doctor=visit.doctor)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "cancel", by=visit.doctor), lambda: reschedule(visit, slot)
     )
 
@@ -201,9 +201,9 @@ def test_what_was_cancelled_a_moment_ago_is_not_moved_to_another_time():
 
 
 def test_of_two_amendments_neither_is_lost():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
         lambda: services.update(visit, by=visit.doctor, doctor_notes="Calm"),
     )
@@ -214,9 +214,9 @@ def test_of_two_amendments_neither_is_lost():
 
 
 def test_details_are_not_amended_once_the_visit_has_just_begun():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "start", by=visit.doctor),
         lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
     )
@@ -226,9 +226,9 @@ def test_details_are_not_amended_once_the_visit_has_just_begun():
 
 
 def test_a_version_is_compared_with_what_the_change_before_it_left():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update(visit, by=visit.doctor, doctor_notes="Calm"),
         lambda: services.move(visit, "confirm", by=visit.doctor, if_version={1}),
     )
@@ -238,9 +238,9 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
 
 
 def test_what_was_started_a_moment_ago_is_not_cancelled_with_its_record():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "start", by=visit.doctor),
         lambda: services.cancel_upcoming(visit.patient, by=AdminFactory()),
     )
@@ -253,16 +253,16 @@ def test_coming_appointments_are_cancelled_by_id():
     """While it waits for the lower, it holds nothing of the higher yet."""
     jane, ada = PatientFactory(), AdminFactory()
     lower, higher = (
-        an_appointment(patient=jane, time_slot=slot_at(noon(days))) for days in (400, 401)
+        make_appointment(patient=jane, time_slot=slot_at(noon(days))) for days in (400, 401)
     )
 
     def lock(appointment):
         Appointment.objects.select_for_update(nowait=True).get(pk=appointment.pk)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: lock(lower),
         lambda: services.cancel_upcoming(jane, by=ada),
-        while_it_waits=lambda: lock(higher),
+        while_waiting=lambda: lock(higher),
     )
 
     assert outcome == (True, "done")
@@ -280,7 +280,7 @@ def test_of_two_overlapping_slots_the_second_is_refused_by_the_service():
     doctor = DoctorFactory()
     ten, quarter_past = noon(400), noon(400) + timedelta(minutes=15)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: slot_services.open_slot(doctor=doctor, **local_hours(ten, 30)),
         lambda: slot_services.open_slot(doctor=doctor, **local_hours(quarter_past, 30)),
     )
@@ -297,7 +297,7 @@ def test_a_series_skips_what_was_opened_a_moment_ago():
         [hours["date"]], hours["start_time"], hours["end_time"], half_an_hour
     )
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: slot_services.open_slot(doctor=doctor, **local_hours(noon(400), 30)),
         lambda: slot_services.open_slots(doctor=doctor, plan=plan),
     )
@@ -309,7 +309,7 @@ def test_a_series_skips_what_was_opened_a_moment_ago():
 def test_a_slot_is_not_moved_onto_one_opened_a_moment_ago():
     slot = slot_at(noon(400))
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: slot_services.open_slot(doctor=slot.doctor, **local_hours(noon(401), 30)),
         lambda: slot_services.change_slot(slot, **local_hours(noon(401), 30)),
     )
@@ -325,7 +325,7 @@ def test_booking_goes_on_while_the_doctors_slots_are_opened():
     """The lock on a person lets rows through that only name him."""
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: slot_services.open_slot(doctor=slot.doctor, **local_hours(noon(400), 30)),
         lambda: book(jane, slot),
     )
@@ -335,9 +335,9 @@ def test_booking_goes_on_while_the_doctors_slots_are_opened():
 
 def test_a_patient_who_books_keeps_nobody_from_his_record():
     jane, slot = PatientFactory(), TimeSlotFactory()
-    visit = an_appointment(patient=jane)
+    visit = make_appointment(patient=jane)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: book(jane, slot), lambda: consultations.open_for(visit, by=visit.doctor)
     )
 
@@ -345,9 +345,9 @@ def test_a_patient_who_books_keeps_nobody_from_his_record():
 
 
 def test_a_doctor_works_on_while_his_profile_is_saved():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(visit.doctor, by=visit.doctor, phone="030 1"),
         lambda: services.move(visit, "confirm", by=visit.doctor),
     )
@@ -356,9 +356,9 @@ def test_a_doctor_works_on_while_his_profile_is_saved():
 
 
 def test_a_move_does_not_lock_the_people_of_the_appointment():
-    visit = an_appointment()
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.lock(visit),
         lambda: accounts.update_profile(visit.doctor, by=visit.doctor, phone="030 1"),
     )
@@ -369,7 +369,7 @@ def test_a_move_does_not_lock_the_people_of_the_appointment():
 def test_who_books_does_not_lock_the_doctor():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: book(jane, slot),
         lambda: accounts.update_profile(slot.doctor, by=slot.doctor, phone="030 1"),
     )

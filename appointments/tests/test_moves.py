@@ -6,13 +6,20 @@ import pytest
 
 from appointments import clock, services
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, code, data, refusal, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    all_rows,
+    clinic_time,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
 URL = "/api/appointments/"
-START = berlin("2026-12-07 09:00")
+START = clinic_time("2026-12-07 09:00")
 
 DONE, NOT_YOURS = (200, None), (404, "not_found")
 NEVER, WHO, LICENCE = (
@@ -66,12 +73,12 @@ def outcome(response):
 @pytest.fixture
 def visit(smith, jane):
     """Jane's appointment with Dr. Smith on Monday at nine."""
-    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
 @pytest.fixture
 def other_slot(smith):
-    return a_slot("2026-12-08 09:00", doctor=smith)
+    return make_slot("2026-12-08 09:00", doctor=smith)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
 ):
     client = api(None if who == "stranger" else request.getfixturevalue(who))
     body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
-    before = snapshot(Appointment, AppointmentHistory)
+    before = all_rows(Appointment, AppointmentHistory)
 
     with clock.frozen_at(START if action == "no_show" else clock.now()):
         response = client.post(address(visit, action), body)
@@ -93,7 +100,7 @@ def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
         visit.refresh_from_db()
         assert data(response)["status"] == visit.status == TARGETS[action]
     else:
-        assert snapshot(Appointment, AppointmentHistory) == before
+        assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "no_show"])
@@ -173,15 +180,15 @@ def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, vi
 def test_a_move_the_status_forbids_is_a_conflict_that_names_the_open_ones(
     *, who, status, action, allowed, api, request, smith, jane
 ):
-    appointment = an_appointment(status, doctor=smith, patient=jane)
-    before = snapshot(Appointment, AppointmentHistory)
+    appointment = make_appointment(status, doctor=smith, patient=jane)
+    before = all_rows(Appointment, AppointmentHistory)
 
     response = api(request.getfixturevalue(who)).post(address(appointment, action))
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": allowed}
-    assert list(refusal(response)[2]) == ["status"]
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert list(error_details(response)[2]) == ["status"]
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 def test_a_refusal_is_a_sentence(api, visit, smith):
@@ -221,7 +228,7 @@ def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, ap
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
 def test_staff_cancel_a_visit_under_way(who, api, request, smith, jane):
-    appointment = an_appointment("in_progress", doctor=smith, patient=jane)
+    appointment = make_appointment("in_progress", doctor=smith, patient=jane)
 
     response = api(request.getfixturevalue(who)).post(address(appointment, "cancel"))
 
@@ -249,29 +256,29 @@ def test_a_cancelled_slot_is_free_at_once(api, visit, jane, omar):
     ],
 )
 def test_a_bad_body_moves_nothing(*, body, expected, field, api, visit, smith):
-    before = snapshot(Appointment, AppointmentHistory)
+    before = all_rows(Appointment, AppointmentHistory)
 
     response = api(smith).post(address(visit, "confirm"), body)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
 def test_a_move_is_a_post(method, api, visit, smith):
-    before = snapshot(Appointment, AppointmentHistory)
+    before = all_rows(Appointment, AppointmentHistory)
 
     response = getattr(api(smith), method)(address(visit, "confirm"))
 
-    assert code(response) == (405, "method_not_allowed")
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert status_and_code(response) == (405, "method_not_allowed")
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 def test_a_query_parameter_moves_nothing(api, visit, smith):
     response = api(smith).post(f"{address(visit, 'confirm')}?force=true")
 
-    assert code(response) == (400, "unknown_parameter")
+    assert status_and_code(response) == (400, "unknown_parameter")
     visit.refresh_from_db()
     assert visit.status == "scheduled"
 

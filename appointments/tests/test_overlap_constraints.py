@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection, transaction
 
 from appointments import overlap_constraints
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import a_slot, berlin, data, refusal, snapshot
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import all_rows, clinic_time, data, error_details, make_slot
 from config.api.exceptions import problem_from
 from config.checks import check_database_constraints
 
@@ -36,16 +36,16 @@ CLEAR = {"touches before": ("09:00", 60), "touches after": ("11:00", 60)}
 
 def told(write):
     """What a client would be told of a write that the database refuses; nothing is changed."""
-    before = snapshot(Appointment, TimeSlot)
+    before = all_rows(Appointment, TimeSlot)
     with pytest.raises(IntegrityError) as error, transaction.atomic():
         write()
-    assert snapshot(Appointment, TimeSlot) == before
+    assert all_rows(Appointment, TimeSlot) == before
     problem = problem_from(error.value)
     return problem.status, problem.code, problem.errors
 
 
 def a_raw_slot(doctor, time, minutes, day="2026-12-07"):
-    starts_at = berlin(f"{day} {time}")
+    starts_at = clinic_time(f"{day} {time}")
     slot = TimeSlot(
         doctor=doctor, starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes)
     )
@@ -56,7 +56,7 @@ def a_raw_slot(doctor, time, minutes, day="2026-12-07"):
 @pytest.fixture
 def ten(smith):
     """Dr. Smith's slot from ten to eleven on Monday."""
-    return a_slot("2026-12-07 10:00", 60, doctor=smith)
+    return make_slot("2026-12-07 10:00", 60, doctor=smith)
 
 
 @pytest.mark.parametrize(("time", "minutes"), OVERLAPS.values(), ids=OVERLAPS)
@@ -81,7 +81,7 @@ def test_another_doctors_slot_and_a_withdrawn_one_do_not_count(smith, meyer, ten
 
 
 def test_a_slot_and_an_appointment_may_be_moved_over_themselves(jane, ten):
-    an_appointment(time_slot=ten, patient=jane)
+    make_appointment(time_slot=ten, patient=jane)
     later = {
         "starts_at": ten.starts_at + timedelta(minutes=15),
         "ends_at": ten.ends_at + timedelta(minutes=15),
@@ -92,7 +92,7 @@ def test_a_slot_and_an_appointment_may_be_moved_over_themselves(jane, ten):
 
 
 def test_a_slot_cannot_be_moved_onto_another(smith, ten):
-    other = a_slot("2026-12-08 10:00", doctor=smith)
+    other = make_slot("2026-12-08 10:00", doctor=smith)
     rows = TimeSlot.objects.filter(pk=other.pk)
     onto = {"starts_at": ten.starts_at + timedelta(minutes=15), "ends_at": ten.ends_at}
 
@@ -100,14 +100,14 @@ def test_a_slot_cannot_be_moved_onto_another(smith, ten):
 
 
 def test_a_withdrawn_slot_cannot_come_back_onto_another(smith, ten, wednesday):
-    gone = a_slot("2026-12-07 10:15", 30, doctor=smith, withdrawn_at=wednesday)
+    gone = make_slot("2026-12-07 10:15", 30, doctor=smith, withdrawn_at=wednesday)
     rows = TimeSlot.objects.filter(pk=gone.pk)
 
     assert told(lambda: rows.update(withdrawn_at=None)) == SLOT_OVERLAP
 
 
 def test_raw_sql_is_refused_too(smith, ten):
-    other = a_slot("2026-12-08 10:00", doctor=smith)
+    other = make_slot("2026-12-08 10:00", doctor=smith)
 
     def write():
         with connection.cursor() as cursor:
@@ -122,9 +122,11 @@ def test_raw_sql_is_refused_too(smith, ten):
 
 @pytest.mark.parametrize(("time", "minutes"), OVERLAPS.values(), ids=OVERLAPS)
 def test_a_patients_live_appointments_do_not_overlap(time, minutes, meyer, jane, ten):
-    an_appointment(time_slot=ten, patient=jane)
-    slot = a_slot(f"2026-12-07 {time}", minutes, doctor=meyer)
-    elsewhere = an_appointment(time_slot=a_slot("2026-12-09 10:00", doctor=meyer), patient=jane)
+    make_appointment(time_slot=ten, patient=jane)
+    slot = make_slot(f"2026-12-07 {time}", minutes, doctor=meyer)
+    elsewhere = make_appointment(
+        time_slot=make_slot("2026-12-09 10:00", doctor=meyer), patient=jane
+    )
     rows = Appointment.objects.filter(pk=elsewhere.pk)
     onto = {"time_slot": slot, "starts_at": slot.starts_at, "ends_at": slot.ends_at}
 
@@ -132,17 +134,17 @@ def test_a_patients_live_appointments_do_not_overlap(time, minutes, meyer, jane,
 
 
 def test_a_cancelled_appointment_and_another_patients_do_not_count(meyer, jane, omar, ten):
-    an_appointment("cancelled", time_slot=ten, patient=jane)
-    an_appointment(time_slot=ten, patient=omar)
+    make_appointment("cancelled", time_slot=ten, patient=jane)
+    make_appointment(time_slot=ten, patient=omar)
 
-    an_appointment(time_slot=a_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
+    make_appointment(time_slot=make_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
 
     assert Appointment.objects.live().count() == 2
 
 
 def test_a_cancelled_appointment_cannot_come_back_onto_another(meyer, jane, ten):
-    cancelled = an_appointment("cancelled", time_slot=ten, patient=jane)
-    an_appointment(time_slot=a_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
+    cancelled = make_appointment("cancelled", time_slot=ten, patient=jane)
+    make_appointment(time_slot=make_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
     rows = Appointment.objects.filter(pk=cancelled.pk)
 
     assert told(lambda: rows.update(status="scheduled")) == PATIENT_OVERLAP
@@ -204,7 +206,7 @@ def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
     overlap_constraints.install(connection)
 
     assert overlap_constraints.missing(connection) == []
-    a_slot("2026-12-07 10:00", 60, doctor=smith)
+    make_slot("2026-12-07 10:00", 60, doctor=smith)
     assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
 
 
@@ -227,21 +229,21 @@ def test_a_rebuilt_table_has_its_guards_again_after_migrate():
 
 
 def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, jane, omar, ten):
-    an_appointment(time_slot=ten, patient=omar)
-    a_slot("2026-12-07 08:00", doctor=smith)
+    make_appointment(time_slot=ten, patient=omar)
+    make_slot("2026-12-07 08:00", doctor=smith)
     near = [
-        a_slot("2026-12-07 09:30", doctor=smith),
-        a_slot("2026-12-07 11:00", doctor=smith),
-        a_slot("2026-12-07 11:30", doctor=smith),
+        make_slot("2026-12-07 09:30", doctor=smith),
+        make_slot("2026-12-07 11:00", doctor=smith),
+        make_slot("2026-12-07 11:30", doctor=smith),
     ]
-    an_appointment(time_slot=a_slot("2026-12-07 12:00", doctor=smith), patient=omar)
-    a_slot("2026-12-07 10:00", doctor=meyer)
-    a_slot("2026-12-14 10:00", doctor=smith)
+    make_appointment(time_slot=make_slot("2026-12-07 12:00", doctor=smith), patient=omar)
+    make_slot("2026-12-07 10:00", doctor=meyer)
+    make_slot("2026-12-14 10:00", doctor=smith)
 
     body = {"time_slot": ten.pk, "reason_for_visit": "A cough"}
     response = api(jane).post("/api/appointments/", body)
 
-    assert refusal(response)[1] == "slot_taken"
+    assert error_details(response)[1] == "slot_taken"
     offered = response.json()["details"]["alternatives"]
     assert [one["time_slot"] for one in offered] == [slot.pk for slot in near]
     assert offered[0] == {
@@ -256,14 +258,16 @@ def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, ja
 def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
     *, api, smith, meyer, jane, omar, ten
 ):
-    an_appointment(time_slot=ten, patient=omar)
-    an_appointment(time_slot=a_slot("2026-12-07 09:30", doctor=meyer), patient=jane)
-    an_appointment("cancelled", time_slot=a_slot("2026-12-07 11:30", doctor=meyer), patient=jane)
-    a_slot("2026-12-07 09:15", doctor=smith)
+    make_appointment(time_slot=ten, patient=omar)
+    make_appointment(time_slot=make_slot("2026-12-07 09:30", doctor=meyer), patient=jane)
+    make_appointment(
+        "cancelled", time_slot=make_slot("2026-12-07 11:30", doctor=meyer), patient=jane
+    )
+    make_slot("2026-12-07 09:15", doctor=smith)
     free = [
-        a_slot("2026-12-07 09:00", 15, doctor=smith),
-        a_slot("2026-12-07 11:00", doctor=smith),
-        a_slot("2026-12-07 11:30", doctor=smith),
+        make_slot("2026-12-07 09:00", 15, doctor=smith),
+        make_slot("2026-12-07 11:00", doctor=smith),
+        make_slot("2026-12-07 11:30", doctor=smith),
     ]
 
     response = api(jane).post(
@@ -277,12 +281,12 @@ def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
 def test_who_moves_an_appointment_is_offered_times_beside_it_and_not_its_own(
     api, smith, jane, omar, ten
 ):
-    an_appointment(time_slot=ten, patient=omar)
-    mine = an_appointment(time_slot=a_slot("2026-12-07 11:00", doctor=smith), patient=jane)
-    beside = a_slot("2026-12-07 11:30", doctor=smith)
+    make_appointment(time_slot=ten, patient=omar)
+    mine = make_appointment(time_slot=make_slot("2026-12-07 11:00", doctor=smith), patient=jane)
+    beside = make_slot("2026-12-07 11:30", doctor=smith)
 
     response = api(jane).post(f"/api/appointments/{mine.pk}/reschedule/", {"time_slot": ten.pk})
 
-    assert refusal(response)[1] == "slot_taken"
+    assert error_details(response)[1] == "slot_taken"
     offered = response.json()["details"]["alternatives"]
     assert [one["time_slot"] for one in offered] == [beside.pk]

@@ -6,8 +6,16 @@ import pytest
 
 from appointments import clock
 from appointments.lifecycle import Status
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, code, data, data_statements, ids, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    clinic_time,
+    data,
+    error_details,
+    ids,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -16,9 +24,9 @@ UPCOMING, TODAY = "/api/upcoming/", "/api/today/"
 
 def visit(shown, doctor, patient, status="scheduled", minutes=30):
     """Booked the day before."""
-    slot = a_slot(shown, minutes, doctor=doctor)
+    slot = make_slot(shown, minutes, doctor=doctor)
     with clock.frozen_at(slot.starts_at - timedelta(days=1)):
-        return an_appointment(status, time_slot=slot, patient=patient)
+        return make_appointment(status, time_slot=slot, patient=patient)
 
 
 @pytest.fixture
@@ -84,7 +92,7 @@ def test_today_is_the_clinics_day_without_cancelled_ones_soonest_first(
 def test_the_day_begins_and_ends_at_the_clinics_midnight(now, expected, api, world, meyer):
     client = api(meyer)
 
-    with clock.frozen_at(berlin(now)):
+    with clock.frozen_at(clinic_time(now)):
         response = client.get(TODAY)
 
     assert [world[pk] for pk in ids(response)] == expected
@@ -104,7 +112,7 @@ def test_a_day_on_which_the_clocks_change_is_a_whole_day(
     visit(day_after, smith, jane)
     client = api(smith)
 
-    with clock.frozen_at(berlin(first)):
+    with clock.frozen_at(clinic_time(first)):
         response = client.get(TODAY)
 
     assert ids(response) == expected
@@ -114,7 +122,7 @@ def test_the_day_is_the_clinics_whatever_the_clock_of_the_caller(api, world, mey
     """Half past midnight in Berlin is still yesterday in UTC."""
     client = api(meyer)
 
-    with clock.frozen_at(berlin("2026-12-02 00:30")):
+    with clock.frozen_at(clinic_time("2026-12-02 00:30")):
         response = client.get(TODAY)
 
     assert [world[pk] for pk in ids(response)] == ["no_show", "completed", "early", "late"]
@@ -122,7 +130,7 @@ def test_the_day_is_the_clinics_whatever_the_clock_of_the_caller(api, world, mey
 
 @pytest.mark.parametrize("status", Status)
 def test_only_what_is_scheduled_or_confirmed_is_upcoming(status, api, smith):
-    an_appointment(status, doctor=smith)
+    make_appointment(status, doctor=smith)
 
     assert len(ids(api(smith).get(UPCOMING))) == (status in {"scheduled", "confirmed"})
 
@@ -145,24 +153,26 @@ def test_it_comes_in_pages_and_knows_no_filter(url, api, world, jane):
     refused = client.get(url, {"status": "confirmed"})
 
     assert (len(page["results"]), page["count"] > 1) == (1, True)
-    assert code(refused) == (400, "unknown_parameter")
-    assert list(refusal(refused)[2]) == ["status"]
+    assert status_and_code(refused) == (400, "unknown_parameter")
+    assert list(error_details(refused)[2]) == ["status"]
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
 def test_who_may_look(url, api, world, nils):
-    assert code(api().get(url)) == (401, "not_authenticated")
-    assert code(api(nils).get(url)) == (403, "license_not_verified")
+    assert status_and_code(api().get(url)) == (401, "not_authenticated")
+    assert status_and_code(api(nils).get(url)) == (403, "license_not_verified")
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
 def test_it_costs_the_same_however_long_it_is(url, count, api, smith, jane):
     for hour in range(count):
-        an_appointment(time_slot=a_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith), patient=jane)
+        make_appointment(
+            time_slot=make_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith), patient=jane
+        )
     client = api(jane)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url)
 
     assert data(response)["count"] == count

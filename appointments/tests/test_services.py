@@ -9,8 +9,8 @@ from django.db import transaction
 from appointments import clock, services
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import all_rows, clinic_time, make_slot
 from patients import services as patients
 from patients.models import Patient
 from patients.signals import patient_deactivated
@@ -62,7 +62,7 @@ def heard():
 
 
 def test_booking_copies_the_slot_and_writes_one_row_of_history(wednesday, smith, jane):
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     booked = services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
 
@@ -93,21 +93,21 @@ def test_booking_copies_the_slot_and_writes_one_row_of_history(wednesday, smith,
 
 
 def test_a_taken_slot_is_refused(smith, jane, omar):
-    slot = a_slot(doctor=smith)
-    an_appointment(time_slot=slot, patient=jane)
-    before = snapshot(Appointment, AppointmentHistory)
+    slot = make_slot(doctor=smith)
+    make_appointment(time_slot=slot, patient=jane)
+    before = all_rows(Appointment, AppointmentHistory)
 
     with pytest.raises(ValidationError) as refused:
         services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
 
     assert told(refused) == {"time_slot": ["slot_taken"]}
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("status", ["confirmed", "in_progress", "completed", "no_show"])
 def test_every_status_but_cancelled_holds_the_slot(status, smith, jane, omar):
-    slot = a_slot(doctor=smith)
-    an_appointment(status, time_slot=slot, patient=jane)
+    slot = make_slot(doctor=smith)
+    make_appointment(status, time_slot=slot, patient=jane)
 
     with pytest.raises(ValidationError) as refused:
         services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
@@ -116,8 +116,8 @@ def test_every_status_but_cancelled_holds_the_slot(status, smith, jane, omar):
 
 
 def test_a_cancelled_appointment_gives_its_slot_back(smith, jane, omar):
-    slot = a_slot(doctor=smith)
-    cancelled = an_appointment("cancelled", time_slot=slot, patient=jane)
+    slot = make_slot(doctor=smith)
+    cancelled = make_appointment("cancelled", time_slot=slot, patient=jane)
 
     booked = services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
 
@@ -128,7 +128,7 @@ def test_a_cancelled_appointment_gives_its_slot_back(smith, jane, omar):
 
 @pytest.mark.parametrize("ahead", [-1, 0])
 def test_a_slot_that_has_begun_is_refused(ahead, smith, jane):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
 
     with (
         clock.frozen_at(slot.starts_at - timedelta(seconds=ahead)),
@@ -141,7 +141,7 @@ def test_a_slot_that_has_begun_is_refused(ahead, smith, jane):
 
 
 def test_a_slot_a_second_ahead_can_be_booked(smith, jane):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
 
     with clock.frozen_at(slot.starts_at - timedelta(seconds=1)):
         booked = services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
@@ -160,8 +160,8 @@ def test_a_slot_a_second_ahead_can_be_booked(smith, jane):
     ],
 )
 def test_a_patient_is_not_in_two_places_at_once(start, minutes, smith, meyer, jane):
-    an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
-    elsewhere = a_slot(start, minutes, doctor=meyer)
+    make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    elsewhere = make_slot(start, minutes, doctor=meyer)
 
     with pytest.raises(ValidationError) as refused:
         services.book(patient=jane, time_slot=elsewhere, by=jane, **DETAILS)
@@ -172,23 +172,23 @@ def test_a_patient_is_not_in_two_places_at_once(start, minutes, smith, meyer, ja
 
 @pytest.mark.parametrize("start", ["2026-12-07 08:30", "2026-12-07 09:30"])
 def test_one_visit_may_follow_another_at_once(start, smith, meyer, jane):
-    an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
-    services.book(patient=jane, time_slot=a_slot(start, doctor=meyer), by=jane, **DETAILS)
+    services.book(patient=jane, time_slot=make_slot(start, doctor=meyer), by=jane, **DETAILS)
 
     assert jane.appointments.count() == 2
 
 
 def test_a_cancelled_visit_does_not_hold_the_patients_time(smith, meyer, jane):
-    an_appointment("cancelled", time_slot=a_slot(doctor=smith), patient=jane)
+    make_appointment("cancelled", time_slot=make_slot(doctor=smith), patient=jane)
 
-    services.book(patient=jane, time_slot=a_slot(doctor=meyer), by=jane, **DETAILS)
+    services.book(patient=jane, time_slot=make_slot(doctor=meyer), by=jane, **DETAILS)
 
     assert jane.appointments.live().count() == 1
 
 
 def test_a_withdrawn_slot_is_not_booked(wednesday, smith, jane):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
     TimeSlot.objects.update(withdrawn_at=wednesday)
 
     with pytest.raises(ValidationError) as refused:
@@ -200,7 +200,7 @@ def test_a_withdrawn_slot_is_not_booked(wednesday, smith, jane):
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"license_verified": False}])
 def test_a_doctor_who_is_not_bookable_is_not_booked(change, smith, jane, ada):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
     type(smith).objects.update(**change)
 
     with pytest.raises(ValidationError) as refused:
@@ -213,13 +213,13 @@ def test_a_doctor_who_is_not_bookable_is_not_booked(change, smith, jane, ada):
 def test_where_no_verification_is_required_an_unverified_doctor_is_booked(settings, nils, jane):
     settings.DOCTOR_VERIFICATION_REQUIRED = False
 
-    services.book(patient=jane, time_slot=a_slot(doctor=nils), by=jane, **DETAILS)
+    services.book(patient=jane, time_slot=make_slot(doctor=nils), by=jane, **DETAILS)
 
     assert nils.doctor_appointments.count() == 1
 
 
 def test_a_patient_whose_record_is_closed_is_not_booked(smith, jane, ada):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
     patients.deactivate(jane, by=ada)
 
     with pytest.raises(ValidationError) as refused:
@@ -233,8 +233,8 @@ def test_a_patient_whose_record_is_closed_is_not_booked(smith, jane, ada):
 
 
 def test_a_whole_life_leaves_exactly_its_steps_in_the_history(wednesday, smith, jane, ada):
-    first = a_slot("2026-12-07 09:00", doctor=smith)
-    second = a_slot("2026-12-08 09:00", doctor=smith)
+    first = make_slot("2026-12-07 09:00", doctor=smith)
+    second = make_slot("2026-12-08 09:00", doctor=smith)
     later = wednesday + timedelta(hours=1)
 
     appointment = services.book(patient=jane, time_slot=first, by=jane, **DETAILS)
@@ -267,7 +267,7 @@ def test_a_whole_life_leaves_exactly_its_steps_in_the_history(wednesday, smith, 
 
 
 def test_a_refusal_says_which_moves_are_open(smith):
-    appointment = an_appointment("confirmed", doctor=smith)
+    appointment = make_appointment("confirmed", doctor=smith)
 
     with pytest.raises(ValidationError) as refused:
         services.move(appointment, "confirm", by=smith)
@@ -278,7 +278,7 @@ def test_a_refusal_says_which_moves_are_open(smith):
 
 
 def test_a_move_is_decided_on_the_row_as_it_is_and_not_on_an_old_copy(smith):
-    appointment = an_appointment(doctor=smith)
+    appointment = make_appointment(doctor=smith)
     old_copy = Appointment.objects.get(pk=appointment.pk)
     services.move(appointment, "cancel", by=smith)
 
@@ -291,10 +291,10 @@ def test_a_move_is_decided_on_the_row_as_it_is_and_not_on_an_old_copy(smith):
 
 def test_rescheduling_frees_the_old_slot_and_holds_the_new_one(smith, jane):
     old, new = (
-        a_slot("2026-12-07 09:00", doctor=smith),
-        a_slot("2026-12-08 11:00", 45, doctor=smith),
+        make_slot("2026-12-07 09:00", doctor=smith),
+        make_slot("2026-12-08 11:00", 45, doctor=smith),
     )
-    appointment = an_appointment("confirmed", time_slot=old, patient=jane)
+    appointment = make_appointment("confirmed", time_slot=old, patient=jane)
 
     moved = services.move(appointment, "reschedule", by=jane, time_slot=new)
 
@@ -308,32 +308,35 @@ def test_rescheduling_frees_the_old_slot_and_holds_the_new_one(smith, jane):
 def test_rescheduling_leaves_the_old_slot_only_when_it_has_the_new(
     *, hurdle, wednesday, smith, meyer, jane, omar
 ):
-    old, new = a_slot("2026-12-07 09:00", doctor=smith), a_slot("2026-12-08 09:00", doctor=smith)
-    appointment = an_appointment("confirmed", time_slot=old, patient=jane)
+    old, new = (
+        make_slot("2026-12-07 09:00", doctor=smith),
+        make_slot("2026-12-08 09:00", doctor=smith),
+    )
+    appointment = make_appointment("confirmed", time_slot=old, patient=jane)
     expected = {
         "taken": "slot_taken",
         "past": "slot_in_past",
         "busy": "patient_overlap",
     }.get(hurdle)
     if hurdle == "taken":
-        an_appointment(time_slot=new, patient=omar)
+        make_appointment(time_slot=new, patient=omar)
     elif hurdle == "past":
-        new = a_slot("2026-12-02 10:00", doctor=smith)
+        new = make_slot("2026-12-02 10:00", doctor=smith)
     elif hurdle == "withdrawn":
         TimeSlot.objects.filter(pk=new.pk).update(withdrawn_at=wednesday)
     elif hurdle == "elsewhere":
-        new = a_slot("2026-12-08 09:00", doctor=meyer)
+        new = make_slot("2026-12-08 09:00", doctor=meyer)
     elif hurdle == "same":
         new = old
     else:
-        an_appointment(time_slot=a_slot("2026-12-08 09:15", doctor=meyer), patient=jane)
-    before = snapshot(Appointment, AppointmentHistory)
+        make_appointment(time_slot=make_slot("2026-12-08 09:15", doctor=meyer), patient=jane)
+    before = all_rows(Appointment, AppointmentHistory)
 
     with pytest.raises(ValidationError) as refused:
         services.move(appointment, "reschedule", by=smith, time_slot=new)
 
     assert told(refused) == {"time_slot": [expected]}
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert all_rows(Appointment, AppointmentHistory) == before
     assert not TimeSlot.objects.free().filter(pk=old.pk).exists()
 
 
@@ -341,7 +344,7 @@ def test_rescheduling_leaves_the_old_slot_only_when_it_has_the_new(
 
 
 def test_amending_records_the_names_of_what_changed_and_never_the_values(wednesday, smith):
-    appointment = an_appointment(doctor=smith, symptoms="Cough")
+    appointment = make_appointment(doctor=smith, symptoms="Cough")
     before = appointment.history.count()
 
     services.update(appointment, by=smith, symptoms="A secret", priority="urgent", contact_phone="")
@@ -353,29 +356,29 @@ def test_amending_records_the_names_of_what_changed_and_never_the_values(wednesd
 
 
 def test_amending_nothing_writes_nothing(smith):
-    appointment = an_appointment(doctor=smith, symptoms="Cough")
-    before = snapshot(Appointment, AppointmentHistory)
+    appointment = make_appointment(doctor=smith, symptoms="Cough")
+    before = all_rows(Appointment, AppointmentHistory)
 
     services.update(appointment, by=smith, symptoms="Cough", status="scheduled")
 
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
 def test_visit_details_are_fixed_once_the_visit_is_not_ahead(status, smith):
-    appointment = an_appointment(status, doctor=smith)
-    before = snapshot(Appointment, AppointmentHistory)
+    appointment = make_appointment(status, doctor=smith)
+    before = all_rows(Appointment, AppointmentHistory)
 
     with pytest.raises(ValidationError) as refused:
         services.update(appointment, by=smith, symptoms="New", doctor_notes="New")
 
     assert told(refused) == {"status": ["invalid_transition"]}
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
 def test_the_doctors_notes_can_be_written_always(status, smith):
-    appointment = an_appointment(status, doctor=smith)
+    appointment = make_appointment(status, doctor=smith)
 
     services.update(appointment, by=smith, doctor_notes="Seen")
 
@@ -385,7 +388,7 @@ def test_the_doctors_notes_can_be_written_always(status, smith):
 
 
 def test_a_status_among_the_changes_runs_its_move(smith):
-    appointment = an_appointment(doctor=smith)
+    appointment = make_appointment(doctor=smith)
 
     services.update(appointment, by=smith, status="confirmed", symptoms="Fever")
 
@@ -395,15 +398,15 @@ def test_a_status_among_the_changes_runs_its_move(smith):
 
 
 def test_where_the_move_is_refused_the_details_are_not_kept_either(smith):
-    appointment = an_appointment("confirmed", doctor=smith)
-    before = snapshot(Appointment, AppointmentHistory)
+    appointment = make_appointment("confirmed", doctor=smith)
+    before = all_rows(Appointment, AppointmentHistory)
 
     for status in ("no_show", "scheduled"):
         with pytest.raises(ValidationError) as refused:
             services.update(appointment, by=smith, status=status, symptoms="Fever")
         assert told(refused) == {"status": ["invalid_transition"]}
 
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 # --- word of it -----------------------------------------------------------------------------
@@ -413,7 +416,7 @@ def test_listeners_hear_of_a_change_after_the_commit_and_not_before(
     heard, django_capture_on_commit_callbacks, smith, jane
 ):
     with django_capture_on_commit_callbacks() as waiting:
-        appointment = an_appointment(doctor=smith, patient=jane)
+        appointment = make_appointment(doctor=smith, patient=jane)
         services.move(appointment, "confirm", by=smith)
 
     assert (len(waiting), heard) == (2, [])
@@ -427,7 +430,7 @@ def test_listeners_hear_of_a_change_after_the_commit_and_not_before(
 def test_nobody_hears_of_a_change_that_was_rolled_back(
     heard, django_capture_on_commit_callbacks, smith
 ):
-    appointment = an_appointment("confirmed", doctor=smith)
+    appointment = make_appointment("confirmed", doctor=smith)
 
     with django_capture_on_commit_callbacks(execute=True) as told_of:
         with transaction.atomic():
@@ -443,7 +446,7 @@ def test_nobody_hears_of_a_change_that_was_rolled_back(
 def test_a_listener_that_fails_spoils_nothing(
     caplog, heard, django_capture_on_commit_callbacks, smith
 ):
-    appointment = an_appointment(doctor=smith)
+    appointment = make_appointment(doctor=smith)
 
     def broken(**kwargs):
         raise RuntimeError
@@ -467,12 +470,16 @@ def test_closing_a_record_cancels_what_is_coming_and_nothing_else(
 ):
     times = iter(f"2026-12-{day:02} 09:00" for day in range(7, 28))
     mine = {
-        status: an_appointment(status, patient=jane, time_slot=a_slot(next(times), doctor=smith))
+        status: make_appointment(
+            status, patient=jane, time_slot=make_slot(next(times), doctor=smith)
+        )
         for status in ("scheduled", "confirmed", "in_progress", "completed", "no_show")
     }
     with clock.frozen_at(wednesday - timedelta(days=2)):
-        missed = an_appointment(patient=jane, time_slot=a_slot("2026-12-01 09:00", doctor=smith))
-    others = an_appointment(patient=omar, time_slot=a_slot(next(times), doctor=smith))
+        missed = make_appointment(
+            patient=jane, time_slot=make_slot("2026-12-01 09:00", doctor=smith)
+        )
+    others = make_appointment(patient=omar, time_slot=make_slot(next(times), doctor=smith))
 
     patients.deactivate(jane, by=ada)
 
@@ -495,8 +502,8 @@ def test_closing_a_record_cancels_what_is_coming_and_nothing_else(
 
 
 def test_a_record_is_closed_together_with_its_appointments_or_not_at_all(smith, jane, ada):
-    an_appointment(patient=jane, doctor=smith)
-    before = snapshot(Appointment, AppointmentHistory, Patient)
+    make_appointment(patient=jane, doctor=smith)
+    before = all_rows(Appointment, AppointmentHistory, Patient)
 
     def broken(**kwargs):
         assert Appointment.objects.get().status == "cancelled"  # what must not stay
@@ -509,13 +516,13 @@ def test_a_record_is_closed_together_with_its_appointments_or_not_at_all(smith, 
     finally:
         patient_deactivated.disconnect(broken)
 
-    assert snapshot(Appointment, AppointmentHistory, Patient) == before
+    assert all_rows(Appointment, AppointmentHistory, Patient) == before
 
 
 def test_the_clock_of_the_appointment_is_the_clinics(smith):
-    appointment = an_appointment(time_slot=a_slot("2026-12-07 23:30", 15, doctor=smith))
+    appointment = make_appointment(time_slot=make_slot("2026-12-07 23:30", 15, doctor=smith))
 
-    assert appointment.starts_at == berlin("2026-12-07 23:30")
+    assert appointment.starts_at == clinic_time("2026-12-07 23:30")
     assert (str(appointment.date), str(appointment.start_time), str(appointment.end_time)) == (
         "2026-12-07",
         "23:30:00",
@@ -524,11 +531,11 @@ def test_the_clock_of_the_appointment_is_the_clinics(smith):
 
 
 def test_a_clinic_that_sets_its_clocks_elsewhere_moves_no_appointment(smith, settings):
-    appointment = an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith))
+    appointment = make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith))
 
     settings.TIME_ZONE = "America/New_York"
 
     appointment.refresh_from_db()
-    assert appointment.starts_at == berlin("2026-12-07 09:00")
+    assert appointment.starts_at == clinic_time("2026-12-07 09:00")
     assert (str(appointment.date), str(appointment.start_time)) == ("2026-12-07", "03:00:00")
     assert list(Appointment.objects.on(appointment.date)) == [appointment]

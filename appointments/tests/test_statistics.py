@@ -7,8 +7,15 @@ from django.utils import timezone
 
 from appointments import clock, services
 from appointments.models import Appointment
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, code, data, data_statements, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    clinic_time,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -20,9 +27,9 @@ NOTHING = dict.fromkeys(
 
 def visit(shown, doctor, patient, *steps):
     """Booked a day ahead; each step is taken when the visit begins."""
-    slot = a_slot(shown, doctor=doctor)
+    slot = make_slot(shown, doctor=doctor)
     with clock.frozen_at(slot.starts_at - timedelta(days=1)):
-        appointment = an_appointment(time_slot=slot, patient=patient)
+        appointment = make_appointment(time_slot=slot, patient=patient)
     with clock.frozen_at(slot.starts_at):
         for step in steps:
             services.move(appointment, step, by=doctor)
@@ -228,15 +235,15 @@ def test_the_five_busiest_times_are_told_and_no_cancelled_one_counts(api, smith,
 def test_months_are_those_of_the_clinics_calendar(*, now, this_month, last_month, api, world, ada):
     client = api(ada)
 
-    with clock.frozen_at(berlin(now)):
+    with clock.frozen_at(clinic_time(now)):
         told = data(client.get(URL))
 
     assert (told["this_month"], told["last_month"]) == (this_month, last_month)
 
 
 def test_who_may_ask(api, world, nils):
-    assert code(api().get(URL)) == (401, "not_authenticated")
-    assert code(api(nils).get(URL)) == (403, "license_not_verified")
+    assert status_and_code(api().get(URL)) == (401, "not_authenticated")
+    assert status_and_code(api(nils).get(URL)) == (403, "license_not_verified")
 
 
 @pytest.mark.parametrize(
@@ -251,18 +258,18 @@ def test_who_may_ask(api, world, nils):
 def test_a_bad_parameter_is_refused_under_its_name(*, asked, expected, field, api, world, jane):
     response = api(jane).get(URL, asked)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
 def test_counting_costs_the_same_however_much_there_is(*, who, count, api, request, smith, jane):
     for _ in range(count):
-        an_appointment(doctor=smith, patient=jane)
+        make_appointment(doctor=smith, patient=jane)
     client = api(request.getfixturevalue(who))
 
-    with data_statements(3):  # who asks, the numbers, the audit
+    with assert_data_queries(3):  # who asks, the numbers, the audit
         response = client.get(URL)
 
     assert data(response)["total"] == count == Appointment.objects.count()

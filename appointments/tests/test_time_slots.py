@@ -8,16 +8,16 @@ from django.core.exceptions import ValidationError
 from appointments import clock, services
 from appointments.models import Appointment, TimeSlot
 from appointments.slot_services import change_slot, open_slot, withdraw
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from appointments.tests.helpers import (
-    a_slot,
-    berlin,
-    code,
+    all_rows,
+    assert_data_queries,
+    clinic_time,
     data,
-    data_statements,
+    error_details,
     ids,
-    refusal,
-    snapshot,
+    make_slot,
+    status_and_code,
 )
 
 pytestmark = pytest.mark.usefixtures("wednesday")
@@ -55,8 +55,8 @@ def test_a_doctor_opens_a_slot(api, smith):
         "is_available": True,
     }
     assert (slot.starts_at, slot.ends_at) == (
-        berlin("2026-12-07 09:00"),
-        berlin("2026-12-07 09:30"),
+        clinic_time("2026-12-07 09:00"),
+        clinic_time("2026-12-07 09:30"),
     )
 
 
@@ -85,7 +85,7 @@ def test_an_admin_opens_a_slot_for_the_doctor_named(who, api, request, ada):
 def test_an_admin_has_to_name_one(api, ada):
     response = api(ada).post(URL, hours())
 
-    assert refusal(response)[::2] == (400, {"doctor": ["Say which doctor this is for."]})
+    assert error_details(response)[::2] == (400, {"doctor": ["Say which doctor this is for."]})
     assert TimeSlot.objects.count() == 0
 
 
@@ -99,7 +99,7 @@ def test_a_doctor_opens_no_slot_for_another_and_an_admin_none_for_a_patient(
     }
 
     for pk, answer in answers.items():
-        assert refusal(answer)[::2] == (
+        assert error_details(answer)[::2] == (
             400,
             {"doctor": [f'Invalid pk "{pk}" - object does not exist.']},
         )
@@ -112,8 +112,8 @@ def test_a_doctor_opens_no_slot_for_another_and_an_admin_none_for_a_patient(
 )
 def test_nobody_else_writes_slots(who, expected, api, request, smith):
     client = api(None if who == "stranger" else request.getfixturevalue(who))
-    slot = a_slot(doctor=smith)
-    before = snapshot(TimeSlot)
+    slot = make_slot(doctor=smith)
+    before = all_rows(TimeSlot)
 
     answers = [
         client.post(URL, hours("11:00", "11:30", doctor=smith.pk)),
@@ -124,8 +124,8 @@ def test_nobody_else_writes_slots(who, expected, api, request, smith):
         client.delete(f"{URL}{slot.pk + 1000}/"),
     ]
 
-    assert [code(answer) for answer in answers] == [expected] * 6
-    assert snapshot(TimeSlot) == before
+    assert [status_and_code(answer) for answer in answers] == [expected] * 6
+    assert all_rows(TimeSlot) == before
 
 
 OVERLAPS = {
@@ -142,22 +142,22 @@ OVERLAPS = {
 @pytest.mark.parametrize("shape", OVERLAPS)
 @pytest.mark.parametrize("who", ["smith", "ada"])
 def test_a_slot_that_overlaps_is_a_conflict(who, shape, api, request, smith):
-    a_slot("2026-12-07 09:00", 60, doctor=smith)
-    before = snapshot(TimeSlot)
+    make_slot("2026-12-07 09:00", 60, doctor=smith)
+    before = all_rows(TimeSlot)
 
     response = api(request.getfixturevalue(who)).post(URL, hours(*OVERLAPS[shape], doctor=smith.pk))
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         409,
         "slot_overlap",
         {"start_time": ["The doctor has another slot at that time."]},
     )
-    assert snapshot(TimeSlot) == before
+    assert all_rows(TimeSlot) == before
 
 
 @pytest.mark.parametrize("times", [("08:30", "09:00"), ("10:00", "10:30")])
 def test_a_slot_may_touch_another(times, api, smith):
-    a_slot("2026-12-07 09:00", 60, doctor=smith)
+    make_slot("2026-12-07 09:00", 60, doctor=smith)
 
     response = api(smith).post(URL, hours(*times))
 
@@ -167,7 +167,7 @@ def test_a_slot_may_touch_another(times, api, smith):
 
 @pytest.mark.parametrize("shape", OVERLAPS)
 def test_two_doctors_have_each_their_own_time(shape, api, smith, meyer):
-    a_slot("2026-12-07 09:00", 60, doctor=smith)
+    make_slot("2026-12-07 09:00", 60, doctor=smith)
 
     response = api(meyer).post(URL, hours(*OVERLAPS[shape]))
 
@@ -199,8 +199,8 @@ def test_two_doctors_have_each_their_own_time(shape, api, smith, meyer):
 def test_a_slot_that_is_none_is_refused_under_its_name(body, field, api, smith):
     response = api(smith).post(URL, body)
 
-    assert code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == (field if isinstance(field, list) else [field])
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(error_details(response)[2]) == (field if isinstance(field, list) else [field])
     assert TimeSlot.objects.count() == 0
 
 
@@ -218,7 +218,7 @@ def test_five_minutes_are_enough_and_a_whole_day_is_not_too_much(api, smith):
 def test_a_slot_does_not_begin_in_the_past(start, api, smith):
     response = api(smith).post(URL, hours(start, "10:30", date="2026-12-02"))
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "slot_in_past",
         {"start_time": ["This time is in the past."]},
@@ -240,7 +240,7 @@ def test_what_is_missing_is_named(body, api, smith):
 
     response = api(smith).post(URL, given)
 
-    assert refusal(response)[2] == {
+    assert error_details(response)[2] == {
         name: ["This field is required."]
         for name in ("date", "start_time", "end_time")
         if name not in given
@@ -261,8 +261,8 @@ def test_what_is_missing_is_named(body, api, smith):
 def test_a_new_slot_takes_no_other_name(more, expected, api, smith):
     response = api(smith).post(URL, hours(**more))
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == list(more)
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == list(more)
     assert TimeSlot.objects.count() == 0
 
 
@@ -281,8 +281,8 @@ def test_a_new_slot_takes_no_other_name(more, expected, api, smith):
 def test_a_time_that_the_change_to_summer_time_skips_is_refused(times, field, api, smith):
     response = api(smith).post(URL, hours(*times, date="2027-03-28"))
 
-    assert code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == [field]
+    assert status_and_code(response) == (400, "validation_error")
+    assert list(error_details(response)[2]) == [field]
     assert "does not exist on 2027-03-28" in response.json()["message"]
     assert TimeSlot.objects.count() == 0
 
@@ -301,7 +301,10 @@ def test_a_slot_over_the_change_to_summer_time_is_an_hour_shorter(api, smith):
 def test_five_minutes_are_measured_in_time_and_not_on_the_clock(api, smith):
     response = api(smith).post(URL, hours("01:58", "03:00", date="2027-03-28"))
 
-    assert refusal(response)[::2] == (400, {"end_time": ["A slot must last 5 minutes or longer."]})
+    assert error_details(response)[::2] == (
+        400,
+        {"end_time": ["A slot must last 5 minutes or longer."]},
+    )
     assert TimeSlot.objects.count() == 0
 
 
@@ -328,15 +331,15 @@ def test_a_slot_over_the_change_back_is_an_hour_longer(api, smith):
 @pytest.fixture
 def slots(smith, meyer, nils, jane, wednesday):
     """A slot of every kind, by name."""
-    taken = a_slot("2026-12-08 09:00", doctor=smith)
-    an_appointment(time_slot=taken, patient=jane)
+    taken = make_slot("2026-12-08 09:00", doctor=smith)
+    make_appointment(time_slot=taken, patient=jane)
     return {
-        "free": a_slot("2026-12-07 09:00", doctor=smith),
+        "free": make_slot("2026-12-07 09:00", doctor=smith),
         "taken": taken,
-        "past": a_slot("2026-12-01 09:00", doctor=smith),
-        "withdrawn": a_slot("2026-12-09 09:00", doctor=smith, withdrawn_at=wednesday),
-        "meyer's": a_slot("2026-12-10 09:00", doctor=meyer),
-        "unverified": a_slot("2026-12-11 09:00", doctor=nils),
+        "past": make_slot("2026-12-01 09:00", doctor=smith),
+        "withdrawn": make_slot("2026-12-09 09:00", doctor=smith, withdrawn_at=wednesday),
+        "meyer's": make_slot("2026-12-10 09:00", doctor=meyer),
+        "unverified": make_slot("2026-12-11 09:00", doctor=nils),
     }
 
 
@@ -381,8 +384,8 @@ def test_who_sees_which_slots_by_id(who, api, request, slots):
 
 
 def test_a_stranger_sees_none(api, slots):
-    assert code(api().get(URL)) == (401, "not_authenticated")
-    assert code(api().get(at(slots["free"]))) == (401, "not_authenticated")
+    assert status_and_code(api().get(URL)) == (401, "not_authenticated")
+    assert status_and_code(api().get(at(slots["free"]))) == (401, "not_authenticated")
 
 
 def test_availability_is_derived(api, slots, ada):
@@ -403,7 +406,7 @@ def test_a_deactivated_doctors_slots_are_offered_no_more(api, slots, meyer, jane
     client = api(jane)
 
     assert ids(client.get(URL)) == [slots["free"].pk]
-    assert code(client.get(at(slots["meyer's"]))) == (404, "not_found")
+    assert status_and_code(client.get(at(slots["meyer's"]))) == (404, "not_found")
 
 
 def test_a_cancellation_makes_the_slot_available_again(api, slots, smith, jane):
@@ -483,8 +486,8 @@ def test_no_filter_shows_a_patient_more(api, jane, slots, nils, smith):
 def test_a_bad_parameter_is_refused_under_its_name(*, query, expected, field, api, jane, slots):
     response = api(jane).get(f"{URL}?{query}")
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
 
 
 # --- Changing -------------------------------------------------------------------------------
@@ -492,7 +495,7 @@ def test_a_bad_parameter_is_refused_under_its_name(*, query, expected, field, ap
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
 def test_a_slot_is_moved(who, api, request, smith):
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     response = api(request.getfixturevalue(who)).put(
         at(slot), hours("10:00", "10:45", date="2026-12-08")
@@ -506,11 +509,11 @@ def test_a_slot_is_moved(who, api, request, smith):
         "2026-12-08T10:45:00+01:00",
     )
     slot.refresh_from_db()
-    assert slot.starts_at == berlin("2026-12-08 10:00")
+    assert slot.starts_at == clinic_time("2026-12-08 10:00")
 
 
 def test_a_patch_keeps_what_it_leaves_out(api, smith):
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     response = api(smith).patch(at(slot), {"end_time": "10:15"})
 
@@ -523,20 +526,20 @@ def test_a_patch_keeps_what_it_leaves_out(api, smith):
 
 
 def test_a_put_wants_the_times(api, smith):
-    slot = a_slot(doctor=smith)
-    before = snapshot(TimeSlot)
+    slot = make_slot(doctor=smith)
+    before = all_rows(TimeSlot)
 
     response = api(smith).put(at(slot), {"date": "2026-12-08"})
 
-    assert refusal(response)[2] == {
+    assert error_details(response)[2] == {
         "start_time": ["This field is required."],
         "end_time": ["This field is required."],
     }
-    assert snapshot(TimeSlot) == before
+    assert all_rows(TimeSlot) == before
 
 
 def test_what_a_get_showed_may_be_sent_back(api, smith):
-    slot, client = a_slot(doctor=smith), api(smith)
+    slot, client = make_slot(doctor=smith), api(smith)
     shown = data(client.get(at(slot)))
 
     response = client.put(at(slot), shown)
@@ -548,32 +551,32 @@ def test_what_a_get_showed_may_be_sent_back(api, smith):
     "field", ["id", "doctor", "doctor_name", "starts_at", "ends_at", "duration_minutes"]
 )
 def test_what_is_read_only_is_refused_where_it_differs(field, api, ada, smith, meyer):
-    slot = a_slot(doctor=smith)
-    before = snapshot(TimeSlot)
+    slot = make_slot(doctor=smith)
+    before = all_rows(TimeSlot)
 
     response = api(ada).patch(at(slot), {"end_time": "11:00", field: meyer.pk})
 
-    assert refusal(response)[::2] == (400, {field: ["This field is read-only."]})
-    assert snapshot(TimeSlot) == before
+    assert error_details(response)[::2] == (400, {field: ["This field is read-only."]})
+    assert all_rows(TimeSlot) == before
 
 
 def test_availability_is_not_written(api, smith):
-    slot = a_slot(doctor=smith)
+    slot = make_slot(doctor=smith)
 
     response = api(smith).patch(at(slot), {"is_available": False})
 
-    assert refusal(response)[::2] == (400, {"is_available": ["This field is read-only."]})
+    assert error_details(response)[::2] == (400, {"is_available": ["This field is read-only."]})
 
 
 def test_a_slot_is_not_moved_onto_another_but_over_itself(api, smith):
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
-    a_slot("2026-12-07 10:00", doctor=smith)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
+    make_slot("2026-12-07 10:00", doctor=smith)
     client = api(smith)
 
     onto = client.patch(at(slot), {"end_time": "10:15"})
     over_itself = client.patch(at(slot), {"start_time": "09:15", "end_time": "10:00"})
 
-    assert code(onto) == (409, "slot_overlap")
+    assert status_and_code(onto) == (409, "slot_overlap")
     assert data(over_itself)["start_time"] == "09:15:00"
 
 
@@ -587,28 +590,28 @@ def test_a_slot_is_not_moved_onto_another_but_over_itself(api, smith):
     ],
 )
 def test_a_slot_is_not_moved_where_none_could_be_opened(body, expected, api, smith):
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
-    before = snapshot(TimeSlot)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
+    before = all_rows(TimeSlot)
 
     response = api(smith).patch(at(slot), body)
 
-    assert code(response) == (400, expected)
-    assert snapshot(TimeSlot) == before
+    assert status_and_code(response) == (400, expected)
+    assert all_rows(TimeSlot) == before
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 @pytest.mark.parametrize("who", ["meyer", "nils"])
 def test_anothers_slot_is_as_if_it_did_not_exist(who, method, api, request, smith):
-    slot, client = a_slot(doctor=smith), api(request.getfixturevalue(who))
-    before = snapshot(TimeSlot)
+    slot, client = make_slot(doctor=smith), api(request.getfixturevalue(who))
+    before = all_rows(TimeSlot)
 
     answers = [
         getattr(client, method)(f"{URL}{pk}/", hours("11:00", "11:30"))
         for pk in (slot.pk, slot.pk + 1000)
     ]
 
-    assert [code(answer) for answer in answers] == [(404, "not_found")] * 2
-    assert snapshot(TimeSlot) == before
+    assert [status_and_code(answer) for answer in answers] == [(404, "not_found")] * 2
+    assert all_rows(TimeSlot) == before
 
 
 @pytest.mark.parametrize("status", ["scheduled", "confirmed", "completed", "no_show"])
@@ -617,22 +620,22 @@ def test_anothers_slot_is_as_if_it_did_not_exist(who, method, api, request, smit
 def test_a_slot_that_is_held_is_neither_moved_nor_withdrawn(
     *, who, method, status, api, request, smith
 ):
-    slot = an_appointment(status, doctor=smith).time_slot
-    before = snapshot(TimeSlot, Appointment)
+    slot = make_appointment(status, doctor=smith).time_slot
+    before = all_rows(TimeSlot, Appointment)
 
     response = getattr(api(request.getfixturevalue(who)), method)(at(slot), hours("11:00", "11:30"))
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         409,
         "slot_in_use",
         {"time_slot": ["This time slot has an appointment. Cancel or reschedule it first."]},
     )
-    assert snapshot(TimeSlot, Appointment) == before
+    assert all_rows(TimeSlot, Appointment) == before
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])
 def test_once_cancelled_it_can_be(method, api, smith):
-    cancelled = an_appointment("cancelled", time_slot=a_slot(doctor=smith))
+    cancelled = make_appointment("cancelled", time_slot=make_slot(doctor=smith))
 
     response = getattr(api(smith), method)(at(cancelled.time_slot), {"end_time": "10:00"})
 
@@ -649,7 +652,7 @@ def test_once_cancelled_it_can_be(method, api, smith):
 def test_a_withdrawn_slot_is_gone_but_for_its_row(
     *, who, api, request, wednesday, smith, jane, ada
 ):
-    slot = a_slot("2026-12-07 09:00", doctor=smith)
+    slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     response = api(request.getfixturevalue(who)).delete(at(slot))
 
@@ -659,14 +662,14 @@ def test_a_withdrawn_slot_is_gone_but_for_its_row(
     for person in (smith, jane, ada):
         client = api(person)
         assert ids(client.get(URL)) == []
-        assert code(client.get(at(slot))) == (404, "not_found")
-    assert code(api(ada).delete(at(slot))) == (404, "not_found")
-    assert code(api(ada).patch(at(slot), {"end_time": "10:00"})) == (404, "not_found")
+        assert status_and_code(client.get(at(slot))) == (404, "not_found")
+    assert status_and_code(api(ada).delete(at(slot))) == (404, "not_found")
+    assert status_and_code(api(ada).patch(at(slot), {"end_time": "10:00"})) == (404, "not_found")
 
 
 def test_a_withdrawn_slot_overlaps_nothing_any_more(api, smith):
     client = api(smith)
-    client.delete(at(a_slot("2026-12-07 09:00", doctor=smith)))
+    client.delete(at(make_slot("2026-12-07 09:00", doctor=smith)))
 
     response = client.post(URL, hours("09:00", "09:30"))
 
@@ -675,7 +678,7 @@ def test_a_withdrawn_slot_overlaps_nothing_any_more(api, smith):
 
 
 def test_a_slot_of_the_past_can_be_withdrawn_too(api, smith):
-    slot = a_slot("2026-12-01 09:00", doctor=smith)
+    slot = make_slot("2026-12-01 09:00", doctor=smith)
 
     response = api(smith).delete(at(slot))
 
@@ -693,7 +696,7 @@ def test_listing_costs_the_same_however_long_it_is(who, count, api, request, smi
         TimeSlotFactory(doctor=person if who == "nils" else smith)
     client = api(person)
 
-    with data_statements(3):
+    with assert_data_queries(3):
         response = client.get(URL)
 
     assert data(response)["count"] == count
@@ -701,20 +704,20 @@ def test_listing_costs_the_same_however_long_it_is(who, count, api, request, smi
 
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
 def test_one_slot_costs_two_statements(who, api, request, smith):
-    slot, client = a_slot(doctor=smith), api(request.getfixturevalue(who))
+    slot, client = make_slot(doctor=smith), api(request.getfixturevalue(who))
 
-    with data_statements(2):
+    with assert_data_queries(2):
         response = client.get(at(slot))
 
     assert data(response)["id"] == slot.pk
 
 
 def test_a_slot_seen_before_it_begins_is_gone_once_it_has(api, smith, jane):
-    slot, client = a_slot("2026-12-07 09:00", doctor=smith), api(jane)
+    slot, client = make_slot("2026-12-07 09:00", doctor=smith), api(jane)
 
-    with clock.frozen_at(berlin("2026-12-07 08:59")):
+    with clock.frozen_at(clinic_time("2026-12-07 08:59")):
         before = ids(client.get(URL))
-    with clock.frozen_at(berlin("2026-12-07 09:00")):
+    with clock.frozen_at(clinic_time("2026-12-07 09:00")):
         after = ids(client.get(URL))
 
     assert (before, after) == ([slot.pk], [])
@@ -722,7 +725,7 @@ def test_a_slot_seen_before_it_begins_is_gone_once_it_has(api, smith, jane):
 
 @pytest.mark.parametrize("act", [change_slot, withdraw])
 def test_a_slot_that_another_request_has_just_withdrawn_stays_as_it_is(smith, act):
-    stale = a_slot(doctor=smith)
+    stale = make_slot(doctor=smith)
     withdraw(stale)
     before = TimeSlot.objects.values().get(pk=stale.pk)
 
@@ -753,9 +756,9 @@ def test_a_slot_of_that_night_takes_back_what_get_showed(api, smith):
 
 
 def test_the_service_says_that_slots_overlap_before_the_database_has_to(smith):
-    standing = a_slot("2026-12-07 09:00", doctor=smith)
-    other = a_slot("2026-12-07 11:00", doctor=smith)
-    before = snapshot(TimeSlot)
+    standing = make_slot("2026-12-07 09:00", doctor=smith)
+    other = make_slot("2026-12-07 11:00", doctor=smith)
+    before = all_rows(TimeSlot)
 
     with pytest.raises(ValidationError) as opened:
         open_slot(doctor=smith, date=standing.date, start_time=time(9, 15), end_time=time(9, 45))
@@ -765,4 +768,4 @@ def test_the_service_says_that_slots_overlap_before_the_database_has_to(smith):
     for refused in (opened, moved):
         [error] = refused.value.error_dict["start_time"]
         assert error.code == "slot_overlap"
-    assert snapshot(TimeSlot) == before
+    assert all_rows(TimeSlot) == before

@@ -4,16 +4,16 @@ import pytest
 
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from appointments import clock
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import berlin
-from consultations.tests.factories import a_consultation
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import clinic_time
+from consultations.tests.factories import make_consultation
 from patients.tests.factories import PatientFactory
 
 
 @pytest.fixture
 def wednesday():
     """Wednesday, 2 December 2026, ten o'clock in the clinic."""
-    moment = berlin("2026-12-02 10:00")
+    moment = clinic_time("2026-12-02 10:00")
     with clock.frozen_at(moment):
         yield moment
 
@@ -57,10 +57,10 @@ def ada(db):
 @pytest.fixture
 def appointment(smith, jane):
     """Jane's appointment with Dr. Smith, which she booked."""
-    return an_appointment(patient=jane, doctor=smith)
+    return make_appointment(patient=jane, doctor=smith)
 
 
 @pytest.fixture
 def visit(appointment):
     """Its consultation, open and not started."""
-    return a_consultation(appointment=appointment)
+    return make_consultation(appointment=appointment)

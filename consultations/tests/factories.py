@@ -1,6 +1,6 @@
 """Consultations, and their parts, made by the services."""
 
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from consultations import services
 
 MEDICATION = {
@@ -11,9 +11,9 @@ MEDICATION = {
 }
 
 
-def a_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
+def make_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
     """A consultation of an appointment, started or completed where asked for."""
-    appointment = appointment or an_appointment(**appointment_details)
+    appointment = appointment or make_appointment(**appointment_details)
     doctor = appointment.doctor
     consultation = services.open_for(appointment, by=doctor)
     if started:
@@ -23,7 +23,7 @@ def a_consultation(*, appointment=None, started=False, completed=False, **appoin
     return consultation
 
 
-def with_parts(consultation):
+def add_parts(consultation):
     """One of each part, and a private note; the consultation again."""
     doctor = consultation.doctor
     services.record_vital_signs(consultation, by=doctor, systolic_bp=120, diastolic_bp=80)

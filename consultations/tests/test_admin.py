@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from consultations.models import Consultation
-from consultations.tests.factories import a_consultation, with_parts
+from consultations.tests.factories import add_parts, make_consultation
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def errors_of(response):
 
 
 def test_a_consultation_is_opened_for_an_appointment_once(desk):
-    appointment = an_appointment(reason_for_visit="Knee")
+    appointment = make_appointment(reason_for_visit="Knee")
 
     desk.post(ADD, {"appointment": appointment.pk})
     again = desk.post(ADD, {"appointment": appointment.pk})
@@ -78,7 +78,7 @@ def test_a_walk_in_of_somebody_who_has_left_is_refused_at_the_field(desk, gone, 
 
 
 def test_text_is_written_while_it_is_open(desk):
-    consultation = a_consultation(started=True)
+    consultation = make_consultation(started=True)
 
     desk.post(page_of(consultation), TEXT)
 
@@ -88,7 +88,7 @@ def test_text_is_written_while_it_is_open(desk):
 
 
 def test_a_closed_consultation_is_not_editable(desk):
-    consultation = a_consultation(completed=True)
+    consultation = make_consultation(completed=True)
 
     shown = desk.get(page_of(consultation))
     refused = desk.post(page_of(consultation), TEXT)
@@ -100,7 +100,7 @@ def test_a_closed_consultation_is_not_editable(desk):
 
 
 def test_who_and_when_cannot_be_set_by_adding_them_to_the_form(desk):
-    consultation = a_consultation()
+    consultation = make_consultation()
 
     desk.post(
         page_of(consultation),
@@ -113,7 +113,7 @@ def test_who_and_when_cannot_be_set_by_adding_them_to_the_form(desk):
 
 @pytest.mark.parametrize("step", ["start", "complete"])
 def test_asking_for_a_step_changes_nothing(desk, step):
-    consultation = a_consultation()
+    consultation = make_consultation()
 
     assert desk.get(page_of(consultation, step)).status_code == 200
     consultation.refresh_from_db()
@@ -121,7 +121,7 @@ def test_asking_for_a_step_changes_nothing(desk, step):
 
 
 def test_start_and_complete_bring_the_appointment_along(desk):
-    consultation = a_consultation()
+    consultation = make_consultation()
 
     desk.post(page_of(consultation, "start"))
     consultation.appointment.refresh_from_db()
@@ -134,7 +134,7 @@ def test_start_and_complete_bring_the_appointment_along(desk):
 
 
 def test_a_refused_step_is_shown_on_the_page(desk):
-    consultation = a_consultation(completed=True)
+    consultation = make_consultation(completed=True)
 
     response = desk.post(page_of(consultation, "start"))
 
@@ -142,13 +142,13 @@ def test_a_refused_step_is_shown_on_the_page(desk):
 
 
 def test_the_allergies_of_the_patient_stand_above_the_consultation(desk):
-    consultation = a_consultation(patient=PatientFactory(allergies="Penicillin"))
+    consultation = make_consultation(patient=PatientFactory(allergies="Penicillin"))
 
     assert "Allergies: Penicillin" in desk.get(page_of(consultation)).content.decode()
 
 
 def test_parts_are_shown_and_cannot_be_written(desk):
-    consultation = with_parts(a_consultation())
+    consultation = add_parts(make_consultation())
     prescription = consultation.prescriptions.get()
 
     content = desk.get(page_of(consultation)).content.decode()
@@ -159,7 +159,7 @@ def test_parts_are_shown_and_cannot_be_written(desk):
 
 
 def test_versions_are_shown_with_their_author_and_are_not_brought_back(desk):
-    consultation = a_consultation(started=True)
+    consultation = make_consultation(started=True)
     desk.post(page_of(consultation), TEXT)
     first = consultation.history.last()
     page = page_of(consultation, "history")
@@ -181,8 +181,8 @@ def test_versions_are_shown_with_their_author_and_are_not_brought_back(desk):
     [("scheduled", 1), ("in_progress", 1), ("completed", 1), ("nonsense", 3)],
 )
 def test_consultations_are_filtered_by_their_status(desk, status, expected):
-    a_consultation()
-    a_consultation(started=True)
-    a_consultation(completed=True)
+    make_consultation()
+    make_consultation(started=True)
+    make_consultation(completed=True)
 
     assert desk.get(LIST, {"status": status}).context["cl"].result_count == expected

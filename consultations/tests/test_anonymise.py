@@ -19,12 +19,12 @@ from accounts.auth.sessions import open_session
 from accounts.models import AuditEvent, IdempotencyKey, LoginCounter, Session, User
 from accounts.services import PERSONAL_FIELDS, update_profile
 from accounts.tests.factories import PASSWORD
-from accounts.tests.helpers import picture
+from accounts.tests.helpers import image_bytes
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import code, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import all_rows, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription
 from consultations.tests.factories import MEDICATION
@@ -60,7 +60,7 @@ def of_patient(field):
     if field.name == "date_of_birth":
         return BORN
     if field.name == "avatar":
-        return ContentFile(picture(), name="face.webp")
+        return ContentFile(image_bytes(), name="face.webp")
     if "phone" in field.name:
         return f"{PHONE} {len(field.name)}"
     return f"{WHO}.{field.name}@example.com" if field.name == "email" else f"{WHO} {field.name}"
@@ -92,7 +92,7 @@ def jane(jane, ada):
 @pytest.fixture
 def visit(jane, smith, ada):
     """A visit that is over, with texts wherever there can be any, and what it left in the logs."""
-    visit = an_appointment(
+    visit = make_appointment(
         patient=jane,
         doctor=smith,
         contact_phone=PHONE,
@@ -185,15 +185,15 @@ def test_the_texts_of_the_visit_and_its_history_are_as_they_were(jane, visit, ad
         AppointmentHistory, Consultation, Consultation.history.model, Prescription,
         Prescription.history.model, ConsultationNote, ConsultationNote.history.model,
     ]  # fmt: skip
-    before = snapshot(*models)
+    before = all_rows(*models)
 
     anonymise(jane, by=ada)
 
-    assert snapshot(*models) == before
+    assert all_rows(*models) == before
 
 
 def test_coming_appointments_are_cancelled_in_the_name_of_who_decided_it(jane, smith, ada):
-    coming = an_appointment(patient=jane, doctor=smith)
+    coming = make_appointment(patient=jane, doctor=smith)
 
     run(jane, "--yes")
 
@@ -238,10 +238,10 @@ def test_nobody_signs_in_any_more(api, jane, visit, ada):
     jane.refresh_from_db()
     assert not LoginCounter.objects.filter(user=jane.pk).exists()
     assert not jane.has_usable_password()
-    assert code(phone.get("/api/auth/profile/")) == (401, "token_invalid")
+    assert status_and_code(phone.get("/api/auth/profile/")) == (401, "token_invalid")
     for one in (name, jane.username):
         body = {"username": one, "password": PASSWORD}
-        assert code(api().post("/api/auth/login/", body)) == (401, "invalid_credentials")
+        assert status_and_code(api().post("/api/auth/login/", body)) == (401, "invalid_credentials")
     assert not Session.objects.filter(user=jane.pk).exists()
 
 
@@ -266,19 +266,19 @@ def test_nobody_can_choose_the_name_that_stands_for_nobody(api, jane):
         },
     )
 
-    assert code(response) == (400, "validation_error")
+    assert status_and_code(response) == (400, "validation_error")
 
 
 def test_the_record_is_neither_opened_nor_named_again(jane, ada):
     anonymise(jane, by=ada)
-    before = snapshot(User, User.history.model)
+    before = all_rows(User, User.history.model)
 
     with pytest.raises(ValidationError, match="Nobody knows any more"):
         reactivate(jane)
     with pytest.raises(ValidationError, match="Nobody knows any more"):  # as one that had waited
         update_profile(jane, by=ada, first_name=WHO)
 
-    assert snapshot(User, User.history.model) == before
+    assert all_rows(User, User.history.model) == before
 
 
 def test_the_desk_is_told_so(client, jane, ada):
@@ -323,7 +323,7 @@ def test_the_constraints_hold(jane, omar, ada):
 
 
 def test_everything_is_undone_where_anything_fails(jane, visit, ada, media):
-    before = snapshot(User, User.history.model, Appointment, Session, LogEntry, IdempotencyKey)
+    before = all_rows(User, User.history.model, Appointment, Session, LogEntry, IdempotencyKey)
 
     def fail(sender, **kwargs):
         assert places_of(*ANYTHING_OF_WHO) == set()
@@ -336,13 +336,13 @@ def test_everything_is_undone_where_anything_fails(jane, visit, ada, media):
     finally:
         patient_anonymised.disconnect(fail)
 
-    after = snapshot(User, User.history.model, Appointment, Session, LogEntry, IdempotencyKey)
+    after = all_rows(User, User.history.model, Appointment, Session, LogEntry, IdempotencyKey)
     assert after == before
     assert (media / jane.avatar.name).exists()
 
 
 def test_nobody_else_is_touched(jane, omar, smith, ada, visit):
-    an_appointment(patient=omar, doctor=smith, contact_phone="+49 30 111")
+    make_appointment(patient=omar, doctor=smith, contact_phone="+49 30 111")
     open_session(omar)
     others = [
         User.objects.exclude(pk=jane.pk),
@@ -359,12 +359,12 @@ def test_nobody_else_is_touched(jane, omar, smith, ada, visit):
 
 def test_a_second_time_changes_nothing_and_says_so(jane, visit, ada):
     assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous now.\n"
-    before = snapshot(User, User.history.model, AuditEvent)
+    before = all_rows(User, User.history.model, AuditEvent)
 
     assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous already.\n"
     anonymise(jane, by=ada)
 
-    assert snapshot(User, User.history.model, AuditEvent) == before
+    assert all_rows(User, User.history.model, AuditEvent) == before
 
 
 def test_a_record_closed_long_ago_is_made_anonymous_too(jane, visit, ada):
@@ -376,20 +376,20 @@ def test_a_record_closed_long_ago_is_made_anonymous_too(jane, visit, ada):
 
 
 def test_it_asks_first(jane, ada, monkeypatch):
-    before = snapshot(User, AuditEvent)
+    before = all_rows(User, AuditEvent)
 
     for answer in ("\n", "yes\n", f"{jane.pk + 1}\n", ""):
         monkeypatch.setattr("sys.stdin", StringIO(answer))
         with pytest.raises(CommandError, match="Nothing was changed"):
             run(jane)
-    assert snapshot(User, AuditEvent) == before
+    assert all_rows(User, AuditEvent) == before
 
     monkeypatch.setattr("sys.stdin", StringIO(f"{jane.pk}\n"))
     assert run(jane).endswith("is anonymous now.\n")
 
 
 def test_only_patients_can_leave_and_only_an_administrator_lets_them(jane, smith, ada):
-    before = snapshot(User, AuditEvent)
+    before = all_rows(User, AuditEvent)
 
     for person, by, why in [
         (smith, "ada", "is no patient: Doctor"),
@@ -401,4 +401,4 @@ def test_only_patients_can_leave_and_only_an_administrator_lets_them(jane, smith
         with pytest.raises(CommandError, match=why):
             run(person, "--yes", by=by)
 
-    assert snapshot(User, AuditEvent) == before
+    assert all_rows(User, AuditEvent) == before

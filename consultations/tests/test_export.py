@@ -18,14 +18,14 @@ from accounts.auth.sessions import open_session
 from accounts.models import Action, AuditEvent, IdempotencyKey, Session, User
 from accounts.services import update_profile
 from accounts.tests.factories import AdminFactory
-from accounts.tests.helpers import data, on_postgresql, picture
+from accounts.tests.helpers import data, image_bytes, requires_postgresql
 from appointments import services as appointments
 from appointments.models import TimeSlot
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from consultations import services
 from consultations.models import Consultation
 from consultations.patient_export import EXPORTED_MODELS, export
-from consultations.tests.factories import a_consultation, with_parts
+from consultations.tests.factories import add_parts, make_consultation
 from patients.services import deactivate, grant_emergency_access
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,11 +42,11 @@ def media(settings, tmp_path):
 @pytest.fixture
 def full(api, jane, smith, meyer, ada):
     """Jane's record, with a row of everything there is; her consultation."""
-    image = ContentFile(picture(), name="face.webp")
+    image = ContentFile(image_bytes(), name="face.webp")
     update_profile(jane, by=ada, phone="+49 30 1234567", avatar=image)
-    visit = an_appointment(patient=jane, doctor=smith, contact_phone="+49 30 7654321")
+    visit = make_appointment(patient=jane, doctor=smith, contact_phone="+49 30 7654321")
     appointments.update(visit, by=smith, doctor_notes=f"{STAFF_ONLY} of the appointment")
-    room = with_parts(a_consultation(appointment=visit))
+    room = add_parts(make_consultation(appointment=visit))
     services.update_text(
         room, by=smith, diagnosis="Gout", doctor_notes=f"{STAFF_ONLY} of the visit"
     )
@@ -67,8 +67,8 @@ def full(api, jane, smith, meyer, ada):
 @pytest.fixture
 def of_omar(omar, smith):
     """The same of another patient, in which nothing is like Jane's."""
-    visit = an_appointment(patient=omar, doctor=smith, reason_for_visit="zq7omar")
-    return with_parts(a_consultation(appointment=visit))
+    visit = make_appointment(patient=omar, doctor=smith, reason_for_visit="zq7omar")
+    return add_parts(make_consultation(appointment=visit))
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_everything_is_there_and_nothing_of_anybody_else(archive, full, of_omar,
     changed_at_the_desk = [jane.pk, jane.pk, full.appointment_id]
     assert [int(one["object_id"]) for one in files["desk-log.json"]] == changed_at_the_desk
     assert {"id": smith.pk, "name": "John Smith", "role": "doctor"} in files["people.json"]
-    assert files["picture.webp"] == picture()
+    assert files["picture.webp"] == image_bytes()
     assert "zq7omar" not in str(files)
     assert {one["patient"] for one in files["consultations.json"]} == {jane.pk}
 
@@ -288,9 +288,9 @@ def test_a_file_that_is_there_is_left_alone(jane, tmp_path):
 def test_where_it_cannot_be_written_no_half_of_it_stays(jane, tmp_path, settings):
     path = tmp_path / "jane.zip"
     jane.avatar.save("face.webp", ContentFile(b"x"))
-    picture = settings.MEDIA_ROOT / jane.avatar.name
-    picture.unlink()
-    picture.mkdir()  # cannot be read, though it is there
+    image_bytes = settings.MEDIA_ROOT / jane.avatar.name
+    image_bytes.unlink()
+    image_bytes.mkdir()  # cannot be read, though it is there
 
     with pytest.raises(CommandError, match="could not be written"):
         call_command("export_patient", str(jane.pk), str(path))
@@ -317,7 +317,7 @@ def test_only_an_administrator_asks_for_it(jane, smith, tmp_path, username):
         call_command("export_patient", str(jane.pk), str(tmp_path / "x.zip"), "--by", username)
 
 
-@on_postgresql
+@requires_postgresql
 def test_what_is_written_while_it_reads_belongs_to_the_next_one(full, jane, tmp_path, outsider):
     """Somebody commits a new diagnosis after the record was read, before the consultations are."""
     path = tmp_path / "jane.zip"

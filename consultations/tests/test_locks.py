@@ -5,15 +5,15 @@ import pytest
 from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
-from appointments.tests.factories import an_appointment
-from config.tests.lock_waiting import on_row_locks, second_in_line
+from appointments.tests.factories import make_appointment
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from consultations import services
 from consultations.models import Consultation, Prescription
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 from patients import services as patients
 from patients.tests.factories import PatientFactory
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 
 def a_walk_in():
@@ -38,11 +38,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("of", [a_walk_in, a_consultation])
+@pytest.mark.parametrize("of", [a_walk_in, make_consultation])
 def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
     visit = of()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.complete(visit, by=visit.doctor),
         lambda: CHANGES[change](visit, by=visit.doctor),
     )
@@ -54,7 +54,7 @@ def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
 def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
     doctor, patient, ada = DoctorFactory(), PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: patients.deactivate(patient, by=ada),
         lambda: services.open_walk_in(
             patient=patient, doctor=doctor, chief_complaint="A cough", by=ada
@@ -68,7 +68,7 @@ def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
 def test_of_two_who_write_neither_loses_a_word():
     visit = a_walk_in()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
         lambda: services.update_text(visit, by=visit.doctor, treatment_plan="Rest"),
     )
@@ -80,7 +80,7 @@ def test_of_two_who_write_neither_loses_a_word():
 def test_a_version_is_compared_with_what_the_change_before_it_left():
     visit = a_walk_in()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
         lambda: services.update_text(visit, by=visit.doctor, diagnosis="Flu", if_version={1}),
     )
@@ -91,9 +91,9 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
 
 @pytest.mark.parametrize("change", ["write", "vital signs", "prescribe", "start", "complete"])
 def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
-    visit = a_consultation()
+    visit = make_consultation()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: appointments.move(visit.appointment, "cancel", by=visit.doctor),
         lambda: CHANGES[change](visit, by=visit.doctor),
     )
@@ -103,9 +103,9 @@ def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
 
 
 def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told():
-    appointment = an_appointment()
+    appointment = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.open_for(appointment, by=appointment.doctor),
         lambda: services.open_for(appointment, by=appointment.doctor),
     )
@@ -114,9 +114,9 @@ def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told()
 
 
 def test_no_consultation_is_opened_for_what_was_cancelled_a_moment_ago():
-    appointment = an_appointment()
+    appointment = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: appointments.move(appointment, "cancel", by=appointment.doctor),
         lambda: services.open_for(appointment, by=appointment.doctor),
     )
@@ -132,7 +132,7 @@ def test_an_allergy_listed_while_it_waited_counts():
         services.update_text(visit, by=visit.doctor, diagnosis="Flu")
         accounts.update_profile(visit.patient, by=visit.doctor, allergies="Ramipril")
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         write_and_list, lambda: services.prescribe(visit, by=visit.doctor, **MEDICATION)
     )
 
@@ -146,7 +146,7 @@ def test_stopping_a_prescription_undoes_nothing_written_to_its_row_meanwhile():
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
     row = Prescription.objects.filter(pk=prescription.pk)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: row.update(instructions="With water"),
         lambda: services.set_active(prescription, by=visit.doctor, is_active=False),
     )
@@ -159,7 +159,7 @@ def test_a_prescription_is_not_stopped_once_its_visit_is_closed():
     visit = a_walk_in()
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.complete(visit, by=visit.doctor),
         lambda: services.set_active(prescription, by=visit.doctor, is_active=False),
     )

@@ -3,7 +3,15 @@
 import pytest
 
 from appointments import clock
-from appointments.tests.helpers import berlin, code, data, data_statements, ids, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    clinic_time,
+    data,
+    error_details,
+    ids,
+    status_and_code,
+)
 from consultations import services
 from consultations.choices import NoteType
 from consultations.models import ConsultationNote
@@ -78,7 +86,7 @@ def test_a_note_is_of_one_of_these_types(api, smith, visit, note_type):
     ],
 )
 def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected):
-    status, word, errors = refusal(api(smith).post(url(visit), PLAN | wrong))
+    status, word, errors = error_details(api(smith).post(url(visit), PLAN | wrong))
 
     assert (status, word, list(errors)) == (400, expected, list(wrong))
     assert ConsultationNote.objects.count() == 0
@@ -88,7 +96,9 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
 def test_type_and_content_are_required(api, smith, visit, field):
     body = {name: value for name, value in PLAN.items() if name != field}
 
-    assert refusal(api(smith).post(url(visit), body))[2] == {field: ["This field is required."]}
+    assert error_details(api(smith).post(url(visit), body))[2] == {
+        field: ["This field is required."]
+    }
     assert ConsultationNote.objects.count() == 0
 
 
@@ -104,7 +114,10 @@ def test_type_and_content_are_required(api, smith, visit, field):
 def test_nobody_else_writes_and_the_answer_tells_nothing(api, visit, caller, expected, request):
     client = api(caller and request.getfixturevalue(caller))
 
-    assert [code(client.post(url(one), PLAN)) for one in (visit, NOBODY)] == [expected, expected]
+    assert [status_and_code(client.post(url(one), PLAN)) for one in (visit, NOBODY)] == [
+        expected,
+        expected,
+    ]
     assert ConsultationNote.objects.count() == 0
 
 
@@ -112,11 +125,14 @@ def test_nobody_else_writes_and_the_answer_tells_nothing(api, visit, caller, exp
 def test_a_note_is_neither_changed_nor_deleted(api, visit, caller, request):
     note = services.add_note(visit, by=visit.doctor, **PLAN)
     client = api(request.getfixturevalue(caller))
-    before = snapshot(ConsultationNote)
+    before = all_rows(ConsultationNote)
 
     for method in (client.put, client.patch, client.delete):
-        assert code(method(f"{url(visit)}{note.pk}/", PLAN)) == (405, "method_not_allowed")
-    assert snapshot(ConsultationNote) == before
+        assert status_and_code(method(f"{url(visit)}{note.pk}/", PLAN)) == (
+            405,
+            "method_not_allowed",
+        )
+    assert all_rows(ConsultationNote) == before
 
 
 # --- Private ones ---------------------------------------------------------------------------
@@ -133,7 +149,7 @@ def test_a_private_note_is_never_shown_to_the_patient(api, smith, jane, visit):
     assert ids(listed) == [shared.pk]
     assert data(listed)["count"] == 1
     assert [note["id"] for note in data(whole)["notes"]] == [shared.pk]
-    assert code(by_id) == (404, "not_found")
+    assert status_and_code(by_id) == (404, "not_found")
     assert by_id.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
     for answer in (listed, whole, by_id):
         assert PRIVATE["content"] not in answer.content.decode()
@@ -205,7 +221,7 @@ def test_a_closed_consultation_takes_an_addendum_with_author_and_time(api, visit
     services.complete(visit, by=visit.doctor)
     before = data(api(actor).get(detail(visit)))
 
-    with clock.frozen_at(berlin("2026-12-05 08:30")):
+    with clock.frozen_at(clinic_time("2026-12-05 08:30")):
         response = api(actor).post(url(visit), PLAN | {"note_type": "addendum"})
 
     shown = data(response, 201)
@@ -219,7 +235,7 @@ def test_a_closed_consultation_takes_no_other_note(api, smith, visit, note_type)
 
     response = api(smith).post(url(visit), PLAN | {"note_type": note_type})
 
-    assert code(response) == (409, "consultation_closed")
+    assert status_and_code(response) == (409, "consultation_closed")
     assert ConsultationNote.objects.count() == 0
 
 
@@ -230,7 +246,7 @@ def test_listing_costs_the_same_however_long_it_is(api, visit, reader, count, re
         services.add_note(visit, by=visit.doctor, **PLAN)
     client = api(request.getfixturevalue(reader))
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

@@ -2,10 +2,16 @@
 
 import pytest
 
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
 from consultations import allergy_check, services
 from consultations.models import Prescription
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 from patients.models import Patient
 
 NOBODY = 999_999
@@ -56,8 +62,10 @@ def test_what_and_how_much_and_how_long_are_required(api, smith, visit, field):
     client = api(smith)
     without = {name: value for name, value in MEDICATION.items() if name != field}
 
-    assert refusal(client.post(url(visit), without))[2] == {field: ["This field is required."]}
-    assert list(refusal(client.post(url(visit), without | {field: " "}))[2]) == [field]
+    assert error_details(client.post(url(visit), without))[2] == {
+        field: ["This field is required."]
+    }
+    assert list(error_details(client.post(url(visit), without | {field: " "}))[2]) == [field]
     assert Prescription.objects.count() == 0
 
 
@@ -76,7 +84,7 @@ def test_what_and_how_much_and_how_long_are_required(api, smith, visit, field):
     ],
 )
 def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected):
-    status, word, errors = refusal(api(smith).post(url(visit), MEDICATION | wrong))
+    status, word, errors = error_details(api(smith).post(url(visit), MEDICATION | wrong))
 
     assert (status, word, list(errors)) == (400, expected, list(wrong))
     assert Prescription.objects.count() == 0
@@ -135,7 +143,7 @@ def test_a_listed_allergy_refuses_the_medication_and_says_which(api, smith, visi
 
     response = api(smith).post(url(visit), MEDICATION | {"medication_name": "P\u00e9nicillin V"})
 
-    status, word, errors = refusal(response)
+    status, word, errors = error_details(response)
     assert (status, word, list(errors)) == (409, "allergy_conflict", ["medication_name"])
     assert response.json()["details"] == {"matches": ["penicillin", "Penicillin V"]}
     assert Prescription.objects.count() == 0
@@ -144,7 +152,7 @@ def test_a_listed_allergy_refuses_the_medication_and_says_which(api, smith, visi
 def test_the_allergies_are_those_on_the_record_now(api, smith, ada, visit):
     client = api(smith)
     body = MEDICATION | {"medication_name": "Penicillin"}
-    assert code(client.post(url(visit), body)) == (409, "allergy_conflict")
+    assert status_and_code(client.post(url(visit), body)) == (409, "allergy_conflict")
 
     data(api(ada).patch(f"/api/patients/{visit.patient_id}/", {"allergies": "Nuts"}))
 
@@ -155,7 +163,7 @@ def test_a_reason_overrides_the_allergy_and_is_kept(api, smith, visit):
     client = api(smith)
     body = MEDICATION | {"medication_name": "Penicillin"}
 
-    refused = code(client.post(url(visit), body | {"override_reason": "  "}))
+    refused = status_and_code(client.post(url(visit), body | {"override_reason": "  "}))
     shown = data(client.post(url(visit), body | {"override_reason": "No alternative"}), 201)
 
     assert refused == (409, "allergy_conflict")
@@ -167,7 +175,7 @@ def test_an_override_cannot_be_taken_back(api, smith, visit):
     body = MEDICATION | {"medication_name": "Penicillin", "override_reason": "No alternative"}
     shown = data(api(smith).post(url(visit), body), 201)
 
-    answer = refusal(api(smith).patch(f"{url(visit)}{shown['id']}/", {"override_reason": ""}))
+    answer = error_details(api(smith).patch(f"{url(visit)}{shown['id']}/", {"override_reason": ""}))
 
     read_only = {"override_reason": ["This field is read-only."]}
     assert answer == (400, "validation_error", read_only)
@@ -222,22 +230,22 @@ def test_a_patch_of_nothing_or_of_an_echo_changes_nothing(api, smith, prescripti
     ],
 )
 def test_nothing_else_of_it_changes(api, smith, prescription, wrong, expected):
-    before = snapshot(Prescription)
+    before = all_rows(Prescription)
 
-    answer = refusal(api(smith).patch(one(prescription), {"is_active": False} | wrong))
+    answer = error_details(api(smith).patch(one(prescription), {"is_active": False} | wrong))
 
     assert (answer[0], answer[1], list(answer[2])) == (400, expected, list(wrong))
-    assert snapshot(Prescription) == before
+    assert all_rows(Prescription) == before
 
 
 @pytest.mark.parametrize("caller", ["smith", "ada", "jane", "meyer"])
 def test_it_is_neither_replaced_nor_deleted(api, prescription, caller, request):
     client = api(request.getfixturevalue(caller))
-    before = snapshot(Prescription)
+    before = all_rows(Prescription)
 
     for method in (client.put, client.delete):
-        assert code(method(one(prescription), MEDICATION)) == (405, "method_not_allowed")
-    assert snapshot(Prescription) == before
+        assert status_and_code(method(one(prescription), MEDICATION)) == (405, "method_not_allowed")
+    assert all_rows(Prescription) == before
 
 
 @pytest.mark.parametrize(
@@ -253,17 +261,17 @@ def test_nobody_else_writes_and_the_answer_tells_nothing(
     api, prescription, caller, expected, request
 ):
     client = api(caller and request.getfixturevalue(caller))
-    before = snapshot(Prescription)
+    before = all_rows(Prescription)
     visit = prescription.consultation
 
-    prescribed = [code(client.post(url(pk), MEDICATION)) for pk in (visit, NOBODY)]
+    prescribed = [status_and_code(client.post(url(pk), MEDICATION)) for pk in (visit, NOBODY)]
     stopped = [
-        code(client.patch(address, {"is_active": False}))
+        status_and_code(client.patch(address, {"is_active": False}))
         for address in (one(prescription), f"{url(visit)}{NOBODY}/")
     ]
 
     assert prescribed + stopped == [expected] * 4
-    assert snapshot(Prescription) == before
+    assert all_rows(Prescription) == before
 
 
 def test_the_patient_reads_them(api, jane, prescription):
@@ -274,10 +282,10 @@ def test_the_patient_reads_them(api, jane, prescription):
 def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
     for _ in range(count):
         services.prescribe(visit, by=smith, **MEDICATION)
-    services.prescribe(a_consultation(doctor=smith), by=smith, **MEDICATION)
+    services.prescribe(make_consultation(doctor=smith), by=smith, **MEDICATION)
     client = api(smith)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

@@ -12,11 +12,11 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import code, data, refusal, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import all_rows, data, error_details, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 
 LIST = "/api/consultations/"
 NOBODY = 999_999
@@ -41,7 +41,7 @@ def complete(client, visit, body=None):
 
 
 def everything():
-    return snapshot(Consultation, Appointment, AppointmentHistory)
+    return all_rows(Consultation, Appointment, AppointmentHistory)
 
 
 def moves(appointment):
@@ -109,7 +109,7 @@ def test_it_starts_once(api, smith, wednesday, visit):
     with clock.frozen_at(wednesday + timedelta(hours=1)):
         response = start(api(smith), visit)
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         409,
         "invalid_transition",
         {"status": ["This consultation has started already."]},
@@ -121,7 +121,7 @@ def test_it_starts_once(api, smith, wednesday, visit):
 def test_starting_asks_for_nothing_and_takes_nothing(api, smith, visit):
     before = everything()
 
-    status, word, errors = refusal(start(api(smith), visit, {"diagnosis": "Gout"}))
+    status, word, errors = error_details(start(api(smith), visit, {"diagnosis": "Gout"}))
 
     assert (status, word, list(errors)) == (400, "unknown_field", ["diagnosis"])
     assert everything() == before
@@ -153,7 +153,7 @@ def test_completing_stamps_it_and_completes_its_appointment(api, wednesday, visi
 @pytest.mark.usefixtures("wednesday")
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.CONFIRMED, Status.IN_PROGRESS])
 def test_it_can_be_completed_without_a_start(api, smith, jane, status):
-    visit = a_consultation(status=status, doctor=smith, patient=jane)
+    visit = make_consultation(status=status, doctor=smith, patient=jane)
 
     shown = data(complete(api(smith), visit))
 
@@ -201,7 +201,7 @@ def test_what_the_closing_body_omits_keeps_its_value(api, smith, visit):
 def test_a_wrong_closing_field_closes_nothing(api, smith, visit, wrong, expected):
     before = everything()
 
-    status, word, errors = refusal(complete(api(smith), visit, CLOSING | wrong))
+    status, word, errors = error_details(complete(api(smith), visit, CLOSING | wrong))
 
     assert (status, word, list(errors)) == (400, expected, list(wrong))
     assert everything() == before
@@ -219,19 +219,19 @@ def test_a_visit_that_did_not_take_place_goes_nowhere(api, smith, visit, step, a
 
     response = step(api(smith), visit)
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": []}
     assert everything() == before
     assert data(api(smith).get(f"{LIST}{visit.pk}/"))["status"] == "cancelled"
 
 
 def test_moves_of_the_appointment_never_touch_the_consultation(smith, visit):
-    before = snapshot(Consultation)
+    before = all_rows(Consultation)
 
     for action in ("confirm", "start", "complete"):
         appointments.move(visit.appointment, action, by=smith)
 
-    assert snapshot(Consultation) == before
+    assert all_rows(Consultation) == before
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,9 @@ def test_nobody_else_may_and_the_answer_tells_nothing(api, visit, caller, expect
     client = api(caller and request.getfixturevalue(caller))
     before = everything()
 
-    answers = [code(step(client, one)) for step in (start, complete) for one in (visit, NOBODY)]
+    answers = [
+        status_and_code(step(client, one)) for step in (start, complete) for one in (visit, NOBODY)
+    ]
 
     assert answers == [expected] * 4
     assert everything() == before
@@ -276,18 +278,18 @@ def test_a_completed_consultation_is_closed(api, visit, writer, call, request):
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
     services.complete(visit, by=visit.doctor, diagnosis="Nothing")
     records = (Consultation, Appointment, VitalSigns, Prescription, ConsultationNote)
-    before = snapshot(*records)
+    before = all_rows(*records)
     client = api(request.getfixturevalue(writer))
     address = f"{LIST}{visit.pk}/{path.format(prescription=prescription.pk)}"
 
     response = getattr(client, method)(address, body)
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         409,
         "consultation_closed",
         {"status": ["This consultation is completed; add a note of type addendum."]},
     )
-    assert snapshot(*records) == before
+    assert all_rows(*records) == before
 
 
 def test_the_services_refuse_a_closed_one_to_whoever_calls_them(smith, visit):
@@ -323,7 +325,7 @@ def at_once(*calls):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("attempt", range(3))
 def test_of_two_who_open_one_at_once_exactly_one_does(api, smith, ada, attempt):
-    appointment = an_appointment(doctor=smith)
+    appointment = make_appointment(doctor=smith)
     doctor, admin = api(smith), api(ada)
     body = {"appointment": appointment.pk}
 
@@ -339,7 +341,7 @@ def test_of_two_who_open_one_at_once_exactly_one_does(api, smith, ada, attempt):
     ("step", "refused"), [(start, "invalid_transition"), (complete, "consultation_closed")]
 )
 def test_of_two_who_take_the_same_step_at_once_exactly_one_does(api, smith, ada, step, refused):
-    visit = a_consultation(doctor=smith)
+    visit = make_consultation(doctor=smith)
     doctor, admin = api(smith), api(ada)
 
     answers = at_once(lambda: step(doctor, visit), lambda: step(admin, visit))
@@ -351,7 +353,7 @@ def test_of_two_who_take_the_same_step_at_once_exactly_one_does(api, smith, ada,
 @races
 @pytest.mark.django_db(transaction=True)
 def test_a_part_written_while_the_visit_is_closed_is_in_it_or_refused(api, smith):
-    visit = a_consultation(doctor=smith)
+    visit = make_consultation(doctor=smith)
     doctor, other = api(smith), api(smith)
     notes = f"{LIST}{visit.pk}/notes/"
     note = {"note_type": "general", "content": "One more thing"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import code, data
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import data, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION
@@ -86,13 +86,13 @@ def test_who_acted_before_is_not_taken_for_who_acts_now(smith, ada, visit):
 
 def test_what_is_refused_leaves_no_version(api, smith, meyer, jane, visit):
     closed = services.complete(visit, by=smith)
-    an_appointment(patient=jane, doctor=meyer)
+    make_appointment(patient=jane, doctor=meyer)
     start = versions(closed)
     detail = f"{LIST}{visit.pk}/"
 
-    assert code(api(smith).patch(detail, {"diagnosis": "Gout"}))[0] == 409
-    assert code(api(smith).post(f"{detail}prescriptions/", MEDICATION))[0] == 409
-    assert code(api(meyer).patch(detail, {"diagnosis": "Gout"}))[0] == 404
+    assert status_and_code(api(smith).patch(detail, {"diagnosis": "Gout"}))[0] == 409
+    assert status_and_code(api(smith).post(f"{detail}prescriptions/", MEDICATION))[0] == 409
+    assert status_and_code(api(meyer).patch(detail, {"diagnosis": "Gout"}))[0] == 404
     assert versions(closed) == start
     assert Prescription.history.count() == 0
 

@@ -6,10 +6,16 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
 from consultations import services
 from consultations.models import VitalSigns
-from consultations.tests.factories import a_consultation
+from consultations.tests.factories import make_consultation
 
 NOBODY = 999_999
 KEYS = [
@@ -89,7 +95,7 @@ def test_a_value_counts_within_its_limits_only(api, smith, visit, field):
     below, lowest, highest, above = LIMITS[field]
 
     for value in (below, above, -1):
-        status, word, errors = refusal(client.post(url(visit), {field: value}))
+        status, word, errors = error_details(client.post(url(visit), {field: value}))
 
         assert (status, word, list(errors)) == (400, "validation_error", [field])
     assert VitalSigns.objects.count() == 0
@@ -126,7 +132,7 @@ def test_the_services_hold_the_same_limits(smith, visit, field):
     ],
 )
 def test_what_is_no_such_number_is_refused(api, smith, visit, field, value):
-    status, word, errors = refusal(api(smith).post(url(visit), {field: value}))
+    status, word, errors = error_details(api(smith).post(url(visit), {field: value}))
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
     assert VitalSigns.objects.count() == 0
@@ -136,7 +142,7 @@ def test_one_measurement_is_needed_and_enough(api, smith, visit):
     client = api(smith)
 
     for nothing in ({}, dict.fromkeys(LIMITS)):
-        status, word, errors = refusal(client.post(url(visit), nothing))
+        status, word, errors = error_details(client.post(url(visit), nothing))
 
         assert (status, word) == (400, "validation_error")
         assert errors == {"non_field_errors": ["Give at least one measurement."]}
@@ -153,7 +159,7 @@ def test_the_diastolic_pressure_lies_below_the_systolic(api, smith, visit, diast
     body = {"systolic_bp": 120, "diastolic_bp": diastolic}
     sentence = "The diastolic pressure lies below the systolic."
 
-    answer = refusal(api(smith).post(url(visit), body))
+    answer = error_details(api(smith).post(url(visit), body))
     with pytest.raises(ValidationError, match=sentence):
         services.record_vital_signs(visit, by=smith, **body)
 
@@ -204,7 +210,7 @@ def test_the_bmi_follows_from_weight_and_height(api, smith, visit, measured, bmi
 def test_the_bmi_is_never_given(api, smith, visit):
     body = {"weight": 68.5, "height": 171, "bmi": 23.4}
 
-    answer = refusal(api(smith).post(url(visit), body))
+    answer = error_details(api(smith).post(url(visit), body))
 
     assert answer == (400, "validation_error", {"bmi": ["This field is read-only."]})
     assert VitalSigns.objects.count() == 0
@@ -237,7 +243,9 @@ def test_nobody_else_records_them_and_the_answer_tells_nothing(
 ):
     client = api(caller and request.getfixturevalue(caller))
 
-    answers = [code(client.post(url(one), {"heart_rate": 70})) for one in (visit, NOBODY)]
+    answers = [
+        status_and_code(client.post(url(one), {"heart_rate": 70})) for one in (visit, NOBODY)
+    ]
 
     assert answers == [expected, expected]
     assert VitalSigns.objects.count() == 0
@@ -245,28 +253,28 @@ def test_nobody_else_records_them_and_the_answer_tells_nothing(
 
 @pytest.mark.parametrize("field", ["id", "consultation", "recorded_by", "recorded_at"])
 def test_no_body_moves_them_to_another_consultation_or_person(api, smith, visit, field):
-    other = a_consultation()
+    other = make_consultation()
     theirs = services.record_vital_signs(other, by=other.doctor, heart_rate=60)
     value = {"id": theirs.pk, "consultation": other.pk}.get(field, other.doctor_id)
-    before = snapshot(VitalSigns)
+    before = all_rows(VitalSigns)
 
-    status, _, errors = refusal(api(smith).post(url(visit), {"heart_rate": 70, field: value}))
+    status, _, errors = error_details(api(smith).post(url(visit), {"heart_rate": 70, field: value}))
 
     assert (status, list(errors)) == (400, [field])
-    assert snapshot(VitalSigns) == before
+    assert all_rows(VitalSigns) == before
 
 
 @pytest.mark.parametrize("caller", ["smith", "ada", "jane"])
 def test_a_wrong_entry_is_neither_changed_nor_deleted(api, visit, caller, request):
     taken = services.record_vital_signs(visit, by=visit.doctor, heart_rate=60)
     client = api(request.getfixturevalue(caller))
-    before = snapshot(VitalSigns)
+    before = all_rows(VitalSigns)
 
     for method in (client.put, client.patch, client.delete):
-        answer = code(method(f"{url(visit)}{taken.pk}/", {"heart_rate": 70}))
+        answer = status_and_code(method(f"{url(visit)}{taken.pk}/", {"heart_rate": 70}))
 
         assert answer == (405, "method_not_allowed")
-    assert snapshot(VitalSigns) == before
+    assert all_rows(VitalSigns) == before
 
 
 def test_a_right_entry_follows_it(api, smith, jane, visit):
@@ -284,7 +292,7 @@ def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
         services.record_vital_signs(visit, by=smith, heart_rate=60)
     client = api(smith)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

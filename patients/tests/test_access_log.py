@@ -9,9 +9,9 @@ from accounts.models import Action, AuditEvent
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from accounts.tests.helpers import data
 from appointments import services
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import code, data_statements
-from consultations.tests.factories import a_consultation, with_parts
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import assert_data_queries, status_and_code
+from consultations.tests.factories import add_parts, make_consultation
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def address(patient):
 @pytest.fixture
 def read_by_house(api, jane, house):
     """Of Jane's, a room that Dr. House opened, with parts, and the requests by which he read it."""
-    room = with_parts(a_consultation(patient=jane, doctor=house, by=AdminFactory()))
+    room = add_parts(make_consultation(patient=jane, doctor=house, by=AdminFactory()))
     client = api(house)
     data(client.get(f"/api/consultations/{room.pk}/notes/"))
     data(client.get("/api/appointments/"))
@@ -77,12 +77,12 @@ def test_reading_it_is_in_it_the_next_time(api, jane):
 
 def test_of_others_it_says_nothing(api, jane, house, read_by_house):
     paul = PatientFactory()
-    an_appointment(patient=paul, doctor=house)
+    make_appointment(patient=paul, doctor=house)
 
     rows = data(api(paul).get(address(paul)))["results"]
 
     assert [(row["action"], row["kinds"]) for row in rows] == [("create", ["appointment"])]
-    assert code(api(paul).get(address(jane))) == (404, "not_found")
+    assert status_and_code(api(paul).get(address(jane))) == (404, "not_found")
 
 
 def test_what_was_refused_is_for_the_clinic_to_know(api, jane):
@@ -97,7 +97,7 @@ def test_what_was_refused_is_for_the_clinic_to_know(api, jane):
 
 @pytest.mark.parametrize("who", [DoctorFactory, UnverifiedDoctorFactory])
 def test_doctors_may_not_look_each_other_up(api, jane, who):
-    assert code(api(who()).get(address(jane))) == (403, "permission_denied")
+    assert status_and_code(api(who()).get(address(jane))) == (403, "permission_denied")
 
 
 def test_an_admin_reads_that_of_everybody(api, jane, house, read_by_house):
@@ -129,12 +129,12 @@ def test_a_number_is_found_as_a_whole(jane, number):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_costs_the_same_however_long_it_is(api, jane, house, count):
-    visit = an_appointment(patient=jane, doctor=house)
+    visit = make_appointment(patient=jane, doctor=house)
     for number in range(count):
         services.update(visit, by=house, doctor_notes=f"Note {number}")
     client = api(jane)
 
-    with data_statements(5):  # who asks, the patient, how many, these, and the audit's
+    with assert_data_queries(5):  # who asks, the patient, how many, these, and the audit's
         data(client.get(address(jane)))
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.factories import AdminFactory
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -73,7 +73,7 @@ def test_what_was_edited_is_among_the_versions(desk):
 
 
 def test_closing_a_record_cancels_what_was_to_come(desk):
-    appointment = an_appointment()
+    appointment = make_appointment()
     page = page_of(appointment.patient, "deactivate")
 
     desk.get(page)

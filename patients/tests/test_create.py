@@ -8,7 +8,7 @@ from django.core import mail
 from accounts.mail import mail_executor
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
-from appointments.tests.helpers import code, data, refusal, snapshot
+from appointments.tests.helpers import all_rows, data, error_details, status_and_code
 from patients.models import Patient
 
 LIST = "/api/patients/"
@@ -50,15 +50,15 @@ def test_the_path_of_the_seed_registers_too(api, smith):
 
 def test_names_are_all_it_needs_and_all_it_must_have(api, smith):
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    assert refusal(client.post(LIST, {}))[::2] == (
+    assert error_details(client.post(LIST, {}))[::2] == (
         400,
         {"first_name": ["This field is required."], "last_name": ["This field is required."]},
     )
     blank = client.post(LIST, {"first_name": " ", "last_name": ""})
-    assert list(refusal(blank)[2]) == ["first_name", "last_name"]
-    assert snapshot(User) == before
+    assert list(error_details(blank)[2]) == ["first_name", "last_name"]
+    assert all_rows(User) == before
     data(client.post(LIST, RUTH), 201)
 
 
@@ -162,13 +162,13 @@ def test_a_weak_password_is_refused_and_nobody_registered_or_written_to(
 ):
     body = RUTH | {"username": "ruthmeyer", "email": "ruth@example.com", "password": password}
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
     with django_capture_on_commit_callbacks(execute=True):
-        status, word, errors = refusal(client.post(LIST, body))
+        status, word, errors = error_details(client.post(LIST, body))
 
     assert (status, word, list(errors)) == (400, "validation_error", ["password"])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
     assert letters() == []
 
 
@@ -195,12 +195,12 @@ def test_a_password_of_128_characters_is_taken(api, smith):
 )
 def test_an_address_or_username_in_use_is_refused_in_any_case(api, smith, jane, taken, field):
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.post(LIST, RUTH | taken))
+    status, word, errors = error_details(client.post(LIST, RUTH | taken))
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 @pytest.mark.parametrize(
@@ -229,12 +229,12 @@ def test_an_address_or_username_in_use_is_refused_in_any_case(api, smith, jane, 
 def test_bad_input_is_refused_under_its_name(api, smith, field, value):
     body = RUTH | {"email": "ruth@example.com"} | {field: value}
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.post(LIST, body))
+    status, word, errors = error_details(client.post(LIST, body))
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 @pytest.mark.parametrize(
@@ -256,33 +256,33 @@ def test_bad_input_is_refused_under_its_name(api, smith, field, value):
 )
 def test_a_field_that_is_not_its_to_set_is_refused_by_name(api, ada, field):
     client = api(ada)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.post(LIST, RUTH | {field: "admin"}))
+    status, word, errors = error_details(client.post(LIST, RUTH | {field: "admin"}))
 
     assert (status, word, list(errors)) == (400, "unknown_field", [field])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 def test_a_form_is_refused_where_no_file_travels(api, smith):
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
     response = client.post(LIST, RUTH, format="multipart")
 
-    assert code(response) == (415, "unsupported_media_type")
-    assert snapshot(User) == before
+    assert status_and_code(response) == (415, "unsupported_media_type")
+    assert all_rows(User) == before
 
 
 def test_nobody_else_registers_patients(api, nils, jane):
     clients = [api(), api(jane), api(nils)]
-    before = snapshot(User)
+    before = all_rows(User)
 
-    answers = [code(client.post(LIST, RUTH)) for client in clients]
+    answers = [status_and_code(client.post(LIST, RUTH)) for client in clients]
 
     assert answers == [
         (401, "not_authenticated"),
         (403, "permission_denied"),
         (403, "license_not_verified"),
     ]
-    assert snapshot(User) == before
+    assert all_rows(User) == before

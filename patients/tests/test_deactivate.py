@@ -10,10 +10,10 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import code, data, ids, refusal, snapshot
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import all_rows, data, error_details, ids, status_and_code
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.tests.factories import a_consultation, with_parts
+from consultations.tests.factories import add_parts, make_consultation
 from patients import services
 from patients.models import Patient
 from patients.signals import patient_deactivated
@@ -26,16 +26,16 @@ def url(patient):
 
 
 def test_an_admin_closes_a_record_and_it_is_gone_for_everyone(api, smith, ada, jane, omar):
-    an_appointment(patient=jane, doctor=smith)
+    make_appointment(patient=jane, doctor=smith)
 
     response = api(ada).delete(url(jane))
 
     assert (response.status_code, response.content) == (204, b"")
     for reader in (smith, ada):
         assert ids(api(reader).get(LIST)) == [omar.pk]
-        assert code(api(reader).get(url(jane))) == (404, "not_found")
-        assert code(api(reader).patch(url(jane), {"phone": "112"})) == (404, "not_found")
-    assert code(api(ada).delete(url(jane))) == (404, "not_found")
+        assert status_and_code(api(reader).get(url(jane))) == (404, "not_found")
+        assert status_and_code(api(reader).patch(url(jane), {"phone": "112"})) == (404, "not_found")
+    assert status_and_code(api(ada).delete(url(jane))) == (404, "not_found")
     assert Patient.objects.get(pk=jane.pk).phone == jane.phone
 
 
@@ -47,7 +47,7 @@ def test_the_path_of_the_seed_closes_it_too(api, ada, jane):
 
 
 def test_nobody_else_closes_a_record_and_the_answer_tells_nothing(api, smith, nils, jane, omar):
-    booked = an_appointment(patient=jane, doctor=smith)
+    booked = make_appointment(patient=jane, doctor=smith)
     missing = f"{LIST}999999/"
 
     for caller, expected in [
@@ -59,7 +59,10 @@ def test_nobody_else_closes_a_record_and_the_answer_tells_nothing(api, smith, ni
     ]:
         client = api(caller)
 
-        assert [code(client.delete(one)) for one in (url(jane), missing)] == [expected, expected]
+        assert [status_and_code(client.delete(one)) for one in (url(jane), missing)] == [
+            expected,
+            expected,
+        ]
     assert Patient.objects.get(pk=jane.pk).is_active is True
     booked.refresh_from_db()
     assert booked.status == Status.SCHEDULED
@@ -73,7 +76,7 @@ def test_a_sign_in_by_cookie_does_not_come_back_with_the_record(client, ada, jan
     services.reactivate(jane)
 
     assert before.status_code == 200
-    assert code(client.get("/api/auth/profile/")) == (401, "not_authenticated")
+    assert status_and_code(client.get("/api/auth/profile/")) == (401, "not_authenticated")
 
 
 def test_every_session_of_the_patient_is_dead_at_once(api, ada, jane, omar):
@@ -84,19 +87,19 @@ def test_every_session_of_the_patient_is_dead_at_once(api, ada, jane, omar):
 
     api(ada).delete(url(jane))
 
-    assert code(phone.get(url(jane))) == (401, "token_invalid")
-    assert code(laptop.get("/api/auth/profile/")) == (401, "token_invalid")
+    assert status_and_code(phone.get(url(jane))) == (401, "token_invalid")
+    assert status_and_code(laptop.get("/api/auth/profile/")) == (401, "token_invalid")
     refreshed = api().post("/api/auth/refresh/", {"refresh": refresh})
-    assert code(refreshed) == (401, "token_invalid")
-    assert code(api().post("/api/auth/login/", body)) == (401, "invalid_credentials")
+    assert status_and_code(refreshed) == (401, "token_invalid")
+    assert status_and_code(api().post("/api/auth/login/", body)) == (401, "invalid_credentials")
     assert Session.objects.filter(user=jane.pk).live().count() == 0
     assert other.get(url(omar)).status_code == 200
 
 
 def test_coming_appointments_are_cancelled_and_their_slots_free_again(api, smith, ada, jane, omar):
-    scheduled = an_appointment(patient=jane, doctor=smith)
-    confirmed = an_appointment(Status.CONFIRMED, patient=jane, doctor=smith)
-    anothers = an_appointment(patient=omar, doctor=smith)
+    scheduled = make_appointment(patient=jane, doctor=smith)
+    confirmed = make_appointment(Status.CONFIRMED, patient=jane, doctor=smith)
+    anothers = make_appointment(patient=omar, doctor=smith)
 
     api(ada).delete(url(jane))
 
@@ -113,9 +116,9 @@ def test_coming_appointments_are_cancelled_and_their_slots_free_again(api, smith
 
 
 def test_what_is_past_or_under_way_stays_as_it_was(api, smith, ada, jane):
-    missed = an_appointment(patient=jane, doctor=smith)
+    missed = make_appointment(patient=jane, doctor=smith)
     others = [
-        an_appointment(status, patient=jane, doctor=smith)
+        make_appointment(status, patient=jane, doctor=smith)
         for status in (Status.IN_PROGRESS, Status.COMPLETED, Status.NO_SHOW)
     ]
     before = [missed.status, *(one.status for one in others)]
@@ -131,15 +134,15 @@ def test_what_is_past_or_under_way_stays_as_it_was(api, smith, ada, jane):
 
 
 def test_no_clinical_row_is_deleted_or_changed_and_staff_still_read_them(api, smith, ada, jane):
-    visit = with_parts(a_consultation(patient=jane, doctor=smith, status=Status.CONFIRMED))
-    done = a_consultation(patient=jane, doctor=smith, completed=True)
+    visit = add_parts(make_consultation(patient=jane, doctor=smith, status=Status.CONFIRMED))
+    done = make_consultation(patient=jane, doctor=smith, completed=True)
     clinical = (Consultation, VitalSigns, Prescription, ConsultationNote)
-    before = snapshot(*clinical)
+    before = all_rows(*clinical)
     appointments_before = Appointment.objects.count()
 
     api(ada).delete(url(jane))
 
-    assert snapshot(*clinical) == before
+    assert all_rows(*clinical) == before
     assert Appointment.objects.count() == appointments_before
     assert Patient.objects.filter(pk=jane.pk).count() == 1
     for reader in (smith, ada):
@@ -149,16 +152,18 @@ def test_no_clinical_row_is_deleted_or_changed_and_staff_still_read_them(api, sm
 def test_the_address_and_the_username_stay_taken(api, smith, ada, jane):
     api(ada).delete(url(jane))
     clerk = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
     body = {"first_name": "Janet", "last_name": "Roe"}
 
-    at_the_desk = refusal(clerk.post(LIST, body | {"email": "Jane@example.com", "username": "j2"}))
+    at_the_desk = error_details(
+        clerk.post(LIST, body | {"email": "Jane@example.com", "username": "j2"})
+    )
     own = body | {"username": "Jane", "email": "j@example.com", "password": PASSWORD}
-    by_herself = refusal(api().post("/api/auth/register/", own | {"user_type": "patient"}))
+    by_herself = error_details(api().post("/api/auth/register/", own | {"user_type": "patient"}))
 
     assert (at_the_desk[0], list(at_the_desk[2])) == (400, ["email"])
     assert (by_herself[0], list(by_herself[2])) == (400, ["username"])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 def test_a_closed_record_cannot_be_named_in_a_body(api, smith, ada, jane):
@@ -167,8 +172,8 @@ def test_a_closed_record_cannot_be_named_in_a_body(api, smith, ada, jane):
     client = api(smith)
 
     booking = {"patient": jane.pk, "time_slot": slot.pk, "reason_for_visit": "A cough"}
-    booked = refusal(client.post("/api/appointments/", booking))
-    walk_in = refusal(
+    booked = error_details(client.post("/api/appointments/", booking))
+    walk_in = error_details(
         client.post("/api/consultations/", {"patient": jane.pk, "chief_complaint": "A cough"})
     )
 
@@ -178,9 +183,9 @@ def test_a_closed_record_cannot_be_named_in_a_body(api, smith, ada, jane):
 
 
 def test_everything_is_undone_where_anything_fails(smith, ada, jane, api):
-    appointment = an_appointment(patient=jane, doctor=smith)
+    appointment = make_appointment(patient=jane, doctor=smith)
     client = api(jane)
-    before = snapshot(User, Appointment, AppointmentHistory, Session)
+    before = all_rows(User, Appointment, AppointmentHistory, Session)
 
     def fail(sender, patient, **kwargs):
         appointment.refresh_from_db()
@@ -194,7 +199,7 @@ def test_everything_is_undone_where_anything_fails(smith, ada, jane, api):
     finally:
         patient_deactivated.disconnect(fail)
 
-    assert snapshot(User, Appointment, AppointmentHistory, Session) == before
+    assert all_rows(User, Appointment, AppointmentHistory, Session) == before
     assert client.get(url(jane)).status_code == 200
 
 
@@ -211,7 +216,7 @@ def test_the_version_says_who_closed_it_also_outside_a_request(api, ada, jane, o
 def test_a_record_opened_again_is_in_sight_and_its_appointments_stay_cancelled(
     api, smith, ada, jane
 ):
-    appointment = an_appointment(patient=jane, doctor=smith)
+    appointment = make_appointment(patient=jane, doctor=smith)
     services.deactivate(jane, by=ada)
 
     services.reactivate(jane)

@@ -4,7 +4,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from appointments.tests.helpers import code, data, data_statements, ids, refusal
+from appointments.tests.helpers import (
+    assert_data_queries,
+    data,
+    error_details,
+    ids,
+    status_and_code,
+)
 from patients.services import deactivate
 from patients.tests.factories import PatientFactory
 
@@ -45,7 +51,7 @@ def test_both_mounts_serve_the_same_list(api, smith, jane, omar):
 
 
 def test_nobody_else_may_read_it(api, nils, jane, omar):
-    answers = [code(api(reader).get(LIST)) for reader in (None, jane, nils)]
+    answers = [status_and_code(api(reader).get(LIST)) for reader in (None, jane, nils)]
 
     assert answers == [
         (401, "not_authenticated"),
@@ -125,7 +131,7 @@ def test_filters_narrow_the_list(api, smith, parameters, found):
     ],
 )
 def test_a_parameter_it_cannot_use_is_refused_by_name(api, smith, jane, parameters, expected):
-    status, word, errors = refusal(api(smith).get(LIST, parameters))
+    status, word, errors = error_details(api(smith).get(LIST, parameters))
 
     assert (status, word, list(errors)) == (400, expected, list(parameters))
 
@@ -184,7 +190,7 @@ def test_listing_costs_the_same_however_long_it_is(api, smith, count):
     PatientFactory.create_batch(count)
     client = api(smith)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(LIST)
 
     assert data(response)["count"] == count

@@ -8,8 +8,8 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from accounts.tests.helpers import data
-from appointments.tests.helpers import code, data_statements
-from consultations.tests.factories import a_consultation, with_parts
+from appointments.tests.helpers import assert_data_queries, status_and_code
+from consultations.tests.factories import add_parts, make_consultation
 from patients.models import EmergencyAccess
 from patients.services import deactivate
 from patients.tests.factories import PatientFactory
@@ -32,7 +32,7 @@ def grey():
 
 @pytest.fixture
 def record(jane):
-    return with_parts(a_consultation(patient=jane, started=True))
+    return add_parts(make_consultation(patient=jane, started=True))
 
 
 def address(patient):
@@ -51,7 +51,7 @@ def reads(room):
 
 def test_with_a_reason_the_record_is_open_for_an_hour(api, grey, jane, record):
     client = api(grey)
-    assert [code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
+    assert [status_and_code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
 
     granted = data(client.post(address(jane), WHY), 201)
 
@@ -70,15 +70,18 @@ def test_after_the_hour_it_is_closed_again(api, grey, jane, record):
     data(client.post(address(jane), WHY), 201)
     EmergencyAccess.objects.update(expires_at=timezone.now())
 
-    assert [code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
+    assert [status_and_code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
 
 
 def test_it_opens_that_one_record_to_that_one_doctor(api, grey, jane, record):
-    paul_s = with_parts(a_consultation(patient=PatientFactory(), started=True))
+    paul_s = add_parts(make_consultation(patient=PatientFactory(), started=True))
     data(api(grey).post(address(jane), WHY), 201)
 
-    assert code(api(grey).get(f"/api/consultations/{paul_s.pk}/")) == (404, "not_found")
-    assert code(api(DoctorFactory()).get(f"/api/consultations/{record.pk}/")) == (404, "not_found")
+    assert status_and_code(api(grey).get(f"/api/consultations/{paul_s.pk}/")) == (404, "not_found")
+    assert status_and_code(api(DoctorFactory()).get(f"/api/consultations/{record.pk}/")) == (
+        404,
+        "not_found",
+    )
 
 
 def test_it_opens_for_reading_alone(api, grey, jane, record):
@@ -86,12 +89,14 @@ def test_it_opens_for_reading_alone(api, grey, jane, record):
     data(client.post(address(jane), WHY), 201)
     room = f"/api/consultations/{record.pk}/"
 
-    assert code(client.patch(room, {"diagnosis": "Flu"})) == (404, "not_found")
-    assert code(client.post(f"{room}notes/", {"note_type": "plan", "content": "Rest"})) == (
+    assert status_and_code(client.patch(room, {"diagnosis": "Flu"})) == (404, "not_found")
+    assert status_and_code(
+        client.post(f"{room}notes/", {"note_type": "plan", "content": "Rest"})
+    ) == (
         404,
         "not_found",
     )
-    assert code(client.post(f"{room}complete_consultation/", {"diagnosis": "Flu"})) == (
+    assert status_and_code(client.post(f"{room}complete_consultation/", {"diagnosis": "Flu"})) == (
         404,
         "not_found",
     )
@@ -117,7 +122,7 @@ def test_it_is_for_verified_doctors_alone(api, jane, who):
 def test_a_closed_record_is_not_opened_by_it(api, grey, jane):
     deactivate(jane, by=AdminFactory())
 
-    assert code(api(grey).post(address(jane), WHY)) == (404, "not_found")
+    assert status_and_code(api(grey).post(address(jane), WHY)) == (404, "not_found")
 
 
 def test_the_patient_the_doctor_and_the_admins_read_of_it(api, grey, jane):
@@ -128,7 +133,7 @@ def test_the_patient_the_doctor_and_the_admins_read_of_it(api, grey, jane):
         assert data(client.get(address(jane)))["results"] == [given]
         assert data(client.get(f"{address(jane)}{given['id']}/")) == given
     assert data(api(DoctorFactory()).get(address(jane)))["results"] == []
-    assert code(api(PatientFactory()).get(address(jane))) == (404, "not_found")
+    assert status_and_code(api(PatientFactory()).get(address(jane))) == (404, "not_found")
 
 
 def test_it_is_written_down_and_in_the_patient_s_access_log(api, grey, jane):
@@ -169,7 +174,7 @@ def test_listing_costs_the_same_however_long_it_is(api, grey, jane, count):
     for _ in range(count):
         data(client.post(address(jane), WHY), 201)
 
-    with data_statements(5):  # who asks, the patient, how many, these, and the audit's
+    with assert_data_queries(5):  # who asks, the patient, how many, these, and the audit's
         assert data(client.get(address(jane)))["count"] == count
 
 

@@ -7,19 +7,19 @@ from accounts.models import User
 from accounts.tests.factories import AdminFactory
 from appointments import services as appointments
 from appointments.models import Appointment
-from appointments.tests.factories import an_appointment
-from config.tests.lock_waiting import on_row_locks, second_in_line
+from appointments.tests.factories import make_appointment
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from patients import services
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 
 def test_closing_a_record_keeps_what_was_written_a_moment_ago():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.deactivate(jane, by=ada),
     )
@@ -32,7 +32,7 @@ def test_closing_a_record_keeps_what_was_written_a_moment_ago():
 def test_a_record_is_not_closed_that_has_changed_a_moment_ago():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.deactivate(jane, by=ada, if_version={1}),
     )
@@ -45,7 +45,7 @@ def test_opening_a_record_again_keeps_what_was_written_a_moment_ago():
     ada = AdminFactory()
     jane = services.deactivate(PatientFactory(), by=ada)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=ada, phone="030 1"),
         lambda: services.reactivate(jane),
     )
@@ -58,7 +58,7 @@ def test_opening_a_record_again_keeps_what_was_written_a_moment_ago():
 def test_what_was_written_a_moment_ago_is_made_anonymous_too():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.anonymise(jane, by=ada),
     )
@@ -71,7 +71,7 @@ def test_what_was_written_a_moment_ago_is_made_anonymous_too():
 def test_a_record_made_anonymous_a_moment_ago_is_not_named_again():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.anonymise(jane, by=ada),
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
     )
@@ -82,13 +82,13 @@ def test_a_record_made_anonymous_a_moment_ago_is_not_named_again():
 
 def test_a_phone_number_written_into_an_appointment_a_moment_ago_goes_too():
     """Of a visit that is past, which its closing does not lock."""
-    visit, ada = an_appointment("in_progress"), AdminFactory()
+    visit, ada = make_appointment("in_progress"), AdminFactory()
 
     def write():
         appointments.lock(visit)
         Appointment.objects.filter(pk=visit.pk).update(contact_phone="030 1")
 
-    outcome = second_in_line(write, lambda: services.anonymise(visit.patient, by=ada))
+    outcome = run_behind_lock(write, lambda: services.anonymise(visit.patient, by=ada))
 
     assert outcome == (True, "done")
     assert Appointment.objects.get().contact_phone == ""

@@ -8,7 +8,13 @@ from PIL import Image
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
 from patients.models import Patient
 
 NOBODY = 999_999
@@ -97,7 +103,7 @@ def test_another_patient_s_record_is_as_if_it_did_not_exist(api, jane, omar, met
         for one in (jane, NOBODY)
     )
 
-    assert refusal(other) == (404, "not_found", {"detail": ["Not found."]})
+    assert error_details(other) == (404, "not_found", {"detail": ["Not found."]})
     assert other.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
     assert stored(jane) == before
 
@@ -115,20 +121,20 @@ def test_strangers_and_unverified_doctors_are_refused_whatever_the_id(api, nils,
 
 def test_a_doctor_or_an_admin_is_no_patient(api, smith, ada):
     for person in (smith, ada):
-        assert code(api(ada).get(url(person))) == (404, "not_found")
-        assert code(api(ada).patch(url(person), {"phone": "1"})) == (404, "not_found")
+        assert status_and_code(api(ada).get(url(person))) == (404, "not_found")
+        assert status_and_code(api(ada).patch(url(person), {"phone": "1"})) == (404, "not_found")
         assert stored(person)["phone"] == ""
 
 
 def test_an_id_is_digits_of_a_size_that_exists(api, smith, jane):
     for one in ("9" * 30, f"{jane.pk}.0", f"+{jane.pk}", "\u0661", "jane"):
-        assert code(api(smith).get(f"/api/patients/{one}/")) == (404, "not_found")
+        assert status_and_code(api(smith).get(f"/api/patients/{one}/")) == (404, "not_found")
 
 
 def test_reading_a_record_costs_the_caller_and_the_row(api, smith, jane):
     client = api(smith)
 
-    with data_statements(3):
+    with assert_data_queries(3):
         data(client.get(url(jane)))
 
 
@@ -153,7 +159,7 @@ def test_a_put_wants_the_names_and_keeps_what_it_omits(api, jane, writer, reques
     client = api(request.getfixturevalue(writer))
     before = stored(jane)
 
-    assert refusal(client.put(url(jane), {"phone": "112"}))[::2] == (
+    assert error_details(client.put(url(jane), {"phone": "112"}))[::2] == (
         400,
         {"first_name": ["This field is required."], "last_name": ["This field is required."]},
     )
@@ -189,8 +195,8 @@ def test_a_read_only_field_that_is_no_echo_is_refused_by_name(api, ada, jane, fi
     before = stored(jane)
 
     answers = [
-        refusal(client.patch(url(jane), {"phone": "112", field: value})),
-        refusal(client.put(url(jane), {"first_name": "J", "last_name": "D", field: value})),
+        error_details(client.patch(url(jane), {"phone": "112", field: value})),
+        error_details(client.put(url(jane), {"first_name": "J", "last_name": "D", field: value})),
     ]
 
     expected = (400, "validation_error", {field: ["This field is read-only."]})
@@ -206,7 +212,7 @@ def test_a_field_the_record_does_not_have_is_refused_by_name(api, ada, jane, fie
     client = api(ada)
     before = stored(jane)
 
-    status, word, errors = refusal(client.patch(url(jane), {"phone": "112", field: "true"}))
+    status, word, errors = error_details(client.patch(url(jane), {"phone": "112", field: "true"}))
 
     assert (status, word, list(errors)) == (400, "unknown_field", [field])
     assert stored(jane) == before
@@ -228,7 +234,9 @@ def test_bad_input_is_refused_under_its_name(api, ada, jane, field, value):
     client = api(ada)
     before = stored(jane)
 
-    status, word, errors = refusal(client.patch(url(jane), {"address": "moved", field: value}))
+    status, word, errors = error_details(
+        client.patch(url(jane), {"address": "moved", field: value})
+    )
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
     assert stored(jane) == before
@@ -255,8 +263,8 @@ def test_the_patient_proves_himself_to_change_the_address(api, jane):
     before = stored(jane)
     new = {"email": "jane@new.example"}
 
-    without = refusal(client.patch(url(jane), new))
-    wrong = refusal(client.patch(url(jane), new | {"current_password": "not mine"}))
+    without = error_details(client.patch(url(jane), new))
+    wrong = error_details(client.patch(url(jane), new | {"current_password": "not mine"}))
 
     sentence = "Changing the e-mail address needs the current password."
     assert without == (400, "validation_error", {"current_password": [sentence]})
@@ -272,7 +280,7 @@ def test_a_doctor_cannot_change_it_even_with_the_password(api, smith, jane):
     before = stored(jane)
 
     for body in ({}, {"current_password": PASSWORD}):
-        answer = refusal(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
+        answer = error_details(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
 
         sentence = "Only its owner or an administrator can change an e-mail address."
         assert answer == (400, "validation_error", {"email": [sentence]})
@@ -299,12 +307,12 @@ def test_a_username_that_was_the_address_follows_it(api, ada, jane):
 
 def test_an_address_of_somebody_else_is_refused_in_any_case(api, ada, jane, omar):
     client = api(ada)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.patch(url(jane), {"email": "OMAR@example.org"}))
+    status, word, errors = error_details(client.patch(url(jane), {"email": "OMAR@example.org"}))
 
     assert (status, word, list(errors)) == (400, "validation_error", ["email"])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 # --- Versions -------------------------------------------------------------------------------
@@ -327,7 +335,7 @@ def test_a_change_that_is_refused_leaves_none(api, smith, jane):
 
     refused = api(smith).patch(url(jane), {"phone": "113", "email": "x@new.example"})
 
-    assert code(refused) == (400, "validation_error")
+    assert status_and_code(refused) == (400, "validation_error")
     assert len(start) > 0
     assert versions(jane) == start
 
