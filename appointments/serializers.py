@@ -10,7 +10,8 @@ from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
 from config.api.fields import VisibleRelatedField
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
+from config.db.querysets import hidden_fields
 from patients.models import Patient
 
 APPOINTMENT_EXAMPLE = {
@@ -56,7 +57,6 @@ class AppointmentSerializer(StrictModelSerializer):
         help_text="For doctors and admins: runs the move that leads there.",
     )
     allowed = serializers.SerializerMethodField(help_text="The moves open to you now.")
-    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
     read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
 
@@ -118,7 +118,8 @@ class BookingSerializer(AppointmentActionSerializer):
     def get_fields(self):
         fields = super().get_fields()
         if self.context["request"].user.is_authenticated and self._is_patient():
-            del fields["doctor_notes"]
+            for name in hidden_fields(Appointment, UserType.PATIENT):
+                fields.pop(name, None)
         return fields
 
     def validate(self, attrs):
@@ -157,7 +158,7 @@ HISTORY_EXAMPLE = {
 }
 
 
-class HistorySerializer(serializers.ModelSerializer):
+class HistorySerializer(BaseModelSerializer):
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
     changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")
@@ -169,10 +170,9 @@ class HistorySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_changes(self, entry) -> list[str]:
-        """A patient is not told that there are notes he may not read."""
-        if self.context["request"].user.user_type == UserType.PATIENT:
-            return [name for name in entry.changes if name != "doctor_notes"]
-        return entry.changes
+        """The fields hidden from the caller are left out."""
+        hidden = hidden_fields(Appointment, self.context["request"].user.role)
+        return [name for name in entry.changes if name not in hidden]
 
 
 class PeriodSerializer(serializers.Serializer):

@@ -8,19 +8,18 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
-from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.models import Action
 from appointments import booking_rules, clock
 from appointments.lifecycle import MOVES, UPCOMING, Status, transition_to
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, overlaps
+from appointments.locks import conflicting_slots, lock_patient, lock_slot, lock_slots
+from appointments.models import Appointment, AppointmentHistory
 from appointments.signals import appointment_changed
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
-from patients.models import Patient
 
 ALTERNATIVES = 3  # how many other slots a refusal offers
 
@@ -36,18 +35,6 @@ VISIT_DETAILS = frozenset(
         "patient_notes",
     }
 )
-
-
-def _slots_to_lock():
-    slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()
-    return slots.with_bookable()
-
-
-def _conflicting_slots(slot, patient, starts_at, ends_at):
-    """Of live appointments: of those in the slot, and of the patient's at that time."""
-    of_patient = Q(patient=patient) & overlaps(starts_at, ends_at)
-    in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
-    return in_the_way.order_by().values_list("time_slot", flat=True)
 
 
 @atomic_with_retry
@@ -83,7 +70,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     """
     if action == "reschedule":
         patient = lock_patient(appointment.patient_id)
-        _lock_slots({appointment.time_slot_id, time_slot.pk})
+        lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
@@ -138,31 +125,10 @@ def cancel_coming(patient, *, by):
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
 
 
-@atomic_with_retry
-def anonymise(patient, *, by):
-    """Take the phone numbers out of a patient's appointments, and the names out of their log."""
-    rows = Appointment.objects.order_by("pk").filter(patient=patient)
-    of_patient = list(rows.select_for_update(no_key=True))
-    if with_phone := [one for one in of_patient if one.contact_phone]:
-        rows.filter(pk__in=[one.pk for one in with_phone]).update(
-            contact_phone="", version=F("version") + 1, updated_at=clock.now()
-        )
-        audit.record_change("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
-    accounts.redact_admin_log(Appointment, [one.pk for one in of_patient])
-
-
 def lock(appointment):
     """The appointment as it is now, held until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",), no_key=True).with_people()
     return rows.get(pk=appointment.pk)
-
-
-def lock_patient(pk):
-    """The patient, held until the transaction ends; one whose record is closed is bad input."""
-    patient = Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk).first()
-    if patient is None or not patient.is_active:
-        raise ValidationError({"patient": "This patient's record is closed."})
-    return patient
 
 
 def invalid_transition(appointment, by, what):
@@ -175,22 +141,18 @@ def invalid_transition(appointment, by, what):
     )
 
 
-def _lock_slots(ids):
-    list(_slots_to_lock().filter(pk__in=ids).order_by("pk"))
-
-
 def _lock_free_slot(time_slot, patient, by):
     """The slot, locked and free for the patient: the next to ask waits, and then finds it taken.
 
     Whether it is free is asked in a statement of its own, after the locks: only that sees what
     another transaction committed while this one waited.
     """
-    slot = _slots_to_lock().get(pk=time_slot.pk)
+    slot = lock_slot(time_slot.pk)
     if slot.withdrawn_at or not slot.doctor.is_bookable:
         raise ValidationError({"time_slot": "This time slot is not offered any more."})
     if slot.starts_at <= clock.now():
         raise rule_error("time_slot", "This time slot lies in the past.", "slot_in_past")
-    if holders := _conflicting_slots(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
+    if holders := conflicting_slots(slot, patient):
         if slot.pk in holders:
             others = partial(_alternatives, slot, patient, by)
             sentence = "This time slot is taken."

@@ -52,8 +52,8 @@ class EmergencyAccessQuerySet(ScopedQuerySet):
     owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
     writers = {}
 
-    def live(self):
-        return self.filter(expires_at__gt=timezone.now())
+    def live(self, now=None):
+        return self.filter(expires_at__gt=now or timezone.now())
 
 
 class EmergencyAccess(models.Model):
