@@ -54,7 +54,7 @@ def full(api, jane, smith, meyer, ada):
         consultation, by=smith, note_type="general", content=f"{STAFF_ONLY}, alone", is_private=True
     )
     services.set_active(consultation.prescriptions.get(), by=smith, is_active=False)
-    grant_emergency_access(jane, by=meyer, reason="Unconscious in the emergency consultation")
+    grant_emergency_access(jane, by=meyer, reason="Unconscious in the emergency room")
     open_session(jane, request=RequestFactory(headers={"User-Agent": "Firefox"}).get("/"))
     lockout.attempt_for(jane.username, "203.0.113.5").consume()
     IdempotencyKey.objects.create(user=jane, key="of-jane")
@@ -165,7 +165,7 @@ def test_everything_about_the_patient_is_exported_and_nothing_about_others(
     assert len(files["vital-signs-versions.json"]) == 1
     assert len(files["note-versions.json"]) == 3
     assert [one["reason"] for one in files["emergency-access.json"]] == [
-        "Unconscious in the emergency consultation"
+        "Unconscious in the emergency room"
     ]
     assert [one["user_agent"] for one in files["sessions.json"]] == ["Firefox"]
     assert [one["key"] for one in files["idempotency-keys.json"]] == ["of-jane"]
