@@ -1,4 +1,4 @@
-"""Consultations, and their parts, made by the services."""
+"""Factories of consultations and their parts, through the services."""
 
 from appointments.tests.factories import make_appointment
 from consultations import services
@@ -12,7 +12,7 @@ MEDICATION = {
 
 
 def make_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
-    """A consultation of an appointment, started or completed where asked for."""
+    """Opens the consultation of an appointment; starts and completes it if requested."""
     appointment = appointment or make_appointment(**appointment_details)
     doctor = appointment.doctor
     consultation = services.open_for(appointment, by=doctor)
@@ -24,7 +24,7 @@ def make_consultation(*, appointment=None, started=False, completed=False, **app
 
 
 def add_parts(consultation):
-    """One of each part, and a private note; the consultation again."""
+    """Adds one of each part and a private note; returns the consultation."""
     doctor = consultation.doctor
     services.record_vital_signs(consultation, by=doctor, systolic_bp=120, diastolic_bp=80)
     services.prescribe(consultation, by=doctor, **MEDICATION)
