@@ -74,28 +74,15 @@ def test_pages_and_counts_select_from_the_same_rows(three_users, settings, is_fa
 
 
 @on_postgresql
-def test_the_queryset_is_built_for_the_first_call_alone(three_users):
-    built = []
+def test_the_sql_is_generated_once_for_each_key(three_users):
+    query = PreparedQuery(users_by, columns=["pk"])
 
-    def build(name):
-        built.append(name)
-        return users_named(name)
+    for name in ("Ann", "Bea"):
+        for key in (("pk",), ("-pk",)):
+            query.rows(name, key=key)
 
-    query = PreparedQuery(build, columns=["pk"])
-    query.statement(*statement_of(query, "Ann"))
-    built.clear()
-
-    query.statement(*statement_of(query, "Bea"))
-    assert built == []
-
-
-def statement_of(query, *values):
-    """The arguments with which the query looks up its statement for rows."""
-    seen = []
-    query.statement, lookup = lambda *args: seen.append(args), query.statement
-    query.rows(*values)
-    query.statement = lookup
-    return seen[0]
+    found = query.statement.cache_info()
+    assert (found.misses, found.hits) == (2, 2)
 
 
 @on_postgresql
