@@ -84,7 +84,11 @@ def test_an_account_of_every_type_can_be_opened(desk, user_type, more, staff):
     ("wrong", "field", "sentence"),
     [
         ({"password": "123", "password_again": "123"}, "password", "too short"),
-        ({"password_again": "another-password"}, "password_again", "The two passwords differ."),
+        (
+            {"password_again": "another-password"},
+            "password_again",
+            "The two passwords are not the same.",
+        ),
         ({"username": "TAKEN"}, "username", "This username is taken."),
         ({"username": "x@y.z"}, "username", "must be the account"),
         ({"user_type": "doctor"}, "specialization", "This field is required."),
@@ -146,7 +150,7 @@ def test_the_own_address_changes_only_with_the_password(desk, admin):
     refused = desk.post(page_of(admin), form)
     desk.post(page_of(admin), form | {"current_password": PASSWORD})
 
-    assert "needs the current password" in refused.content.decode()
+    assert "Enter your current password" in refused.content.decode()
     admin.refresh_from_db()
     assert admin.email == "new@example.com"
 

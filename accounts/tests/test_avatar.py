@@ -246,7 +246,7 @@ def test_a_field_given_twice_in_a_form_is_refused(api, name):
     assert refusal(response) == (
         400,
         "validation_error",
-        {name: ["Give this field once."]},
+        {name: ["Give this field only once."]},
     )
     assert not User.objects.get().avatar
 

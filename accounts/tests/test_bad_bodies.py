@@ -115,7 +115,7 @@ def test_a_field_given_twice_is_refused_under_its_name(send, door):
 
     response = send(door, f"{{{once}, {once}}}".encode())
 
-    assert refusal(response) == (400, "validation_error", {name: ["Give this field once."]})
+    assert refusal(response) == (400, "validation_error", {name: ["Give this field only once."]})
 
 
 @pytest.mark.usefixtures("nothing_happens")
@@ -153,7 +153,7 @@ def test_a_field_the_door_does_not_know_is_refused_under_its_name(send, door, na
     assert refusal(response) == (
         400,
         "unknown_field",
-        {name: ["This operation knows no such field."]},
+        {name: ["This operation does not know this field."]},
     )
 
 

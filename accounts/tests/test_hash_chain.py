@@ -143,13 +143,13 @@ def test_sealing_notes_the_end_and_verifying_holds_the_chain_to_it(checkpoints, 
 
     said = capsys.readouterr().out
     assert [line.split()[1] for line in checkpoints.read_text().splitlines()] == ["4", "6"]
-    assert f"Whole, up to seal 6 ({hash_chain.head()[1]})" in said
+    assert f"Valid up to link 6 ({hash_chain.head()[1]})" in said
     assert "Checkpoints compared: 2." in said
-    assert "not sealed yet: 0" in said
+    assert "not hashed yet: 0" in said
 
     append_only.remove(connection)
     cut_the_end_off(None, 5)
-    with pytest.raises(CommandError, match=r"Seal 5 .* checkpoint knows seal 6"):
+    with pytest.raises(CommandError, match=r"Link 5 .* checkpoint of link 6"):
         call_command("verify_audit")
 
 
@@ -163,7 +163,7 @@ def test_half_a_line_is_told_of_and_bars_nothing(checkpoints, capsys):
 
     said = capsys.readouterr()
     assert "Checkpoints compared: 1." in said.out
-    assert "cannot be read: 1" in said.err
+    assert "Unreadable checkpoints: 1" in said.err
 
 
 @pytest.mark.django_db
@@ -172,7 +172,7 @@ def test_a_file_of_checkpoints_that_is_gone_is_told_and_begun_again(checkpoints)
     call_command("seal_audit")
     checkpoints.unlink()
 
-    with pytest.raises(CommandError, match="AUDIT_CHECKPOINTS is gone"):
+    with pytest.raises(CommandError, match="AUDIT_CHECKPOINTS is missing"):
         call_command("verify_audit")
     call_command("seal_audit")  # nothing new, and yet noted
 
@@ -189,11 +189,11 @@ def test_a_chain_that_is_not_the_noted_one_is_not_sealed_on(checkpoints):
     cut_the_end_off(None, 5)
     write(4)
 
-    with pytest.raises(CommandError, match="no seal 8 as it was noted"):
+    with pytest.raises(CommandError, match="link 8 of the last checkpoint is missing"):
         call_command("seal_audit")
 
     assert hash_chain.head()[0] == 4
-    with pytest.raises(CommandError, match="Seal 5"):
+    with pytest.raises(CommandError, match="Link 5"):
         call_command("verify_audit")
 
 
@@ -209,7 +209,7 @@ def test_of_two_checkpoints_of_one_seal_neither_is_passed_over(chain):
 def test_events_that_nobody_seals_are_told_of(chain):
     write(3, at=timezone.now() - timedelta(minutes=61))
 
-    with pytest.raises(CommandError, match="nobody has sealed for an hour or more: 3"):
+    with pytest.raises(CommandError, match="not been hashed for an hour or more: 3"):
         call_command("verify_audit")
 
 
@@ -281,7 +281,7 @@ def test_what_is_old_moves_to_a_file_and_both_parts_stay_verifiable(years, tmp_p
     assert hash_chain.verify([end]).n == 11
     assert broken([end]) is None
     call_command("verify_audit", "--archive", str(file))
-    assert "Whole, up to seal 5" in capsys.readouterr().out
+    assert "Valid up to link 5" in capsys.readouterr().out
     assert oct(file.stat().st_mode)[-3:] == "600"
 
 
@@ -307,7 +307,7 @@ def test_nothing_old_is_nothing_moved(chain, tmp_path, capsys):
 
     assert AuditEvent.objects.count() == COUNT
     assert not (tmp_path / "audit.jsonl").exists()
-    assert "Nothing sealed" in capsys.readouterr().out
+    assert "There are no hashed events" in capsys.readouterr().out
 
 
 def test_a_broken_chain_is_not_tidied_away(years, tmp_path):
@@ -315,7 +315,7 @@ def test_a_broken_chain_is_not_tidied_away(years, tmp_path):
     AuditEvent.objects.filter(actor=3).update(actor=4)
     append_only.install(connection)
 
-    with pytest.raises(CommandError, match="Seal 4"):
+    with pytest.raises(CommandError, match="Link 4"):
         call_command("archive_audit", str(tmp_path / "audit.jsonl"))
 
     assert AuditEvent.objects.count() == 10
@@ -326,7 +326,7 @@ def test_a_file_that_is_there_is_not_written_over(years, tmp_path):
     file = tmp_path / "audit.jsonl"
     file.write_text("precious")
 
-    with pytest.raises(CommandError, match="there already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("archive_audit", str(file))
     with pytest.raises(FileExistsError):
         archive.archive(timezone.now() - timedelta(days=2192), file)
@@ -364,14 +364,14 @@ def test_many_events_are_taken_out_piece_by_piece(years, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
-        (lambda lines: lines[:-2] + lines[-1:], "Seal 5"),
-        (lambda lines: lines[:-1], "no archive of ours, or not all of it"),
-        (lambda lines: lines[:1], "no archive of ours, or not all of it"),
-        (lambda lines: lines[:2] + lines[3:], "Seal 2"),
-        (lambda lines: [*lines[:-1], lines[-1][:40]], "no archive of ours, or not all of it"),
-        (lambda lines: [], "no archive of ours, or not all of it"),
-        (lambda lines: ["something else"], "no archive of ours, or not all of it"),
-        (lambda lines: ["[]", *lines[1:]], "no archive of ours, or not all of it"),
+        (lambda lines: lines[:-2] + lines[-1:], "Link 5"),
+        (lambda lines: lines[:-1], "not a complete archive"),
+        (lambda lines: lines[:1], "not a complete archive"),
+        (lambda lines: lines[:2] + lines[3:], "Link 2"),
+        (lambda lines: [*lines[:-1], lines[-1][:40]], "not a complete archive"),
+        (lambda lines: [], "not a complete archive"),
+        (lambda lines: ["something else"], "not a complete archive"),
+        (lambda lines: ["[]", *lines[1:]], "not a complete archive"),
     ],
 )
 def test_what_was_cut_out_of_an_archive_is_missed(years, tmp_path, lines, found):
@@ -390,7 +390,7 @@ def test_an_archive_that_pretends_to_begin_later_is_found_out(years, tmp_path):
     made_up = json.loads(head) | {"after": [1, json.loads(first)["hash"]], "proof": "0" * 64}
     file.write_text("\n".join([json.dumps(made_up), *rest]))
 
-    with pytest.raises(CommandError, match="before this archive is not proven"):
+    with pytest.raises(CommandError, match="proof of the earlier links is invalid"):
         call_command("verify_audit", "--archive", str(file))
 
 
@@ -402,7 +402,7 @@ def test_an_end_made_up_for_an_archive_is_found_out(years, tmp_path):
     made_up = json.loads(foot) | {"end": [before["n"], before["hash"]]}
     file.write_text("\n".join([*lines, json.dumps(made_up)]))
 
-    with pytest.raises(CommandError, match="not proven to be the last"):
+    with pytest.raises(CommandError, match="proof of the last link is invalid"):
         call_command("verify_audit", "--archive", str(file))
 
 
@@ -411,7 +411,7 @@ def test_an_archive_that_was_changed_is_found_out(years, tmp_path):
     call_command("archive_audit", str(file))
     file.write_text(file.read_text().replace("consultation/3", "consultation/9"))
 
-    with pytest.raises(CommandError, match="Seal 4"):
+    with pytest.raises(CommandError, match="Link 4"):
         call_command("verify_audit", "--archive", str(file))
 
 

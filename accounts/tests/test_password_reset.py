@@ -61,7 +61,7 @@ def test_the_link_in_the_letter_leads_to_a_new_password(api, ask):
 
     assert data(response) is None
     assert data(confirmed) is None
-    assert confirmed.json()["message"] == "Password changed. Sign in with it."
+    assert confirmed.json()["message"] == "Password changed. Sign in with the new password."
     assert sign_in(api(), "jane", NEW).status_code == 200
     assert sign_in(api(), "jane", PASSWORD).status_code == 401
 
@@ -108,7 +108,9 @@ def test_whether_the_address_is_known_does_not_show(ask, django_assert_num_queri
 
     assert known.content == unknown.content == inactive.content
     assert known.status_code == unknown.status_code == inactive.status_code == 200
-    assert known.json()["message"] == "If that address has an account, a letter is on its way."
+    assert (
+        known.json()["message"] == "If this address has an account, an e-mail has been sent to it."
+    )
     assert [letter.to for letter in sent] == [["jane@example.com"]]
     assert sent_in_all == sent
 

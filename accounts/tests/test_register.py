@@ -25,7 +25,7 @@ HOUSE = JANE | {
     "medical_license_number": "MD123456",
     "specialization": "Diagnostics",
 }
-UNKNOWN = ["This operation knows no such field."]
+UNKNOWN = ["This operation does not know this field."]
 REQUIRED = ["This field is required."]
 LATIN_ONLY = {
     "username": "Enter a valid username. This value may contain only unaccented lowercase a-z and"
@@ -197,7 +197,7 @@ def test_a_doctor_has_no_field_of_a_patient(api, name, value):
     assert refusal(response) == (
         400,
         "validation_error",
-        {name: ["A doctor has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
@@ -210,7 +210,7 @@ def test_a_patient_has_no_field_of_a_doctor(api, name, value):
     assert refusal(response) == (
         400,
         "validation_error",
-        {name: ["A patient has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
@@ -230,7 +230,11 @@ def test_a_required_field_cannot_be_left_out(api, name):
 def test_a_doctor_names_licence_and_specialization(api, name, body):
     response = api().post(REGISTER, body(name))
 
-    assert refusal(response) == (400, "validation_error", {name: ["A doctor needs this."]})
+    assert refusal(response) == (
+        400,
+        "validation_error",
+        {name: ["This field is required for a doctor."]},
+    )
     assert not User.objects.exists()
 
 

@@ -258,7 +258,7 @@ def test_the_patient_proves_himself_to_change_the_address(api, jane):
     without = refusal(client.patch(url(jane), new))
     wrong = refusal(client.patch(url(jane), new | {"current_password": "not mine"}))
 
-    sentence = "Changing the e-mail address needs the current password."
+    sentence = "Enter your current password to change the e-mail address."
     assert without == (400, "validation_error", {"current_password": [sentence]})
     assert wrong[::2] == (400, {"current_password": ["This is not the current password."]})
     assert stored(jane) == before
@@ -274,7 +274,7 @@ def test_a_doctor_cannot_change_it_even_with_the_password(api, smith, jane):
     for body in ({}, {"current_password": PASSWORD}):
         answer = refusal(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
 
-        sentence = "Only its owner or an administrator can change an e-mail address."
+        sentence = "Only the user or an administrator can change the e-mail address."
         assert answer == (400, "validation_error", {"email": [sentence]})
         assert stored(jane) == before
 
