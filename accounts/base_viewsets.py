@@ -6,6 +6,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
 
 from accounts import idempotency
+from accounts.audit.log import RecordReference
 from accounts.audit.mixins import AuditedMixin
 from config.api.etags import IfMatchMixin
 from config.api.viewsets import ApiViewSet
@@ -18,12 +19,23 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
     Any other row is answered with 404, never 403, which would confirm that the row exists.
     """
 
+    rows = None  # of a prepared query, as named tuples
+
     def get_queryset(self):
         rows = super().get_queryset()
         user = self.request.user
         if self.request.method in SAFE_METHODS:
             return rows.visible_to(user)
         return rows.writable_by(user)
+
+    def records_read(self, response):
+        """Return the records of the answer; rows of a prepared query are named by reference."""
+        if self.rows is None:
+            return super().records_read(response)
+        return [self.row_reference(row) for row in self.rows]
+
+    def row_reference(self, row):
+        return RecordReference(f"{self.queryset.model._meta.model_name}/{row[0]}", row.patient_id)
 
     def replay_key(self, data):
         """Return the part of a response's data that is stored for a replay: ids only."""

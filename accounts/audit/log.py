@@ -36,6 +36,13 @@ class AuditEntry(NamedTuple):
     outcome: Outcome = Outcome.SUCCESS
 
 
+class RecordReference(NamedTuple):
+    """Names a record that was read as a row, without an instance."""
+
+    reference: str  # as "appointment/7"
+    subject_id: int
+
+
 def record_change(event, *records, by=None, fields=(), action=Action.UPDATE):
     """Record a change. A service calls this in its transaction, after its work.
 

@@ -49,6 +49,10 @@ BOOKABLE_FIELDS = [
 ]  # the fields that `is_bookable` uses
 
 
+def full_name_of(first_name, last_name, username):
+    return f"{first_name} {last_name}".strip() or username
+
+
 class UserManager(UserManager.from_queryset(ScopedQuerySet)):
     def get_by_natural_key(self, username):
         """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
@@ -168,7 +172,7 @@ class User(VersionedModel, AbstractUser):
 
     @property
     def full_name(self):
-        return self.get_full_name() or self.username
+        return full_name_of(self.first_name, self.last_name, self.username)
 
     @property
     def role(self):

@@ -16,6 +16,11 @@ ENTITY_TAGS = re.compile(rf"{ENTITY_TAG}(?:[ \t]*,[ \t]*{ENTITY_TAG})*")
 VERSION = re.compile("[1-9][0-9]{0,9}")
 
 
+def entity_tag(record):
+    """Return the strong ETag of a record or row with a version."""
+    return f'"{record.version}"'
+
+
 class IfMatchMixin:
     """Checks `If-Match` for all actions.
 
@@ -77,7 +82,7 @@ class VersionedMixin(IfMatchMixin):
         serializer = getattr(getattr(response, "data", None), "serializer", None)
         record = self.unchanged or getattr(serializer, "instance", None)
         if isinstance(record, VersionedModel):
-            response["ETag"] = f'"{record.version}"'
+            response["ETag"] = entity_tag(record)
         return response
 
     def answer(self, record, serializer_of):

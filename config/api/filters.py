@@ -159,7 +159,8 @@ class StrictOrderingFilter(OrderingFilter):
     """
 
     def get_ordering(self, request, queryset, view):
-        return order_by(view, ordering_names(request, view))
+        fields, default = getattr(view, "ordering_fields", {}), getattr(view, "ordering", ())
+        return order_by(ordering_names(request, view), fields, default)
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
@@ -192,16 +193,16 @@ def ordering_names(request, view):
     return names
 
 
-def order_by(view, names):
-    """Return the arguments of `order_by()` for public names, ended by the view's own order."""
+def order_by(names, fields, default):
+    """Return the arguments of `order_by()` for public names; the default order ends the list."""
     order = []
     for name in names:
-        by = view.ordering_fields[name.removeprefix("-")]
+        by = fields[name.removeprefix("-")]
         if isinstance(by, str):
             order.append(f"-{by}" if name.startswith("-") else by)
         else:
             order.append(by.desc() if name.startswith("-") else by.asc())
-    return order + list(getattr(view, "ordering", ()))
+    return [*order, *default]
 
 
 def refuse_unknown_parameters(request, known):

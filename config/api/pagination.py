@@ -9,6 +9,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
 from config.api import cursor_pagination
+from config.api.prepared_lists import PreparedRows
 
 LARGEST_PAGE = 999_999_999
 DEFERRED_JOIN_OFFSET = 200  # from this offset on, finding the ids first is cheaper
@@ -26,21 +27,25 @@ class DeferredJoinPaginator(Paginator):
         before = (number - 1) * self.per_page
         if before < DEFERRED_JOIN_OFFSET:
             return super().page(number)
-        rows = getattr(self.object_list, "queryset", self.object_list)
         size = min(self.per_page, self.count - before)
         after = self.count - before - size
         if after < before:
-            rows = _slice_by_ids(rows.reverse(), after, size)[::-1]
+            rows = self._slice(self._rows.reverse(), after, size)[::-1]
         else:
-            rows = _slice_by_ids(rows, before, size)
+            rows = self._slice(self._rows, before, size)
         return Page(rows, number, self)
 
+    @property
+    def _rows(self):
+        is_prepared = isinstance(self.object_list, PreparedRows)
+        return self.object_list.queryset if is_prepared else self.object_list
 
-def _slice_by_ids(rows, start, size):
-    if start >= DEFERRED_JOIN_OFFSET:
-        ids = rows.values("pk")[start : start + size]
-        return list(rows.filter(pk__in=ids))
-    return list(rows[start : start + size])
+    def _slice(self, rows, start, size):
+        if start >= DEFERRED_JOIN_OFFSET:
+            rows, start = rows.filter(pk__in=rows.values("pk")[start : start + size]), 0
+        if isinstance(self.object_list, PreparedRows):
+            rows = self.object_list.select(rows)
+        return list(rows[start : start + size])
 
 
 class PagePagination(PageNumberPagination):

@@ -19,7 +19,7 @@ class Viewer(NamedTuple):
 
     pk: int
     role: str
-    now: datetime
+    now: datetime | None = None  # for rows that are visible for a time
 
     @classmethod
     def of(cls, user):
