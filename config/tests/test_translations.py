@@ -1,10 +1,17 @@
 """The language of responses, and the completeness of the translations."""
 
+import re
+
 import pytest
 from babel.messages.mofile import read_mo
 from django.utils import translation
 
-from config.management.commands.messages import load_catalog, po_files
+from config.management.commands.messages import (
+    extract_catalog,
+    load_catalog,
+    po_files,
+    untranslated,
+)
 
 ADDRESS = "/api/appointments/"
 
@@ -39,7 +46,42 @@ def test_an_error_of_the_middleware_is_in_the_language_of_its_request(db, api):
     assert response.headers["Content-Language"] == "de"
 
 
-@pytest.mark.parametrize("path", po_files(), ids=lambda path: path.parents[1].name)
+@pytest.fixture(scope="module")
+def extracted():
+    return {message.id for message in extract_catalog() if message.id}
+
+
+every_language = pytest.mark.parametrize("path", po_files(), ids=lambda path: path.parents[1].name)
+
+
+@every_language
+def test_the_po_file_has_every_string(path, extracted):
+    written = {message.id for message in load_catalog(path) if message.id}
+    assert written == extracted, "run `make messages`"
+
+
+@every_language
+def test_every_string_is_translated(path):
+    assert untranslated(load_catalog(path)) == []
+
+
+@every_language
+def test_a_translation_has_the_placeholders_of_its_string(path):
+    for message in load_catalog(path):
+        if message.id:
+            used = set().union(*map(_placeholders, _forms(message.string)))
+            assert used == set().union(*map(_placeholders, _forms(message.id))), message.id
+
+
+def _forms(text):
+    return (text,) if isinstance(text, str) else text
+
+
+def _placeholders(text):
+    return re.findall(r"%\(\w+\)[sd]|\{\w*\}", text)
+
+
+@every_language
 def test_the_compiled_translations_are_those_of_the_po_file(path):
     with path.with_suffix(".mo").open("rb") as file:
         compiled = _strings(read_mo(file))

@@ -12,6 +12,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from config.field_names import message_ids
+
 OUR_PACKAGES = ["config", "accounts", "patients", "appointments", "consultations"]
 
 KEYWORDS = {
@@ -82,6 +84,8 @@ def extract_catalog():
     for path in our_files():
         for message in extract_messages(path):
             catalog.add(message)
+    for message in message_ids(_our_models()):
+        catalog.add(message)
     translated = _translated_by_libraries()
     for path in _unfold_files():
         for message in extract_messages(path):
@@ -99,6 +103,11 @@ def our_files():
         for path in sorted((settings.BASE_DIR / package).rglob(f"*.{suffix}"))
         if not {"tests", "migrations"} & set(path.parts)
     ]
+
+
+def _our_models():
+    configs = [config for config in apps.get_app_configs() if config.name in OUR_PACKAGES]
+    return [model for config in configs for model in config.get_models()]
 
 
 def _unfold_files():
