@@ -1,14 +1,21 @@
 """The fixtures every test may ask for: `api`, an `outsider`, `callers`, and a clean slate."""
 
+from collections import Counter
+from contextlib import contextmanager
+
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from accounts.audit import append_only
 from accounts.auth.sessions import open_session
 from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
+from config.db.prepared import PreparedQuery
+
+COMPARISONS = 20  # of each prepared statement in a run
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +27,7 @@ def clean_slate(settings):
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
     cache.clear()
+    translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()
 
 
@@ -35,6 +43,41 @@ def emptied_between_tests(django_db_setup):
         flush(statements)
 
     connection.ops.execute_sql_flush = without_triggers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def prepared_queries_answer_as_their_querysets():
+    """Compares prepared statements and rows with the queryset, on PostgreSQL.
+
+    The comparison runs outside of the counters of queries, and for the main thread alone: the rows
+    of concurrent callers may change in between.
+    """
+    compared, generate, made = Counter(), PreparedQuery.generate, PreparedQuery._statement
+
+    def generate_uncounted(query, *args):
+        with uncounted():
+            return generate(query, *args)
+
+    def compare(query, run, key, values):
+        statement = made(query, run, key, values)
+        if statement is not None and compared[query, run, key] < COMPARISONS:
+            compared[query, run, key] += 1
+            sql, params = query.generate(run, key, values)
+            assert sql in (None, statement.sql)  # None for values that no column can hold
+            assert sql is None or list(params) == statement.bind(values)
+        return statement
+
+    PreparedQuery.generate, PreparedQuery._statement = generate_uncounted, compare
+
+
+@contextmanager
+def uncounted():
+    wrappers, logs = connection.execute_wrappers, connection.force_debug_cursor
+    connection.execute_wrappers, connection.force_debug_cursor = [], False
+    try:
+        yield
+    finally:
+        connection.execute_wrappers, connection.force_debug_cursor = wrappers, logs
 
 
 @pytest.fixture

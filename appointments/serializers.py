@@ -14,7 +14,8 @@ from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.slot_serializers import ClinicDateField
 from config.api.fields import VisibleRelatedField
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
+from config.db.querysets import hidden_fields
 from patients.models import Patient
 
 APPOINTMENT_EXAMPLE = {
@@ -60,7 +61,6 @@ class AppointmentSerializer(StrictModelSerializer):
         help_text=_("For doctors and admins: makes the move that leads to this status."),
     )
     allowed = serializers.SerializerMethodField(help_text=_("The moves that you can make now."))
-    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
     read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
 
@@ -122,7 +122,8 @@ class BookingSerializer(AppointmentActionSerializer):
     def get_fields(self):
         fields = super().get_fields()
         if self.context["request"].user.is_authenticated and self._is_patient():
-            del fields["doctor_notes"]
+            for name in hidden_fields(Appointment, UserType.PATIENT):
+                fields.pop(name, None)
         return fields
 
     def validate(self, attrs):
@@ -163,7 +164,7 @@ HISTORY_EXAMPLE = {
 }
 
 
-class HistorySerializer(serializers.ModelSerializer):
+class HistorySerializer(BaseModelSerializer):
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
     changes = serializers.SerializerMethodField(
@@ -177,10 +178,9 @@ class HistorySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_changes(self, entry) -> list[str]:
-        """Return the changed fields; patients are not told that `doctor_notes` changed."""
-        if self.context["request"].user.user_type == UserType.PATIENT:
-            return [name for name in entry.changes if name != "doctor_notes"]
-        return entry.changes
+        """Return the names of the changed fields, without those hidden from the caller."""
+        hidden = hidden_fields(Appointment, self.context["request"].user.role)
+        return [name for name in entry.changes if name not in hidden]
 
 
 class PeriodSerializer(serializers.Serializer):

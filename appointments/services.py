@@ -8,20 +8,19 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
-from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.models import Action
 from appointments import booking_rules, clock
 from appointments.lifecycle import MOVES, UPCOMING, transition_to
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, overlaps
+from appointments.locks import conflicting_slots, lock_patient, lock_slot, lock_slots
+from appointments.models import Appointment, AppointmentHistory
 from appointments.signals import appointment_changed
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
-from patients.models import Patient
 
 ALTERNATIVES = 3  # the number of other slots in the details of `slot_taken`
 
@@ -48,18 +47,6 @@ INVALID_MOVES = {
     "cancel": _("This appointment cannot be cancelled now. Its status is %(status)s."),
     "reschedule": _("This appointment cannot be rescheduled now. Its status is %(status)s."),
 }
-
-
-def _slots_to_lock():
-    slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()
-    return slots.with_bookable()
-
-
-def _conflicting_slots(slot, patient, starts_at, ends_at):
-    """Return the slot ids of live appointments in the slot or of the patient at that time."""
-    of_patient = Q(patient=patient) & overlaps(starts_at, ends_at)
-    conflicting = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
-    return conflicting.order_by().values_list("time_slot", flat=True)
 
 
 @atomic_with_retry
@@ -96,7 +83,7 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
     """
     if action == "reschedule":
         patient = lock_patient(appointment.patient_id)
-        _lock_slots({appointment.time_slot_id, time_slot.pk})
+        lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
@@ -158,34 +145,10 @@ def cancel_upcoming(patient, *, by):
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
 
 
-@atomic_with_retry
-def anonymise(patient, *, by):
-    """Remove phone numbers from a patient's appointments, and names from their admin log."""
-    rows = Appointment.objects.order_by("pk").filter(patient=patient)
-    appointments = list(rows.select_for_update(no_key=True))
-    if with_phone := [each for each in appointments if each.contact_phone]:
-        rows.filter(pk__in=[each.pk for each in with_phone]).update(
-            contact_phone="", version=F("version") + 1, updated_at=clock.now()
-        )
-        audit.record_change("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
-    accounts.redact_admin_log(Appointment, [each.pk for each in appointments])
-
-
 def lock(appointment):
     """Return the current row of the appointment, locked until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",), no_key=True).with_people()
     return rows.get(pk=appointment.pk)
-
-
-def lock_patient(pk):
-    """Return the patient, locked until the transaction ends.
-
-    Raises ValidationError where the patient's record is closed.
-    """
-    patient = Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk).first()
-    if patient is None or not patient.is_active:
-        raise ValidationError({"patient": _("This patient's record is closed.")})
-    return patient
 
 
 def invalid_transition(appointment, by, sentence):
@@ -198,10 +161,6 @@ def invalid_transition(appointment, by, sentence):
     return rule_error("status", sentence, "invalid_transition", status=status, allowed=allowed)
 
 
-def _lock_slots(ids):
-    list(_slots_to_lock().filter(pk__in=ids).order_by("pk"))
-
-
 def _lock_free_slot(time_slot, patient, by):
     """Return the slot, locked, after checking that it is free for the patient.
 
@@ -209,12 +168,12 @@ def _lock_free_slot(time_slot, patient, by):
     statement after the lock: only a new statement sees what another transaction committed while
     this one waited.
     """
-    slot = _slots_to_lock().get(pk=time_slot.pk)
+    slot = lock_slot(time_slot.pk)
     if slot.withdrawn_at or not slot.doctor.is_bookable:
         raise ValidationError({"time_slot": _("This time slot is not offered any more.")})
     if slot.starts_at <= clock.now():
         raise rule_error("time_slot", _("This time slot is in the past."), "slot_in_past")
-    if holders := _conflicting_slots(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
+    if holders := conflicting_slots(slot, patient):
         if slot.pk in holders:
             alternatives = partial(_alternatives, slot, patient, by)
             sentence = _("This time slot is taken.")

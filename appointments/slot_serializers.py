@@ -13,7 +13,7 @@ from appointments.models import TimeSlot
 from appointments.slot_services import MAX_DAYS, SKIP_REASONS, SlotPlan
 from config.api.fields import VisibleRelatedField, is_canonical
 from config.api.filters import EARLIEST, LATEST
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 
 MAX_AVAILABILITY_DAYS = 31
 
@@ -177,7 +177,7 @@ class BulkSlotsResponseSerializer(serializers.Serializer):
     }
 
 
-class DoctorSerializer(serializers.ModelSerializer):
+class DoctorSerializer(BaseModelSerializer):
     """A doctor as every signed-in user sees them."""
 
     full_name = serializers.CharField(read_only=True)
@@ -232,7 +232,7 @@ class AvailabilityQuerySerializer(serializers.Serializer):
         return {"doctor": attrs["doctor"], "date_after": first, "date_before": last}
 
 
-class AvailableDoctorSerializer(serializers.ModelSerializer):
+class AvailableDoctorSerializer(BaseModelSerializer):
     full_name = serializers.CharField(read_only=True)
 
     class Meta:

@@ -1,6 +1,6 @@
 """What the audit costs a request: the same requests with it and without, taking turns.
 
-    python benchmarks/audit_price.py --rounds 300 --engine postgresql
+    python -m benchmarks.audit_price --rounds 300 --engine postgresql
 
 In one process, without a server: what the audit adds is the same there, and stands out more. Wall
 time and the process's own CPU, medians of each kind; of a change, what it is without cannot be
@@ -12,8 +12,8 @@ import time
 from contextlib import contextmanager
 from statistics import median
 
-from clinic import Clinic
-from server import configure, fresh_database
+from verification.clinic import Clinic
+from verification.server import configure, fresh_database
 
 LIST_OF = 20
 

@@ -6,7 +6,7 @@ Each is asked by many people in turns, as in a clinic, and with the product's re
 import json
 from datetime import timedelta
 
-from dataset import SLOT
+from benchmarks.dataset import SLOT
 
 PATIENTS = 200  # who sign in; a multiple of how many doctors there are
 WEEKS = 8  # of each doctor, that are looked at for a free slot

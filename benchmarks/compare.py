@@ -1,7 +1,7 @@
 """The product beside the least that Python can do, beside FastAPI and a typical Django project.
 
-    python benchmarks/compare.py --scale 1 --results benchmarks/RESULTS.md
-    python benchmarks/compare.py --scale 0.05 --check
+    python -m benchmarks.compare --scale 1 --results benchmarks/RESULTS.md
+    python -m benchmarks.compare --scale 0.05 --check
 
 Each has one worker on one core; PostgreSQL (a server of its own, which needs root) and the clients
 have the other. They take turns, round after round; figures are medians over the rounds. Before
@@ -17,13 +17,13 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from calls import Calls
-from cluster import own_cluster
-from dataset import fill
-from results import circumstances, write
-from sameness import ask, check
-from server import PORT, configure
-from stopwatch import THREADS, Cost, cost, served, take_first_core
+from benchmarks.calls import Calls
+from benchmarks.dataset import fill
+from benchmarks.results import circumstances, write
+from benchmarks.sameness import ask, check
+from benchmarks.stopwatch import THREADS, Cost, cost, served, take_first_core
+from verification.cluster import own_cluster
+from verification.server import PORT, configure
 
 BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made beforehand
 

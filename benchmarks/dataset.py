@@ -1,7 +1,7 @@
 """A clinic some years old, the same every time: for `--scale 1` 20 doctors, 20,000 patients,
 500,000 slots, 300,000 appointments and 60,000 consultations, with their history and audit rows.
 
-    DATABASE_URL=postgres://... python benchmarks/dataset.py --scale 0.1
+    DATABASE_URL=postgres://... python -m benchmarks.dataset --scale 0.1
 
 A clinic of another scale has more doctors or fewer, as busy as these and for as many years; with
 `--doctors` it has as many as that, and more years behind it or fewer.
@@ -323,7 +323,7 @@ def main():
     options.add_argument("--scale", type=float, default=1, help="0.1, 1, 10; not below 0.02")
     options.add_argument("--doctors", type=int)
     asked = options.parse_args()
-    from server import configure
+    from verification.server import configure
 
     configure(os.environ["DATABASE_URL"])
     plan = fill(asked.scale, asked.doctors)

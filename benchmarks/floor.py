@@ -3,7 +3,7 @@
 Who calls is asked as the product asks it, rows are scoped by role, and a booking takes the same
 locks, makes the same checks and leaves the same rows. All else is left out; this is no product.
 
-    gunicorn floor:application
+    gunicorn benchmarks.floor:application
 """
 
 import os
@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import orjson
 import psycopg2
-from contract import (
+
+from benchmarks.contract import (
     BOOKED,
     OF_ROLE,
     PAGE_SIZE,

@@ -1,7 +1,7 @@
 """What grows with the clinic: the pages PostgreSQL touches for a request, in a small clinic and a
 large one, by EXPLAIN (ANALYZE, BUFFERS) of the very statements the product sends.
 
-    python benchmarks/growth.py --scales 0.1 1
+    python -m benchmarks.growth --scales 0.1 1
 
 A large clinic has more doctors, each as busy as before. It is held beside one, too, that has as
 many doctors and is as small as the other because it is that much younger.
@@ -20,9 +20,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from dataset import SLOT, Plan, fill
-from results import circumstances, write
-from server import configure, fresh_database
+from benchmarks.dataset import SLOT, Plan, fill
+from benchmarks.results import circumstances, write
+from verification.server import configure, fresh_database
 
 MOST_GROWTH = 1.3  # times
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")

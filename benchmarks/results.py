@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from server import HOUSE
+from verification.server import HOUSE
 
 TITLE = """\
 # Results

@@ -5,7 +5,7 @@ Of the typical project, which has shapes of its own, only that its lists hold th
 
 import json
 
-from stopwatch import Client
+from benchmarks.stopwatch import Client
 
 SAME = ["floor", "fastapi", "product"]
 OF_ITS_OWN = {"id", "created_at", "updated_at"}  # what no two bookings share

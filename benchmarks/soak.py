@@ -1,6 +1,6 @@
 """Whether the product keeps its memory and its pace: one worker under a mixed load.
 
-    python benchmarks/soak.py --scale 0.1 --seconds 60
+    python -m benchmarks.soak --scale 0.1 --seconds 60
 
 Its resident memory after 1,000 and 10,000 requests, then a load for so many seconds: of ten
 requests seven read (lists, details, profiles), two look for free slots, one books. Exits 1 where an
@@ -14,11 +14,11 @@ from collections import Counter
 from itertools import cycle
 from pathlib import Path
 
-from calls import Calls
-from dataset import fill
-from results import circumstances, write
-from server import configure, fresh_database
-from stopwatch import drive, served, take_first_core
+from benchmarks.calls import Calls
+from benchmarks.dataset import fill
+from benchmarks.results import circumstances, write
+from benchmarks.stopwatch import drive, served, take_first_core
+from verification.server import configure, fresh_database
 
 MIXED = ["list", "slots", "detail", "profile", "book", "list", "slots", "detail", "list", "detail"]
 FEW, MANY = 1_000, 10_000

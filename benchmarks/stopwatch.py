@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from cluster import children
-from server import HOST, HOUSE, PORT
+from verification.cluster import children
+from verification.server import HOST, HOUSE, PORT
 
 HERE = HOUSE / "benchmarks"
 THREADS = 8
@@ -31,9 +31,9 @@ GTHREAD = f"-m gunicorn -k gthread -w 1 --threads {THREADS} --log-level warning"
 UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "warning"]
 COMMANDS = {  # how each is served: (folder, arguments of Python)
     "product": (HOUSE, ["-m", "gunicorn"]),
-    "floor": (HERE, [*GTHREAD, "floor:application"]),
-    "naive": (HERE, [*GTHREAD, "naive.wsgi:application"]),
-    "fastapi": (HERE, [*UVICORN, "yardstick.app:app"]),
+    "floor": (HERE, [*GTHREAD, "benchmarks.floor:application"]),
+    "naive": (HERE, [*GTHREAD, "benchmarks.naive.wsgi:application"]),
+    "fastapi": (HERE, [*UVICORN, "benchmarks.yardstick.app:app"]),
 }
 
 
@@ -70,6 +70,7 @@ def served(variant, *, port=PORT, **settings):
         "BIND": f"{HOST}:{port}",
         "WEB_CONCURRENCY": "1",
         "THREADS": str(THREADS),
+        "PYTHONPATH": str(HOUSE),
         **settings,
     }
     if _is_taken(port):

@@ -1,5 +1,7 @@
-"""Who may do what, and who sees what, read off the code: the doors of the URL conf and the tables
-of the apps. `manage.py access` writes it down as docs/access.md; the tests walk the same doors.
+"""The access report (docs/access.md): who may do what, and who sees which records.
+
+`manage.py access` writes the report from the URL configuration and the permission tables of the
+apps. The tests of access walk the same endpoints.
 """
 
 import re
@@ -12,47 +14,38 @@ from accounts.models import AuditEvent, Doctor, Session
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, UNVERIFIED, UserType
 from appointments.lifecycle import MOVES, always
-from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.models import TimeSlot
+from config.clinical_records import clinical_records
 from config.db.querysets import ALL_ROWS
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from patients.models import EmergencyAccess, Patient
 
 ROLES = [UserType.PATIENT.value, UserType.DOCTOR.value, UNVERIFIED, UserType.ADMIN.value]
 
-RECORDS = [
-    Session,
-    Doctor,
-    Patient,
-    TimeSlot,
-    Appointment,
-    AppointmentHistory,
-    Consultation,
-    VitalSigns,
-    Prescription,
-    ConsultationNote,
-    EmergencyAccess,
-    AuditEvent,
-]
+NOT_CLINICAL = [Session, Doctor, TimeSlot, AuditEvent]
 
 INTRODUCTION = """\
 # Access
 
-Written by `python manage.py access > docs/access.md` from the tables the code itself goes by; a
-test holds the page to them. Three questions, in this order: may this **role** do this at all (403
-where not), is this **record** in its sight (404 where not, as if it did not exist), does the
-record's **state** allow it (409 where not). A stranger is asked to sign in (401) before any of
-them.
+`python manage.py access > docs/access.md` writes this page from the permission tables of the code.
+A test compares the page with the tables.
+
+Three questions are answered in this order:
+
+1. May this **role** do this at all? If not, the answer is 403.
+2. May the caller see this **record**? If not, the answer is 404, as if the record did not exist.
+3. Does the **state** of the record allow it? If not, the answer is 409.
+
+A caller who is not signed in gets 401 before any of these.
 
 Open to anyone are `/`, `/api/`, `/api/docs/`, `/api/schema/`, `/api-auth/`, `/healthz`, `/readyz`,
-static files and avatars; `/admin/` is open to active admins alone. Every address below `/api/` but
-those of `/api/auth/` stands once more below its app (`/api/appointments/api/appointments/`), with
-the same answers.
+static files and avatars. `/admin/` is open to active admins only. Every address below `/api/`,
+except those of `/api/auth/`, also exists below its app (`/api/appointments/api/appointments/`) and
+gives the same answers.
 """
 
 
 OTHER_RECORDS = """\
-Without a line for what is written, whoever reads a record writes it, where the first table has a
-door for it. And of what has no line at all:
+A record without a "writes" row is written by those who read it, where the first table allows the
+request. These records have no row:
 """
 
 
@@ -67,7 +60,7 @@ class Endpoint(NamedTuple):
 
     @property
     def methods(self):
-        """(method, action), without the HEAD that each GET brings along."""
+        """Pairs of method and action, without HEAD, which every GET implies."""
         return [(m.upper(), action) for m, action in self.actions.items() if m != "head"]
 
     def roles(self, action):
@@ -75,7 +68,7 @@ class Endpoint(NamedTuple):
 
 
 def iter_endpoints():
-    """The doors of the viewsets, at both mounts."""
+    """The endpoints of the viewsets, at both mounts."""
     return [
         Endpoint(address, callback.cls, callback.actions)
         for address, callback in iter_urls()
@@ -84,16 +77,16 @@ def iter_endpoints():
 
 
 def iter_urls():
-    """(address, view function) of the whole URL conf, the admin's too."""
+    """Pairs of address and view function of the whole URL configuration, with the admin."""
     return list(_patterns(get_resolver(), "/"))
 
 
-def endpoint_names(doors):
+def endpoint_names(endpoints):
     """A mapping from (method, address) to (view name, action)."""
     return {
-        (method, door.address): (door.view.__name__, action)
-        for door in doors
-        for method, action in door.methods
+        (method, endpoint.address): (endpoint.view.__name__, action)
+        for endpoint in endpoints
+        for method, action in endpoint.methods
     }
 
 
@@ -114,19 +107,24 @@ def _readable(pattern):
 # --- The page -------------------------------------------------------------------------------
 
 
+def reported_models():
+    """Every model whose rows are visible to some people and not to others."""
+    return [*NOT_CLINICAL, *(record.model for record in clinical_records())]
+
+
 def render_report():
-    """docs/access.md."""
+    """The text of docs/access.md."""
     return f"{INTRODUCTION}\n{_permission_table()}\n{_visibility_table()}\n{_transition_table()}"
 
 
 def _permission_table():
     rows = [
-        [f"{method} {door.address}", *_marks(door.roles(action))]
-        for door in iter_endpoints()
-        if door.is_canonical
-        for method, action in door.methods
+        [f"{method} {endpoint.address}", *_marks(endpoint.roles(action))]
+        for endpoint in iter_endpoints()
+        if endpoint.is_canonical
+        for method, action in endpoint.methods
     ]
-    return _table("Who may do what", ["door", *map(_words, ROLES)], rows)
+    return _table("Who may do what", ["request", *map(_words, ROLES)], rows)
 
 
 def _marks(roles):
@@ -138,19 +136,17 @@ def _mark(holds):
 
 
 def _visibility_table():
-    rows, elsewhere = [], []
-    for model in RECORDS:
+    rows, without_table = [], []
+    for model in reported_models():
         name, records = model._meta.verbose_name, model._default_manager.all()
         if not records.owners:
-            elsewhere.append(f"- {name}: {_phrase(type(records))}\n")
+            without_table.append(f"- {name}: {_phrase(type(records))}\n")
             continue
-        for question, table in (("reads", records.owners), ("writes", records.writers)):
+        for verb, table in (("reads", records.owners), ("writes", records.writers)):
             if table is not None:
-                rows.append(
-                    [f"{name}: {question}", *(_scope_label(table.get(role)) for role in ROLES)]
-                )
+                rows.append([f"{name}: {verb}", *(_scope_label(table.get(role)) for role in ROLES)])
     table = _table("Whose records", ["record", *map(_words, ROLES)], rows)
-    return f"{table}\n{OTHER_RECORDS}\n{''.join(elsewhere)}"
+    return f"{table}\n{OTHER_RECORDS}\n{''.join(without_table)}"
 
 
 def _scope_label(whose):
@@ -162,7 +158,7 @@ def _scope_label(whose):
 
 
 def _phrase(documented):
-    """What a docstring's first line says, to be read within a sentence."""
+    """The first line of a docstring, for use within a sentence."""
     line = documented.__doc__.splitlines()[0].removesuffix(".")
     return line[0].lower() + line[1:]
 

@@ -30,9 +30,10 @@ class AtomicFileSystemStorage(FileSystemStorage):
     Relies on names nobody else writes to (accounts.models.people.avatar_path).
     """
 
-    def _save(self, name, content):
+    def save(self, name, content, max_length=None):
+        name = self.get_available_name(name, max_length=max_length)
         try:
-            return super()._save(name, content)
+            return super().save(name, content, max_length=max_length)
         except OSError:
             self.delete(name)
             raise

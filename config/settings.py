@@ -13,7 +13,6 @@ import dj_email_url
 from corsheaders.defaults import default_headers
 from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
 
-from config.admin.navigation import NAVIGATION
 from config.cache_url import parse_cache_url
 from config.secret_key import load_or_create_key
 
@@ -92,8 +91,12 @@ MAX_COMING_APPOINTMENTS = config("MAX_COMING_APPOINTMENTS", default=0, cast=int)
 
 TIME_ZONE = config("TIME_ZONE", default="UTC")  # the clinic's; appointments.clock reads it
 USE_TZ = True
-LANGUAGE_CODE = "en-us"
+
+# The language of a response follows the request's Accept-Language; any other language gets English.
 USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # --- Applications ---------------------------------------------------------------------------
 
@@ -126,6 +129,8 @@ MIDDLEWARE = [
     "config.http.request_id.RequestIdMiddleware",
     "config.http.access_log.AccessLogMiddleware",
     "config.http.security_headers.SecurityHeadersMiddleware",
+    # Outside all middleware that may answer an error, for the language of the error.
+    "django.middleware.locale.LocaleMiddleware",
     "config.http.error_middleware.ErrorEnvelopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -202,6 +207,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             ]
         ).strip(),
     }
+# Whether hot reads on PostgreSQL run SQL that is generated once (config.db.prepared). SQLite always
+# runs the querysets.
+FAST_READS = config("FAST_READS", default=True, cast=bool)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Audit ----------------------------------------------------------------------------------
@@ -411,7 +419,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,
-        "navigation": NAVIGATION,
+        "navigation": "config.admin.navigation.sidebar",
     },
 }
 

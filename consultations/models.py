@@ -39,7 +39,9 @@ LIST_LIMIT = 200  # appointments of a doctor, which are soon listed
 
 def of_doctor_or_treating(doctor):
     """Their own, all those of the patients they treat, and for an hour of those in an emergency."""
-    emergencies = EmergencyAccess.objects.live().filter(doctor=doctor.pk).values("patient")
+    emergencies = (
+        EmergencyAccess.objects.live(doctor.now).filter(doctor=doctor.pk).values("patient")
+    )
     return Q(doctor=doctor.pk) | _of_treated_by(doctor) | Q(patient__in=emergencies)
 
 
@@ -48,7 +50,7 @@ def _of_treated_by(doctor):
 
     Whoever treats few would have every row of the clinic asked until a page is full.
     """
-    treating = Appointment.objects.establishing_care_by(doctor).order_by("patient")
+    treating = Appointment.objects.establishing_care_by(doctor.pk).order_by("patient")
     listed = Q(patient__in=treating.values("patient")[:LIST_LIMIT])
     of_them = treating.filter(patient=OuterRef("patient"))
     return listed | Q(Exists(treating[LIST_LIMIT:]) & RowByRowExists(of_them))
@@ -100,6 +102,8 @@ class Consultation(TimeStampedModel, VersionedModel):
     follow_up_instructions = models.TextField(blank=True)
     follow_up_date = models.DateField(null=True, blank=True)
     doctor_notes = models.TextField(blank=True, help_text="Never shown to the patient.")
+
+    hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
 
     objects = ConsultationQuerySet.as_manager()
     history = HistoricalRecords(excluded_fields=["updated_at", "version"])
@@ -269,9 +273,8 @@ class ConsultationNoteQuerySet(ConsultationPartQuerySet):
 
     def readable_by(self, user):
         """Those of consultations already in sight that this reader may read."""
-        if getattr(user, "user_type", None) == UserType.PATIENT:
-            return self.filter(is_private=False)
-        return self
+        hidden = self.model.hidden_rows.get(getattr(user, "role", None))
+        return self if hidden is None else self.filter(~hidden)
 
 
 class ConsultationNote(ConsultationPart):
@@ -282,6 +285,8 @@ class ConsultationNote(ConsultationPart):
     is_private = models.BooleanField(default=False, help_text="Never shown to the patient.")
     created_by = models.ForeignKey(User, PROTECT, related_name="written_notes")
     created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    hidden_rows = {UserType.PATIENT: Q(is_private=True)}
 
     objects = ConsultationNoteQuerySet.as_manager()
     history = HistoricalRecords()

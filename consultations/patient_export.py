@@ -1,4 +1,4 @@
-"""Everything the clinic holds on one patient, as one archive."""
+"""The patient export: everything the clinic holds on one patient, in one ZIP archive."""
 
 import json
 from collections import defaultdict
@@ -7,6 +7,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.contrib.admin.models import LogEntry
 from django.db.models import ForeignKey, Model, Q
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.audit import log as audit
 from accounts.models import (
@@ -18,25 +21,30 @@ from accounts.models import (
     Session,
     User,
 )
+from accounts.roles import UserType
 from appointments import clock
-from appointments.models import Appointment, AppointmentHistory
+from config.clinical_records import clinical_records
+from config.db.querysets import hidden_fields
 from config.db.transactions import repeatable_read
 from config.files import create_private_file
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from patients.models import EmergencyAccess, Patient
+from patients.models import Patient
 from patients.serializers import AccessLogSerializer
 
 SECRET = {"password"}
-NOT_FOR_PATIENTS = {"doctor_notes", "jti", "rotated"}  # what no door shows them
 
 
 class ExportedModel(NamedTuple):
-    """Rows of `model`, which leads to the patient by `path`, each with its `parts`."""
+    """Rows of `model`, found by the lookup `path` from a row to its patient, with their `parts`.
+
+    The patient's own copy leaves out the fields `hidden` and the rows `hidden_rows`.
+    """
 
     model: type[Model]
     path: str
-    says: str = ""
+    description: str = ""
     parts: dict = {}
+    hidden: frozenset = frozenset()
+    hidden_rows: Q = Q(pk__in=[])
     is_for_patients: bool = True
 
     @property
@@ -44,97 +52,109 @@ class ExportedModel(NamedTuple):
         return [one for one in self.model._meta.concrete_fields if one.name not in SECRET]
 
     @property
-    def whole(self):
-        """The field by which a part names what it is a part of."""
+    def parent_field(self):
+        """The field of a part that holds the id of the row it belongs to."""
         return self.path.partition("__")[0]
 
 
-EXPORTED_MODELS = {
-    "record": ExportedModel(
-        Patient,
-        "pk",
-        "The record and the account.",
-        parts={
-            "groups": ExportedModel(User.groups.through, "user"),
-            "user_permissions": ExportedModel(User.user_permissions.through, "user"),
-        },
-    ),
+def _exported(record, model, **options):
+    """The rows of `model`, which is a registered model or holds its versions."""
+    if hidden_rows := getattr(record.model, "hidden_rows", {}).get(UserType.PATIENT):
+        options["hidden_rows"] = hidden_rows
+    hidden = hidden_fields(record.model, UserType.PATIENT)
+    return ExportedModel(model, record.patient, hidden=hidden, **options)
+
+
+def _exported_rows(record):
+    parts = {part.name: _exported_rows(part) for part in record.parts if not part.export}
+    return _exported(record, record.model, description=record.exported, parts=parts)
+
+
+def _exported_versions(record):
+    text = gettext_lazy("{records}, as they were after each change.")
+    description = format_lazy(text, records=record.title)
+    return _exported(record, record.model.history.model, description=description)
+
+
+def _clinical_files():
+    """{file: ExportedModel} of the registered clinical records."""
+    files = {}
+    for record in clinical_records():
+        if record.export:
+            files[record.export] = _exported_rows(record)
+        if record.versions:
+            files[record.versions] = _exported_versions(record)
+    return files
+
+
+# The account of the patient: groups and permissions stand within the record.
+ACCOUNT_PARTS = {
+    "groups": ExportedModel(User.groups.through, "user"),
+    "user_permissions": ExportedModel(User.user_permissions.through, "user"),
+}
+ACCOUNT_FILES = {
     "record-versions": ExportedModel(
-        User.history.model, "id", "The record as it was after each change."
+        User.history.model, "id", gettext_lazy("The record as it was after each change.")
     ),
-    "appointments": ExportedModel(
-        Appointment,
-        "patient",
-        "Appointments, each with what happened to it.",
-        parts={"history": ExportedModel(AppointmentHistory, "appointment__patient")},
+    "sessions": ExportedModel(
+        Session,
+        "user",
+        gettext_lazy("Sign-ins: when, from where and with what program."),
+        hidden=frozenset({"jti", "rotated"}),
     ),
-    "consultations": ExportedModel(
-        Consultation,
-        "patient",
-        "Consultations, each with its vital signs, prescriptions and notes.",
-        parts={
-            "vital_signs": ExportedModel(VitalSigns, "consultation__patient"),
-            "prescriptions": ExportedModel(Prescription, "consultation__patient"),
-            "notes": ExportedModel(ConsultationNote, "consultation__patient"),
-        },
-    ),
-    "consultation-versions": ExportedModel(
-        Consultation.history.model, "patient", "Consultations as they were after each change."
-    ),
-    "vital-signs-versions": ExportedModel(
-        VitalSigns.history.model, "consultation__patient", "Vital signs likewise."
-    ),
-    "prescription-versions": ExportedModel(
-        Prescription.history.model, "consultation__patient", "Prescriptions likewise."
-    ),
-    "note-versions": ExportedModel(
-        ConsultationNote.history.model, "consultation__patient", "Notes likewise."
-    ),
-    "emergency-access": ExportedModel(
-        EmergencyAccess, "patient", "Doctors who read the record in an emergency, and why."
-    ),
-    "sessions": ExportedModel(Session, "user", "Sign-ins: when, from where and with what program."),
     "idempotency-keys": ExportedModel(
         IdempotencyKey,
         "user",
-        "Marks of requests of the last day, by which one sent twice is done once.",
+        gettext_lazy("Keys of requests of the last day. A key keeps a request from running twice."),
         is_for_patients=False,
     ),
     "failed-sign-ins": ExportedModel(
-        LoginCounter, "user", "How often a wrong password was given.", is_for_patients=False
+        LoginCounter,
+        "user",
+        gettext_lazy("How often a wrong password was given."),
+        is_for_patients=False,
     ),
 }
-DESK_LOG = "Changes made in the staff admin, as its own log has them."
-ACCESS_LOG = "Who read or changed anything of this, and when."
-PEOPLE = "The names of those whom the other files name by number."
-PICTURE = "The patient's picture."
+EXPORTED_MODELS = _clinical_files() | ACCOUNT_FILES
+EXPORTED_MODELS["record"].parts.update(ACCOUNT_PARTS)
 
-README = """\
+ADMIN_LOG = gettext_lazy("Changes made in the staff admin, from the log of the admin.")
+ACCESS_LOG = gettext_lazy("Who read or changed any of this, and when.")
+PEOPLE = gettext_lazy("The names of the people whom the other files name by number.")
+PICTURE = gettext_lazy("The patient's picture.")
+
+README = gettext_lazy(
+    """\
 PATIENT {number}
 
 {warning}
 
-Made on {now:%Y-%m-%d} at {now:%H:%M:%S} UTC by {by}; all of it is as it was at one moment.
+Made on {now:%Y-%m-%d} at {now:%H:%M:%S} UTC by {by}. All of it is as it was at one moment.
 
-Each .json file is a list of rows. "id" is the number of a row; a field with the name of another
-thing holds the number of that one. Instants say how far they are from UTC. Versions have
-history_date (when), history_user (by whom) and history_type (+ made, ~ changed).
+Each .json file is a list of rows. "id" is the number of a row. A field with the name of another
+thing holds the number of that thing. Times include their distance from UTC. Versions have
+history_date (when), history_user (by whom) and history_type (+ created, ~ changed).
 
 {files}
 """
-FOR_THE_CLINIC = """\
-!!! THE CLINIC'S OWN COPY. It holds what patients are not shown: private notes, doctor's notes,
-!!! network addresses of staff and, in the access log, numbers of other patients. Do not hand it
-!!! out: --for-patient makes a copy for the patient."""
-FOR_THE_PATIENT = """\
-The patient's copy, without what the platform shows to staff alone: private notes, doctor's notes
-(and the versions of both), network addresses of staff and technical marks of the account."""
+)
+FOR_THE_CLINIC = gettext_lazy(
+    """\
+!!! THE CLINIC'S OWN COPY. It contains data that patients are not shown: private notes, doctor's
+!!! notes, network addresses of staff and, in the access log, numbers of other patients. Do not
+!!! give it away: --for-patient makes a copy for the patient."""
+)
+FOR_THE_PATIENT = gettext_lazy(
+    """\
+The patient's copy, without the data that only staff see: private notes, doctor's notes (and the
+versions of both), network addresses of staff and technical marks of the account."""
+)
 
 
 def export(patient, path, *, by=None, for_patient=False):
-    """Write a new archive, for the clinic or for its patient, that only its owner may read.
+    """Writes a new archive for the clinic, or for the patient, that only the file's owner can read.
 
-    FileExistsError where there is something at that path. The audit knows of it before it is there.
+    Raises FileExistsError if `path` exists. The audit event is written before the archive.
     """
     with create_private_file(path, "wb") as file:
         contents = _collect(patient.pk, by=by, for_patient=for_patient)
@@ -146,63 +166,62 @@ def export(patient, path, *, by=None, for_patient=False):
 @repeatable_read
 def _collect(number, *, by, for_patient):
     """{name: content} of the files of the archive."""
-    patient, reading = Patient.objects.get(pk=number), ExportReader(for_patient)
+    patient, reader = Patient.objects.get(pk=number), ExportReader(for_patient)
     files = {
-        name: (held.says, reading.rows(held, number))
-        for name, held in EXPORTED_MODELS.items()
-        if held.is_for_patients or not for_patient
+        name: (exported.description, reader.rows(exported, number))
+        for name, exported in EXPORTED_MODELS.items()
+        if exported.is_for_patients or not for_patient
     }
     if not for_patient:
-        files["desk-log"] = DESK_LOG, reading.admin_log()
-    files["access-log"] = ACCESS_LOG, reading.access_log(number)
-    files["people"] = PEOPLE, reading.people()
-    says = {f"{name}.json": text for name, (text, _) in files.items()}
-    contents = {f"{name}.json": _as_json(rows) for name, (_, rows) in files.items()}
+        files["desk-log"] = ADMIN_LOG, reader.admin_log()
+    files["access-log"] = ACCESS_LOG, reader.access_log(number)
+    files["people"] = PEOPLE, reader.people()
+    descriptions = {f"{name}.json": str(text) for name, (text, _rows) in files.items()}
+    contents = {f"{name}.json": _as_json(rows) for name, (_text, rows) in files.items()}
     if patient.avatar and patient.avatar.storage.exists(patient.avatar.name):
         with patient.avatar.open() as picture:
-            says["picture.webp"], contents["picture.webp"] = PICTURE, picture.read()
+            descriptions["picture.webp"], contents["picture.webp"] = str(PICTURE), picture.read()
     audit.record_change("patient.export", patient, by=by, action=Action.READ)
-    return {"README.txt": _readme(number, by, for_patient, says)} | contents
+    return {"README.txt": _readme(number, by, for_patient, descriptions)} | contents
 
 
 class ExportReader:
-    """What is read for one copy; it keeps in mind which rows were, and whom they name."""
+    """Reads the rows of one copy, and remembers which rows it read and which people they name."""
 
     def __init__(self, for_patient):
         self.for_patient = for_patient
         self.read, self.named = defaultdict(set), set()
 
-    def rows(self, held, number):
-        rows = held.model._base_manager.filter(**{held.path: number})
-        fields = held.fields
+    def rows(self, exported, number):
+        rows, fields = (
+            exported.model._base_manager.filter(**{exported.path: number}),
+            exported.fields,
+        )
         if self.for_patient:
-            fields = [field for field in fields if field.name not in NOT_FOR_PATIENTS]
-            if any(field.name == "is_private" for field in fields):
-                rows = rows.filter(is_private=False)
+            rows = rows.exclude(exported.hidden_rows)
+            fields = [field for field in fields if field.name not in exported.hidden]
         rows = list(rows.order_by("pk").values(*(field.name for field in fields)))
-        self._note(held.model, fields, rows)
-        if self.for_patient:
-            rows = [row for row in map(self._shown, rows) if row]
-        for name, part in held.parts.items():
+        self._remember(exported.model, fields, rows)
+        for name, part in exported.parts.items():
             parts = defaultdict(list)
             for row in self.rows(part, number):
-                parts[row[part.whole]].append(row)
+                parts[row[part.parent_field]].append(row)
             for row in rows:
-                row[name] = parts[row["id"]]
+                row[name] = [one for one in parts[row["id"]] if self._is_shown(one, exported)]
         return rows
 
-    def _note(self, model, fields, rows):
+    def _remember(self, model, fields, rows):
         self.read[model].update(row.get("id") for row in rows)
         for field in fields:
             if isinstance(field, ForeignKey) and issubclass(field.related_model, User):
                 self.named.update(row[field.name] for row in rows)
 
-    def _shown(self, row):
-        """What a patient is told: nothing of notes he may not read; None for a change of those."""
-        if not row.get("changes"):
-            return row
-        changes = [one for one in row["changes"] if one not in NOT_FOR_PATIENTS]
-        return row | {"changes": changes} if changes else None
+    def _is_shown(self, part, whole):
+        """Whether the copy has an entry about changes; removes the names of hidden fields."""
+        if not (self.for_patient and part.get("changes")):
+            return True
+        part["changes"] = [name for name in part["changes"] if name not in whole.hidden]
+        return bool(part["changes"])
 
     def admin_log(self):
         about = Q()
@@ -217,7 +236,7 @@ class ExportReader:
         return list(entries)
 
     def access_log(self, number):
-        """All that is about the patient or was done by him; a patient's copy as the API has it."""
+        """Events about the patient and by the patient; the patient's copy has those of the API."""
         about = AuditEvent.objects.about(number)
         if self.for_patient:
             shown = about.filter(outcome=Outcome.SUCCESS).with_actor_name()
@@ -239,12 +258,13 @@ def _plain(value):
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _readme(number, by, for_patient, says):
-    width = max(map(len, says))
+def _readme(number, by, for_patient, descriptions):
+    width = max(map(len, descriptions))
+    someone = _("someone who can run commands on the server")
     return README.format(
         number=number,
         warning=FOR_THE_PATIENT if for_patient else FOR_THE_CLINIC,
         now=clock.now(),
-        by=f"{by.full_name} (number {by.pk})" if by else "whoever runs commands on the server",
-        files="\n".join(f"{name:<{width}}  {text}" for name, text in says.items()),
+        by=_("%(name)s (number %(id)s)") % {"name": by.full_name, "id": by.pk} if by else someone,
+        files="\n".join(f"{name:<{width}}  {text}" for name, text in descriptions.items()),
     )

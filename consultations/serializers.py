@@ -3,7 +3,6 @@
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from accounts.roles import UserType
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.fields import VisibleRelatedField
@@ -138,7 +137,6 @@ class ConsultationSerializer(StrictModelSerializer):
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     status = serializers.CharField(read_only=True)
     duration_minutes = serializers.IntegerField(read_only=True, allow_null=True)
-    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
     example = CONSULTATION_EXAMPLE
 
     class Meta:

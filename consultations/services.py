@@ -5,12 +5,12 @@ Locks are taken in the order of appointments.services, and the consultation last
 
 from django.db.models import F
 
-from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.models import Action
 from appointments import clock, slot_services
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, UPCOMING, Status
+from appointments.locks import lock_patient
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
@@ -64,7 +64,7 @@ def open_walk_in(*, patient, doctor, chief_complaint, by):
     A patient whose record is closed, and a doctor whose account is, are bad input.
     """
     patient, doctor = (
-        appointments.lock_patient(patient.pk),
+        lock_patient(patient.pk),
         slot_services.lock_active_doctor(doctor),
     )
     consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)
@@ -174,13 +174,6 @@ def add_note(consultation, *, by, **note):
     written = ConsultationNote(consultation=consultation, created_by=by, **note)
     saved = _saved if written.is_private else _saved_part
     return saved(written, by, "add")
-
-
-@atomic_with_retry
-def anonymise(patient):
-    """Take the patient's name out of the admin's log; texts and their versions stay as they are."""
-    of_patient = Consultation.objects.filter(patient=patient)
-    accounts.redact_admin_log(Consultation, of_patient.values_list("pk", flat=True))
 
 
 def _lock(consultation, if_version=None):

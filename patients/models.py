@@ -53,9 +53,9 @@ class EmergencyAccessQuerySet(ScopedQuerySet):
     owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
     writers = {}
 
-    def live(self):
-        """Accesses that have not expired."""
-        return self.filter(expires_at__gt=timezone.now())
+    def live(self, now=None):
+        """Accesses that have not expired at `now`, by default the current time."""
+        return self.filter(expires_at__gt=now or timezone.now())
 
 
 class EmergencyAccess(models.Model):

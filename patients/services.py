@@ -11,6 +11,7 @@ from accounts.audit import log as audit
 from accounts.auth import sessions
 from accounts.models import Action
 from accounts.roles import UserType
+from config.clinical_records import clinical_records
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from patients.models import EmergencyAccess, Patient
@@ -98,9 +99,35 @@ def anonymise(patient, *, by):
     if patient.is_active:
         deactivate(patient, by=by)
     patient = accounts.anonymise(patient, by=by)
+    for record in clinical_records():
+        _anonymise_records(record, patient, by)
     patient_anonymised.send(sender=Patient, patient=patient, by=by)
     audit.record_change("patient.anonymise", patient, by=by)
     return patient
+
+
+def _anonymise_records(record, patient, by):
+    """Empties the personal fields of the patient's rows of one registered clinical record.
+
+    The admin's log names these rows by number from then on. All other text stays.
+    """
+    rows = record.of_patient(patient.pk).order_by("pk")
+    empty = dict.fromkeys(record.personal, "")
+    if empty:
+        locked = list(rows.select_for_update(of=("self",), no_key=True))
+        changed = [row for row in locked if any(getattr(row, name) for name in empty)]
+        for row in changed:
+            for name in empty:
+                setattr(row, name, "")
+            row._history_user = by
+            row.save()
+        if record.versions:
+            versions = record.model.history.model.objects.filter(**{record.patient: patient.pk})
+            versions.update(**empty)
+        if changed:
+            event = f"{record.model._meta.model_name}.anonymise"
+            audit.record_change(event, *changed, by=by, fields=record.personal)
+    accounts.redact_admin_log(record.model, rows.values_list("pk", flat=True))
 
 
 @atomic_with_retry

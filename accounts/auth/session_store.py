@@ -16,9 +16,11 @@ LAST_USED_RESOLUTION = 60  # so that to read writes no row each time
 
 
 class SessionStore(db.SessionStore):
-    def _validate_session_key(self, key):
-        """A cookie may hold any character, NUL too, which PostgreSQL refuses to be asked for."""
-        return super()._validate_session_key(key) and key.isascii() and key.isalnum()
+    def __init__(self, session_key=None):
+        """A cookie may hold any character; PostgreSQL refuses a query for a key with a NUL."""
+        if session_key and not (session_key.isascii() and session_key.isalnum()):
+            session_key = None
+        super().__init__(session_key)
 
     def load(self):
         session = super().load()

@@ -35,9 +35,10 @@ class KeyRotatingBackend(TokenBackend):
         super().__init__(
             api_settings.ALGORITHM, first, issuer=api_settings.ISSUER, leeway=api_settings.LEEWAY
         )
-        self.keys = {key_id(key): self._prepare_key(key) for key in (*fallbacks, first)}
+        prepare = jwt.get_algorithm_by_name(api_settings.ALGORITHM).prepare_key
+        self.keys = {key_id(key): prepare(key) for key in (*fallbacks, first)}
         self.headers = {"kid": key_id(first)}
-        self._read = lru_cache(maxsize=MAX_TOKEN_LENGTH)(super().decode)
+        self.read = lru_cache(maxsize=MAX_TOKEN_LENGTH)(super().decode)
 
     def decode(self, token, verify=True):
         """The claims of a token that a key of ours signed and that names us as its issuer.
@@ -45,7 +46,7 @@ class KeyRotatingBackend(TokenBackend):
         An access token comes with every request and is taken apart for the first. What may change,
         whether it has expired, its class asks each time (`verify` of SimpleJWT's Token).
         """
-        return dict(self._read(token, verify))
+        return dict(self.read(token, verify))
 
     def get_verifying_key(self, token):
         kid = jwt.get_unverified_header(token).get("kid", self.headers["kid"])

@@ -27,10 +27,6 @@ class SessionQuerySet(ScopedQuerySet):
             live = live.filter(created_at__gt=now - settings.SESSION_ABSOLUTE)
         return live
 
-    def with_user(self):
-        """Whose they are, and of themselves no more than says whether they are live."""
-        return self.select_related("user").defer("jti", "rotated", "address", "user_agent")
-
     def end(self):
         """End them for good, also those that only a setting has over now; how many there were."""
         return self.filter(ended_at=None).update(ended_at=timezone.now())

@@ -104,6 +104,8 @@ class User(VersionedModel, AbstractUser):
     updated_at = models.DateTimeField(auto_now=True)
     sessions_ended_at = models.DateTimeField(null=True, editable=False)
 
+    has_new_password = False  # whether `set_password` was called since the last `save`
+
     objects = UserManager()
     history = ProxyAwareHistory(
         excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
@@ -242,17 +244,27 @@ class User(VersionedModel, AbstractUser):
         if hashers.check_password(raw_password, in_force):  # renewed by another sign-in
             self.password = in_force
 
-    def _get_session_auth_hash(self, secret=None):
+    def get_session_auth_hash(self):
         """A sign-in by cookie (the admin, the browsable API) ends with the other sessions."""
-        mark = super()._get_session_auth_hash(secret=secret)
+        return self._until_sessions_end(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self):
+        return map(self._until_sessions_end, super().get_session_auth_fallback_hash())
+
+    def _until_sessions_end(self, auth_hash):
         ended = self.sessions_ended_at
-        return f"{mark}:{ended.timestamp()}" if ended else mark
+        return f"{auth_hash}:{ended.timestamp()}" if ended else auth_hash
+
+    def set_password(self, raw_password):
+        super().set_password(raw_password)
+        self.has_new_password = True
 
     def save(self, *args, **kwargs):
         """A new password ends the sessions of the old one and its lockout, wherever it was set."""
         self._sync_staff_flags()
-        password_changed = self._password is not None and not self._state.adding
+        password_changed = self.has_new_password and not self._state.adding
         super().save(*args, **kwargs)
+        self.has_new_password = False
         if password_changed:
             self.sessions.end()
             self.logincounter_set.all().delete()

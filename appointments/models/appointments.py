@@ -92,6 +92,8 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
     )
     booked_by = models.ForeignKey(User, PROTECT, related_name="booked_appointments")
 
+    hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
+
     objects = AppointmentQuerySet.as_manager()
 
     class Meta:

@@ -1,28 +1,31 @@
 """The history of an appointment."""
 
+from itertools import combinations
+
 from django.db import models
 from django.db.models import PROTECT
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from accounts.roles import UserType
 from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models.appointments import Appointment
-from config.db.querysets import ScopedQuerySet
+from config.db.querysets import ScopedQuerySet, hidden_fields
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
     """A user who sees an appointment sees its history.
 
-    Patients do not see an entry that changes `doctor_notes` alone.
+    They do not see an entry that changes nothing but fields hidden from their role.
     """
 
     def visible_to(self, user):
         entries = self.filter(appointment__in=Appointment.objects.visible_to(user))
-        if getattr(user, "user_type", None) == UserType.PATIENT:
-            return entries.exclude(changes=["doctor_notes"])
+        hidden = sorted(hidden_fields(Appointment, getattr(user, "role", None)))
+        for count in range(1, len(hidden) + 1):
+            for names in combinations(hidden, count):
+                entries = entries.exclude(changes=list(names))
         return entries
 
 

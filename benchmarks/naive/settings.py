@@ -5,7 +5,7 @@ import dj_database_url
 SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
-ROOT_URLCONF = "naive.urls"
+ROOT_URLCONF = "benchmarks.naive.urls"
 DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
 AUTH_USER_MODEL = "naive.User"
 INSTALLED_APPS = [
@@ -18,7 +18,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "corsheaders",
     "django_filters",
-    "naive",
+    "benchmarks.naive",
 ]
 MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",

@@ -1,6 +1,7 @@
 from django.urls import include, path
-from naive.views import AppointmentViewSet, ProfileView, TimeSlotViewSet
 from rest_framework.routers import DefaultRouter
+
+from benchmarks.naive.views import AppointmentViewSet, ProfileView, TimeSlotViewSet
 
 router = DefaultRouter()
 router.register("appointments", AppointmentViewSet, basename="appointment")

@@ -1,10 +1,11 @@
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django_filters import DateFilter, FilterSet
-from naive.models import Appointment, AppointmentHistory, TimeSlot, User
 from rest_framework import serializers, viewsets
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from benchmarks.naive.models import Appointment, AppointmentHistory, TimeSlot, User
 
 
 class UserSerializer(serializers.ModelSerializer):

@@ -4,7 +4,12 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from contract import (
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import create_engine, exists, func, or_, select, true
+from sqlalchemy.orm import Session, contains_eager, joinedload, sessionmaker
+
+from benchmarks.contract import (
     BOOKED,
     PAGE_SIZE,
     Refused,
@@ -16,11 +21,7 @@ from contract import (
     paged,
     success,
 )
-from fastapi import Depends, FastAPI, Header, Query, Request
-from fastapi.responses import JSONResponse, Response
-from sqlalchemy import create_engine, exists, func, or_, select, true
-from sqlalchemy.orm import Session, contains_eager, joinedload, sessionmaker
-from yardstick.shapes import (
+from benchmarks.yardstick.shapes import (
     APPOINTMENTS,
     PEOPLE,
     AppointmentOfStaffOut,
@@ -30,7 +31,7 @@ from yardstick.shapes import (
     SlotOut,
     Week,
 )
-from yardstick.tables import (
+from benchmarks.yardstick.tables import (
     Appointment,
     AuditEvent,
     Base,

@@ -10,7 +10,6 @@ from itertools import pairwise
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
@@ -20,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
@@ -58,10 +58,10 @@ class ServiceForm(AnyFieldErrorsMixin, forms.ModelForm):
                 initial=self.instance.version, required=False, widget=forms.HiddenInput
             )
 
-    def _post_clean(self):
-        super()._post_clean()
-        if self.service_error is not None:
+    def is_valid(self):
+        if super().is_valid() and self.service_error is not None:
             self.add_error(None, self.service_error)
+        return super().is_valid()
 
     def validate_unique(self):
         """The service's business: it says which field is at fault."""
@@ -165,7 +165,7 @@ class ServiceModelAdmin(ModelAdmin):
 
     def get_actions_detail(self, request, object_id):
         """The buttons of a record: those of its steps that are open now."""
-        record = self.get_object(request, unquote(str(object_id)))
+        record = self.get_object(request, str(object_id))
         steps = self.open_steps(request, record) if record else ()
         actions = super().get_actions_detail(request, object_id)
         return [action for action in actions if action.path in steps]
@@ -181,9 +181,9 @@ class ServiceModelAdmin(ModelAdmin):
 
         `act` is called with the record and the form's values.
         """
-        record = self.get_object(request, unquote(object_id))
+        record = self.get_object(request, object_id)
         if record is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing_record_response(request)
         if not self.has_change_permission(request):
             raise PermissionDenied
         page = reverse(
@@ -209,6 +209,11 @@ class ServiceModelAdmin(ModelAdmin):
             "back": page,
         }
         return TemplateResponse(request, "admin/step.html", context)
+
+    def missing_record_response(self, request):
+        """A redirect to the start page with a warning, as Django's change page answers."""
+        self.message_user(request, _("This record does not exist."), messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def for_each_selected(self, request, queryset, act, done):
         """Act on every row chosen; each refusal is shown, and stops only its own row."""
@@ -254,18 +259,18 @@ class HistoryAdminMixin(SimpleHistoryAdmin):
     history_list_per_page = 25
 
     def history_view(self, request, object_id, extra_context=None):
-        record = self.get_object(request, unquote(object_id))
+        record = self.get_object(request, object_id)
         if record is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing_record_response(request)
         request.page = {"object": record}
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(self, request, object_id, version_id, extra_context=None):
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET"])
-        record = self.get_object(request, unquote(object_id))
+        record = self.get_object(request, object_id)
         if record is None or not version_id.isdecimal():
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing_record_response(request)
         request.is_version = True
         request.page = {"object": record}
         return super().history_form_view(request, object_id, version_id, extra_context)
@@ -285,8 +290,14 @@ class HistoryAdminMixin(SimpleHistoryAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         if getattr(request, "is_version", False):
-            return flatten_fieldsets(self.get_fieldsets(request, obj))
+            return _field_names(self.get_fieldsets(request, obj))
         return super().get_readonly_fields(request, obj)
+
+
+def _field_names(fieldsets):
+    """The names in the fieldsets of a page; a tuple among them is a line with several fields."""
+    entries = [entry for _name, options in fieldsets for entry in options["fields"]]
+    return [name for entry in entries for name in ([entry] if isinstance(entry, str) else entry)]
 
 
 def _display_value(version, field):

@@ -25,7 +25,6 @@ from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import set_rollback
 
 from config.context import current_request_id
 from config.db import constraint_errors, outages
@@ -118,7 +117,6 @@ def exception_handler(error, context):
         log_server_error(context["request"]._request, error, type(context["view"]).__name__)
     elif problem.code == "unavailable":
         outages.log(error)
-    set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
 

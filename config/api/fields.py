@@ -4,10 +4,12 @@ import re
 
 from django.forms import CharField as FormCharField
 from django.forms import ValidationError as FormValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 CANONICAL_ID = re.compile(r"[0-9]{1,40}")
 LARGEST_ID = 2**63 - 1
+ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1}
 NON_CANONICAL = re.compile(r"[^!-~]|_")
 
 
@@ -29,6 +31,11 @@ def parse_id(value):
         return None
     text = str(value) if isinstance(value, str) or abs(value) <= LARGEST_ID else "9" * 20
     return min(int(text), LARGEST_ID) if CANONICAL_ID.fullmatch(text) else None
+
+
+@extend_schema_field(ID_SCHEMA)
+class RecordIdField(serializers.IntegerField):
+    """The `id` of a row."""
 
 
 class StrictPrimaryKeyField(serializers.PrimaryKeyRelatedField):

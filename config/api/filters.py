@@ -5,7 +5,7 @@ from functools import cache
 
 import django_filters
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import EMPTY_VALUES, MaxValueValidator, MinValueValidator
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -31,45 +31,100 @@ class StrictDateField(forms.DateField):
         return super().to_python(value)
 
 
-class DateFilter(django_filters.DateFilter):
+class PreparedFilterMixin:
+    """A filter that a prepared query can apply.
+
+    `arguments(value)` turns a cleaned value into what `narrow(rows, *arguments)` compares columns
+    with. A filter whose condition depends on the value otherwise returns no arguments and puts the
+    value into `variant(value)`, which `narrow` gets first.
+    """
+
+    def variant(self, value):
+        return None
+
+    def arguments(self, value):
+        return (value,)
+
+    def narrow(self, rows, variant, *arguments):
+        [argument] = arguments
+        return rows.filter(**{f"{self.field_name}__{self.lookup_expr}": argument})
+
+    def filter(self, rows, value):
+        if value in EMPTY_VALUES:
+            return rows
+        return self.narrow(rows, self.variant(value), *self.arguments(value))
+
+
+class DateFilter(PreparedFilterMixin, django_filters.DateFilter):
     """One day, as 2026-03-29."""
 
     field_class = StrictDateField
 
 
+class ChoiceFilter(PreparedFilterMixin, django_filters.ChoiceFilter):
+    pass
+
+
+class CharFilter(PreparedFilterMixin, django_filters.CharFilter):
+    pass
+
+
 @extend_schema_field({"type": "integer", "format": "int64", "minimum": 0})
-class IdFilter(django_filters.Filter):
+class IdFilter(PreparedFilterMixin, django_filters.Filter):
     """Rows of one record; an id that names nothing gives an empty list."""
 
     field_class = IdFormField
 
 
 class CachedFilterBackend(DjangoFilterBackend):
-    """The view's `filterset_class`, of which only what is given is cleaned and applied.
+    """Applies the view's `filterset_class`, and cleans only the filters that are given.
 
-    One of each class serves all requests: its filters and methods know nothing of the one at hand.
+    One filterset of each class serves all requests: its filters do not depend on the request.
     """
 
     def filter_queryset(self, request, queryset, view):
         filterset_class = self.get_filterset_class(view, queryset)
         if filterset_class is None:
             return queryset
-        filters = _filters_of(filterset_class, queryset.model)
-        given = [name for name in filters if name in request.query_params]
         try:
-            values = [
-                (name, filters[name].field.clean(request.query_params[name])) for name in given
-            ]
+            values = cleaned_filters(filterset_class, request.query_params)
         except forms.ValidationError:
-            return super().filter_queryset(request, queryset, view)  # says all that is wrong
+            return super().filter_queryset(request, queryset, view)  # reports every error
         for name, value in values:
-            queryset = filters[name].filter(queryset, value)
+            queryset = filters_of(filterset_class)[name].filter(queryset, value)
         return queryset
 
 
+def cleaned_filters(filterset_class, params):
+    """Return [(name, value)] of the filters given; raises forms.ValidationError."""
+    filters = filters_of(filterset_class)
+    return [(name, filters[name].field.clean(params[name])) for name in filters if name in params]
+
+
 @cache
-def _filters_of(filterset_class, model):
-    return filterset_class({}, queryset=model._default_manager.none()).filters
+def filters_of(filterset_class):
+    return filterset_class({}, queryset=filterset_class.Meta.model.objects.none()).filters
+
+
+def prepare_filters(filterset_class, cleaned):
+    """Return (key, arguments) of cleaned filters, for `narrow`."""
+    key, arguments = [], []
+    for name, value in cleaned:
+        if value not in EMPTY_VALUES:
+            one = filters_of(filterset_class)[name]
+            own = one.arguments(value)
+            key.append((name, one.variant(value), len(own)))
+            arguments += own
+    return tuple(key), arguments
+
+
+def narrow(rows, filterset_class, key, arguments):
+    """Apply the filters that `prepare_filters` described."""
+    arguments = list(arguments)
+    for name, variant, count in key:
+        own, arguments = arguments[:count], arguments[count:]
+        rows = filters_of(filterset_class)[name].narrow(rows, variant, *own)
+    return rows
 
 
 class BoundedSearchFilter(SearchFilter):
@@ -101,27 +156,11 @@ class StrictOrderingFilter(OrderingFilter):
     """
 
     def get_ordering(self, request, queryset, view):
-        fields = getattr(view, "ordering_fields", None) or {}
-        default = list(getattr(view, "ordering", ()))
-        asked = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
-        order = []
-        for name in filter(None, asked):
-            plain = name.removeprefix("-")
-            if plain not in fields:
-                known = ", ".join(fields)
-                raise ValidationError({"ordering": [f"Order by one of: {known}."]})
-            by = fields[plain]
-            if isinstance(by, str):
-                order.append(f"-{by}" if name.startswith("-") else by)
-            else:
-                order.append(by.desc() if name.startswith("-") else by.asc())
-        return order + default
+        return order_by(view, ordering_names(request, view))
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
-        if not ordering or ordering == _order_of(queryset):
-            return queryset
-        return queryset.order_by(*ordering)
+        return queryset.order_by(*ordering) if ordering else queryset
 
     def get_schema_operation_parameters(self, view):
         fields = getattr(view, "ordering_fields", None) or {}
@@ -139,11 +178,27 @@ class StrictOrderingFilter(OrderingFilter):
         ]
 
 
-def _order_of(rows):
-    """By name, as it stands; [] for rows without any, or in an order turned round."""
-    query = rows.query
-    by_default = rows.model._meta.ordering if query.default_ordering else ()
-    return list(query.order_by or by_default) if query.standard_ordering else []
+def ordering_names(request, view):
+    """Return the public names of `?ordering=`, with their signs; raises ValidationError."""
+    names = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
+    names = tuple(filter(None, names))
+    fields = getattr(view, "ordering_fields", None) or {}
+    if any(name.removeprefix("-") not in fields for name in names):
+        known = ", ".join(fields)
+        raise ValidationError({"ordering": [f"Order by one of: {known}."]})
+    return names
+
+
+def order_by(view, names):
+    """Return the arguments of `order_by()` for public names, ended by the view's own order."""
+    order = []
+    for name in names:
+        by = view.ordering_fields[name.removeprefix("-")]
+        if isinstance(by, str):
+            order.append(f"-{by}" if name.startswith("-") else by)
+        else:
+            order.append(by.desc() if name.startswith("-") else by.asc())
+    return order + list(getattr(view, "ordering", ()))
 
 
 def refuse_unknown_parameters(request, known):

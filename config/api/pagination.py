@@ -1,10 +1,11 @@
 """Lists come in pages: `?page=`, `?page_size=`; or from `?cursor=` to cursor, without a count."""
 
-from django.core.paginator import Paginator
+from urllib.parse import parse_qsl, urlencode
+
+from django.core.paginator import Page, Paginator
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
-from rest_framework.utils.urls import replace_query_param
 
 from config.api import cursor_pagination
 
@@ -21,16 +22,19 @@ class DeferredJoinPaginator(Paginator):
     left out would be looked up, and joined to others, as well.
     """
 
-    def _get_page(self, rows, number, paginator):
+    def page(self, number):
+        number = self.validate_number(number)
         before = (number - 1) * self.per_page
-        if before >= DEFERRED_JOIN_OFFSET:
-            size = min(self.per_page, self.count - before)
-            after = self.count - before - size
-            if after < before:
-                rows = _slice_by_ids(self.object_list.reverse(), after, size)[::-1]
-            else:
-                rows = _slice_by_ids(self.object_list, before, size)
-        return super()._get_page(rows, number, paginator)
+        if before < DEFERRED_JOIN_OFFSET:
+            return super().page(number)
+        rows = getattr(self.object_list, "queryset", self.object_list)
+        size = min(self.per_page, self.count - before)
+        after = self.count - before - size
+        if after < before:
+            rows = _slice_by_ids(rows.reverse(), after, size)[::-1]
+        else:
+            rows = _slice_by_ids(rows, before, size)
+        return Page(rows, number, self)
 
 
 def _slice_by_ids(rows, start, size):
@@ -80,8 +84,10 @@ class PagePagination(PageNumberPagination):
     def _link(self, cursor):
         if cursor is None:
             return None
-        here = self.request.build_absolute_uri()
-        return replace_query_param(here, self.cursor_query_param, cursor)
+        address, _mark, query = self.request.build_absolute_uri().partition("?")
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        parameters[self.cursor_query_param] = cursor
+        return f"{address}?{urlencode(sorted(parameters.items()))}"
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)

@@ -1,11 +1,12 @@
 """OpenAPI: the canonical mount, each operation with its envelope, its errors and examples."""
 
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
-from rest_framework import serializers
 
 from config.api.exceptions import ERROR_CODES
+from config.api.fields import ID_SCHEMA
 from config.api.renderers import DEFAULT_MESSAGE
 from config.api.serializers import example_body
 
@@ -33,7 +34,6 @@ ERROR_HEADERS = {
     "503": RETRY_AFTER,
 }
 
-IDENTITY = {"format": "int64", "minimum": 1}
 CLOCK_TIME = {
     "request": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"},
     "response": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"},
@@ -44,6 +44,26 @@ class SessionJWTScheme(SimpleJWTScheme):
     """Documents our tokens as bearer tokens."""
 
     target_class = "accounts.auth.authentication.SessionJWTAuthentication"
+
+
+class ClockTimeExtension(OpenApiSerializerFieldExtension):
+    """Documents a time of day without an offset; `format: time` would ask for one."""
+
+    target_class = "rest_framework.fields.TimeField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema, direction):
+        return dict(CLOCK_TIME[direction])
+
+
+class RelatedIdExtension(OpenApiSerializerFieldExtension):
+    """Documents the range of an id that refers to another record."""
+
+    target_class = "rest_framework.relations.PrimaryKeyRelatedField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema, direction):
+        return dict(ID_SCHEMA)
 
 
 def canonical_mount_only(endpoints):
@@ -115,41 +135,33 @@ class EnvelopeAutoSchema(AutoSchema):
         body = example_body(_entity_description(self.get_request_serializer()))
         return [OpenApiExample("Request", value=body, request_only=True)] if body else []
 
-    def _map_serializer_field(self, field, direction, bypass_extensions=False):
-        """An id is what a database counts to; a clock time has no offset, as `format: time` has."""
-        shape = super()._map_serializer_field(field, direction, bypass_extensions)
-        if isinstance(field, serializers.TimeField):
-            shape = {name: told for name, told in shape.items() if name != "format"}
-            shape |= CLOCK_TIME[direction]
-        elif (
-            shape
-            and shape.get("type") == "integer"
-            and (field.field_name == "id" or isinstance(field, serializers.PrimaryKeyRelatedField))
-        ):
-            shape |= IDENTITY
-        return shape
+    def get_operation(self, *args, **kwargs):
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        serializers = self.get_response_serializers()
+        for status, response in operation["responses"].items():
+            if status == "204":
+                continue
+            answered = serializers[int(status)] if isinstance(serializers, dict) else serializers
+            content = response.setdefault("content", {}).setdefault("application/json", {})
+            data = content.get("schema", {"nullable": True})
+            content["schema"] = {
+                "type": "object",
+                "required": ["status", "data", "message"],
+                "properties": {
+                    "status": {"type": "string", "enum": ["success"]},
+                    "data": data,
+                    "message": {"type": "string"},
+                },
+            }
+            is_page = "page" in _parameters_of(operation)
+            content["example"] = self.example_answer(answered, is_page=is_page)
+        return operation
 
-    def _get_response_for_code(self, serializer, status_code, *args, **kwargs):
-        response = super()._get_response_for_code(serializer, status_code, *args, **kwargs)
-        if status_code == "204":
-            return response
-        content = response.setdefault("content", {}).setdefault("application/json", {})
-        data = content.get("schema", {"nullable": True})
-        content["schema"] = {
-            "type": "object",
-            "required": ["status", "data", "message"],
-            "properties": {
-                "status": {"type": "string", "enum": ["success"]},
-                "data": data,
-                "message": {"type": "string"},
-            },
-        }
-        content["example"] = self._answer_example(serializer)
-        return response
-
-    def _answer_example(self, serializer):
+    def example_answer(self, serializer, *, is_page):
         data = getattr(_entity_description(serializer), "example", None)
-        if self._is_list_view(serializer) and self.view.paginator:
+        if is_page:
             data = {"count": 1, "next": None, "previous": None, "results": [data]}
         messages = getattr(self.view, "messages", {})
         message = messages.get(self.view.action, DEFAULT_MESSAGE)

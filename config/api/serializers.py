@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping
 from copy import copy, deepcopy
 
+from django.db import models
 from django.utils.functional import cached_property
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import is_canonical
+from config.api.fields import RecordIdField, is_canonical
+from config.db.querysets import hidden_fields
 
 NOTHING = object()  # equals nothing that a body can say
 WRITTEN_IN_DIGITS = (
@@ -94,15 +96,21 @@ def _holds_others(field):
     return is_list or isinstance(field, serializers.BaseSerializer)
 
 
-class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
-    """Serializes a row. Three tables restrict its fields.
+# No docstring: the OpenAPI document would show it as the description of each subclass.
+class BaseModelSerializer(serializers.ModelSerializer):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.BigAutoField: RecordIdField,
+    }
 
-    `hidden_from`       role → names of fields that the role does not see
+
+class StrictModelSerializer(StrictBody, BaseModelSerializer):
+    """Serializes a row without the fields that its model hides from the caller (`hidden_from`).
+
     `read_only_for`     role → names of fields that the role may only read
     `immutable_fields`  names of fields that are read-only once the row exists
     """
 
-    hidden_from = {}
     read_only_for = {}
     immutable_fields = frozenset()
 
@@ -112,8 +120,8 @@ class StrictModelSerializer(StrictBody, serializers.ModelSerializer):
 
     def get_fields(self):
         fields = super().get_fields()
-        for name in self.hidden_from.get(self.viewer_role, ()):
-            del fields[name]
+        for name in hidden_fields(self.Meta.model, self.viewer_role):
+            fields.pop(name, None)
         for name in self.read_only_for.get(self.viewer_role, ()):
             fields[name].read_only = True
         if self.instance is not None:

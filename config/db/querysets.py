@@ -1,17 +1,41 @@
-"""Which rows exist for a person: said once per model, as a table."""
+"""Querysets that know which rows a role may read and write, from one table per model."""
+
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 ALL_ROWS = Q()
 
 
-class ScopedQuerySet(QuerySet):
-    """Rows that know whose they are.
+def hidden_fields(model, role):
+    """Return the names of the fields that the role never sees, from the model's `hidden_from`."""
+    return getattr(model, "hidden_from", {}).get(role, frozenset())
 
-    `owners` maps a role to the rows it reads: the path from a row to the owner, EVERYTHING, or a
-    function of the user that gives a Q (with Exists, never a join) and whose docstring says whose
-    rows those are (docs/access.md). `writers` does so for unsafe methods and is the same unless
-    given. A role that is not named sees nothing.
+
+class Viewer(NamedTuple):
+    """The facts about a user on which visibility depends."""
+
+    pk: int
+    role: str
+    now: datetime
+
+    @classmethod
+    def of(cls, user):
+        """Return the viewer of a user; a Viewer is returned as it is."""
+        if isinstance(user, cls):
+            return user
+        return cls(user.pk, getattr(user, "role", None), timezone.now())
+
+
+class ScopedQuerySet(QuerySet):
+    """Rows with a visibility table.
+
+    `owners` maps a role to the rows that the role reads: the path from a row to its owner,
+    ALL_ROWS, or a function of the Viewer that returns a Q (with Exists, never a join). The
+    docstring of such a function names the rows in docs/access.md. `writers` does the same for
+    unsafe methods and equals `owners` unless given. A role that is not named sees nothing.
     """
 
     owners = {}
@@ -24,12 +48,13 @@ class ScopedQuerySet(QuerySet):
         return self._of(user, self.owners if self.writers is None else self.writers)
 
     def _of(self, user, table):
-        whose = table.get(getattr(user, "role", None))
-        if whose is None:
+        viewer = Viewer.of(user)
+        scope = table.get(viewer.role)
+        if scope is None:
             return self.none()
-        if isinstance(whose, str):
-            return self.filter(**{whose: user.pk})
-        return self.filter(whose(user) if callable(whose) else whose)
+        if isinstance(scope, str):
+            return self.filter(**{scope: viewer.pk})
+        return self.filter(scope(viewer) if callable(scope) else scope)
 
     def select_related_only(self, **of_others):
         """The rows whole, and of related rows, joined to them, only these fields.

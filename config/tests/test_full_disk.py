@@ -1,15 +1,11 @@
-"""No room on the disk: writes are told 503 and leave nothing, reads go on, room brings it back."""
+"""No room for the database: writes are told 503 and leave nothing, reads go on."""
 
 import errno
 import os
-import shutil
-import subprocess
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
-from accounts.tests.helpers import picture
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory
 from config.api import exceptions
@@ -38,9 +34,6 @@ def is_refused(answer, sentence):
         (body["status"], body["code"], body["message"]) == ("error", "unavailable", sentence)
         and body["request_id"] == answer["X-Request-ID"]
     )
-
-
-# --- The database's disk ---------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -103,51 +96,6 @@ def test_a_full_database_refuses_bookings_is_read_and_books_again_when_there_is_
 
     assert [book(jane, slot).status_code for slot in slots] == [201] * SLOTS
     assert Appointment.objects.count() == AppointmentHistory.objects.count() == SLOTS
-
-
-# --- The pictures' disk ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def full_disk(settings):
-    """MEDIA_ROOT covered by a real disk, which is full; called, it has room again."""
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(settings.MEDIA_ROOT)]
-    if not mount or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
-        pytest.skip("this machine does not let us mount a small disk")
-    filler = settings.MEDIA_ROOT / "filler"
-    filler.write_bytes(bytes(shutil.disk_usage(settings.MEDIA_ROOT).free))
-    yield filler.unlink
-    subprocess.run([str(umount), str(settings.MEDIA_ROOT)], check=True)  # noqa: S603
-
-
-def pictures_in(folder):
-    return list(folder.rglob("*.webp"))
-
-
-@pytest.mark.django_db
-def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
-    api, full_disk, settings, caplog
-):
-    client = api(PatientFactory(), raise_request_exception=False)
-
-    def upload():
-        file = SimpleUploadedFile("me.png", picture(), content_type="image/png")
-        return client.patch(PROFILE, {"avatar": file, "first_name": "Joan"}, format="multipart")
-
-    refused = upload()
-
-    assert is_refused(refused, "The clinic has no room to keep this just now.")
-    assert "No room to write a file: ENOSPC" in caplog.text
-    assert pictures_in(settings.MEDIA_ROOT) == []
-    shown = client.get(PROFILE).json()["data"]
-    assert shown["avatar"] is None
-    assert shown["first_name"] != "Joan"
-
-    full_disk()
-
-    assert upload().status_code == 200
-    assert len(pictures_in(settings.MEDIA_ROOT)) == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

@@ -1,7 +1,7 @@
 """Nothing is ever listed, filtered, searched, counted or embedded that its reader may not see.
 
-Everybody reads at random in the clinics of config.tests.worlds: 5,000 times on each engine, so that
-CI, which runs both, makes 10,000 reads. For more:
+Everybody reads at random in the clinics of config.tests.random_world: 5,000 times on each engine,
+so that CI, which runs both, makes 10,000 reads. For more:
 READS_PER_WORLD=10000 pytest config/tests/test_random_worlds.py
 """
 

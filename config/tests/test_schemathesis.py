@@ -1,6 +1,6 @@
 """The API is what its documentation says, whatever is sent: no 5xx, no answer out of shape.
 
-`FUZZ_CASES` and `FUZZ_SEED` make more of it, and other cases (benchmarks/fuzz.py).
+`FUZZ_CASES` and `FUZZ_SEED` make more of it, and other cases (verification/fuzz.py).
 """
 
 import json
@@ -52,7 +52,7 @@ def test_an_operation_answers_as_documented(world, label):
 
 
 def tell(label, fuzzer):
-    """A line for benchmarks/fuzz.py, where it asks for one."""
+    """A line for verification/fuzz.py, where it asks for one."""
     if name := os.environ.get("FUZZ_TALLY"):
         found = [[*what, how] for what, how in fuzzer.found.items()]
         line = json.dumps({"label": label, "statuses": fuzzer.statuses, "found": found})

@@ -1,1 +1,0 @@
-"""What benchmarks/mutations.py takes out of the product: sets of mutants, each a table."""

@@ -1,0 +1,133 @@
+"""Who takes part in an experiment, what they ask over HTTP, and what must be true afterwards.
+
+Made once the process is configured (server.configure): it speaks to the clinic's database itself.
+"""
+
+import json
+import time
+from datetime import timedelta
+from http.client import HTTPConnection
+from itertools import pairwise
+from threading import local
+from typing import NamedTuple
+
+from verification.server import HOST, PORT
+
+BOOKINGS, SLOTS, CONSULTATIONS = "/api/appointments/", "/api/time-slots/", "/api/consultations/"
+HALF_HOUR = timedelta(minutes=30)
+
+IDLE = 1  # seconds; gunicorn hangs up after two, and a POST must not be sent twice
+
+mine = local()
+
+
+class Person(NamedTuple):
+    account: object
+    token: str
+
+    @property
+    def pk(self):
+        return self.account.pk
+
+
+class Answer(NamedTuple):
+    status: int
+    code: str | None  # None where it succeeded
+    body: dict
+
+    @property
+    def data(self):
+        return self.body.get("data") or {}
+
+
+def ask(token, path, body=None, method="POST"):
+    """One request, over a connection that each thread keeps while it is in use."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection = _connection()
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    response = connection.getresponse()
+    answer = json.loads(response.read() or "{}")
+    mine.used = time.monotonic()
+    return Answer(response.status, answer.get("code"), answer)
+
+
+def _connection():
+    if time.monotonic() - getattr(mine, "used", 0) > IDLE:
+        mine.connection = HTTPConnection(HOST, PORT, timeout=60)
+    return mine.connection
+
+
+class Clinic:
+    """People with tokens, and hours that nobody has used yet."""
+
+    def __init__(self, *, doctors, patients):
+        from appointments import clock
+
+        self.admin = self._person("admin", 0)
+        self.doctors = [self._person("doctor", n) for n in range(doctors)]
+        self.patients = [self._person("patient", n) for n in range(patients)]
+        self._next = clock.start_of_day(clock.today() + timedelta(days=2))
+
+    def hour(self):
+        """The start of an hour in which nothing has been opened or booked."""
+        hour, self._next = self._next, self._next + timedelta(hours=1)
+        return hour
+
+    def day(self):
+        """A day, as a body names it, of which nobody has used anything."""
+        day = self._next.date() + timedelta(days=2)
+        self._next += timedelta(days=4)
+        return day.isoformat()
+
+    def slot(self, doctor, starts_at=None):
+        """Half an hour of the doctor's, in an hour of its own unless told when."""
+        from appointments.models import TimeSlot
+
+        start = starts_at or self.hour()
+        return TimeSlot.objects.create(
+            doctor_id=doctor.pk, starts_at=start, ends_at=start + HALF_HOUR
+        )
+
+    def appointment(self, patient, slot):
+        from appointments import services
+
+        return services.book(
+            patient=patient.account, time_slot=slot, by=patient.account, reason_for_visit="A cough"
+        )
+
+    @staticmethod
+    def _person(user_type, n):
+        from accounts import services
+        from accounts.auth.sessions import open_session
+        from patients.models import Patient
+
+        fields = {"username": f"{user_type}{n}", "user_type": user_type}
+        if user_type == "doctor":
+            fields |= {"medical_license_number": f"MD-{n}", "specialization": "General Practice"}
+        account = services.register(**fields)
+        if user_type == "doctor":
+            services.verify_licence(account)
+        if user_type == "patient":
+            account = Patient.objects.get(pk=account.pk)
+        return Person(account, open_session(account)["access"])
+
+
+def contradictions():
+    """What may never be found in the database, whoever asked for what: {sentence: how often}."""
+    from accounts.models import AuditEvent
+    from appointments.models import Appointment, TimeSlot
+
+    booked = AuditEvent.objects.filter(event="appointment.book", action="C").count()
+    live = Appointment.objects.live()
+    standing = TimeSlot.objects.filter(withdrawn_at=None)
+    return {
+        "slots held twice": live.count() - live.values("time_slot").distinct().count(),
+        "overlaps of a doctor's slots": _overlaps(standing, "doctor"),
+        "overlaps of a patient's appointments": _overlaps(live, "patient"),
+        "bookings without their event": abs(Appointment.objects.count() - booked),
+    }
+
+
+def _overlaps(rows, owner):
+    times = rows.order_by(owner, "starts_at").values_list(owner, "starts_at", "ends_at")
+    return sum(a == b and start < end for (a, _, end), (b, start, _) in pairwise(times))

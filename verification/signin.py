@@ -1,0 +1,138 @@
+"""What holds at the door, over HTTP with gunicorn: one winner of each refresh, ten guesses of all.
+
+    python -m verification.signin --race refresh --rounds 1000 --clients 6 --engine postgresql
+    python -m verification.signin --guesses 10000 --proxies 1 --engine sqlite
+
+The race: so many clients refresh with one token at once, round after round; one gets a new pair,
+the others 409. The guesses: wrong passwords for one account, each with an X-Forwarded-For of its
+own, which is believed with `--proxies 1`; no throttle stands before them. Exits 1 where a round had
+another outcome, or more guesses were looked at than LOCKOUT_FAILURES allows.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from verification.load import ask
+from verification.server import configure, fresh_database, gunicorn
+
+ALLOWED = 10
+PASSWORD = "correct-horse-battery"  # noqa: S105 - of nobody
+
+
+def post(path, body, **headers):
+    """(status, parsed body) of a stranger's request."""
+    answer = ask(None, "POST", path, body, **headers)
+    return answer.status, json.loads(answer.content)
+
+
+def somebody():
+    from accounts.services import register
+
+    return register(
+        username="jane", email="jane@example.com", password=PASSWORD, user_type="patient"
+    )
+
+
+def race(rounds, clients):
+    """(answers, rounds with another outcome) of refreshing, with one token a round."""
+    from accounts.auth.sessions import open_session
+
+    token = open_session(somebody())["refresh"]
+    answers, spoiled = Counter(), 0
+    gate = Barrier(clients)
+
+    def refresh(token):
+        gate.wait(60)
+        return post("/api/auth/refresh/", {"refresh": token})
+
+    with gunicorn(), ThreadPoolExecutor(clients) as pool:
+        for _ in range(rounds):
+            asked = list(pool.map(refresh, [token] * clients))
+            outcome = Counter((status, body.get("code")) for status, body in asked)
+            answers += outcome
+            spoiled += outcome != {(200, None): 1, (409, "refresh_superseded"): clients - 1}
+            won = [body["data"]["refresh"] for status, body in asked if status == 200]
+            token = won[0] if won else open_session_again()
+    return answers, spoiled
+
+
+def open_session_again():
+    from accounts.auth.sessions import open_session
+    from accounts.models import User
+
+    return open_session(User.objects.get(username="jane"))["refresh"]
+
+
+def guess(number):
+    """The answer to one wrong password, from an address nobody has guessed from yet."""
+    address = f"{random.randrange(1, 224)}.{random.randrange(256)}.{number >> 8}.{number & 255}"  # noqa: S311
+    body = {
+        "username": random.choice(["jane", "JANE", "jane@example.com"]),  # noqa: S311
+        "password": f"guess number {number}",
+    }
+    status, answer = post("/api/auth/login/", body, **{"X-Forwarded-For": address})
+    return status, answer.get("code")
+
+
+def guesses(number, clients):
+    """(answers to so many wrong passwords, to the right one afterwards, seconds, rows counted)."""
+    from accounts.models import LoginCounter
+
+    somebody()
+    with gunicorn(), ThreadPoolExecutor(clients) as pool:
+        start = time.monotonic()
+        answers = Counter(pool.map(guess, range(number)))
+        seconds = time.monotonic() - start
+        status, answer = post("/api/auth/login/", {"username": "jane", "password": PASSWORD})
+    return answers, (status, answer.get("code")), seconds, LoginCounter.objects.count()
+
+
+def told(answers):
+    for (status, code), count in sorted(answers.items(), key=str):
+        print(f"  {status} {code or ''}: {count}")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--engine", choices=["postgresql", "sqlite"], default="postgresql")
+    options.add_argument("--race", choices=["refresh"])
+    options.add_argument("--rounds", type=int, default=1000)
+    options.add_argument("--clients", type=int, default=6)
+    options.add_argument("--guesses", type=int)
+    options.add_argument("--proxies", type=int, default=0)
+    asked = options.parse_args()
+    if not (asked.race or asked.guesses):
+        options.error("say --race refresh or --guesses N")
+    os.environ |= {"THROTTLE_LOGIN": "1000000/min", "NUM_PROXIES": str(asked.proxies)}
+    failed = 0
+    with fresh_database(asked.engine) as database:
+        configure(database)
+        from django.db import connections
+
+        if asked.race:
+            answers, failed = race(asked.rounds, asked.clients)
+            print(f"{asked.engine}: {asked.rounds} rounds of {asked.clients} refreshes")
+            told(answers)
+            print(f"{asked.rounds - failed} passed, {failed} failed")
+        else:
+            answers, right, seconds, rows = guesses(asked.guesses, asked.clients)
+            looked_at = answers[401, "invalid_credentials"]
+            good = answers.keys() <= {(401, "invalid_credentials"), (429, "throttled")}
+            failed = not good or looked_at > ALLOWED or right != (429, "throttled")
+            print(f"{asked.engine}: {asked.guesses} guesses, {asked.proxies} proxies believed")
+            told(answers)
+            print(f"  the right password then: {right[0]} {right[1]}")
+            print(f"  {seconds:.0f} s, {1000 * seconds / asked.guesses:.1f} ms each; rows: {rows}")
+        connections.close_all()
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

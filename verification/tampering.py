@@ -1,0 +1,114 @@
+"""Whether the chain over the audit finds out what was done to it, and how fast it is made and read.
+
+    python -m verification.tampering --tamperings 1000 --rows 200000 --engine postgresql
+
+A thousand times: a chain of events is made, one of eight things is done to it at a place chosen at
+random, by somebody whom no trigger stops, and it is verified; the first seal that does not hold
+must be named. Then so many rows are sealed and verified, against the clock. Exits 1 where anything
+went unnoticed or was named wrongly.
+"""
+
+import argparse
+import random
+import sys
+import time
+from collections import Counter
+
+from verification.server import configure, fresh_database
+
+
+def tamper(kind, dice):
+    """(named, expected): the first broken seal by the verifier, and by who broke it."""
+    from django.db import connection, transaction
+
+    from accounts.audit import append_only, hash_chain
+    from accounts.tests.audit_tampering import COUNT, write
+
+    with transaction.atomic():
+        write()
+        hash_chain.append_hashes()
+        checkpoint = hash_chain.head()
+        append_only.remove(connection)
+        expected = kind(dice, dice.randrange(1, COUNT + 1))
+        named = hash_chain.verify([checkpoint]).broken
+        transaction.set_rollback(True)
+    return named, expected
+
+
+def tamperings(count, seed):
+    """({kind: found}, what was missed or named wrongly)."""
+    from accounts.tests.audit_tampering import KINDS
+
+    dice, found, wrong = random.Random(seed), Counter(), []  # noqa: S311
+    for number in range(count):
+        kind = KINDS[number % len(KINDS)]
+        named, expected = tamper(kind, dice)
+        if named == expected:
+            found[kind.__name__] += 1
+        else:
+            wrong.append((kind.__name__, named, expected))
+    return found, wrong
+
+
+def rates(rows):
+    """(rows sealed a second, rows verified a second) of a chain of so many events like a day's."""
+    from accounts.audit import hash_chain
+    from accounts.models import AuditEvent
+
+    for start in range(0, rows, 10_000):
+        AuditEvent.objects.bulk_create(
+            [_event(number) for number in range(start, start + 10_000)], batch_size=1000
+        )
+    sealing = time.perf_counter()
+    sealed = hash_chain.append_hashes()
+    verifying = time.perf_counter()
+    checked = hash_chain.verify()
+    end = time.perf_counter()
+    if (checked.n, checked.broken) != (sealed, None):
+        sys.exit(f"The chain is {checked}.")
+    return sealed / (verifying - sealing), checked.n / (end - verifying)
+
+
+def _event(number):
+    """Every third lists a page of twenty, the others show or change one record."""
+    from accounts.models import AuditEvent
+
+    records = range(number, number + (20 if number % 3 == 0 else 1))
+    return AuditEvent(
+        actor=number % 50,
+        role="doctor",
+        session="08f4aba3-cd3f-4be6-a2e0-135ebe40266a",
+        action="R",
+        event="appointment.list",
+        records=[f"appointment/{record}" for record in records],
+        patients=list(records),
+        request_id="865b91fd3dcf43d5b84231afe53a07f1",
+        address="192.0.2.7",
+    )
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--engine", choices=["postgresql", "sqlite"], default="postgresql")
+    options.add_argument("--tamperings", type=int, default=1000)
+    options.add_argument("--rows", type=int, default=200_000)
+    options.add_argument("--seed", type=int, default=1)
+    asked = options.parse_args()
+    with fresh_database(asked.engine) as database:
+        configure(database)
+        found, wrong = tamperings(asked.tamperings, asked.seed)
+        for kind, count in sorted(found.items()):
+            print(f"  {kind.replace('_', ' ')}: {count}")
+        print(f"{asked.engine}: {found.total()} of {asked.tamperings} found, the first seal named")
+        for kind, named, expected in wrong:
+            print(f"  {kind}: named {named}, was {expected}")
+        sealed, verified = rates(asked.rows)
+        print(f"{asked.rows} rows: {sealed:,.0f} sealed a second, {verified:,.0f} verified")
+        from django.db import connection
+
+        connection.close()
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""No room for a picture: the upload is told 503 and leaves nothing. Mounts a small disk."""
+
+import shutil
+import subprocess
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.tests.helpers import picture
+from config.tests.test_full_disk import PROFILE, is_refused
+from patients.tests.factories import PatientFactory
+
+
+@pytest.fixture
+def full_disk(settings):
+    """MEDIA_ROOT covered by a real disk, which is full; called, it has room again."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(settings.MEDIA_ROOT)]
+    if not mount or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
+        pytest.skip("this machine does not let us mount a small disk")
+    filler = settings.MEDIA_ROOT / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(settings.MEDIA_ROOT).free))
+    yield filler.unlink
+    subprocess.run([str(umount), str(settings.MEDIA_ROOT)], check=True)  # noqa: S603
+
+
+def pictures_in(folder):
+    return list(folder.rglob("*.webp"))
+
+
+@pytest.mark.django_db
+def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
+    api, full_disk, settings, caplog
+):
+    client = api(PatientFactory(), raise_request_exception=False)
+
+    def upload():
+        file = SimpleUploadedFile("me.png", picture(), content_type="image/png")
+        return client.patch(PROFILE, {"avatar": file, "first_name": "Joan"}, format="multipart")
+
+    refused = upload()
+
+    assert is_refused(refused, "The clinic has no room to keep this just now.")
+    assert "No room to write a file: ENOSPC" in caplog.text
+    assert pictures_in(settings.MEDIA_ROOT) == []
+    shown = client.get(PROFILE).json()["data"]
+    assert shown["avatar"] is None
+    assert shown["first_name"] != "Joan"
+
+    full_disk()
+
+    assert upload().status_code == 200
+    assert len(pictures_in(settings.MEDIA_ROOT)) == 1
