@@ -42,7 +42,7 @@ def test_a_consultation_is_opened_for_an_appointment_once(desk):
     again = desk.post(ADD, {"appointment": appointment.pk})
 
     assert Consultation.objects.get().chief_complaint == "Knee"
-    assert errors_of(again) == {"appointment": ["This appointment has its consultation."]}
+    assert errors_of(again) == {"appointment": ["This appointment already has a consultation."]}
 
 
 def test_a_walk_in_needs_patient_doctor_and_complaint(desk):

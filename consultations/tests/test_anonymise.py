@@ -361,7 +361,7 @@ def test_a_second_time_changes_nothing_and_says_so(jane, visit, ada):
     assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous now.\n"
     before = snapshot(User, User.history.model, AuditEvent)
 
-    assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous already.\n"
+    assert run(jane, "--yes") == f"Patient {jane.pk} is already anonymous.\n"
     anonymise(jane, by=ada)
 
     assert snapshot(User, User.history.model, AuditEvent) == before
@@ -392,8 +392,8 @@ def test_only_patients_can_leave_and_only_an_administrator_lets_them(jane, smith
     before = snapshot(User, AuditEvent)
 
     for person, by, why in [
-        (smith, "ada", "is no patient: Doctor"),
-        (ada, "ada", "is no patient: Admin"),
+        (smith, "ada", "is not a patient but: Doctor"),
+        (ada, "ada", "is not a patient but: Admin"),
         (User(pk=999999), "ada", "There is no patient 999999"),
         (jane, smith.username, "no active administrator"),
         (jane, jane.username, "no active administrator"),

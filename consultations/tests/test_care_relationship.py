@@ -11,7 +11,7 @@ from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.tests.factories import an_appointment
 from appointments.tests.helpers import code, data, ids, snapshot
-from consultations import models
+from consultations.models import consultations as models
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION, a_consultation, with_parts
 

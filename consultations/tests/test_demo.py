@@ -314,5 +314,5 @@ def test_a_busy_port_is_said_in_a_sentence(settings):
 def test_an_address_that_is_none_is_refused(settings, address):
     settings.DEBUG = True
 
-    with pytest.raises(CommandError, match="is no address"):
+    with pytest.raises(CommandError, match="is not an address"):
         call_command("demo", "--no-server", address)

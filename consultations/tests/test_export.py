@@ -278,7 +278,7 @@ def test_a_file_that_is_there_is_left_alone(jane, tmp_path):
     path = tmp_path / "jane.zip"
     path.write_text("of somebody else")
 
-    with pytest.raises(CommandError, match="is there already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("export_patient", str(jane.pk), str(path))
 
     assert path.read_text() == "of somebody else"
@@ -301,7 +301,10 @@ def test_where_it_cannot_be_written_no_half_of_it_stays(jane, tmp_path, settings
 def test_only_patients_have_a_record_to_export(smith, tmp_path):
     path = tmp_path / "nobody.zip"
 
-    for number, why in [(smith.pk, "is no patient: Doctor"), (999999, "There is no patient")]:
+    for number, why in [
+        (smith.pk, "is not a patient but: Doctor"),
+        (999999, "There is no patient"),
+    ]:
         with pytest.raises(CommandError, match=why):
             call_command("export_patient", str(number), str(path))
 

@@ -112,7 +112,7 @@ def test_it_starts_once(api, smith, wednesday, visit):
     assert refusal(response) == (
         409,
         "invalid_transition",
-        {"status": ["This consultation has started already."]},
+        {"status": ["This consultation has already started."]},
     )
     assert response.json()["details"] == {"allowed": []}
     assert everything() == before
@@ -285,7 +285,7 @@ def test_a_completed_consultation_is_closed(api, visit, writer, call, request):
     assert refusal(response) == (
         409,
         "consultation_closed",
-        {"status": ["This consultation is completed; add a note of type addendum."]},
+        {"status": ["This consultation is completed. Add a note of type addendum instead."]},
     )
     assert snapshot(*records) == before
 
@@ -294,7 +294,7 @@ def test_the_services_refuse_a_closed_one_to_whoever_calls_them(smith, visit):
     done = services.complete(visit, by=smith)
 
     for step in (services.start, services.complete, services.update_text):
-        with pytest.raises(ValidationError, match="add a note of type addendum"):
+        with pytest.raises(ValidationError, match="note of type addendum"):
             step(done, by=smith)
 
 
