@@ -4,7 +4,7 @@ Each rule is a setting; 0 switches the rule off. The services check the rules wi
 transaction, after they took its locks.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -97,33 +97,52 @@ def check_time(slot, *, by):
         raise rule_error("time_slot", sentence, "booking_too_far", date=opens_on)
 
 
-def _within_booking_window(user, slots):
-    if user.role != UserType.PATIENT:
+class BookingWindow(NamedTuple):
+    """The starts that a user may book now; None sets no limit."""
+
+    now: datetime
+    earliest: datetime | None = None
+    before: datetime | None = None
+
+    @classmethod
+    def of(cls, user):
+        now = clock.now()
+        if user.role != UserType.PATIENT:
+            return cls(now)
+        notice, horizon = settings.BOOKING_NOTICE_MINUTES, settings.BOOKING_HORIZON_DAYS
+        last_day = clock.today() + timedelta(days=horizon)
+        return cls(
+            now,
+            now + timedelta(minutes=notice) if notice > 0 else None,
+            clock.day_bounds(last_day)[1] if horizon > 0 else None,
+        )
+
+    def narrow(self, slots):
+        if self.earliest is not None:
+            slots = slots.filter(starts_at__gte=self.earliest)
+        if self.before is not None:
+            slots = slots.filter(starts_at__lt=self.before)
         return slots
-    if (notice := settings.BOOKING_NOTICE_MINUTES) > 0:
-        slots = slots.filter(starts_at__gte=clock.now() + timedelta(minutes=notice))
-    if (horizon := settings.BOOKING_HORIZON_DAYS) > 0:
-        last = clock.today() + timedelta(days=horizon)
-        slots = slots.filter(starts_at__lt=clock.day_bounds(last)[1])
-    return slots
 
 
 def bookable_by(user, slots):
-    """Filter `slots` by those that are free and that check_time() lets the user book."""
-    return _within_booking_window(user, slots.free())
+    """Return the slots that are free and that `check_time` lets the user book."""
+    return bookable_within(BookingWindow.of(user), slots)
 
 
-def bookable_by_patient(patient, slots):
-    """As bookable_by(), for slots that are visible to the patient.
-
-    Their doctors can be booked, so the query does not check the doctors again.
-    """
-    return _within_booking_window(patient, slots.still_bookable())
+def bookable_within(window, slots):
+    return window.narrow(slots.free(window.now))
 
 
-def with_next_available(doctors, user):
-    """Add `next_available`: the start of the next slot that the user may book, or None."""
-    slots = bookable_by(user, TimeSlot.objects.filter(doctor=OuterRef("pk"))).order_by("starts_at")
+def bookable_by_patient(window, slots):
+    """As `bookable_within`, for slots that a patient sees: their doctors can be booked."""
+    return window.narrow(slots.still_bookable(window.now))
+
+
+def with_next_available(doctors, window):
+    """Add `next_available`: the start of the next slot that can be booked, or None."""
+    slots = bookable_within(window, TimeSlot.objects.filter(doctor=OuterRef("pk")))
+    slots = slots.order_by("starts_at")
     return doctors.annotate(next_available=Subquery(slots.values("starts_at")[:1]))
 
 

@@ -61,6 +61,11 @@ def start_of_day(date):
     return datetime.combine(date, time.min, zone()).astimezone(UTC)
 
 
+def end_of_day(date):
+    """Return the first instant of the next clinic day."""
+    return start_of_day(date + timedelta(days=1))
+
+
 def day_bounds(date):
     """Return the UTC datetimes at which a clinic day and the next day start."""
-    return start_of_day(date), start_of_day(date + timedelta(days=1))
+    return start_of_day(date), end_of_day(date)

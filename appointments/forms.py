@@ -12,7 +12,7 @@ from unfold.widgets import (
 
 from appointments.booking_rules import DATE_FORMAT
 from appointments.models import TimeSlot
-from config.admin.base import ActionForm, ServiceForm
+from config.admin.forms import ActionForm, ServiceForm
 
 
 def format_time(row):

@@ -9,14 +9,16 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.roles import UserType
-from appointments import booking_rules, clock
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 from config.db.querysets import hidden_fields
 from patients.models import Patient
+
+read_appointment = row_of(AppointmentRow)
 
 APPOINTMENT_EXAMPLE = {
     "id": 12,
@@ -60,7 +62,11 @@ class AppointmentSerializer(StrictModelSerializer):
         required=False,
         help_text=_("For doctors and admins: makes the move that leads to this status."),
     )
-    allowed = serializers.SerializerMethodField(help_text=_("The moves that you can make now."))
+    allowed = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text=_("The moves that you can make now."),
+    )
     read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
 
@@ -79,11 +85,11 @@ class AppointmentSerializer(StrictModelSerializer):
         ]
 
     @cached_property
-    def now(self):
-        return clock.now()
+    def output(self):
+        return appointment_output(self.viewer_role)
 
-    def get_allowed(self, appointment) -> list[str]:
-        return booking_rules.open_moves(appointment, role=self.viewer_role, now=self.now)
+    def to_representation(self, appointment):
+        return self.output(read_appointment(appointment))
 
 
 class AppointmentActionSerializer(StrictSerializer):
@@ -178,7 +184,7 @@ class HistorySerializer(BaseModelSerializer):
         read_only_fields = fields
 
     def get_changes(self, entry) -> list[str]:
-        """Return the names of the changed fields, without those hidden from the caller."""
+        """Return the changed fields without those hidden from the caller."""
         hidden = hidden_fields(Appointment, self.context["request"].user.role)
         return [name for name in entry.changes if name not in hidden]
 

@@ -9,13 +9,17 @@ from rest_framework import serializers
 from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import booking_rules, clock
+from appointments.booking_rules import BookingWindow
 from appointments.models import TimeSlot
+from appointments.output import DoctorRow, TimeSlotRow, doctor_output, row_of, time_slot_output
 from appointments.slot_services import MAX_DAYS, SKIP_REASONS, SlotPlan
 from config.api.fields import VisibleRelatedField, is_canonical
 from config.api.filters import EARLIEST, LATEST
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 
 MAX_AVAILABILITY_DAYS = 31
+
+read_time_slot, read_doctor = row_of(TimeSlotRow), row_of(DoctorRow)
 
 SLOT_EXAMPLE = {
     "id": 41,
@@ -86,6 +90,9 @@ class TimeSlotSerializer(StrictModelSerializer):
 
     def validate(self, attrs):
         return doctor_or_self(self, attrs) if self.instance is None else attrs
+
+    def to_representation(self, slot):
+        return slot if isinstance(slot, dict) else time_slot_output(read_time_slot(slot))
 
 
 class BulkSlotsSerializer(StrictSerializer):
@@ -197,13 +204,17 @@ class DoctorSerializer(BaseModelSerializer):
         fields = ["id", "full_name", "specialization", "avatar", "next_available"]
         read_only_fields = fields
 
+    def to_representation(self, doctor):
+        return doctor_output(self.context["request"])(read_doctor(doctor))
+
 
 class AvailableDoctorField(VisibleRelatedField):
     """A doctor whom the caller sees, with `next_available`."""
 
     def get_queryset(self):
         doctors = super().get_queryset()
-        return booking_rules.with_next_available(doctors, self.context["request"].user)
+        window = BookingWindow.of(self.context["request"].user)
+        return booking_rules.with_next_available(doctors, window)
 
 
 class AvailabilityQuerySerializer(serializers.Serializer):

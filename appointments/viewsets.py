@@ -10,10 +10,26 @@ from rest_framework.response import Response
 from accounts.base_viewsets import ScopedViewSet, idempotent
 from accounts.models import Doctor
 from accounts.roles import UserType
-from appointments import booking_rules, permissions, services, slot_services
+from appointments import (
+    booking_rules,
+    clock,
+    permissions,
+    prepared_queries,
+    services,
+    slot_services,
+)
+from appointments.booking_rules import BookingWindow
 from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
-from appointments.lifecycle import MOVES, Priority, Status
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, choice_order
+from appointments.lifecycle import MOVES
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.output import (
+    AppointmentRow,
+    DoctorRow,
+    TimeSlotRow,
+    appointment_output,
+    doctor_output,
+    time_slot_output,
+)
 from appointments.serializers import (
     AppointmentSerializer,
     BookingSerializer,
@@ -32,11 +48,14 @@ from appointments.slot_serializers import (
     TimeSlotSerializer,
 )
 from appointments.statistics import statistics
-from config.api.etags import VersionedMixin
+from config.api.etags import VersionedMixin, entity_tag
+from config.api.fields import parse_id
+from config.api.prepared_lists import PreparedListMixin
 
 
 class AppointmentViewSet(
     mixins.CreateModelMixin,
+    PreparedListMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
@@ -55,13 +74,10 @@ class AppointmentViewSet(
         "doctor__last_name",
         "reason_for_visit",
     ]
-    ordering_fields = {
-        "starts_at": "starts_at",
-        "created_at": "created_at",
-        "status": choice_order("status", Status),
-        "priority": choice_order("priority", Priority),
-    }
-    ordering = ["-starts_at", "-pk"]
+    ordering_fields = prepared_queries.APPOINTMENT_ORDERING_FIELDS
+    ordering = prepared_queries.APPOINTMENT_ORDER
+    list_query = prepared_queries.APPOINTMENTS
+    row_class = AppointmentRow
     access = permissions.APPOINTMENTS
     if_match = frozenset({"update", "partial_update", *MOVES})
     messages = {
@@ -78,6 +94,20 @@ class AppointmentViewSet(
 
     def get_serializer_class(self):
         return BookingSerializer if self.action == "create" else super().get_serializer_class()
+
+    def row_output(self):
+        return appointment_output(self.request.user.role)
+
+    def retrieve(self, request, *args, **kwargs):
+        if request.accepted_renderer.format == "api":  # whose form for PUT shows the instance
+            return super().retrieve(request, *args, **kwargs)
+        user, pk = request.user, parse_id(self.kwargs["pk"])
+        rows = prepared_queries.APPOINTMENT.rows(user.pk, pk, key=user.role)
+        if not rows:
+            raise Http404
+        self.rows = [AppointmentRow._make(row) for row in rows]
+        [row] = self.rows
+        return Response(self.row_output()(row), headers={"ETag": entity_tag(row)})
 
     create = idempotent(mixins.CreateModelMixin.create)
 
@@ -149,6 +179,7 @@ class AppointmentViewSet(
 
 
 class TimeSlotViewSet(
+    PreparedListMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
@@ -160,7 +191,9 @@ class TimeSlotViewSet(
     queryset = TimeSlot.objects.with_names()
     serializer_class = TimeSlotSerializer
     filterset_class = TimeSlotFilter
-    ordering = ["starts_at", "pk"]
+    ordering = prepared_queries.TIME_SLOT_ORDER
+    list_query = prepared_queries.TIME_SLOTS
+    row_class = TimeSlotRow
     access = permissions.TIME_SLOTS
     messages = {
         "create": _("Time slot created."),
@@ -171,10 +204,19 @@ class TimeSlotViewSet(
 
     def filter_queryset(self, queryset):
         if self.action == "list" and self.request.user.role == UserType.PATIENT:
-            slots = booking_rules.bookable_by_patient(self.request.user, queryset)
+            window = booking_rules.BookingWindow.of(self.request.user)
+            slots = booking_rules.bookable_by_patient(window, queryset)
         else:
             slots = queryset.with_availability()
         return super().filter_queryset(slots)
+
+    def list_scope(self):
+        user = self.request.user
+        scope, window = prepared_queries.window_scope(user)
+        return scope, [user.pk, *window]
+
+    def row_output(self):
+        return time_slot_output
 
     @idempotent
     def create(self, request):
@@ -225,20 +267,32 @@ class TimeSlotViewSet(
         return TimeSlotSerializer(self.reread(slots), many=True, context=context).data
 
 
-class DoctorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSet):
+class DoctorViewSet(
+    PreparedListMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSet
+):
     """The doctors who can be booked."""
 
     queryset = Doctor.objects.all()
     serializer_class = DoctorSerializer
     filterset_class = DoctorFilter
     search_fields = ["first_name", "last_name", "specialization"]
-    ordering = ["last_name", "first_name", "pk"]
+    ordering = prepared_queries.DOCTOR_ORDER
+    list_query = prepared_queries.DOCTORS
+    row_class = DoctorRow
     access = permissions.DOCTORS
 
     def filter_queryset(self, queryset):
         return super().filter_queryset(
-            booking_rules.with_next_available(queryset, self.request.user)
+            booking_rules.with_next_available(queryset, BookingWindow.of(self.request.user))
         )
+
+    def list_scope(self):
+        user = self.request.user
+        scope, window = prepared_queries.window_scope(user)
+        return scope, [user.pk, *window]
+
+    def row_output(self):
+        return doctor_output(self.request)
 
 
 class DoctorAvailabilityViewSet(ScopedViewSet):
@@ -257,10 +311,12 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
             data=request.query_params, context=self.get_serializer_context()
         )
         serializer.is_valid(raise_exception=True)
-        query = serializer.validated_data
-        free = booking_rules.bookable_by(request.user, self.queryset.filter(doctor=query["doctor"]))
-        slots = free.between(query["date_after"], query["date_before"]).order_by("starts_at")
-        return Response(self.get_serializer(query | {"slots": slots}).data)
+        asked = serializer.validated_data
+        scope, window = prepared_queries.window_scope(request.user)
+        start, end = clock.start_of_day(asked["date_after"]), clock.end_of_day(asked["date_before"])
+        rows = prepared_queries.FREE_SLOTS.rows(asked["doctor"].pk, start, end, *window, key=scope)
+        slots = [time_slot_output(TimeSlotRow._make(row)) for row in rows]
+        return Response(self.get_serializer(asked | {"slots": slots}).data)
 
 
 class StatisticsViewSet(ScopedViewSet):
@@ -281,13 +337,21 @@ class StatisticsViewSet(ScopedViewSet):
         return Response(self.get_serializer(counted).data)
 
 
-class UpcomingViewSet(mixins.ListModelMixin, ScopedViewSet):
+class UpcomingViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
     """The caller's scheduled and confirmed appointments in the future, soonest first."""
 
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     filter_backends = []
     access = permissions.OVERVIEWS
+    list_query = prepared_queries.UPCOMING
+    row_class = AppointmentRow
+
+    def list_scope(self):
+        return (), [self.request.user.pk, clock.now()]
+
+    def row_output(self):
+        return appointment_output(self.request.user.role)
 
     def filter_queryset(self, queryset):
         return queryset.upcoming().soonest_first()
@@ -295,6 +359,11 @@ class UpcomingViewSet(mixins.ListModelMixin, ScopedViewSet):
 
 class TodayViewSet(UpcomingViewSet):
     """The caller's appointments of the current clinic day, without cancelled ones."""
+
+    list_query = prepared_queries.OF_DAY
+
+    def list_scope(self):
+        return (), [self.request.user.pk, *clock.day_bounds(clock.today())]
 
     def filter_queryset(self, queryset):
         return queryset.today().soonest_first()

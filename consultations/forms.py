@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.admin.base import ServiceForm
+from config.admin.forms import ServiceForm
 
 
 class ConsultationCreateForm(ServiceForm):
