@@ -54,7 +54,7 @@ class EmergencyAccessQuerySet(ScopedQuerySet):
     writers = {}
 
     def live(self, now=None):
-        """Accesses that have not expired."""
+        """Accesses that have not expired at `now`, by default the current time."""
         return self.filter(expires_at__gt=now or timezone.now())
 
 

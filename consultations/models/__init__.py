@@ -1,0 +1,16 @@
+"""Consultations and their parts."""
+
+from consultations.models.consultations import (
+    DID_NOT_TAKE_PLACE,
+    Consultation,
+)
+from consultations.models.parts import ConsultationNote, ConsultationPart, Prescription, VitalSigns
+
+__all__ = [
+    "DID_NOT_TAKE_PLACE",
+    "Consultation",
+    "ConsultationNote",
+    "ConsultationPart",
+    "Prescription",
+    "VitalSigns",
+]
