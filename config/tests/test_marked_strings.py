@@ -13,7 +13,7 @@ from django.conf import settings
 
 from config.management.commands.messages import our_files
 
-MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext_lazy"}
 
 # The positions of the text among the arguments of a call.
 CALLS = {

@@ -48,7 +48,7 @@ def test_an_error_of_the_middleware_is_in_the_language_of_its_request(db, api):
 
 @pytest.fixture(scope="module")
 def extracted():
-    return {message.id for message in extract_catalog() if message.id}
+    return {(message.id, message.context) for message in extract_catalog() if message.id}
 
 
 every_language = pytest.mark.parametrize("path", po_files(), ids=lambda path: path.parents[1].name)
@@ -56,7 +56,7 @@ every_language = pytest.mark.parametrize("path", po_files(), ids=lambda path: pa
 
 @every_language
 def test_the_po_file_has_every_string(path, extracted):
-    written = {message.id for message in load_catalog(path) if message.id}
+    written = {(one.id, one.context) for one in load_catalog(path) if one.id}
     assert written == extracted, "run `make messages`"
 
 

@@ -22,6 +22,7 @@ KEYWORDS = {
     "gettext_lazy": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
+    "pgettext_lazy": ((1, "c"), 2),
 }
 TRANSLATE = re.compile(r"""\{%\s*trans(?:late)?\s+("[^"]*"|'[^']*')""")
 UNDERSCORE = re.compile(r"""\b_\(("[^"]*"|'[^']*')\)""")
@@ -82,15 +83,15 @@ def extract_catalog():
     """Return the strings of the product, and those of django-unfold, which has no translations."""
     catalog = Catalog()
     for path in our_files():
-        for message in extract_messages(path):
-            catalog.add(message)
+        for message, context in extract_messages(path):
+            catalog.add(message, context=context)
     for message in message_ids(_our_models()):
         catalog.add(message)
     translated = _translated_by_libraries()
     for path in _unfold_files():
-        for message in extract_messages(path):
+        for message, context in extract_messages(path):
             if message not in translated:
-                catalog.add(message)
+                catalog.add(message, context=context)
     return catalog
 
 
@@ -142,10 +143,10 @@ def _key(message_id):
 
 
 def extract_messages(path):
-    """Yield the message ids of a module or template; those with a plural are pairs."""
+    """Yield (id, context) of the messages of a module or template; a plural's id is a pair."""
     method = extract_template if path.suffix == ".html" else "python"
-    for _, message, _, _ in extract_from_file(method, path, keywords=KEYWORDS):
-        yield message
+    for _, message, _, context in extract_from_file(method, path, keywords=KEYWORDS):
+        yield message, context
 
 
 def extract_template(fileobj, keywords, comment_tags, options):
