@@ -71,12 +71,12 @@ def duration_of(started_at, ended_at):
 
 
 class ConsultationQuerySet(ScopedQuerySet):
-    owners = {
+    readable_rows = {
         UserType.PATIENT: "patient",
         UserType.DOCTOR: of_doctor_or_treating,
         UserType.ADMIN: ALL_ROWS,
     }
-    writers = {UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
+    writable_rows = {UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
 
     def with_people(self):
         return self.select_related("patient", "doctor", "appointment")
