@@ -54,8 +54,8 @@ def _about(patient):
 
 
 class AuditEventQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: about_own_record, UserType.ADMIN: ALL_ROWS}
-    writers = {}
+    readable_rows = {UserType.PATIENT: about_own_record, UserType.ADMIN: ALL_ROWS}
+    writable_rows = {}
 
     def about(self, patient):
         """Return the events about the patient with this id."""

@@ -299,8 +299,8 @@ def active_doctors(user):
 class DoctorQuerySet(ScopedQuerySet):
     """All users see bookable doctors. A request body may name oneself, or for admins any doctor."""
 
-    owners = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
-    writers = {
+    readable_rows = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
+    writable_rows = {
         UserType.DOCTOR: "pk",
         UNVERIFIED: "pk",
         UserType.ADMIN: active_doctors,

@@ -3,6 +3,8 @@
 from consultations.models.consultations import (
     DID_NOT_TAKE_PLACE,
     Consultation,
+    duration_of,
+    status_of,
 )
 from consultations.models.parts import ConsultationNote, ConsultationPart, Prescription, VitalSigns
 
@@ -13,4 +15,6 @@ __all__ = [
     "ConsultationPart",
     "Prescription",
     "VitalSigns",
+    "duration_of",
+    "status_of",
 ]
