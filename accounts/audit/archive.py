@@ -4,6 +4,7 @@ import json
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from accounts.audit import append_only
 from accounts.audit import log as audit
@@ -52,7 +53,7 @@ def check_archive(path):
         with path.open() as file:
             return _check_lines(file)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError(f"{path} is not a complete archive.") from error
+        raise ValidationError(_("%(path)s is not a complete archive.") % {"path": path}) from error
 
 
 def _last_before(moment):
@@ -87,7 +88,10 @@ def _export(path, last):
 
 def _require_intact(verification):
     if verification.broken is not None:
-        sentence = f"Link {verification.broken} is invalid. {verification.reason}"
+        sentence = _("Link %(number)d of the audit is invalid. %(reason)s") % {
+            "number": verification.broken,
+            "reason": verification.reason,
+        }
         raise ValidationError(sentence, code="broken_chain")
 
 

@@ -570,7 +570,7 @@ def test_at_the_desk_nobody_overwrites_what_came_in_meanwhile(client, clinic, wh
 
     assert refused.status_code == 200
     [sentence] = refused.context["adminform"].form.non_field_errors()
-    assert sentence.startswith("Somebody has changed this record in the meantime.")
+    assert sentence.startswith("Somebody else has changed this record in the meantime.")
     assert sentence in refused.content.decode()
     assert "As it was told at the desk" in refused.content.decode()
     assert rows() == before

@@ -276,10 +276,10 @@ def test_an_anonymised_patient_cannot_be_reactivated_or_renamed(jane, ada):
     anonymise(jane, by=ada)
     before = all_rows(User, User.history.model)
 
-    with pytest.raises(ValidationError, match="Nobody knows any more"):
+    with pytest.raises(ValidationError, match="This record is anonymised"):
         reactivate(jane)
     with pytest.raises(
-        ValidationError, match="Nobody knows any more"
+        ValidationError, match="This record is anonymised"
     ):  # an instance loaded before anonymising
         update_profile(jane, by=ada, first_name=WHO)
 
@@ -295,7 +295,7 @@ def test_the_admin_shows_that_a_patient_is_anonymised(client, jane, ada):
         {"username": "jane", "first_name": WHO, "last_name": "Doe", "gender": "unknown"},
     )
 
-    assert "Nobody knows any more whose record this was." in page.content.decode()
+    assert "This record is anonymised." in page.content.decode()
     assert columns_containing(WHO) == set()
 
 
@@ -366,7 +366,7 @@ def test_anonymising_twice_changes_nothing_and_says_so(jane, visit, ada):
     assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous now.\n"
     before = all_rows(User, User.history.model, AuditEvent)
 
-    assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous already.\n"
+    assert run(jane, "--yes") == f"Patient {jane.pk} is already anonymous.\n"
     anonymise(jane, by=ada)
 
     assert all_rows(User, User.history.model, AuditEvent) == before
@@ -397,8 +397,8 @@ def test_only_an_admin_anonymises_and_only_patients_are_anonymised(jane, smith, 
     before = all_rows(User, AuditEvent)
 
     for person, by, why in [
-        (smith, "ada", "is no patient: Doctor"),
-        (ada, "ada", "is no patient: Admin"),
+        (smith, "ada", "is not a patient but: Doctor"),
+        (ada, "ada", "is not a patient but: Admin"),
         (User(pk=999999), "ada", "There is no patient 999999"),
         (jane, smith.username, "no active administrator"),
         (jane, jane.username, "no active administrator"),
