@@ -101,10 +101,10 @@ def test_an_admin_books_any_patient_into_any_slot(api, ada, meyer, omar):
 
 
 def test_a_patient_cannot_book_for_another_or_learn_if_one_exists(api, smith, jane, omar):
-    slot, nobody = make_slot(doctor=smith), omar.pk + 1000
+    slot, missing_id = make_slot(doctor=smith), omar.pk + 1000
 
     another = api(jane).post(URL, booking(slot, patient=omar.pk))
-    missing = api(jane).post(URL, booking(slot, patient=nobody))
+    missing = api(jane).post(URL, booking(slot, patient=missing_id))
 
     assert error_details(another) == (
         400,
@@ -112,7 +112,7 @@ def test_a_patient_cannot_book_for_another_or_learn_if_one_exists(api, smith, ja
         {"patient": [f'Invalid pk "{omar.pk}" - object does not exist.']},
     )
     assert error_details(missing)[2] == {
-        "patient": [f'Invalid pk "{nobody}" - object does not exist.']
+        "patient": [f'Invalid pk "{missing_id}" - object does not exist.']
     }
     assert Appointment.objects.count() == 0
 
@@ -327,11 +327,11 @@ def test_the_appointment_of_another_and_a_missing_one_are_both_404(
     before = all_rows(Appointment, AppointmentHistory)
     client, body = api(person), {} if method == "get" else {"reason_for_visit": "Mine now"}
 
-    out_of_sight = getattr(client, method)(url_of(anothers), body)
+    invisible = getattr(client, method)(url_of(anothers), body)
     missing = getattr(client, method)(f"{URL}{anothers.pk + 1000}/", body)
 
-    assert status_and_code(out_of_sight) == (404, "not_found")
-    assert without_request_id(out_of_sight) == without_request_id(missing)
+    assert status_and_code(invisible) == (404, "not_found")
+    assert without_request_id(invisible) == without_request_id(missing)
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
@@ -363,23 +363,23 @@ def test_doctor_notes_are_never_shown_to_the_patient(api, smith, jane):
     notes = "Between us colleagues"
     appointment = make_appointment(doctor=smith, patient=jane, doctor_notes=notes)
     other_slot = make_slot("2026-12-08 09:00", doctor=smith)
-    hers, his = api(jane), api(smith)
+    patient_client, doctor_client = api(jane), api(smith)
 
     answers = [
-        hers.get(URL),
-        hers.get(url_of(appointment)),
-        hers.patch(url_of(appointment), {"symptoms": "Fever"}),
-        hers.get("/api/upcoming/"),
-        hers.post(f"{url_of(appointment)}reschedule/", {"time_slot": other_slot.pk}),
-        hers.get(f"{url_of(appointment)}history/"),
-        hers.post(f"{url_of(appointment)}cancel/"),
+        patient_client.get(URL),
+        patient_client.get(url_of(appointment)),
+        patient_client.patch(url_of(appointment), {"symptoms": "Fever"}),
+        patient_client.get("/api/upcoming/"),
+        patient_client.post(f"{url_of(appointment)}reschedule/", {"time_slot": other_slot.pk}),
+        patient_client.get(f"{url_of(appointment)}history/"),
+        patient_client.post(f"{url_of(appointment)}cancel/"),
     ]
 
     assert [answer.status_code for answer in answers] == [200] * 7
     assert [b"doctor_notes" in answer.content for answer in answers] == [False] * 7
     assert [notes.encode() in answer.content for answer in answers] == [False] * 7
-    assert data(his.get(url_of(appointment)))["doctor_notes"] == notes
-    assert hers.get(URL, {"search": "colleagues"}).json()["data"]["count"] == 0
+    assert data(doctor_client.get(url_of(appointment)))["doctor_notes"] == notes
+    assert patient_client.get(URL, {"search": "colleagues"}).json()["data"]["count"] == 0
 
 
 def test_a_list_is_paginated(api, smith):

@@ -34,7 +34,7 @@ STAFF_ONLY = {
     "omar": NEVER,
     "meyer": NOT_YOURS,
     "nils": LICENCE,
-    "stranger": WHO,
+    "anonymous": WHO,
 }
 ALL_CONCERNED = STAFF_ONLY | {"jane": DONE, "omar": NOT_YOURS}
 WHO_MAY = {
@@ -88,7 +88,7 @@ def other_slot(smith):
 def test_each_action_is_allowed_to_its_roles_only(
     *, action, who, expected, api, request, visit, other_slot
 ):
-    client = api(None if who == "stranger" else request.getfixturevalue(who))
+    client = api(None if who == "anonymous" else request.getfixturevalue(who))
     body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
     before = all_rows(Appointment, AppointmentHistory)
 

@@ -106,10 +106,10 @@ def test_a_slot_cannot_be_opened_for_another_doctor_or_for_a_patient(api, smith,
 
 @pytest.mark.parametrize(
     ("who", "expected"),
-    [("jane", (403, "permission_denied")), ("stranger", (401, "not_authenticated"))],
+    [("jane", (403, "permission_denied")), ("anonymous", (401, "not_authenticated"))],
 )
 def test_patients_and_anonymous_users_cannot_write_slots(who, expected, api, request, smith):
-    client = api(None if who == "stranger" else request.getfixturevalue(who))
+    client = api(None if who == "anonymous" else request.getfixturevalue(who))
     slot = make_slot(doctor=smith)
     before = all_rows(TimeSlot)
 
@@ -372,13 +372,13 @@ def test_each_role_retrieves_its_visible_slots(who, api, request, slots):
 
     seen = {name for name, answer in answers.items() if answer.status_code == 200}
     assert seen == set(BY_ID[who])
-    out_of_sight = {
+    invisible = {
         str(answer.json() | {"request_id": None})
         for name, answer in answers.items()
         if name not in seen
     }
     missing = client.get(f"{URL}9999999/").json() | {"request_id": None}
-    assert out_of_sight == {str(missing)}
+    assert invisible == {str(missing)}
 
 
 def test_an_anonymous_request_is_401(api, slots):

@@ -57,9 +57,9 @@ def fields_of(endpoint, method, user):
 
 
 def good_body(endpoint, method, asked):
-    of_a_stranger = endpoint.address.removeprefix("/api/auth/").strip("/")
+    path = endpoint.address.removeprefix("/api/auth/").strip("/")
     body = bodies(asked).get(f"{method.upper()} {endpoint.address}")
-    return body or good_bodies().get(of_a_stranger, {})
+    return body or good_bodies().get(path, {})
 
 
 def readable_url(endpoint, address):
@@ -89,20 +89,20 @@ def probes(fields):
 @pytest.mark.usefixtures("quiet")
 def test_an_invalid_value_in_a_valid_body_is_refused_or_stored(api, world, endpoint, method):
     """The callers alternate, so that each caller sends each field."""
-    at_the_door = []
+    prepared = []
     for name in callers_of(endpoint, method):
         client = api(getattr(world, name))
         profile = client.get("/api/auth/profile/").json()["data"]
         asked = Asked(world, name, "j", profile)
         fields = fields_of(endpoint, method, getattr(world, name))
-        at_the_door.append((client, asked, good_body(endpoint, method, asked), fields))
+        prepared.append((client, asked, good_body(endpoint, method, asked), fields))
     moment = noon(400) if "no_show" in endpoint.address else None
-    every = {name: field for *_, fields in at_the_door for name, field in fields.items()}
+    every = {name: field for *_, fields in prepared for name, field in fields.items()}
     shows = 401 if "password/change" in endpoint.address else 200  # ends the session
     before = database_digest()
 
     for (name, value), (client, asked, good, fields) in zip(
-        probes(every), cycle(at_the_door), strict=False
+        probes(every), cycle(prepared), strict=False
     ):
         if name not in fields:
             continue

@@ -16,7 +16,7 @@ from config.api.etags import ENTITY_TAGS
 from config.http.content_type import is_readable
 from config.tests.live_server import keep_connection_open
 from config.tests.test_bad_input import (
-    DOORS,
+    ENDPOINTS,
     WRITING,
     address_of,
     assert_refused,
@@ -55,10 +55,12 @@ def send(client, endpoint, method, clinic, **headers):
 
 def test_an_invalid_authorization_header_is_401(api, clinic):
     client, before = api(), row_counts()
-    doors = [(endpoint, method.lower()) for endpoint in DOORS for method, _ in endpoint.methods]
-    assert len(doors) > 50
+    operations = [
+        (endpoint, method.lower()) for endpoint in ENDPOINTS for method, _ in endpoint.methods
+    ]
+    assert len(operations) > 50
 
-    for number, (endpoint, method) in enumerate(doors):
+    for number, (endpoint, method) in enumerate(operations):
         value = HOSTILE[number % len(HOSTILE)]
         for header in (value, f"Bearer {value}"):
             answer = send(client, endpoint, method, clinic, HTTP_AUTHORIZATION=header)

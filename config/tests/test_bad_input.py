@@ -13,14 +13,14 @@ from accounts.roles import ANYONE, UserType
 from config.access_report import iter_endpoints
 from config.tests.personas import address_of
 
-DOORS = [endpoint for endpoint in iter_endpoints() if endpoint.is_canonical]
+ENDPOINTS = [endpoint for endpoint in iter_endpoints() if endpoint.is_canonical]
 WRITING = [
     (endpoint, method)
-    for endpoint in DOORS
+    for endpoint in ENDPOINTS
     for method in endpoint.actions
     if method in ("post", "put", "patch")
 ]
-READING = [endpoint for endpoint in DOORS if "get" in endpoint.actions]
+READING = [endpoint for endpoint in ENDPOINTS if "get" in endpoint.actions]
 
 NOT_JSON_OBJECTS = {
     "not JSON": b"{",
@@ -210,10 +210,10 @@ IDS = {
 @pytest.mark.parametrize("pk", IDS.values(), ids=IDS)
 def test_a_non_canonical_id_is_404(caller, clinic, quiet, pk):
     before = row_counts()
-    doors = [endpoint for endpoint in DOORS if "{" in endpoint.address]
-    assert len(doors) > 15
+    with_parameters = [endpoint for endpoint in ENDPOINTS if "{" in endpoint.address]
+    assert len(with_parameters) > 15
 
-    for endpoint in doors:
+    for endpoint in with_parameters:
         address = endpoint.address.format(pk=pk, patient=pk, consultation=pk, session=pk)
         for method, _ in endpoint.methods:
             cache.clear()

@@ -133,9 +133,9 @@ def test_django_pages_outside_the_api_are_unchanged():
 
 def test_responses_without_errors_or_in_the_envelope_are_unchanged():
     for left_alone in [HttpResponse(status=302), HttpResponse("x"), Response({}, status=400)]:
-        guard = ErrorEnvelopeMiddleware(lambda request, answer=left_alone: answer)
+        middleware = ErrorEnvelopeMiddleware(lambda request, answer=left_alone: answer)
 
-        assert guard(RequestFactory().get("/api/x/")) is left_alone
+        assert middleware(RequestFactory().get("/api/x/")) is left_alone
 
 
 @pytest.mark.usefixtures("debug")

@@ -25,7 +25,7 @@ on_postgresql = pytest.mark.skipif(
 )
 
 CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
-READABLE = sorted({door.address for door in iter_endpoints() if "get" in door.actions})
+READABLE = sorted({endpoint.address for endpoint in iter_endpoints() if "get" in endpoint.actions})
 
 
 class LoseConnection:

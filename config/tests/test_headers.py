@@ -77,11 +77,11 @@ def test_static_files_keep_their_caching_headers(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     static = Client().get("/static/favicon.svg")
     static.close()
-    picture = Client().get("/media/avatars/nobody.webp")
+    image = Client().get("/media/avatars/nobody.webp")
 
     assert static.status_code == 200
     assert static["Cache-Control"] == "max-age=60, public"
-    assert "Cache-Control" not in picture
+    assert "Cache-Control" not in image
 
 
 def test_hsts_is_sent_with_https(settings):

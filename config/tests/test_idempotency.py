@@ -57,7 +57,7 @@ def requests_of(clinic):
     """Returns (user, URL, body) of requests that create or change something, by name."""
     visit = f"{URL}{clinic.appointment.pk}/"
     new = make_appointment(doctor=clinic.house, patient=clinic.jane)
-    room = f"/api/consultations/{clinic.consultation.pk}/"
+    consultation = f"/api/consultations/{clinic.consultation.pk}/"
     medication = {"medication_name": "Ramipril", "dosage": "5 mg", "frequency": "daily"}
     hours = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
     half_hours = hours | {"slot_duration": 30}
@@ -72,10 +72,14 @@ def requests_of(clinic):
         "slots": (clinic.house, "/api/time-slots/create_bulk_slots/", half_hours),
         "patient": (clinic.house, "/api/patients/", {"first_name": "A", "last_name": "B"}),
         "consultation": (clinic.house, "/api/consultations/", {"appointment": new.pk}),
-        "close": (clinic.house, f"{room}complete_consultation/", {"diagnosis": "Flu"}),
-        "vital signs": (clinic.house, f"{room}vital-signs/", {"heart_rate": 70}),
-        "prescription": (clinic.house, f"{room}prescriptions/", medication | {"duration": "1 d"}),
-        "note": (clinic.house, f"{room}notes/", {"note_type": "plan", "content": "Rest"}),
+        "close": (clinic.house, f"{consultation}complete_consultation/", {"diagnosis": "Flu"}),
+        "vital signs": (clinic.house, f"{consultation}vital-signs/", {"heart_rate": 70}),
+        "prescription": (
+            clinic.house,
+            f"{consultation}prescriptions/",
+            medication | {"duration": "1 d"},
+        ),
+        "note": (clinic.house, f"{consultation}notes/", {"note_type": "plan", "content": "Rest"}),
     }
 
 

@@ -80,12 +80,16 @@ def test_no_user_reads_an_invisible_record(api, seed):
         if answer.status_code != 200 or accept == "text/html":
             hidden += answer.status_code in (403, 404)
             continue
-        body, sight = answer.json(), world.sight(reader, address)
-        if sight is not None and "history" not in address:
-            assert ids_in(body) <= sight, (reader.username, address, query)
+        body, visible = answer.json(), world.sight(reader, address)
+        if visible is not None and "history" not in address:
+            assert ids_in(body) <= visible, (reader.username, address, query)
             count = (body["data"] or {}).get("count", 0)
             secret = any(reader.pk not in world.may_read[mark] for mark in sent)
-            assert count == 0 if secret else count <= len(sight), (reader.username, address, query)
+            assert count == 0 if secret else count <= len(visible), (
+                reader.username,
+                address,
+                query,
+            )
             shown += len(found)
 
     assert min(shown, hidden) > READS / 20  # both visible and invisible records were involved
@@ -100,7 +104,7 @@ def test_lists_and_counts_of_every_user_are_complete(api, seed):
 
     for reader in world.people:
         client = api(reader)
-        sight = world.sight(reader, "/api/appointments/")
+        visible = world.sight(reader, "/api/appointments/")
         for address in ("/api/appointments/", "/api/consultations/", "/api/patients/"):
             answer = client.get(address, {"page_size": 100})
             if answer.status_code == 200:
@@ -108,8 +112,8 @@ def test_lists_and_counts_of_every_user_are_complete(api, seed):
                 assert ids_by_cursor(client, address) == ids_in(answer.json()), reader.username
         if (answer := client.get("/api/statistics/")).status_code == 200:
             numbers = answer.json()["data"]
-            statuses = [world.rows[Appointment][pk]["status"] for pk in sight]
-            assert numbers["total"] == len(sight)
+            statuses = [world.rows[Appointment][pk]["status"] for pk in visible]
+            assert numbers["total"] == len(visible)
             assert numbers["by_status"] == {one: statuses.count(one) for one in Status.values}
 
 

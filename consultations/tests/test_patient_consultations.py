@@ -52,11 +52,11 @@ def test_the_list_is_ordered_newest_first(api, ada, jane, wednesday):
 def test_the_patient_reads_the_list_without_doctor_notes(api, smith, jane, visit):
     services.update_text(visit, by=smith, doctor_notes="Seems anxious about work")
 
-    mine, his = (api(reader).get(url(jane)) for reader in (jane, smith))
+    patient_response, doctor_response = (api(reader).get(url(jane)) for reader in (jane, smith))
 
-    assert data(his)["results"][0]["doctor_notes"] == "Seems anxious about work"
-    assert "doctor_notes" not in data(mine)["results"][0]
-    assert "anxious" not in mine.content.decode()
+    assert data(doctor_response)["results"][0]["doctor_notes"] == "Seems anxious about work"
+    assert "doctor_notes" not in data(patient_response)["results"][0]
+    assert "anxious" not in patient_response.content.decode()
 
 
 def test_a_doctor_sees_the_same_rows_as_in_the_consultation_list(api, meyer, jane, visit):
