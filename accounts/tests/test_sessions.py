@@ -74,12 +74,12 @@ FORGERIES = {
     "four parts": lambda token, claims: token + ".x",
     "another key": lambda token, claims: forge_token(token_header(token), claims, OTHER_KEY),
     "an empty key": lambda token, claims: forge_token(token_header(token), claims, ""),
-    "a key that comes along": lambda token, claims: forge_token(
+    "a key in the header": lambda token, claims: forge_token(
         {"alg": "HS256", "jwk": {"kty": "oct", "k": encode_part(OTHER_KEY.encode())}},
         claims,
         OTHER_KEY,
     ),
-    "a key from elsewhere": lambda token, claims: forge_token(
+    "a key from a URL": lambda token, claims: forge_token(
         {"alg": "HS256", "jku": "http://127.0.0.1:9/keys", "x5u": "http://127.0.0.1:9/x"},
         claims,
         OTHER_KEY,

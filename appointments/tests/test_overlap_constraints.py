@@ -172,7 +172,7 @@ def test_a_missing_constraint_is_reported_and_reinstalled_by_migrate(smith, ten)
 
 OTHER_CONSTRAINTS = {
     "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
-    "for each moment a slot was made": {"owner": "created_at"},
+    "by another column": {"owner": "created_at"},
     "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
 }
 

@@ -255,14 +255,14 @@ def test_a_lock_timeout_answers_503_and_a_retry_succeeds(api, outsider, caplog):
 @pytest.mark.parametrize(
     "sqlstate",
     [
-        pytest.param("55P03", id="a lock that is not to be had"),
+        pytest.param("55P03", id="a lock timeout"),
         pytest.param("40P01", id="a deadlock"),
         pytest.param("40001", id="a serialization failure"),
-        pytest.param("57014", id="a statement that took too long"),
-        pytest.param("57P01", id="a server that shuts down"),
+        pytest.param("57014", id="a statement timeout"),
+        pytest.param("57P01", id="a server shutdown"),
         pytest.param("53100", id="a full disk"),
-        pytest.param("25006", id="a server that only reads"),
-        pytest.param("25P03", id="a session that stood idle too long"),
+        pytest.param("25006", id="a read-only server"),
+        pytest.param("25P03", id="an idle timeout"),
     ],
 )
 @pytest.mark.django_db
