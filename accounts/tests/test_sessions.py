@@ -133,7 +133,7 @@ def test_a_forged_refresh_token_is_refused_and_ends_nothing(api, forgery):
     assert refresh(api(), tokens["refresh"]).status_code == 200
 
 
-NOBODYS = "5405aad7-59af-4862-8843-50595bafa323"
+UNKNOWN_SESSION = "5405aad7-59af-4862-8843-50595bafa323"
 
 
 def in_seconds(seconds):
@@ -149,7 +149,7 @@ WRONG_CLAIMS = [
 ] + [
     ("sid", value)
     for value in (
-        [..., None, "", "x", 1, True, {}, [], "' OR 1=1 --", "0" * 32, "\0", NOBODYS]
+        [..., None, "", "x", 1, True, {}, [], "' OR 1=1 --", "0" * 32, "\0", UNKNOWN_SESSION]
     )
 ] + [
     ("token_type", value) for value in [..., None, "", "sliding", 1, ["access", "refresh"], {}]
@@ -239,7 +239,7 @@ def test_decoded_claims_are_not_shared_between_requests():
     access = open_session(UserFactory())["access"]
     sid = decode_claims(access)["sid"]
 
-    SessionAccessToken(access)["sid"] = NOBODYS
+    SessionAccessToken(access)["sid"] = UNKNOWN_SESSION
 
     assert SessionAccessToken(access)["sid"] == sid
 

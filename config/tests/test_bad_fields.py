@@ -21,7 +21,7 @@ from config.tests.unchanged import database_digest, record_writes
 
 __all__ = ["quiet", "world"]  # fixtures
 
-NONSENSE = [
+INVALID_VALUES = [
     None, True, 1.9, " 1 ", -1, 0, 2**31, 2**63, 10**30, 10**4000, 1e308, "", "\x00", "a\x00b",
     "a\r\nb: c", "\N{RIGHT-TO-LEFT OVERRIDE}x", {}, {"a": {}}, [], [[]], ["x"], "1_0",
     "\N{ARABIC-INDIC DIGIT ONE}", "2026-13-45", "0000-01-01", "0001-01-01", "9999-12-31",
@@ -30,7 +30,7 @@ NONSENSE = [
 ]  # fmt: skip
 
 # Accepted by Python's number parsing or by strptime, but not by other parsers.
-ODDLY_WRITTEN = [
+NON_CANONICAL = [
     "7_0", "7_0.5", " 70 ", "70\n", "\N{NO-BREAK SPACE}70", "\u0667\u0660", "\uff17\uff10",
     "\u0663", "\u0662\u0660\u0663\u0660-12-01", "\uff12\uff10\uff13\uff10-12-01",
 ]  # fmt: skip
@@ -77,7 +77,7 @@ def probes(fields):
     """
     for place, (name, field) in enumerate(fields.items()):
         is_text = type(field) is CharField
-        for value in NONSENSE[place % 2 :: 2] if is_text else NONSENSE:
+        for value in INVALID_VALUES[place % 2 :: 2] if is_text else INVALID_VALUES:
             yield name, value
 
 
@@ -133,7 +133,7 @@ def test_numbers_and_dates_must_be_canonical(api, world):
             if not isinstance(kind.child if is_list else kind, WRITTEN_IN_DIGITS):
                 continue
             met.add(field)
-            for value in ODDLY_WRITTEN:
+            for value in NON_CANONICAL:
                 cache.clear()
                 body = good_body(endpoint, method, asked) | {field: [value] if is_list else value}
                 with transaction.atomic():

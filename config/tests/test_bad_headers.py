@@ -30,7 +30,7 @@ __all__ = ["caller", "quiet"]  # fixtures
 pytestmark = pytest.mark.usefixtures("quiet")
 
 PROFILE = "/api/auth/profile/"
-HOSTILE = [
+INVALID_HEADERS = [
     "\x00",
     "a\x00b",
     "\x01\x1b[31m",
@@ -61,7 +61,7 @@ def test_an_invalid_authorization_header_is_401(api, clinic):
     assert len(operations) > 50
 
     for number, (endpoint, method) in enumerate(operations):
-        value = HOSTILE[number % len(HOSTILE)]
+        value = INVALID_HEADERS[number % len(INVALID_HEADERS)]
         for header in (value, f"Bearer {value}"):
             answer = send(client, endpoint, method, clinic, HTTP_AUTHORIZATION=header)
             is_open = answer.status_code == 400 and endpoint.address.startswith("/api/auth/")
@@ -75,7 +75,7 @@ def test_an_invalid_idempotency_key_is_refused_by_name(caller, clinic):
     assert len(KEYED) > 10
 
     for endpoint, method in KEYED:
-        for value in HOSTILE:
+        for value in INVALID_HEADERS:
             answer = send(
                 caller(endpoint, method), endpoint, method, clinic, HTTP_IDEMPOTENCY_KEY=value
             )
@@ -92,7 +92,7 @@ def test_an_invalid_if_match_is_refused_by_name(caller, clinic):
     assert len(WRITING) > 20
 
     for endpoint, method in WRITING:
-        for value in [*HOSTILE, *strange]:
+        for value in [*INVALID_HEADERS, *strange]:
             answer = send(caller(endpoint, method), endpoint, method, clinic, HTTP_IF_MATCH=value)
             where = (endpoint.address, value[:9])
             assert_refused(answer, where=where)
@@ -108,7 +108,7 @@ def test_an_unsupported_accept_header_is_406(api, clinic):
     client = api(clinic.ada)
     unreadable = ["application/json; a*0=x; a*=y", "application/json; a*=foo''x", "/", ";;;"]
 
-    for value in [*HOSTILE, *unreadable, "application/xml", "a/b," * 9000]:
+    for value in [*INVALID_HEADERS, *unreadable, "application/xml", "a/b," * 9000]:
         answer = client.get("/api/doctors/", HTTP_ACCEPT=value)
         assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable"), value[:9]
 
@@ -119,7 +119,7 @@ def test_an_unsupported_accept_header_is_406(api, clinic):
 def test_an_irrelevant_invalid_header_is_ignored(api, clinic, header):
     client = api(clinic.ada)
 
-    for value in HOSTILE:
+    for value in INVALID_HEADERS:
         answer = client.get("/api/doctors/", **{f"HTTP_{header}": value})
         assert answer.status_code == 200, value[:9]
         assert answer["X-Request-ID"].isalnum()

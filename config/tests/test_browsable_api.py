@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.tests.factories import PASSWORD
 
 # Choices such as the statuses of a filter; never people.
-OF_WORDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
+CHOICE_FIELDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
 
 
 def signed_in(person):
@@ -71,7 +71,7 @@ def test_no_form_lists_people(clinic):
         page = browser.get(address)
         text = page.content.decode()
         assert page.status_code == 200, address
-        assert set(re.findall('<select name="([^"]*)"', text)) <= OF_WORDS, address
+        assert set(re.findall('<select name="([^"]*)"', text)) <= CHOICE_FIELDS, address
         assert 'name="_content"' in text, address
         if address != "/api/patients/":
             assert "Paul" not in text, address

@@ -22,10 +22,10 @@ from patients.services import grant_emergency_access
 pytestmark = pytest.mark.django_db
 
 INDEX = reverse("admin:index")
-OURS = {"accounts", "patients", "appointments", "consultations"}
-MODELS = [model for model in admin.site._registry if model._meta.app_label in OURS]
+OWN_APPS = {"accounts", "patients", "appointments", "consultations"}
+MODELS = [model for model in admin.site._registry if model._meta.app_label in OWN_APPS]
 OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
-GARBAGE = ["abc", "0", "-1", "9" * 30, "a/b", "%00"]
+INVALID_IDS = ["abc", "0", "-1", "9" * 30, "a/b", "%00"]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_no_invalid_url_is_a_server_error(admin_client, model):
     pages = ["change/", "history/", "history/1/", "delete/"]
     pages += [f"{step}/" for step in admin.site._registry[model].actions_detail]
 
-    for garbage in GARBAGE:
+    for garbage in INVALID_IDS:
         for page in pages:
             response = admin_client.get(f"{url_of(model, 'changelist')}{garbage}/{page}")
             assert response.status_code in (302, 403, 404)

@@ -187,7 +187,7 @@ def test_a_replay_of_an_invisible_record_returns_no_data(api, clinic):
     assert "Lee" not in again.content.decode()
 
 
-TAKEN_AWAY = {
+LOST_PERMISSIONS = {
     "the session": (
         lambda doctor: doctor.sessions.update(ended_at=timezone.now()),
         (401, "token_invalid"),
@@ -203,12 +203,12 @@ TAKEN_AWAY = {
 }
 
 
-@pytest.mark.parametrize("what", TAKEN_AWAY)
+@pytest.mark.parametrize("what", LOST_PERMISSIONS)
 def test_a_replay_is_refused_after_a_loss_of_permission(api, clinic, what):
     client, body = api(clinic.house), booking(clinic.free, patient=clinic.jane.pk)
-    take_away, expected = TAKEN_AWAY[what]
+    remove_permission, expected = LOST_PERMISSIONS[what]
     assert send(client, URL, body).status_code == 201
-    take_away(clinic.house)
+    remove_permission(clinic.house)
     before = stored_rows()
 
     again = send(client, URL, body)

@@ -16,7 +16,7 @@ from consultations.models import Consultation
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 # A substitute that implements as much of curl as the walkthrough needs.
-STAND_IN = f"""#!{sys.executable}
+CURL_SUBSTITUTE = f"""#!{sys.executable}
 import sys
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -50,7 +50,7 @@ def path_with_curl(request, tmp_path):
     """A PATH with the real `curl`, if there is one, or with the substitute."""
     if request.param == "a stand-in" or shutil.which("curl") is None:
         curl = tmp_path / "curl"
-        curl.write_text(STAND_IN)
+        curl.write_text(CURL_SUBSTITUTE)
         curl.chmod(curl.stat().st_mode | stat.S_IXUSR)
     return f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
 

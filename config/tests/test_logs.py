@@ -173,7 +173,7 @@ def test_every_value_is_logged_as_one_line(said):
     }  # fmt: skip
 
 
-HOSTILE = [
+INVALID_REQUESTS = [
     f"GET /api/doctors/?search={SENT} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     f"GET /{SENT} \x1b[31m HTTP/9.9\r\nHost: localhost\r\n\r\n",
     f"GET /{SENT} HTTP/1.1\r\nHost: localhost\r\n{SENT} x: {SENT}\r\n\r\n",
@@ -205,7 +205,7 @@ def test_gunicorn_logs_no_more_than_the_application(tmp_path):
             stderr=out,
         )
         try:
-            for request in HOSTILE:
+            for request in INVALID_REQUESTS:
                 tell(port, request)
         finally:
             server.send_signal(signal.SIGTERM)

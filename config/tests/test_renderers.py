@@ -35,7 +35,7 @@ class Record:
     name: str
 
 
-AWKWARD = {
+SPECIAL_VALUES = {
     "nothing": None,
     "truth": [True, False, None],
     "empty": [{}, [], "", ()],
@@ -78,9 +78,9 @@ def both(data, **context):
     return [renderer().render(data, **context) for renderer in (FastJSONRenderer, JSONRenderer)]
 
 
-@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("name", SPECIAL_VALUES)
 def test_values_without_direct_orjson_support_are_rendered_as_by_drf(name):
-    fast, drf = both({"value": AWKWARD[name]})
+    fast, drf = both({"value": SPECIAL_VALUES[name]})
 
     assert fast == drf
 

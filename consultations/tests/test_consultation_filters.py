@@ -20,7 +20,7 @@ from consultations.tests.factories import CONSULTATION_TEXTS, make_consultation
 LIST = "/api/consultations/"
 
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 
 
 def url(consultation):
@@ -94,7 +94,7 @@ def test_the_list_is_filtered_by_patient_and_doctor(api, ada, smith, meyer, jane
     assert ids(api(ada).get(LIST, {"doctor": smith.pk})) == [third.pk, first.pk]
     both = {"patient": jane.pk, "doctor": smith.pk}
     assert ids(api(ada).get(LIST, both)) == [first.pk]
-    assert ids(api(ada).get(LIST, {"patient": NOBODY})) == []
+    assert ids(api(ada).get(LIST, {"patient": MISSING_ID})) == []
     assert ids(api(ada).get(LIST, {"doctor": 2**80})) == []
 
 

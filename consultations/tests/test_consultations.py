@@ -23,7 +23,7 @@ from patients.services import deactivate
 LIST = "/api/consultations/"
 
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 
 
 def url(consultation):
@@ -121,7 +121,7 @@ def test_users_see_their_own_consultations_and_admins_see_all(api, smith, meyer,
 def test_an_invisible_consultation_and_a_missing_one_are_both_404(api, visit, reader, request):
     client = api(request.getfixturevalue(reader))
 
-    other, missing, huge = (client.get(url(one)) for one in (visit, NOBODY, 10**30))
+    other, missing, huge = (client.get(url(one)) for one in (visit, MISSING_ID, 10**30))
 
     assert error_details(other) == (404, "not_found", {"detail": ["Not found."]})
     assert other.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
@@ -129,7 +129,7 @@ def test_an_invisible_consultation_and_a_missing_one_are_both_404(api, visit, re
 
 
 def test_anonymous_users_and_unverified_doctors_are_refused(api, nils, visit):
-    for one in (LIST, url(visit), url(NOBODY)):
+    for one in (LIST, url(visit), url(MISSING_ID)):
         assert status_and_code(api().get(one)) == (401, "not_authenticated")
         assert status_and_code(api(nils).get(one)) == (403, "license_not_verified")
 
@@ -227,7 +227,7 @@ def test_a_finished_appointment_cannot_get_a_consultation(api, smith, status):
 def test_the_appointment_of_another_doctor_is_refused_as_missing(api, meyer, appointment):
     client = api(meyer)
 
-    other, missing = (client.post(LIST, {"appointment": pk}) for pk in (appointment.pk, NOBODY))
+    other, missing = (client.post(LIST, {"appointment": pk}) for pk in (appointment.pk, MISSING_ID))
 
     sentence = f'Invalid pk "{appointment.pk}" - object does not exist.'
     assert error_details(other) == (400, "validation_error", {"appointment": [sentence]})
@@ -363,11 +363,11 @@ def test_a_get_response_can_be_put_back(api, smith, visit):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("id", NOBODY),
+        ("id", MISSING_ID),
         ("appointment", None),
-        ("patient", NOBODY),
+        ("patient", MISSING_ID),
         ("patient_name", "Joe"),
-        ("doctor", NOBODY),
+        ("doctor", MISSING_ID),
         ("doctor_name", "Joe"),
         ("status", "completed"),
         ("started_at", "2026-12-02T10:00:00+01:00"),
@@ -431,7 +431,7 @@ def test_other_users_cannot_change_a_consultation_or_learn_if_it_exists(
     answers = [
         status_and_code(write(url(one), body))
         for write in (client.put, client.patch)
-        for one in (visit, NOBODY)
+        for one in (visit, MISSING_ID)
     ]
 
     assert answers == [expected] * 4
