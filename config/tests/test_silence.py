@@ -27,7 +27,7 @@ from config.tests.personas import build_clinic
 
 pytestmark = pytest.mark.django_db
 
-VERBOSE_SETTINGS = {
+HEADERS_WITH_TEXT = {
     "HTTP_USER_AGENT": f"{SENT} agent",
     "HTTP_REFERER": f"https://example.com/{SENT}",
     "HTTP_X_FORWARDED_FOR": SENT,
@@ -86,7 +86,7 @@ def test_no_api_endpoint_logs_user_text(api, bodies, log, unthrottled, capfd):
     # First users who cannot see Jane's record, then those who change it.
     for name in ("", "paul", "grey", "ada", "house", "jane"):
         person = getattr(clinic, name) if name else None
-        client = api(person, raise_request_exception=False, **VERBOSE_SETTINGS)
+        client = api(person, raise_request_exception=False, **HEADERS_WITH_TEXT)
         for answer in walk(client, name, clinic, bodies):
             told = found_in(answer.content.decode(), own=SENT)
             if answer.status_code >= 400 and name in ("", "paul", "grey"):
@@ -183,7 +183,7 @@ def form_of(page):
 
 def test_the_admin_logs_no_user_text(api, bodies, log, unthrottled, capfd):
     planted = plant(api, bodies)
-    browser = Client(raise_request_exception=False, **VERBOSE_SETTINGS)
+    browser = Client(raise_request_exception=False, **HEADERS_WITH_TEXT)
     browser.cookies["theme"] = SENT
     browser.force_login(User.objects.get(username="desk"))
     appointment = Appointment.objects.get(consultation__isnull=False)
@@ -213,7 +213,7 @@ def test_the_admin_logs_no_user_text(api, bodies, log, unthrottled, capfd):
     broken = browser.post(f"{page}/cancel/", {"reason": SENT})
     pre_save.disconnect(breaks, sender=Appointment)
     browser.post(f"{page}/cancel/", {"reason": SENT})
-    stranger = Client(raise_request_exception=False, **VERBOSE_SETTINGS)
+    stranger = Client(raise_request_exception=False, **HEADERS_WITH_TEXT)
     stranger.post("/admin/login/", {"username": SENT, "password": SENT})
     stranger.get(f"/admin/{SENT}/?next={SENT}")
 
