@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments import clock
+from appointments import clock, services
 from appointments.lifecycle import MOVES
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, make_appointment
@@ -129,7 +129,7 @@ def test_a_refused_action_is_shown_and_changes_nothing(admin_client, action):
         LIST, {"action": f"{action}_chosen", "_selected_action": [appointment.pk]}, follow=True
     )
 
-    sentence = f"Cannot {action.replace('_', '-')} an appointment that is cancelled."
+    sentence = str(services.INVALID_MOVES[action] % {"status": "Cancelled"})
     assert sentence in on_page.content.decode()
     assert sentence in str(next(iter(in_list.context["messages"])))
     appointment.refresh_from_db()
@@ -209,7 +209,9 @@ def test_a_change_that_is_no_longer_allowed_is_reported_on_the_page(admin_client
 
     assert "reason_for_visit" in page.fields
     assert response.status_code == 200
-    assert "Cannot change the details of an appointment" in response.content.decode()
+    assert (
+        "The details of this appointment cannot be changed any more." in response.content.decode()
+    )
 
 
 def test_a_slot_is_opened_in_local_time(admin_client):
@@ -256,7 +258,7 @@ def test_a_slot_is_withdrawn_unless_it_is_taken(admin_client):
         SLOTS, {"action": "withdraw_chosen", "_selected_action": [free.pk, held.pk]}, follow=True
     )
 
-    assert "An appointment holds this slot" in response.content.decode()
+    assert "This time slot has an appointment." in response.content.decode()
     assert TimeSlot.objects.get(withdrawn_at=None) == held
 
 

@@ -222,7 +222,7 @@ def test_a_slot_in_the_past_is_refused(api, smith, jane):
     assert error_details(response) == (
         400,
         "slot_in_past",
-        {"time_slot": ["This time slot lies in the past."]},
+        {"time_slot": ["This time slot is in the past."]},
     )
     assert Appointment.objects.count() == 0
 

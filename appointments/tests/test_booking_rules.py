@@ -175,7 +175,7 @@ def test_the_number_of_coming_appointments_is_limited(*, api, settings, smith, j
     assert error_details(third) == (
         409,
         "too_many_bookings",
-        {"time_slot": ["You have as many coming appointments as the clinic allows (2)."]},
+        {"time_slot": ["You have as many upcoming appointments as the clinic allows (2)."]},
     )
     assert stored_rows() == before
     assert data(book(api(omar), friday), 201)["patient"] == omar.pk
@@ -279,10 +279,11 @@ def test_an_appointment_can_be_changed_up_to_the_cut_off(
     with clock.frozen_at(clinic_time("2026-12-06 09:00")):
         in_time = act(client, visit, action, **body)
 
+    past = {"cancel": "cancelled", "reschedule": "rescheduled"}[action]
     assert error_details(late) == (
         409,
         expected,
-        {"status": [f"The last moment to {action} this appointment was Sun 06 Dec 2026, 09:00."]},
+        {"status": [f"This appointment could be {past} until Sun 06 Dec 2026, 09:00."]},
     )
     assert unchanged == before
     assert in_time.status_code == 200

@@ -38,7 +38,7 @@ def test_a_transition_succeeds_exactly_where_the_table_allows_it(
     move = MOVES[action]
 
     with clock.frozen_at(moment):
-        if role in move.sources.get(status, ()) and move.when(role, moment >= START):
+        if role in move.sources.get(status, ()) and move.condition(role, moment >= START):
             moved = services.move(appointment, action, by=by, reason="because", **new_slot)
 
             entry = moved.history.last()

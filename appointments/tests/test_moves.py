@@ -200,7 +200,10 @@ def test_a_conflict_has_a_readable_message(api, visit, smith):
 
     response = api(smith).post(url_of(visit, "cancel"))
 
-    assert response.json()["message"] == "Cannot cancel an appointment that is completed."
+    assert (
+        response.json()["message"]
+        == "This appointment cannot be cancelled now. Its status is Completed."
+    )
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(-1, 200), (0, 409), (1, 409)])

@@ -171,9 +171,9 @@ def test_a_missing_constraint_is_reported_and_reinstalled_by_migrate(smith, ten)
 
 
 OTHER_CONSTRAINTS = {
-    "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
+    "for other rows": {"condition": "{row}withdrawn_at IS NOT NULL"},
     "by another column": {"owner": "created_at"},
-    "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
+    "for another table": {"table": "appointments_appointment", "condition": "{row}status = 'none'"},
 }
 
 
@@ -199,7 +199,7 @@ def test_a_different_constraint_with_the_same_name_is_replaced(smith):
     overlap_constraints.remove(connection)
     with connection.cursor() as cursor:
         for statement in _statements_of(
-            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(standing="{row}id IS NULL")
+            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(condition="{row}id IS NULL")
         ):
             cursor.execute(statement)
 

@@ -273,7 +273,7 @@ def test_a_refused_transition_lists_the_allowed_ones(smith):
         services.move(appointment, "confirm", by=smith)
 
     [error] = refused.value.error_dict["status"]
-    assert error.messages == ["Cannot confirm an appointment that is confirmed."]
+    assert error.messages == ["This appointment cannot be confirmed now. Its status is Confirmed."]
     assert error.params["allowed"] == ["start", "complete", "cancel", "reschedule"]
 
 

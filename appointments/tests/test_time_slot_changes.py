@@ -170,7 +170,7 @@ def test_a_taken_slot_is_neither_changed_nor_withdrawn(*, who, method, status, a
     assert error_details(response) == (
         409,
         "slot_in_use",
-        {"time_slot": ["An appointment holds this slot; cancel or move it first."]},
+        {"time_slot": ["This time slot has an appointment. Cancel or reschedule it first."]},
     )
     assert all_rows(TimeSlot, Appointment) == before
 

@@ -212,7 +212,7 @@ def test_a_slot_cannot_start_in_the_past(start, api, smith):
     assert error_details(response) == (
         400,
         "slot_in_past",
-        {"start_time": ["This time lies in the past."]},
+        {"start_time": ["This time is in the past."]},
     )
     assert TimeSlot.objects.count() == 0
 
@@ -294,7 +294,7 @@ def test_the_minimum_of_five_minutes_is_elapsed_time(api, smith):
 
     assert error_details(response)[::2] == (
         400,
-        {"end_time": ["A slot lasts 5 minutes or longer."]},
+        {"end_time": ["A slot must last 5 minutes or longer."]},
     )
     assert TimeSlot.objects.count() == 0
 
