@@ -8,7 +8,6 @@ import re
 from typing import NamedTuple
 
 from django.urls import get_resolver
-from django.urls.resolvers import URLResolver
 
 from accounts.models import AuditEvent, Doctor, Session
 from accounts.permissions import SAME_AS
@@ -93,7 +92,7 @@ def endpoint_names(endpoints):
 def _patterns(resolver, prefix):
     for pattern in resolver.url_patterns:
         address = prefix + _readable(str(pattern.pattern))
-        if isinstance(pattern, URLResolver):
+        if hasattr(pattern, "url_patterns"):
             yield from _patterns(pattern, address)
         else:
             yield address, pattern.callback

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import RecordIdField, is_canonical
+from config.api.fields import BoundedDateTimeField, RecordIdField, is_canonical
 from config.db.querysets import hidden_fields
 
 MISSING = object()  # not equal to any JSON value
@@ -19,6 +19,7 @@ CANONICAL_FIELDS = (
     serializers.IntegerField,
     serializers.DecimalField,
     serializers.DateField,
+    serializers.DateTimeField,
     serializers.TimeField,
 )
 
@@ -101,6 +102,7 @@ class BaseModelSerializer(serializers.ModelSerializer):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BigAutoField: RecordIdField,
+        models.DateTimeField: BoundedDateTimeField,
     }
 
 
