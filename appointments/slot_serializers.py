@@ -131,7 +131,7 @@ class BulkSlotsSerializer(StrictSerializer):
     }
 
     def validate(self, attrs):
-        errors = {}
+        errors: dict[str, list] = {}
         if attrs["end_time"] <= attrs["start_time"]:
             errors["end_time"] = [_("The end time must be after the start time.")]
         if "date" in attrs:

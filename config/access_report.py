@@ -14,6 +14,7 @@ from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, UNVERIFIED, UserType
 from appointments.lifecycle import MOVES, always
 from appointments.models import TimeSlot
+from config.api.viewsets import ApiViewSet
 from config.clinical_records import clinical_records
 from config.db.querysets import ALL_ROWS
 
@@ -50,7 +51,7 @@ request. These records have no row:
 
 class Endpoint(NamedTuple):
     address: str  # as /api/appointments/{pk}/cancel/
-    view: type
+    view: type[ApiViewSet]
     actions: dict
 
     @property

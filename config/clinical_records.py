@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 from django.apps import apps
 from django.db.models import Model, TextChoices
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
@@ -45,14 +46,14 @@ class ClinicalRecord:
     model: type[Model]
     patient: str
     section: Section
-    title: str
+    title: str | Promise
     icon: str
     part_of: str = ""
     route: str = ""
     viewset: str = ""
     basename: str = ""
     export: str = ""
-    exported: str = ""
+    exported: str | Promise = ""
     versions: str = ""
     personal: tuple[str, ...] = ()
 

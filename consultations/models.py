@@ -164,6 +164,9 @@ class Consultation(TimeStampedModel, VersionedModel):
 class ConsultationPart(models.Model):
     """What belongs to a consultation, and so to its patient."""
 
+    consultation: "models.ForeignKey[Consultation, Consultation]"
+    consultation_id: int
+
     class Meta:
         abstract = True
 
@@ -283,7 +286,7 @@ class ConsultationNoteQuerySet(ConsultationPartQuerySet):
 
     def readable_by(self, user):
         """Those of consultations already in sight that this reader may read."""
-        hidden = self.model.hidden_rows.get(getattr(user, "role", None))
+        hidden = ConsultationNote.hidden_rows.get(getattr(user, "role", None))
         return self if hidden is None else self.filter(~hidden)
 
 
@@ -296,7 +299,7 @@ class ConsultationNote(ConsultationPart):
     created_by = models.ForeignKey(User, PROTECT, related_name="written_notes")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    hidden_rows = {UserType.PATIENT: Q(is_private=True)}
+    hidden_rows: dict[str | None, Q] = {UserType.PATIENT: Q(is_private=True)}
 
     objects = ConsultationNoteQuerySet.as_manager()
     history = HistoricalRecords()

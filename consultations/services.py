@@ -141,8 +141,8 @@ def prescribe(consultation, *, by, **prescription):
             "allergy_conflict",
             matches=matches,
         )
-    prescription = Prescription(consultation=consultation, prescribed_by=by, **prescription)
-    return _saved_part(prescription, by, "prescribe")
+    row = Prescription(consultation=consultation, prescribed_by=by, **prescription)
+    return _saved_part(row, by, "prescribe")
 
 
 @atomic_with_retry

@@ -5,6 +5,7 @@ the form, at the field at fault. They state which records they show (`config.adm
 """
 
 import json
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -55,7 +56,7 @@ class ServiceModelAdmin(ModelAdmin):
     """
 
     form = ServiceForm
-    named_by = ()
+    named_by: Sequence[str] = ()
     change_form_template = "admin/service_change_form.html"
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True

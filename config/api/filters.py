@@ -181,8 +181,8 @@ class StrictOrderingFilter(OrderingFilter):
 
 def ordering_names(request, view):
     """Return the public names of `?ordering=`, with their signs; raises ValidationError."""
-    names = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
-    names = tuple(filter(None, names))
+    given = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
+    names = tuple(filter(None, given))
     fields = getattr(view, "ordering_fields", None) or {}
     if any(name.removeprefix("-") not in fields for name in names):
         sentence = _("Order by one of: %(fields)s.") % {"fields": ", ".join(fields)}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from copy import copy, deepcopy
 
 from django.db import models
@@ -37,7 +38,8 @@ class StrictBody:
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**error.detail, **errors}) from error
+            detail = error.detail if isinstance(error.detail, dict) else {}
+            raise serializers.ValidationError({**detail, **errors}) from error
         if errors:
             raise serializers.ValidationError(errors)
         return values
@@ -114,7 +116,7 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
     """
 
     read_only_for = {}
-    immutable_fields = frozenset()
+    immutable_fields: AbstractSet[str] = frozenset()
 
     @cached_property
     def viewer_role(self):

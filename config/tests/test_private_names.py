@@ -71,6 +71,7 @@ DOCUMENTED = {
     "_db": "Django, Multiple databases: Using managers with multiple databases",
     "_default_manager": "Django, Managers: Model._default_manager",
     "_make": "Python, collections.namedtuple",
+    "_fields": "Python, collections.namedtuple",
     "_history_date": "django-simple-history, Historical model: Custom history_date",
     "_history_user": "django-simple-history, User tracking",
     "_meta": "Django, Model _meta API",
@@ -208,7 +209,7 @@ UNDOCUMENTED_IMPORTS = {
     "rest_framework.request.clone_request",
     "rest_framework.views.set_rollback",
 }
-UNDOCUMENTED_ATTRIBUTES = {"query", "remote_field"}
+UNDOCUMENTED_ATTRIBUTES = {"features", "introspection", "ops", "query", "remote_field"}
 
 
 def test_only_documented_names_of_the_frameworks_are_used():
