@@ -1,5 +1,7 @@
 """The services of accounts. They raise Django's ValidationError with field names."""
 
+from functools import partial
+
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import check_password as matches
@@ -225,7 +227,7 @@ def anonymise(user, *, by):
         redact_admin_log(model, [user.pk])
     audit.record_change("account.anonymise", user, by=by, fields=[*anonymous, "password"])
     for name in pictures:
-        transaction.on_commit(lambda name=name: storage.delete(name))
+        transaction.on_commit(partial(storage.delete, name))
     return user
 
 

@@ -1,10 +1,12 @@
 """The user model. `Doctor` and `patients.Patient` are proxies of it."""
 
 import secrets
+from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -17,6 +19,7 @@ from simple_history.models import HistoricalRecords
 
 from accounts import validators
 from accounts.roles import UNVERIFIED, Gender, UserType
+from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
 from config.db.versioning import VersionedModel
 
@@ -40,7 +43,7 @@ def full_name_of(first_name, last_name, username):
     return f"{first_name} {last_name}".strip() or username
 
 
-class UserManager(UserManager.from_queryset(ScopedQuerySet)):
+class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]  # made at run time
     def get_by_natural_key(self, username):
         """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
         return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
@@ -68,7 +71,7 @@ class ProxyAwareHistory(HistoricalRecords):
 class User(VersionedModel, AbstractUser):
     """A user. Admins, and nobody else, are staff with full access."""
 
-    date_joined = None
+    date_joined = None  # type: ignore[assignment]  # Django's way to remove a field
     username = models.CharField(
         max_length=150,
         unique=True,
@@ -105,7 +108,7 @@ class User(VersionedModel, AbstractUser):
 
     has_new_password = False  # whether `set_password` was called since the last `save`
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
     history = ProxyAwareHistory(
         excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
     )
@@ -185,7 +188,7 @@ class User(VersionedModel, AbstractUser):
     def clean(self):
         super().clean()
         self._sync_staff_flags()
-        errors = {}
+        errors: dict[str, object] = {}
         if "@" in self.username and self.username.lower() != self.email.lower():
             errors["username"] = _("A username with @ must be the account's e-mail address.")
         others = User.objects.exclude(pk=self.pk)
@@ -212,8 +215,7 @@ class User(VersionedModel, AbstractUser):
         constraint = next(
             one
             for one in User._meta.constraints
-            if isinstance(one, models.UniqueConstraint)
-            and field in {part.name for part in one.expressions[0].get_source_expressions()}
+            if isinstance(one, models.UniqueConstraint) and field in fields_of(one)
         )
         return ValidationError(constraint.get_violation_error_message(), code="unique")
 

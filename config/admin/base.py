@@ -5,6 +5,7 @@ the form, at the field at fault. They state which records they show (`config.adm
 """
 
 import json
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -23,6 +24,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from config.admin.audited_pages import filtered_records, preselected_records, show_records
 from config.admin.forms import ActionForm, ServiceForm
+from config.api.fields import is_lookup_in_calendar
 from config.api.pagination import DeferredJoinPaginator
 from config.db import constraint_errors
 from config.db.transactions import atomic_with_retry
@@ -55,7 +57,7 @@ class ServiceModelAdmin(ModelAdmin):
     """
 
     form = ServiceForm
-    named_by = ()
+    named_by: Sequence[str] = ()
     change_form_template = "admin/service_change_form.html"
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True
@@ -137,8 +139,12 @@ class ServiceModelAdmin(ModelAdmin):
         return False
 
     def lookup_allowed(self, lookup, value, request):
-        """Refuses lookups of secrets, which could be guessed letter by letter."""
-        return not lookup.startswith(SECRETS) and super().lookup_allowed(lookup, value, request)
+        """Refuses secrets, which could be guessed letter by letter, and years that overflow."""
+        return (
+            not lookup.startswith(SECRETS)
+            and is_lookup_in_calendar(lookup, value)
+            and super().lookup_allowed(lookup, value, request)
+        )
 
     def get_actions_detail(self, request, object_id):
         """The buttons of a record: the actions that are possible now."""
