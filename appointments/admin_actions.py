@@ -1,9 +1,10 @@
-"""What the pages about appointments are put together from: steps of MOVES, filters, words."""
+"""Actions, filters and colours of the admin pages about appointments."""
 
 from datetime import timedelta
 from functools import partial
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 
@@ -12,12 +13,43 @@ from appointments.forms import MoveForm, RescheduleForm
 from appointments.lifecycle import MOVES, Status
 
 STATUS_COLOURS = {
-    Status.SCHEDULED.label: "info",
-    Status.CONFIRMED.label: "primary",
-    Status.IN_PROGRESS.label: "warning",
-    Status.COMPLETED.label: "success",
-    Status.CANCELLED.label: "danger",
-    Status.NO_SHOW.label: "danger",
+    Status.SCHEDULED: "info",
+    Status.CONFIRMED: "primary",
+    Status.IN_PROGRESS: "warning",
+    Status.COMPLETED: "success",
+    Status.CANCELLED: "danger",
+    Status.NO_SHOW: "danger",
+}
+MOVE_TITLES = {
+    "confirm": _("Confirm"),
+    "start": _("Start"),
+    "complete": _("Complete"),
+    "no_show": _("No-show"),
+    "cancel": _("Cancel"),
+    "reschedule": _("Reschedule"),
+}
+# The action of the list, and the message about its result.
+BULK_MOVES = {
+    "confirm": (
+        _("Confirm the selected appointments"),
+        _("Appointments confirmed: %(count)d."),
+    ),
+    "start": (
+        _("Start the selected appointments"),
+        _("Appointments started: %(count)d."),
+    ),
+    "complete": (
+        _("Complete the selected appointments"),
+        _("Appointments completed: %(count)d."),
+    ),
+    "no_show": (
+        _("Mark the selected appointments as no-show"),
+        _("Appointments marked as no-show: %(count)d."),
+    ),
+    "cancel": (
+        _("Cancel the selected appointments"),
+        _("Appointments cancelled: %(count)d."),
+    ),
 }
 PEOPLE_SEARCH_FIELDS = [
     "patient__first_name", "patient__last_name", "patient__phone", "patient__email",
@@ -26,57 +58,56 @@ PEOPLE_SEARCH_FIELDS = [
 
 
 def is_autocomplete(request):
-    """Whether the rows are asked for by a form's search box, not by a list."""
+    """Whether the request comes from the search box of a form, not from a list."""
     return request.resolver_match.url_name == "autocomplete"
 
 
 def detail_action(name, icon):
     """The button that makes the move `name` with the appointment on the page."""
-    title = name.replace("_", "-").capitalize()
+    title = MOVE_TITLES[name]
 
     @action(description=title, icon=icon)
-    def step(model_admin, request, object_id):
+    def make_move(model_admin, request, object_id):
         return model_admin.action_view(
             request,
             object_id,
             title=title,
             form=RescheduleForm if name == "reschedule" else MoveForm,
             act=partial(services.move, action=name, by=request.user),
-            done=f"The appointment is now {MOVES[name].target.label.lower()}.",
+            done=_("The status of the appointment is now: %(status)s.")
+            % {"status": MOVES[name].target.label},
         )
 
-    step.__name__ = name
-    return step
+    make_move.__name__ = name
+    return make_move
 
 
 def bulk_action(name):
-    """The action that makes the move `name` with every appointment chosen in the list."""
-    title = name.replace("_", "-").capitalize()
+    """The action that makes the move `name` with every appointment selected in the list."""
+    title, done = BULK_MOVES[name]
 
-    @admin.action(description=f"{title} the appointments chosen")
-    def step(model_admin, request, queryset):
+    @admin.action(description=title)
+    def make_moves(model_admin, request, queryset):
         act = partial(services.move, action=name, by=request.user)
-        model_admin.for_each_selected(
-            request, queryset, act, done=f"Moved to {MOVES[name].target.label}"
-        )
+        model_admin.for_each_selected(request, queryset, act, done)
 
-    step.__name__ = f"{name}_chosen"
-    return step
+    make_moves.__name__ = f"{name}_chosen"
+    return make_moves
 
 
 class WhenFilter(DropdownFilter):
-    """The days a desk asks about; for any other there is the date hierarchy."""
+    """Days that receptionists ask for often. The date hierarchy has all others."""
 
-    title = "day"
+    title = _("day")
     parameter_name = "when"
 
     def lookups(self, request, model_admin):
         return [
-            ("today", "Today"),
-            ("tomorrow", "Tomorrow"),
-            ("week", "The coming 7 days"),
-            ("ahead", "From now on"),
-            ("past", "Past"),
+            ("today", _("Today")),
+            ("tomorrow", _("Tomorrow")),
+            ("week", _("Next 7 days")),
+            ("ahead", _("From now on")),
+            ("past", _("Past")),
         ]
 
     def queryset(self, request, queryset):
@@ -99,11 +130,15 @@ class WhenFilter(DropdownFilter):
 
 
 class SlotStateFilter(DropdownFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request, model_admin):
-        return [("free", "Free"), ("held", "Held by an appointment"), ("withdrawn", "Withdrawn")]
+        return [
+            ("free", _("Free")),
+            ("held", _("Booked")),
+            ("withdrawn", _("Withdrawn")),
+        ]
 
     def queryset(self, request, queryset):
         match self.value():
@@ -117,11 +152,11 @@ class SlotStateFilter(DropdownFilter):
 
 
 class ActionFilter(DropdownFilter):
-    title = "action"
+    title = _("action")
     parameter_name = "action"
 
     def lookups(self, request, model_admin):
-        return [(name, name.replace("_", "-")) for name in ("book", "updated", *MOVES)]
+        return [("book", _("Book")), ("updated", _("Change details")), *MOVE_TITLES.items()]
 
     def queryset(self, request, queryset):
         return queryset.filter(action=self.value()) if self.value() else queryset

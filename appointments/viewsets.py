@@ -1,6 +1,7 @@
-"""Appointments, and the time they are made of."""
+"""Endpoints for appointments, time slots, doctors, availability and statistics."""
 
 from django.http import Http404
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -61,7 +62,7 @@ class AppointmentViewSet(
     VersionedMixin,
     ScopedViewSet,
 ):
-    """Appointments of the caller; every step of their life is a POST."""
+    """The caller's appointments. Each move of lifecycle.MOVES is a POST."""
 
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
@@ -80,15 +81,15 @@ class AppointmentViewSet(
     access = permissions.APPOINTMENTS
     if_match = frozenset({"update", "partial_update", *MOVES})
     messages = {
-        "create": "Appointment booked.",
-        "update": "Appointment updated.",
-        "partial_update": "Appointment updated.",
-        "confirm": "Appointment confirmed.",
-        "start": "Visit started.",
-        "complete": "Appointment completed.",
-        "no_show": "Appointment marked as no-show.",
-        "cancel": "Appointment cancelled.",
-        "reschedule": "Appointment rescheduled.",
+        "create": _("Appointment booked."),
+        "update": _("Appointment updated."),
+        "partial_update": _("Appointment updated."),
+        "confirm": _("Appointment confirmed."),
+        "start": _("Visit started."),
+        "complete": _("Appointment completed."),
+        "no_show": _("Appointment marked as no-show."),
+        "cancel": _("Appointment cancelled."),
+        "reschedule": _("Appointment rescheduled."),
     }
 
     def get_serializer_class(self):
@@ -110,15 +111,15 @@ class AppointmentViewSet(
 
     create = idempotent(mixins.CreateModelMixin.create)
 
-    def perform_create(self, booking):
-        booking.instance = services.book(by=self.request.user, **booking.validated_data)
+    def perform_create(self, serializer):
+        serializer.instance = services.book(by=self.request.user, **serializer.validated_data)
 
-    def perform_update(self, form):
-        form.instance = services.update(
-            form.instance,
+    def perform_update(self, serializer):
+        serializer.instance = services.update(
+            serializer.instance,
             by=self.request.user,
             if_version=self.if_version,
-            **form.validated_data,
+            **serializer.validated_data,
         )
 
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
@@ -152,24 +153,24 @@ class AppointmentViewSet(
         return self.move()
 
     def move(self):
-        """The move the action is named for, as the body describes it."""
+        """Make the move that has the name of the action, with the values of the body."""
         appointment = self.get_object()
-        step = self.valid_serializer()
-        step.instance = services.move(
+        serializer = self.valid_serializer()
+        serializer.instance = services.move(
             appointment,
             self.action,
             by=self.request.user,
             if_version=self.if_version,
-            **step.validated_data,
+            **serializer.validated_data,
         )
-        return Response(step.data)
+        return Response(serializer.data)
 
     @extend_schema(responses=HistorySerializer(many=True))
     @action(detail=True, filter_backends=[], serializer_class=HistorySerializer)
     def history(self, request, pk=None):
         entries = AppointmentHistory.objects.visible_to(request.user).filter(appointment__pk=pk)
         page = self.paginate_queryset(entries.select_related("appointment", "changed_by"))
-        if not page:  # every appointment has its first entry, so there is none in sight
+        if not page:  # every appointment has an entry, so the appointment is not visible
             raise Http404
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -185,7 +186,7 @@ class TimeSlotViewSet(
     mixins.DestroyModelMixin,
     ScopedViewSet,
 ):
-    """When doctors can be seen. The list shows patients only what they could book."""
+    """The time slots of doctors. In the list, patients see only slots that they can book."""
 
     queryset = TimeSlot.objects.with_names()
     serializer_class = TimeSlotSerializer
@@ -195,19 +196,19 @@ class TimeSlotViewSet(
     row_class = TimeSlotRow
     access = permissions.TIME_SLOTS
     messages = {
-        "create": "Time slot created.",
-        "create_bulk_slots": "Time slots created.",
-        "update": "Time slot updated.",
-        "partial_update": "Time slot updated.",
+        "create": _("Time slot created."),
+        "create_bulk_slots": _("Time slots created."),
+        "update": _("Time slot updated."),
+        "partial_update": _("Time slot updated."),
     }
 
     def filter_queryset(self, queryset):
         if self.action == "list" and self.request.user.role == UserType.PATIENT:
             window = booking_rules.BookingWindow.of(self.request.user)
-            slots_shown = booking_rules.bookable_by_patient(window, queryset)
+            slots = booking_rules.bookable_by_patient(window, queryset)
         else:
-            slots_shown = queryset.with_availability()
-        return super().filter_queryset(slots_shown)
+            slots = queryset.with_availability()
+        return super().filter_queryset(slots)
 
     def list_scope(self):
         user = self.request.user
@@ -219,13 +220,13 @@ class TimeSlotViewSet(
 
     @idempotent
     def create(self, request):
-        form = self.valid_serializer()
-        slot = slot_services.open_slot(**form.validated_data)
-        return Response(self.shown([slot])[0], status=status.HTTP_201_CREATED)
+        serializer = self.valid_serializer()
+        slot = slot_services.open_slot(**serializer.validated_data)
+        return Response(self.serialized([slot])[0], status=status.HTTP_201_CREATED)
 
-    def perform_update(self, form):
-        slot = slot_services.change_slot(form.instance, **form.validated_data)
-        form.instance = self.reread([slot])[0]
+    def perform_update(self, serializer):
+        slot = slot_services.change_slot(serializer.instance, **serializer.validated_data)
+        serializer.instance = self.reread([slot])[0]
 
     def perform_destroy(self, slot):
         slot_services.withdraw(slot)
@@ -234,14 +235,14 @@ class TimeSlotViewSet(
     @action(detail=False, methods=["post"], serializer_class=BulkSlotsSerializer)
     @idempotent
     def create_bulk_slots(self, request):
-        form = self.valid_serializer()
+        serializer = self.valid_serializer()
         opened, skipped = slot_services.open_slots(
-            doctor=form.validated_data["doctor"], plan=form.plan()
+            doctor=serializer.validated_data["doctor"], plan=serializer.plan()
         )
         context = self.get_serializer_context()
-        answer = {"created": self.reread(opened), "skipped": skipped}
-        answer = BulkSlotsResponseSerializer(answer, context=context)
-        return Response(answer.data, status=status.HTTP_201_CREATED)
+        result = {"created": self.reread(opened), "skipped": skipped}
+        result = BulkSlotsResponseSerializer(result, context=context)
+        return Response(result.data, status=status.HTTP_201_CREATED)
 
     def replay_key(self, answer):
         if self.action != "create_bulk_slots":
@@ -251,19 +252,19 @@ class TimeSlotViewSet(
     def replay_response(self, made):
         if self.action != "create_bulk_slots":
             return super().replay_response(made)
-        opened = self.get_queryset().filter(pk__in=made["created"])
-        return Response(made | {"created": self.shown(opened)})
+        slots = self.get_queryset().filter(pk__in=made["created"])
+        return Response(made | {"created": self.serialized(slots)})
 
-    def reread(self, opened):
-        """The slots as a GET would show them, availability included."""
-        if not opened:
+    def reread(self, slots):
+        """Read the slots again with the columns of a GET, `is_available` included."""
+        if not slots:
             return []
-        ids = [slot.pk for slot in opened]
+        ids = [slot.pk for slot in slots]
         return list(self.queryset.filter(pk__in=ids).with_availability().order_by("starts_at"))
 
-    def shown(self, opened):
+    def serialized(self, slots):
         context = self.get_serializer_context()
-        return TimeSlotSerializer(self.reread(opened), many=True, context=context).data
+        return TimeSlotSerializer(self.reread(slots), many=True, context=context).data
 
 
 class DoctorViewSet(
@@ -295,7 +296,7 @@ class DoctorViewSet(
 
 
 class DoctorAvailabilityViewSet(ScopedViewSet):
-    """A doctor's free slots; never whose the others are."""
+    """The free slots of a doctor. The response never names a patient."""
 
     queryset = TimeSlot.objects.with_names()
     serializer_class = AvailabilitySerializer
@@ -306,11 +307,11 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
 
     @extend_schema(parameters=[AvailabilityQuerySerializer], responses=AvailabilitySerializer)
     def list(self, request):
-        form = AvailabilityQuerySerializer(
+        serializer = AvailabilityQuerySerializer(
             data=request.query_params, context=self.get_serializer_context()
         )
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
         scope, window = prepared_queries.window_scope(request.user)
         start, end = clock.start_of_day(asked["date_after"]), clock.end_of_day(asked["date_before"])
         rows = prepared_queries.FREE_SLOTS.rows(asked["doctor"].pk, start, end, *window, key=scope)
@@ -319,7 +320,7 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
 
 
 class StatisticsViewSet(ScopedViewSet):
-    """Numbers over the appointments the caller sees."""
+    """Counts and rates of the appointments that the caller sees."""
 
     queryset = Appointment.objects.all()
     serializer_class = StatisticsSerializer
@@ -337,7 +338,7 @@ class StatisticsViewSet(ScopedViewSet):
 
 
 class UpcomingViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
-    """The caller's appointments that are still ahead, soonest first."""
+    """The caller's scheduled and confirmed appointments in the future, soonest first."""
 
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
@@ -357,7 +358,7 @@ class UpcomingViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
 
 
 class TodayViewSet(UpcomingViewSet):
-    """The clinic's day for the caller, without what was cancelled."""
+    """The caller's appointments of the current clinic day, without cancelled ones."""
 
     list_query = prepared_queries.OF_DAY
 

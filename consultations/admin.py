@@ -1,9 +1,10 @@
-"""The clinical record at the desk: written while it is open, read ever after, with its versions."""
+"""Consultations and their parts in the staff admin."""
 
 from functools import partial
 
 from django.contrib import admin
 from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
@@ -13,17 +14,18 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import action, display
 
 from appointments.admin_actions import PEOPLE_SEARCH_FIELDS
-from config.admin.base import HistoryAdminMixin, ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin
+from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin, coloured_label
+from config.admin.history import HistoryAdminMixin
 from consultations import services
 from consultations.choices import ConsultationStatus
 from consultations.forms import ConsultationCreateForm
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 
 STATUS_COLOURS = {
-    ConsultationStatus.SCHEDULED.label: "info",
-    ConsultationStatus.IN_PROGRESS.label: "warning",
-    ConsultationStatus.COMPLETED.label: "success",
-    ConsultationStatus.CANCELLED.label: "danger",
+    ConsultationStatus.SCHEDULED: "info",
+    ConsultationStatus.IN_PROGRESS: "warning",
+    ConsultationStatus.COMPLETED: "success",
+    ConsultationStatus.CANCELLED: "danger",
 }
 MEASURED = [
     "systolic_bp", "diastolic_bp", "heart_rate", "temperature", "respiratory_rate",
@@ -33,7 +35,7 @@ PRESCRIBED = ["medication_name", "dosage", "frequency", "duration", "medication_
 
 
 class StatusFilter(DropdownFilter):
-    title = "status"
+    title = _("status")
     parameter_name = "status"
 
     def lookups(self, request, model_admin):
@@ -62,7 +64,7 @@ class PrescriptionInline(ReadOnlyInline):
 
 class NoteInline(ReadOnlyInline):
     model = ConsultationNote
-    verbose_name_plural = "notes"
+    verbose_name_plural = _("notes")
     fields = readonly_fields = [
         "created_at", "note_type", "title", "content", "is_private", "created_by",
     ]  # fmt: skip
@@ -73,7 +75,7 @@ class NoteInline(ReadOnlyInline):
 
 @admin.register(Consultation)
 class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
-    """Once completed it is closed, here as everywhere."""
+    """A completed consultation is closed: its page is read-only."""
 
     list_display = ["day", "patient", "doctor", "state", "complaint", "started_at", "ended_at"]
     list_filter = [
@@ -100,7 +102,7 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
             },
         ),
         (
-            "Findings",
+            _("Findings"),
             {
                 "fields": [
                     "chief_complaint",
@@ -112,7 +114,7 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
             },
         ),
         (
-            "Plan",
+            _("Plan"),
             {
                 "fields": [
                     "treatment_plan",
@@ -125,11 +127,11 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
     ]
     add_fieldsets = [
         (
-            "Of an appointment",
+            _("With an appointment"),
             {"fields": ["appointment"]},
         ),
-        ("Without an appointment", {"fields": ["patient", "doctor"]}),
-        ("Complaint", {"fields": ["chief_complaint"]}),
+        (_("Without an appointment"), {"fields": ["patient", "doctor"]}),
+        (_("Complaint"), {"fields": ["chief_complaint"]}),
     ]
 
     def get_queryset(self, request):
@@ -164,7 +166,7 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
     def update(self, record, form, by):
         return services.update_text(record, by=by, **form.changes)
 
-    def open_steps(self, request, record):
+    def possible_actions(self, request, record):
         match record.status:
             case ConsultationStatus.SCHEDULED:
                 return ["start", "complete"]
@@ -172,51 +174,51 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
                 return ["complete"]
         return []
 
-    @action(description="Start", icon="play_arrow")
+    @action(description=_("Start"), icon="play_arrow")
     def start(self, request, object_id):
         return self.action_view(
             request,
             object_id,
-            title="Start",
+            title=_("Start"),
             act=partial(services.start, by=request.user),
-            explanation="Its appointment, if it has one, is then in progress.",
-            done="The consultation has started.",
+            explanation=_("Its appointment, if there is one, is then in progress."),
+            done=_("The consultation has started."),
         )
 
-    @action(description="Complete", icon="done_all")
+    @action(description=_("Complete"), icon="done_all")
     def complete(self, request, object_id):
         return self.action_view(
             request,
             object_id,
-            title="Complete",
+            title=_("Complete"),
             act=partial(services.complete, by=request.user),
-            explanation=(
-                "Its appointment, if it has one, is completed too. The consultation is closed "
-                "from then on and takes only addenda. Save your text before."
+            explanation=_(
+                "Its appointment, if there is one, is completed too. The consultation is then "
+                "closed: only addenda can be added. Save your text first."
             ),
-            done="The consultation is completed.",
+            done=_("The consultation is completed."),
         )
 
-    @display(description="day", ordering="took_place_at")
+    @display(description=_("day"), ordering="took_place_at")
     def day(self, consultation):
         return consultation.took_place_at
 
-    @display(description="status", label=STATUS_COLOURS)
+    @display(description=_("status"))
     def state(self, consultation):
-        return consultation.status.label
+        return coloured_label(consultation.status.label, STATUS_COLOURS[consultation.status])
 
-    @display(description="complaint")
+    @display(description=_("complaint"))
     def complaint(self, consultation):
         return Truncator(consultation.chief_complaint).chars(60)
 
 
 class ConsultationPartAdmin(HistoryAdminMixin, ReadOnlyAdmin):
-    """Written in the consultation and never rewritten."""
+    """Base of the admins of the parts of a consultation, which are read-only."""
 
     list_select_related = ["consultation__patient", "consultation__doctor"]
     search_fields = [f"consultation__{path}" for path in PEOPLE_SEARCH_FIELDS]
 
-    @display(description="patient", ordering="consultation__patient__last_name")
+    @display(description=_("patient"), ordering="consultation__patient__last_name")
     def patient(self, part):
         return part.consultation.patient
 
@@ -233,7 +235,7 @@ class VitalSignsAdmin(ConsultationPartAdmin):
     ordering = ["-pk"]
     fields = ["consultation", ("recorded_at", "recorded_by"), *MEASURED]
 
-    @display(description="blood pressure")
+    @display(description=_("blood pressure"))
     def blood_pressure(self, measured):
         if measured.systolic_bp is None and measured.diastolic_bp is None:
             return None

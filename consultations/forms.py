@@ -1,6 +1,6 @@
 """What is typed about consultations in the staff admin."""
 
-from config.admin.base import ServiceForm
+from config.admin.forms import ServiceForm
 
 
 class ConsultationCreateForm(ServiceForm):

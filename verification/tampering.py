@@ -22,10 +22,10 @@ def tamper(kind, dice):
     from django.db import connection, transaction
 
     from accounts.audit import append_only, hash_chain
-    from accounts.tests.audit_tampering import COUNT, write
+    from accounts.tests.audit_tampering import COUNT, write_events
 
     with transaction.atomic():
-        write()
+        write_events()
         hash_chain.append_hashes()
         checkpoint = hash_chain.head()
         append_only.remove(connection)
@@ -37,11 +37,11 @@ def tamper(kind, dice):
 
 def tamperings(count, seed):
     """({kind: found}, what was missed or named wrongly)."""
-    from accounts.tests.audit_tampering import KINDS
+    from accounts.tests.audit_tampering import TAMPERINGS
 
     dice, found, wrong = random.Random(seed), Counter(), []  # noqa: S311
     for number in range(count):
-        kind = KINDS[number % len(KINDS)]
+        kind = TAMPERINGS[number % len(TAMPERINGS)]
         named, expected = tamper(kind, dice)
         if named == expected:
             found[kind.__name__] += 1

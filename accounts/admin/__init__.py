@@ -1,4 +1,4 @@
-"""Accounts at the desk. Django asks for this module, and finds what these register."""
+"""The staff admin of accounts. Django imports this module, and with it the registrations."""
 
 from accounts.admin import audit, sessions, users
 

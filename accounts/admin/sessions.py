@@ -1,6 +1,7 @@
-"""Who is signed in, who has failed to, and the means to put either right."""
+"""Sign-in sessions and failed sign-ins in the staff admin."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.decorators import display
 
@@ -10,11 +11,11 @@ from config.admin.base import ReadOnlyAdmin
 
 
 class SessionStateFilter(DropdownFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request, model_admin):
-        return [("live", "Signed in"), ("over", "Over")]
+        return [("live", _("Signed in")), ("over", _("Ended"))]
 
     def queryset(self, request, queryset):
         live = queryset.live().values("pk")
@@ -28,11 +29,13 @@ class SessionStateFilter(DropdownFilter):
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    """Who is signed in with tokens, which are not shown, and the means to sign somebody out.
+    """Sessions of tokens, which are not shown, and the action that ends them.
 
-    A sign-in by cookie (this admin, the browsable API) has no row here; "End all sessions" at the
-    person ends it too.
+    A sign-in by cookie (this admin, the browsable API) has no session here. "End all sessions" on
+    the page of a person ends it too.
     """
+
+    named_by = ["user"]
 
     fields = [
         "user", "created_at", "rotated_at", "deadline", "ended_at", "address", "user_agent",
@@ -44,29 +47,32 @@ class SessionAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     actions = ["end_sessions"]
 
-    @admin.action(description="End the sessions chosen")
+    @admin.action(description=_("End the selected sessions"))
     def end_sessions(self, request, queryset):
         ended = sessions.end(queryset)
-        self.message_user(request, f"Sessions ended: {ended}.")
+        self.message_user(request, _("Sessions ended: %(count)d.") % {"count": ended})
 
 
 @admin.register(LoginCounter)
 class LoginCounterAdmin(ReadOnlyAdmin):
-    """Who has failed to sign in lately, and the means to let somebody try again."""
+    """Recent failed sign-ins, and the action that lifts a lockout."""
+
+    named_by = ["user"]
 
     list_display = ["of", "address", "failures", "expires_at", "locked"]
     list_select_related = ["user"]
     search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
     actions = ["lift"]
 
-    @admin.action(description="Forget these failures, and lift the lockout")
+    @admin.action(description=_("Forget these failures and lift the lockout"))
     def lift(self, request, queryset):
-        self.message_user(request, f"Failures forgotten: {lockout.unlock(queryset)}.")
+        count = lockout.unlock(queryset)
+        self.message_user(request, _("Failures forgotten: %(count)d.") % {"count": count})
 
-    @display(description="account")
+    @display(description=_("account"))
     def of(self, counter):
         return str(counter)
 
-    @display(description="locked", boolean=True)
+    @display(description=_("locked"), boolean=True)
     def locked(self, counter):
         return lockout.is_locked(counter)

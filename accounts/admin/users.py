@@ -1,4 +1,4 @@
-"""Accounts at the desk: everybody, and the doctors with their licences."""
+"""User accounts in the staff admin: all accounts, and the doctors with their licences."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
@@ -21,7 +22,8 @@ from accounts.auth import lockout, sessions
 from accounts.forms import OwnPasswordForm, PasswordForm, UserChangeForm, UserCreateForm
 from accounts.models import Doctor, User
 from accounts.roles import UserType
-from config.admin.base import HistoryAdminMixin, ServiceModelAdmin
+from config.admin.base import ServiceModelAdmin, coloured_label
+from config.admin.history import HistoryAdminMixin
 from config.context import client_ip
 
 admin.site.unregister(Group)
@@ -38,16 +40,16 @@ MEDICAL = [
 NEW_PASSWORD = ["password", "password_again"]
 STAMPS = ("last_login", "created_at", "updated_at")
 ROLE_COLOURS = {
-    UserType.ADMIN.label: "danger",
-    UserType.DOCTOR.label: "info",
-    UserType.PATIENT.label: "success",
+    UserType.ADMIN: "danger",
+    UserType.DOCTOR: "info",
+    UserType.PATIENT: "success",
 }
 
 
 class UserAdminBase(ServiceModelAdmin):
-    """A person's account; the classes below and patients.admin show one kind of person each.
+    """Base of the admins of accounts, each of which shows one kind of user.
 
-    Staff flags follow from the role (User.save), so nothing here lets anyone edit them.
+    `User.save` derives the staff flags from the user type. No form has them.
     """
 
     form = UserChangeForm
@@ -68,7 +70,7 @@ class UserAdminBase(ServiceModelAdmin):
 
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request, *args, **kwargs):
-        """Where the own password is typed, for another e-mail address, it could be guessed."""
+        """Counts the current password, given to change an e-mail address, as a sign-in attempt."""
         if not request.POST.get("current_password"):
             return super().changeform_view(request, *args, **kwargs)
         by = request.user
@@ -85,34 +87,36 @@ class UserAdminBase(ServiceModelAdmin):
         return page
 
     def history_view(self, request, object_id, extra_context=None):
-        """The versions of a person are kept, and shown, with the account."""
+        """Redirects to the account, which keeps the versions of all kinds of users."""
         return HttpResponseRedirect(reverse("admin:accounts_user_history", args=[object_id]))
 
-    @action(description="Set password", icon="key")
+    @action(description=_("Set password"), icon="key")
     @method_decorator(sensitive_post_parameters())
     def set_password(self, request, object_id):
         return self.action_view(
             request,
             object_id,
-            title="Set password",
+            title=_("Set password"),
             form=PasswordForm,
             act=set_password,
-            explanation="The person is signed out everywhere and signs in with the new password.",
-            done="The password is set.",
+            explanation=_(
+                "The person is signed out everywhere, and signs in with the new password."
+            ),
+            done=_("The password is set."),
         )
 
-    @action(description="End all sessions", icon="logout")
+    @action(description=_("End all sessions"), icon="logout")
     def end_all_sessions(self, request, object_id):
         return self.action_view(
             request,
             object_id,
-            title="End all sessions",
+            title=_("End all sessions"),
             act=sessions.end_all,
-            explanation="The person is signed out on every device, here and everywhere.",
-            done="The sessions have ended.",
+            explanation=_("The person is signed out on every device."),
+            done=_("The sessions have ended."),
         )
 
-    @display(description="name", header=True, ordering="last_name")
+    @display(description=_("name"), header=True, ordering="last_name")
     def person(self, person):
         initials = f"{person.first_name[:1]}{person.last_name[:1]}"
         return [str(person), person.email or person.username, initials.upper()]
@@ -126,7 +130,7 @@ def create_account(*, password, **fields):
 
 
 def change_own_password(request):
-    """The admin's page of that name, with our form."""
+    """Django's page, with the form that goes through the service."""
     view = PasswordChangeView.as_view(
         form_class=OwnPasswordForm,
         success_url=reverse("admin:password_change_done"),
@@ -144,7 +148,7 @@ def set_password(person, *, password):
 
 @admin.register(User)
 class UserAdmin(HistoryAdminMixin, UserAdminBase):
-    """Everybody. Nobody demotes or deactivates himself, so one admin always remains."""
+    """All accounts. Admins cannot demote or deactivate themselves, so one always remains."""
 
     list_display = ["person", "username", "role", "phone", "is_active", "last_login", "created_at"]
     list_filter = [
@@ -155,32 +159,32 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
     search_fields = [*UserAdminBase.search_fields, "medical_license_number"]
     add_fieldsets = [
         (None, {"fields": ["user_type", *PERSON]}),
-        ("Password", {"fields": NEW_PASSWORD}),
-        ("Doctors", {"fields": [LICENCE], "classes": ["collapse"]}),
-        ("Patients", {"fields": MEDICAL, "classes": ["collapse"]}),
+        (_("Password"), {"fields": NEW_PASSWORD}),
+        (_("Doctors"), {"fields": [LICENCE], "classes": ["collapse"]}),
+        (_("Patients"), {"fields": MEDICAL, "classes": ["collapse"]}),
     ]
 
     def get_object(self, request, object_id, from_field=None):
-        """Remembers the role in force: a form that is refused leaves another on the row."""
+        """Remembers the current role: a refused form leaves the requested one on the row."""
         person = super().get_object(request, object_id, from_field)
         if person:
-            person.in_force = person.user_type
+            person.current_role = person.user_type
         return person
 
     def get_fieldsets(self, request, obj=None):
         if obj is None:
             return self.add_fieldsets
-        in_force = getattr(obj, "in_force", obj.user_type)
+        current_role = getattr(obj, "current_role", obj.user_type)
         role_is_open = not self._keeps_role(request, obj)
         own_sign_in = ["current_password"] if obj.pk == request.user.pk else []
         fieldsets = [
             (None, {"fields": [*PERSON, *own_sign_in]}),
-            ("Account", {"fields": [("user_type", "is_active"), STAMPS]}),
+            (_("Account"), {"fields": [("user_type", "is_active"), STAMPS]}),
         ]
-        if role_is_open or in_force == UserType.DOCTOR:
-            fieldsets.append(("Doctor", {"fields": [LICENCE, "license_verified"]}))
-        if role_is_open or in_force == UserType.PATIENT:
-            fieldsets.append(("Patient", {"fields": MEDICAL}))
+        if role_is_open or current_role == UserType.DOCTOR:
+            fieldsets.append((_("Doctor"), {"fields": [LICENCE, "license_verified"]}))
+        if role_is_open or current_role == UserType.PATIENT:
+            fieldsets.append((_("Patient"), {"fields": MEDICAL}))
         return fieldsets
 
     def get_readonly_fields(self, request, obj=None):
@@ -189,9 +193,9 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
             return fields
         if self._keeps_role(request, obj):
             fields.add("user_type")
-        in_force = getattr(obj, "in_force", obj.user_type)
-        if obj.pk != request.user.pk and in_force != UserType.PATIENT:
-            fields.discard("is_active")  # a patient's record is closed by patients.services
+        current_role = getattr(obj, "current_role", obj.user_type)
+        if obj.pk != request.user.pk and current_role != UserType.PATIENT:
+            fields.discard("is_active")  # patients.services closes the record of a patient
         return fields
 
     def _keeps_role(self, request, person):
@@ -205,13 +209,13 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
             sessions.end_all(record)
         return super().update(record, form, by)
 
-    @display(description="role", ordering="user_type", label=ROLE_COLOURS)
+    @display(description=_("role"), ordering="user_type")
     def role(self, person):
-        return person.get_user_type_display()
+        return coloured_label(person.get_user_type_display(), ROLE_COLOURS[person.user_type])
 
 
 class SpecializationFilter(DropdownFilter):
-    title = "specialization"
+    title = _("specialization")
     parameter_name = "specialization"
 
     def lookups(self, request, model_admin):
@@ -238,38 +242,37 @@ class DoctorAdmin(UserAdminBase):
     actions_detail = ["verify_licence", *UserAdminBase.actions_detail]
     fieldsets = [
         (None, {"fields": [LICENCE, ("license_verified", "is_active"), *PERSON]}),
-        ("Account", {"fields": [STAMPS]}),
+        (_("Account"), {"fields": [STAMPS]}),
     ]
     add_fieldsets = [
         (None, {"fields": [LICENCE, *PERSON]}),
-        ("Password", {"fields": NEW_PASSWORD}),
+        (_("Password"), {"fields": NEW_PASSWORD}),
     ]
 
     def create(self, form, by):
         return create_account(user_type=UserType.DOCTOR, **form.values)
 
-    def open_steps(self, request, record):
+    def possible_actions(self, request, record):
         return UserAdminBase.actions_detail if record.license_verified else self.actions_detail
 
-    @action(description="Verify licence", icon="verified")
+    @action(description=_("Verify licence"), icon="verified")
     def verify_licence(self, request, object_id):
         return self.action_view(
             request,
             object_id,
-            title="Verify licence",
+            title=_("Verify licence"),
             act=services.verify_licence,
-            explanation="You have seen the licence; from now on the doctor can be booked.",
-            done="The licence is verified.",
+            explanation=_("You have seen the licence. The doctor can be booked from now on."),
+            done=_("The licence is verified."),
         )
 
-    @admin.action(description="Verify the licences of the doctors chosen")
+    @admin.action(description=_("Verify the licences of the selected doctors"))
     def verify_licences(self, request, queryset):
-        self.for_each_selected(request, queryset, services.verify_licence, done="Licences verified")
+        done = _("Licences verified: %(count)d.")
+        self.for_each_selected(request, queryset, services.verify_licence, done)
 
-    @display(
-        description="licence",
-        ordering="license_verified",
-        label={"verified": "success", "to verify": "warning"},
-    )
+    @display(description=_("licence"), ordering="license_verified")
     def licence(self, doctor):
-        return "verified" if doctor.license_verified else "to verify"
+        if doctor.license_verified:
+            return coloured_label(_("verified"), "success")
+        return coloured_label(_("to verify"), "warning")

@@ -1,16 +1,17 @@
-"""Follows each request, and has written down what it showed or refused once the answer stands."""
+"""Writes one audit event for each request: what it changed, what it showed, or that it was refused.
 
-import json
+The viewsets of the API state what they show (`accounts.audit.mixins`). The pages of the staff admin
+state it as `request.shown_records` (`config.admin.audited_pages`).
+"""
+
 from http import HTTPStatus
 
-from django.apps import apps
 from django.conf import settings
 from django.db import Error
-from django.forms import ModelChoiceField
+from django.template.response import TemplateResponse
 
 from accounts.audit import log as audit
-from accounts.models import Action, User
-from accounts.validators import is_number
+from accounts.models import Action
 from config.db.outages import is_outage
 from config.http.error_views import unavailable
 
@@ -20,53 +21,47 @@ DENIED_STATUSES = {
     HTTPStatus.NOT_FOUND,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-PERSON_FILTERS = {"patient", "doctor", "user"}  # by whom the desk's lists can be narrowed down
 
 
 class AuditMiddleware:
-    """The API's doors say themselves what they show; of a page of the desk, its template's context
-    says it, or the answer of its search boxes.
+    """Writes the audit event once the response is complete.
+
+    A response whose event cannot be written is replaced by 503: nothing is shown unaudited.
     """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        with audit.audit_request(request) as trail:
+        with audit.audit_request(request) as request_audit:
             response = self.get_response(request)
             if _is_admin_page(request):
                 _audit_admin_page(request, response)
             if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 return response
             try:
-                trail.end()
-            except Error as error:  # what nobody would have written down is not shown
+                request_audit.end()
+            except Error as error:
                 if not is_outage(error):
                     raise
                 return unavailable(request, error)
         return response
 
-    def process_template_response(self, request, response):
-        request.page = response.context_data or {}
-        return response
-
 
 def _is_admin_page(request):
-    """The admin, and the sign-in of the browsable API."""
+    """Whether the address is of the admin, or of the sign-in of the browsable API."""
     match = request.resolver_match
     return match is not None and match.route.startswith(("admin/", "api-auth/"))
 
 
 def _audit_admin_page(request, response):
-    name = request.resolver_match.url_name
-    event = f"desk.{name}"
+    event = f"desk.{request.resolver_match.url_name}"
     if response.status_code in DENIED_STATUSES or _is_login_redirect(request, response):
         audit.record_denied(event)
     elif response.status_code == HTTPStatus.OK and request.user.is_staff:
-        if name == "autocomplete":
-            audit.record_read(event, _autocomplete_records(request, response))
-        elif hasattr(request, "page"):
-            audit.record_read(event, [*_records_on_page(request.page), *_filtered_people(request)])
+        shown = getattr(request, "shown_records", None)
+        if shown is not None or isinstance(response, TemplateResponse):
+            audit.record_read(event, shown or [])
 
 
 def _is_login_redirect(request, response):
@@ -75,51 +70,8 @@ def _is_login_redirect(request, response):
     )
 
 
-def _records_on_page(page):
-    """The records a page is about: a list's, the day sheet's, or the one that is open."""
-    if "cl" in page:
-        records = page["cl"].result_list
-    elif "day_sheet" in page:
-        records = page["day_sheet"]["records"]
-    else:
-        record = page.get("original") or page.get("object")
-        records = [record] if record is not None else _preselected(page)
-    # A sign-in, or a count of failed ones, shows whose it is.
-    return [*records, *filter(None, (getattr(one, "user", None) for one in records))]
-
-
-def _preselected(page):
-    """Whom the form for a new record names already."""
-    form = getattr(page.get("adminform"), "form", None)
-    fields = form.fields.items() if form else []
-    return [
-        record
-        for name, field in fields
-        if isinstance(field, ModelChoiceField) and (value := form[name].value())
-        for record in field.queryset.filter(pk=value)
-    ]
-
-
-def _filtered_people(request):
-    """The people a list is of, also where nothing of theirs is in it: their names are above it."""
-    asked = [
-        value
-        for name, value in request.GET.items()
-        if name.partition("__")[0] in PERSON_FILTERS and is_number(value)
-    ]
-    return User.objects.filter(pk__in=asked) if asked else []
-
-
-def _autocomplete_records(request, response):
-    """What a search box offers: the records of its ids."""
-    asked = [request.GET[name] for name in ("app_label", "model_name", "field_name")]
-    field = apps.get_model(*asked[:2])._meta.get_field(asked[2])
-    ids = [row["id"] for row in json.loads(response.content)["results"]]
-    return field.remote_field.model._base_manager.filter(pk__in=ids)
-
-
 def on_login(sender, user, **kwargs):
-    """Receiver of what Django sends where somebody signs in by cookie."""
+    """Receiver of `user_logged_in`, which Django sends for a sign-in by cookie."""
     audit.record_change("session.open", user, by=user, action=Action.CREATE)
 
 
@@ -129,5 +81,5 @@ def on_logout(sender, user, **kwargs):
 
 
 def on_login_failed(sender, **kwargs):
-    """Receiver of the same for every door: who it was is not known."""
+    """Receiver of `user_login_failed`, which every sign-in sends; nobody is named."""
     audit.record_denied("session.open")

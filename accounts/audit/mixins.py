@@ -1,4 +1,4 @@
-"""Audit of what a viewset shows."""
+"""The audit of what the viewsets show."""
 
 from django.db.models import Model
 from rest_framework.status import HTTP_304_NOT_MODIFIED, is_success
@@ -8,7 +8,7 @@ from accounts.audit.middleware import DENIED_STATUSES
 
 
 class AuditedMixin:
-    """Says what its doors have shown of patients, and whom they have turned away."""
+    """Records for the audit which patients' records a response shows, and which are refused."""
 
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -20,11 +20,11 @@ class AuditedMixin:
         return response
 
     def records_read(self, response):
-        """What the answer was made of, or, where it says nothing of its own, what it was about."""
+        """The rows that the response shows. A view without rows names what it is about."""
         return records_in_response(response.data)
 
     def is_clinical(self):
-        """Whether the records behind these doors are about patients."""
+        """Whether the records of this viewset are about patients."""
         return getattr(self.queryset.model, "subject_id", None) is not None
 
 
@@ -33,7 +33,7 @@ def _is_successful(response):
 
 
 def records_in_response(data):
-    """The rows of models that an answer was made of."""
+    """The rows of models from which the data of a response were serialized."""
     rows = data["results"] if isinstance(data, dict) and "results" in data else data
     shown = getattr(getattr(rows, "serializer", None), "instance", None)
     records = [shown] if isinstance(shown, Model) else shown

@@ -1,6 +1,6 @@
-"""What somebody whom no trigger stops could do to a sealed audit: eight kinds, at a seal `n`.
+"""Eight ways to tamper with a hashed audit log once the triggers are gone, at chain entry `n`.
 
-Each gives the number of the first seal that does not hold afterwards.
+Each returns the number of the first chain entry that no longer verifies.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from accounts.models import Action, AuditEvent, AuditSeal
 COUNT = 20
 
 
-def write(count=COUNT, **fields):
+def write_events(count=COUNT, **fields):
     AuditEvent.objects.bulk_create(
         AuditEvent(
             event="consultation.retrieve",
@@ -27,11 +27,11 @@ def write(count=COUNT, **fields):
     )
 
 
-def change_an_event(dice, n):
-    """Any column but the id, which is the next kind's."""
-    column = dice.choice(hash_chain.COLUMNS[1:])
+def change_event(rng, n):
+    """Changes any column but the id; `renumber_event` changes the id."""
+    column = rng.choice(hash_chain.COLUMNS[1:])
     value = {
-        "at": timezone.now() - timedelta(days=dice.randrange(1, 999)),
+        "at": timezone.now() - timedelta(days=rng.randrange(1, 999)),
         "actor": 10_000 + n,
         "records": [f"appointment/{n}"],
         "patients": [n, 4711],
@@ -43,28 +43,28 @@ def change_an_event(dice, n):
     return n
 
 
-def renumber_an_event(dice, n):
+def renumber_event(rng, n):
     _event(n).update(id=AuditEvent.objects.latest("pk").pk + 1)
     return n
 
 
-def take_an_event_away(dice, n):
+def delete_event(rng, n):
     _event(n).delete()
     return n
 
 
-def take_an_event_and_its_seal_away(dice, n):
+def delete_event_and_entry(rng, n):
     _event(n).delete()
     AuditSeal.objects.filter(n=n).delete()
     return n
 
 
-def change_a_seal(dice, n):
-    AuditSeal.objects.filter(n=n).update(hash=f"{dice.getrandbits(256):064x}")
+def change_hash(rng, n):
+    AuditSeal.objects.filter(n=n).update(hash=f"{rng.getrandbits(256):064x}")
     return n
 
 
-def exchange_two_events(dice, n):
+def swap_two_events(rng, n):
     other = n % COUNT + 1
     pks = dict(AuditSeal.objects.filter(n__in=[n, other]).values_list("n", "event"))
     AuditSeal.objects.filter(n=n).update(event=None)
@@ -73,16 +73,16 @@ def exchange_two_events(dice, n):
     return min(n, other)
 
 
-def put_an_event_in(dice, n):
-    """With the best seal that can be had without the key, and all that follow one further."""
-    for seal in AuditSeal.objects.filter(n__gte=n).order_by("-n"):
-        AuditSeal.objects.filter(pk=seal.pk).update(n=seal.n + 1)
+def insert_event(rng, n):
+    """Inserts an event with a forged hash and renumbers the entries after it."""
+    for entry in AuditSeal.objects.filter(n__gte=n).order_by("-n"):
+        AuditSeal.objects.filter(pk=entry.pk).update(n=entry.n + 1)
     forged = AuditEvent.objects.create(event="appointment.cancel", action=Action.UPDATE)
-    AuditSeal.objects.create(n=n, event=forged.pk, hash=f"{dice.getrandbits(256):064x}")
+    AuditSeal.objects.create(n=n, event=forged.pk, hash=f"{rng.getrandbits(256):064x}")
     return n
 
 
-def cut_the_end_off(dice, n):
+def truncate_chain(rng, n):
     pks = AuditSeal.objects.filter(n__gte=n).values_list("event", flat=True)
     AuditEvent.objects.filter(pk__in=list(pks)).delete()
     AuditSeal.objects.filter(n__gte=n).delete()
@@ -93,13 +93,13 @@ def _event(n):
     return AuditEvent.objects.filter(pk=AuditSeal.objects.get(n=n).event)
 
 
-KINDS = [
-    change_an_event,
-    renumber_an_event,
-    take_an_event_away,
-    take_an_event_and_its_seal_away,
-    change_a_seal,
-    exchange_two_events,
-    put_an_event_in,
-    cut_the_end_off,
+TAMPERINGS = [
+    change_event,
+    renumber_event,
+    delete_event,
+    delete_event_and_entry,
+    change_hash,
+    swap_two_events,
+    insert_event,
+    truncate_chain,
 ]

@@ -1,4 +1,4 @@
-"""Who races for what at the door, over HTTP; prepared at the desk. See appointments.tests.race."""
+"""Requests of the races of login, registration and refresh. See appointments.tests.race."""
 
 from collections import Counter
 
@@ -10,14 +10,14 @@ from accounts.auth.sessions import open_session
 from accounts.models import LoginCounter, Session, User
 from accounts.tests.factories import UserFactory
 
-GUESSES = 6
-NAMES = ["jane", "JANE", "Jane", "jAnE", "janE", "JAne"]
+ATTEMPTS = 6
+USERNAMES = ["jane", "JANE", "Jane", "jAnE", "janE", "JAne"]
 
 
-def knock(call):
-    """(status, code, fields) of each answer to the requests of one caller, one after the other.
+def send_requests(call):
+    """Sends the requests of one caller, one after the other, each from its own IP address.
 
-    Each comes from an address of its own.
+    Returns (status, code, names of the invalid fields) of each response.
     """
     address, requests = call
     answers = []
@@ -25,55 +25,55 @@ def knock(call):
         for number, (path, body) in enumerate(requests):
             client = APIClient(SERVER_NAME="localhost", REMOTE_ADDR=f"10.{address}.0.{number}")
             response = client.post(path, body)
-            said = response.json()
-            answers.append((response.status_code, said.get("code"), *said.get("errors", ())))
+            content = response.json()
+            answers.append((response.status_code, content.get("code"), *content.get("errors", ())))
     finally:
         connection.close()
     return answers
 
 
-def eight_guess_at_one_account(name="jane", is_known=True):
+def password_attempts_at_one_account(name="jane", is_known=True):
     _clear()
     if is_known:
         UserFactory(username=name)
     spellings = [name, name.upper(), f"{name}@example.com" if is_known else name.title()]
     body = {"password": "wrong-horse-battery"}
     return [
-        (n, [("/api/auth/login/", body | {"username": spellings[i % 3]}) for i in range(GUESSES)])
+        (n, [("/api/auth/login/", body | {"username": spellings[i % 3]}) for i in range(ATTEMPTS)])
         for n in range(8)
     ]
 
 
-def eight_guess_at_nobody():
-    return eight_guess_at_one_account("nobody", is_known=False)
+def password_attempts_at_unknown_account():
+    return password_attempts_at_one_account("nobody", is_known=False)
 
 
-def eight_guess_again_later():
-    """The same eight, when the time of the lockout is over."""
-    calls = eight_guess_at_one_account()
+def password_attempts_after_lockout():
+    """The same attempts after the lockout has expired."""
+    calls = password_attempts_at_one_account()
     lockout.attempt_for("jane", None).consume()
     LoginCounter.objects.update(failures=10, expires_at="2020-01-01T00:00:00Z")
     return calls
 
 
-def six_register_one_name():
-    return _registrations(username=NAMES, email=[f"jane{n}@example.com" for n in range(6)])
+def registrations_with_one_username():
+    return _registrations(username=USERNAMES, email=[f"jane{n}@example.com" for n in range(6)])
 
 
-def six_register_one_address():
+def registrations_with_one_email():
     return _registrations(
-        username=[f"jane{n}" for n in range(6)], email=[f"{name}@example.com" for name in NAMES]
+        username=[f"jane{n}" for n in range(6)], email=[f"{name}@example.com" for name in USERNAMES]
     )
 
 
-def six_refresh_one_token():
+def refreshes_of_one_token():
     _clear()
     refresh = open_session(UserFactory(username="jane", password=None))["refresh"]
     return [(n, [("/api/auth/refresh/", {"refresh": refresh})]) for n in range(6)]
 
 
-def what_there_is():
-    """How many people there are, how many live sessions, and what the counts stand at."""
+def database_state():
+    """Returns the number of users, the number of live sessions, and the failure counts."""
     return (
         User.objects.count(),
         Session.objects.live().count(),

@@ -1,4 +1,4 @@
-"""How the reading of records is written down, and what happens where it cannot be."""
+"""The AUDIT_READS modes: how read events are written, and what happens if writing fails."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.audit import read_log
 from accounts.models import AuditEvent
 from accounts.tests.helpers import data
-from appointments.tests.helpers import code
+from appointments.tests.helpers import status_and_code
 from patients.tests.factories import PatientFactory
 
 LIST = "/api/appointments/"
@@ -33,13 +33,13 @@ def buffered(settings):
     read_log.flush()
 
 
-def test_sync_writes_each_read_at_once(api, jane):
+def test_sync_writes_each_read_immediately(api, jane):
     data(api(jane).get(LIST))
 
     assert reads() == 1
 
 
-def test_off_writes_no_read_and_every_change(api, jane, settings):
+def test_off_writes_changes_but_no_reads(api, jane, settings):
     settings.AUDIT_READS = "off"
     client = api(jane)
 
@@ -50,7 +50,7 @@ def test_off_writes_no_read_and_every_change(api, jane, settings):
     assert AuditEvent.objects.filter(event="account.update").count() == 1
 
 
-def test_off_still_tells_of_refusals(api, jane, settings):
+def test_off_still_writes_denials(api, jane, settings):
     settings.AUDIT_READS = "off"
 
     api(jane).get("/api/patients/")
@@ -58,7 +58,7 @@ def test_off_still_tells_of_refusals(api, jane, settings):
     assert AuditEvent.objects.filter(outcome="refused").count() == 1
 
 
-def test_buffered_gathers_reads_until_there_are_enough(api, jane, buffered, monkeypatch):
+def test_buffered_writes_reads_when_the_buffer_is_full(api, jane, buffered, monkeypatch):
     monkeypatch.setattr(read_log, "BUFFER_SIZE", 3)
     monkeypatch.setattr(read_log, "MAX_DELAY", 3600)
     client = api(jane)
@@ -69,19 +69,19 @@ def test_buffered_gathers_reads_until_there_are_enough(api, jane, buffered, monk
 
 
 @pytest.mark.django_db(transaction=True)
-def test_buffered_waits_no_longer_than_a_moment(api, buffered, monkeypatch):
+def test_buffered_writes_reads_after_a_short_delay(api, buffered, monkeypatch):
     monkeypatch.setattr(read_log, "MAX_DELAY", 0.05)
     data(api(PatientFactory()).get(LIST))
 
     for thread in threading.enumerate():
         if getattr(thread, "interval", None) == read_log.MAX_DELAY:
-            thread.join(10)  # to read meanwhile would lock the table, which is in memory here
+            thread.join(10)  # a query meanwhile would lock the in-memory table
 
     assert reads() == 1
 
 
-def fails_with(word, monkeypatch):
-    """The database refuses to write an event, and says why in its own word."""
+def fail_writes(word, monkeypatch):
+    """Makes writing an event fail with this error code of the database."""
 
     class DriverError(Exception):
         pgcode = word if connection.vendor == "postgresql" else None
@@ -97,9 +97,9 @@ def fails_with(word, monkeypatch):
 FULL = "53100" if connection.vendor == "postgresql" else "SQLITE_FULL"
 
 
-def test_on_a_full_disk_reading_goes_on_and_the_event_is_in_the_log(api, jane, monkeypatch, caplog):
+def test_a_full_disk_allows_reads_and_logs_the_events(api, jane, monkeypatch, caplog):
     client = api(jane)
-    fails_with(FULL, monkeypatch)
+    fail_writes(FULL, monkeypatch)
 
     data(client.get(LIST))
 
@@ -109,28 +109,28 @@ def test_on_a_full_disk_reading_goes_on_and_the_event_is_in_the_log(api, jane, m
     assert (event["event"], event["actor"]) == ("appointment.list", jane.pk)
 
 
-def test_where_reads_must_be_kept_a_full_disk_refuses_them(api, jane, settings, monkeypatch):
+def test_a_full_disk_refuses_reads_if_read_events_are_required(api, jane, settings, monkeypatch):
     settings.AUDIT_READS_REQUIRED = True
     client = api(jane, raise_request_exception=False)
-    fails_with(FULL, monkeypatch)
+    fail_writes(FULL, monkeypatch)
 
     answer = client.get(LIST)
 
-    assert code(answer) == (503, "unavailable")
+    assert status_and_code(answer) == (503, "unavailable")
     assert answer["Retry-After"]
 
 
-def test_a_database_that_is_gone_shows_nothing_unwritten(api, jane, monkeypatch):
+def test_a_lost_database_returns_no_unaudited_data(api, jane, monkeypatch):
     client = api(jane, raise_request_exception=False)
-    fails_with("57P01" if connection.vendor == "postgresql" else "SQLITE_IOERR", monkeypatch)
+    fail_writes("57P01" if connection.vendor == "postgresql" else "SQLITE_IOERR", monkeypatch)
 
-    assert code(client.get(LIST)) == (503, "unavailable")
+    assert status_and_code(client.get(LIST)) == (503, "unavailable")
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite gathers reads instead")
 @pytest.mark.django_db(transaction=True)
-def test_a_read_does_not_wait_for_the_disk_and_a_change_does(api):
-    """As PostgreSQL is told by each statement that writes an event."""
+def test_reads_commit_asynchronously_and_changes_synchronously(api):
+    """Checks `synchronous_commit` of each statement that writes an event on PostgreSQL."""
     client = api(PatientFactory())
 
     with CaptureQueriesContext(connection) as captured:
@@ -153,7 +153,7 @@ def test_a_read_does_not_wait_for_the_disk_and_a_change_does(api):
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no such state")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("required", "status"), [(False, 200), (True, 503)])
-def test_a_server_that_only_reads_is_read_unless_reads_must_be_kept(
+def test_a_read_only_server_allows_reads_unless_read_events_are_required(
     api, settings, required, status
 ):
     settings.AUDIT_READS_REQUIRED = required

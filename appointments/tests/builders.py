@@ -1,4 +1,4 @@
-"""Who races for what: prepared at the desk, and told afterwards as the database has it."""
+"""Requests of the booking races, and checks made after a race. See appointments.tests.race."""
 
 from datetime import timedelta
 
@@ -9,17 +9,17 @@ from rest_framework.test import APIClient
 from accounts.auth.sessions import open_session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
-QUIET = {"password": None}  # nobody here signs in by password, and hashing is slow
+NO_PASSWORD = {"password": None}  # password hashing is slow and nobody signs in here
 BOOKINGS, SLOTS = "/api/appointments/", "/api/time-slots/"
 CONSULTATIONS = "/api/consultations/"
 
 
-def ask(call):
-    """(status, code) of the answer to one request over HTTP; no code where it succeeded."""
+def post_as(call):
+    """Sends one request; returns (status, error code), where the code is None on success."""
     token, path, body = call
     client = APIClient(SERVER_NAME="localhost", HTTP_AUTHORIZATION=f"Bearer {token}")
     try:
@@ -29,12 +29,12 @@ def ask(call):
     return response.status_code, response.json().get("code")
 
 
-def eight_patients_want_one_slot():
+def bookings_of_one_slot():
     slot = TimeSlotFactory(doctor=_doctor())
     return [(_token(patient), BOOKINGS, _booking(slot)) for patient in _patients(8)]
 
 
-def one_patient_wants_two_doctors_at_once():
+def overlapping_bookings_of_one_patient():
     [patient] = _patients(1)
     start = noon()
     slots = [
@@ -44,7 +44,7 @@ def one_patient_wants_two_doctors_at_once():
     return [(_token(patient), BOOKINGS, _booking(slot)) for slot in slots]
 
 
-def a_doctor_opens_two_slots_that_overlap():
+def overlapping_slots_of_one_doctor():
     doctor = _doctor()
     body = {"date": noon(2).date().isoformat()}
     times = [("09:00", "09:30"), ("09:15", "09:45")]
@@ -54,11 +54,11 @@ def a_doctor_opens_two_slots_that_overlap():
     ]
 
 
-def eight_patients_move_to_one_slot():
+def reschedules_to_one_slot():
     doctor = _doctor()
     slot = _slot(doctor, noon(3))
     appointments = [
-        an_appointment(patient=patient, time_slot=_slot(doctor, noon(4 + n)))
+        make_appointment(patient=patient, time_slot=_slot(doctor, noon(4 + n)))
         for n, patient in enumerate(_patients(8))
     ]
     return [
@@ -67,19 +67,21 @@ def eight_patients_move_to_one_slot():
     ]
 
 
-def four_complete_what_four_others_cancel():
-    doctor, admin = _doctor(), AdminFactory(**QUIET)
+def completions_and_cancellations():
+    doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     path = f"{BOOKINGS}{appointment.pk}/"
     return [(_token(doctor), f"{path}complete/", {}), (_token(admin), f"{path}cancel/", {})] * 4
 
 
-def one_appointment_is_moved_completed_and_cancelled():
-    """Each of the four who move it has a slot of his own to move it to."""
-    doctor, admin = _doctor(), AdminFactory(**QUIET)
+def conflicting_transitions():
+    """Reschedules by four callers, each to its own slot, and two completions and cancellations
+    each.
+    """
+    doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     path = f"{BOOKINGS}{appointment.pk}/"
     slots = [_slot(doctor, noon(2 + n)) for n in range(4)]
     moves = [
@@ -95,16 +97,16 @@ def one_appointment_is_moved_completed_and_cancelled():
     return moves + ends
 
 
-def eight_open_the_consultation_of_one_appointment():
-    doctor, admin = _doctor(), AdminFactory(**QUIET)
+def consultations_of_one_appointment():
+    doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = an_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
     body = {"appointment": appointment.pk}
     return [(_token(by), CONSULTATIONS, body) for by in (doctor, admin)] * 4
 
 
-def rows():
-    """How many there are of (appointments, live ones, slots, rows of history)."""
+def row_counts():
+    """Returns the numbers of (appointments, live appointments, slots, history entries)."""
     return (
         Appointment.objects.count(),
         Appointment.objects.live().count(),
@@ -114,7 +116,7 @@ def rows():
 
 
 def double_bookings():
-    """Slots held twice, and slots of one doctor that overlap."""
+    """Returns slots held twice, and slots of one doctor that overlap."""
     held = Appointment.objects.live().values("time_slot").annotate(number=Count("pk"))
     overlapping = [
         slot.pk
@@ -124,8 +126,8 @@ def double_bookings():
     return list(held.filter(number__gt=1)), overlapping
 
 
-def torn():
-    """Appointments whose slot, or whose last row of history, says something else than they do."""
+def inconsistent_appointments():
+    """Returns appointments that contradict their slot or their latest history entry."""
     return [
         appointment.pk
         for appointment in Appointment.objects.select_related("time_slot")
@@ -136,12 +138,12 @@ def torn():
     ]
 
 
-def newest_story():
+def latest_appointment_actions():
     """What happened to the newest appointment, step by step."""
     return list(Appointment.objects.latest("pk").history.values_list("action", flat=True))
 
 
-def consultations_of_the_newest():
+def latest_appointment_consultation_count():
     return Consultation.objects.filter(appointment=Appointment.objects.latest("pk")).count()
 
 
@@ -150,11 +152,11 @@ def _booking(slot):
 
 
 def _doctor():
-    return DoctorFactory(**QUIET)
+    return DoctorFactory(**NO_PASSWORD)
 
 
 def _patients(number):
-    return PatientFactory.create_batch(number, **QUIET)
+    return PatientFactory.create_batch(number, **NO_PASSWORD)
 
 
 def _slot(doctor, starts_at):

@@ -1,17 +1,17 @@
-"""The people of these tests, and the moment at which they meet."""
+"""People of these tests, and a frozen time."""
 
 import pytest
 
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from appointments import clock
-from appointments.tests.helpers import berlin
+from appointments.tests.helpers import clinic_time
 from patients.tests.factories import PatientFactory
 
 
 @pytest.fixture
 def wednesday():
-    """Wednesday, 2 December 2026, ten o'clock in the clinic."""
-    moment = berlin("2026-12-02 10:00")
+    """Freezes the clock at Wednesday, 2 December 2026, 10:00 local time of the clinic."""
+    moment = clinic_time("2026-12-02 10:00")
     with clock.frozen_at(moment):
         yield moment
 
@@ -30,13 +30,12 @@ def meyer(db):
 
 @pytest.fixture
 def nils(db):
-    """A doctor whose licence nobody has verified yet."""
+    """A doctor with an unverified licence."""
     return UnverifiedDoctorFactory(first_name="Nils", last_name="Neu")
 
 
 @pytest.fixture
 def jane(db):
-    """A patient."""
     return PatientFactory(first_name="Jane", last_name="Doe")
 
 
@@ -48,5 +47,4 @@ def omar(db):
 
 @pytest.fixture
 def ada(db):
-    """The administrator."""
     return AdminFactory(first_name="Ada", last_name="Admin")

@@ -1,123 +1,73 @@
-"""What the pages of the staff admin have in common.
+"""Base classes of the staff admin.
 
-Nothing is deleted at the desk. Whatever changes is changed by a service, and what the service
-refuses is said on the form, at the field it speaks of.
+The admin deletes nothing. Its pages save through the services, and show what a service refuses on
+the form, at the field at fault. They state which records they show (`config.admin.audited_pages`).
 """
 
 import json
-from itertools import pairwise
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
 from django.db.models import TextField
-from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.functional import cached_property
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
+from config.admin.audited_pages import filtered_records, preselected_records, show_records
+from config.admin.forms import ActionForm, ServiceForm
 from config.api.pagination import DeferredJoinPaginator
 from config.db import constraint_errors
 from config.db.transactions import atomic_with_retry
-from config.db.versioning import VersionedModel
 
 SECRETS = ("password", "jti")
 
 
-class AnyFieldErrorsMixin:
-    """A form on which any refusal can be shown, also one that names a field it does not have."""
-
-    def add_error(self, field, error):
-        if field is None and hasattr(error, "error_dict"):
-            for name, errors in error.error_dict.items():
-                super().add_error(name if name in self.fields else None, errors)
-        else:
-            super().add_error(field, error)
-
-
-class ServiceForm(AnyFieldErrorsMixin, forms.ModelForm):
-    """Reads what was typed; whether it may be so, the service decides.
-
-    The page of a record with versions says, unseen, which of them it shows.
-    """
-
-    service_error = None  # what the service said to this very input
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if isinstance(self.instance, VersionedModel) and self.instance.pk:
-            self.fields["if_version"] = forms.IntegerField(
-                initial=self.instance.version, required=False, widget=forms.HiddenInput
-            )
-
-    def is_valid(self):
-        if super().is_valid() and self.service_error is not None:
-            self.add_error(None, self.service_error)
-        return super().is_valid()
-
-    def validate_unique(self):
-        """The service's business: it says which field is at fault."""
-
-    def validate_constraints(self):
-        """As `validate_unique`."""
-
-    @cached_property
-    def changed_data(self):
-        return [name for name in super().changed_data if name != "if_version"]
-
-    @property
-    def changes(self):
-        """What a service takes: the fields that were changed, and the version they were read in."""
-        changes = {name: self.cleaned_data[name] for name in self.changed_data}
-        shown = self.cleaned_data.get("if_version")
-        return changes if shown is None else changes | {"if_version": {shown}}
-
-
-class ActionForm(AnyFieldErrorsMixin, forms.Form):
-    """What a step asks for; without fields, only whether one is sure."""
-
-    def __init__(self, record, data=None):
-        self.record = record
-        super().__init__(data)
-
-
 def run_atomically(work, *args, **kwargs):
-    """Do it all or not at all; what the database refuses is raised as what the services raise."""
+    """Runs `work` in a transaction, and raises IntegrityError as the services' ValidationError."""
     try:
         return atomic_with_retry(work)(*args, **kwargs)
     except IntegrityError as error:
         raise constraint_errors.validation_error_for(error) or error from error
 
 
-class ServiceModelAdmin(ModelAdmin):
-    """Pages that save through the services.
+def coloured_label(text, colour):
+    """The text as a coloured label; colours are "info", "success", "warning", "danger", "primary".
 
-    A page on which rows are made has `create(form, by)`, one on which they are changed
-    `update(record, form, by)`; each gives the row as the service leaves it.
+    The colour is chosen by a value, not by the text: the text depends on the active language.
+    """
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
+
+
+class ServiceModelAdmin(ModelAdmin):
+    """Pages that save through the services, and state for the audit which records they show.
+
+    A page that creates rows needs `create(form, by)`, one that changes them
+    `update(record, form, by)`. Both return the row as the service leaves it.
+    `named_by` lists the foreign keys to the people whom a row names instead of a `subject_id`.
     """
 
     form = ServiceForm
-    change_form_template = "admin/desk.html"
+    named_by = ()
+    change_form_template = "admin/service_change_form.html"
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True
     list_per_page = 50
     paginator = DeferredJoinPaginator
-    show_full_result_count = False  # how many there are without the filters is a second count
+    show_full_result_count = False  # saves a second count, of the rows without the filters
     warn_unsaved_form = True
 
     def save_model(self, request, obj, form, change):
         by = request.user
         saved = self.update(obj, form, by) if change else self.create(form, by)
         as_saved = self.get_queryset(request).get(pk=saved.pk)
-        vars(obj).update(vars(as_saved))  # Django goes on to speak of `obj`
+        vars(obj).update(vars(as_saved))  # Django uses `obj` in its messages and links
 
     def log_addition(self, request, obj, message):
         return self._log(ADDITION, request, obj, message)
@@ -126,7 +76,7 @@ class ServiceModelAdmin(ModelAdmin):
         return self._log(CHANGE, request, obj, message)
 
     def _log(self, flag, request, record, message):
-        """By number: Django would keep the names of people for ever, beside the record's own."""
+        """Names the record by number. Django would name people, and keep the names for ever."""
         return LogEntry.objects.create(
             user_id=request.user.pk,
             content_type=ContentType.objects.get_for_model(record, for_concrete_model=False),
@@ -136,9 +86,33 @@ class ServiceModelAdmin(ModelAdmin):
             change_message=json.dumps(message) if isinstance(message, list) else message,
         )
 
+    def show(self, request, *rows):
+        """States that the page shows these rows, and the people whom they name."""
+        people = [getattr(row, name) for row in rows for name in self.named_by]
+        show_records(request, *rows, *filter(None, people))
+
+    def changelist_view(self, request, extra_context=None):
+        response = super().changelist_view(request, extra_context)
+        if changelist := (getattr(response, "context_data", None) or {}).get("cl"):
+            self.show(request, *changelist.result_list)
+            show_records(request, *filtered_records(changelist))
+        return response
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj is None:
+            show_records(request, *preselected_records(context["adminform"].form))
+        else:
+            self.show(request, obj)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def history_view(self, request, object_id, extra_context=None):
+        if record := self.get_object(request, object_id):
+            self.show(request, record)
+        return super().history_view(request, object_id, extra_context)
+
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """Django's; where the service refuses, the form comes back with what it said."""
-        if request.method in ("GET", "HEAD"):  # to look at it takes no lock
+        """Shows the form again, with the error, if the service refuses the change."""
+        if request.method in ("GET", "HEAD"):  # reading takes no lock
             return super().changeform_view(request, object_id, form_url, extra_context)
         try:
             whole = super().changeform_view
@@ -153,33 +127,31 @@ class ServiceModelAdmin(ModelAdmin):
         return form
 
     def get_inline_instances(self, request, obj=None):
-        """None yet for what is about to be made."""
+        """A record that is not saved yet has no inlines."""
         return super().get_inline_instances(request, obj) if obj else []
 
     def has_delete_permission(self, request, obj=None):
         return False
 
     def lookup_allowed(self, lookup, value, request):
-        """A secret is not to be guessed letter by letter in the address of a list."""
+        """Refuses lookups of secrets, which could be guessed letter by letter."""
         return not lookup.startswith(SECRETS) and super().lookup_allowed(lookup, value, request)
 
     def get_actions_detail(self, request, object_id):
-        """The buttons of a record: those of its steps that are open now."""
+        """The buttons of a record: the actions that are possible now."""
         record = self.get_object(request, str(object_id))
-        steps = self.open_steps(request, record) if record else ()
+        possible = self.possible_actions(request, record) if record else ()
         actions = super().get_actions_detail(request, object_id)
-        return [action for action in actions if action.path in steps]
+        return [action for action in actions if action.path in possible]
 
-    def open_steps(self, request, record):
-        """Names among `actions_detail`."""
+    def possible_actions(self, request, record):
+        """The names of those `actions_detail` that the state of the record allows."""
         return self.actions_detail
 
-    def action_view(
-        self, request, object_id, *, title, act, form=ActionForm, done="Done.", explanation=""
-    ):
-        """A page that asks, and acts when the answer is sent: a GET changes nothing.
+    def action_view(self, request, object_id, *, title, act, done, form=ActionForm, explanation=""):
+        """A page that asks for confirmation on GET and acts on POST.
 
-        `act` is called with the record and the form's values.
+        `act` is called with the record and the values of the form.
         """
         record = self.get_object(request, object_id)
         if record is None:
@@ -198,6 +170,7 @@ class ServiceModelAdmin(ModelAdmin):
             else:
                 self.message_user(request, done, messages.SUCCESS)
                 return HttpResponseRedirect(page)
+        self.show(request, record)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -208,7 +181,7 @@ class ServiceModelAdmin(ModelAdmin):
             "explanation": explanation,
             "back": page,
         }
-        return TemplateResponse(request, "admin/step.html", context)
+        return TemplateResponse(request, "admin/action.html", context)
 
     def missing_record_response(self, request):
         """A redirect to the start page with a warning, as Django's change page answers."""
@@ -216,7 +189,7 @@ class ServiceModelAdmin(ModelAdmin):
         return HttpResponseRedirect(reverse("admin:index"))
 
     def for_each_selected(self, request, queryset, act, done):
-        """Act on every row chosen; each refusal is shown, and stops only its own row."""
+        """Acts on each selected row and shows each refusal; `done` is a text with `%(count)d`."""
         count = 0
         for record in queryset:
             try:
@@ -226,7 +199,7 @@ class ServiceModelAdmin(ModelAdmin):
             else:
                 count += 1
         if count:
-            self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
+            self.message_user(request, done % {"count": count}, messages.SUCCESS)
 
 
 class ReadOnlyAdmin(ServiceModelAdmin):
@@ -250,58 +223,3 @@ class ReadOnlyInline(TabularInline):
 
     def has_delete_permission(self, request, obj=None):
         return False
-
-
-class HistoryAdminMixin(SimpleHistoryAdmin):
-    """A record's versions, to be looked at and never to be brought back."""
-
-    object_history_list_template = "admin/versions.html"
-    history_list_per_page = 25
-
-    def history_view(self, request, object_id, extra_context=None):
-        record = self.get_object(request, object_id)
-        if record is None:
-            return self.missing_record_response(request)
-        request.page = {"object": record}
-        return super().history_view(request, object_id, extra_context)
-
-    def history_form_view(self, request, object_id, version_id, extra_context=None):
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET"])
-        record = self.get_object(request, object_id)
-        if record is None or not version_id.isdecimal():
-            return self.missing_record_response(request)
-        request.is_version = True
-        request.page = {"object": record}
-        return super().history_form_view(request, object_id, version_id, extra_context)
-
-    def set_history_delta_changes(self, request, versions, foreign_keys_are_objs=True):
-        """What each version on the page changed, the stamps of the services too."""
-        for newer, older in pairwise(versions):
-            newer.history_delta_changes = [
-                {
-                    "field": field.verbose_name,
-                    "old": _display_value(older, field),
-                    "new": _display_value(newer, field),
-                }
-                for field in newer.tracked_fields
-                if getattr(newer, field.attname) != getattr(older, field.attname)
-            ]
-
-    def get_readonly_fields(self, request, obj=None):
-        if getattr(request, "is_version", False):
-            return _field_names(self.get_fieldsets(request, obj))
-        return super().get_readonly_fields(request, obj)
-
-
-def _field_names(fieldsets):
-    """The names in the fieldsets of a page; a tuple among them is a line with several fields."""
-    entries = [entry for _name, options in fieldsets for entry in options["fields"]]
-    return [name for entry in entries for name in ([entry] if isinstance(entry, str) else entry)]
-
-
-def _display_value(version, field):
-    value = getattr(version, field.name)
-    if value in ("", None):
-        return "-"
-    return Truncator(value).chars(200) if isinstance(value, str) else value

@@ -1,13 +1,13 @@
-"""The first page of the staff admin: today, what lies ahead, and who waits for somebody."""
+"""The first page of the staff admin: numbers of today, and the appointments of the day."""
 
 import json
 from datetime import timedelta
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.roles import UserType
@@ -16,8 +16,10 @@ from appointments.admin_actions import STATUS_COLOURS
 from appointments.lifecycle import Status
 from appointments.models import Appointment
 from appointments.statistics import statistics
+from config.admin.audited_pages import show_records
+from config.admin.base import coloured_label
 
-DAYS = range(-7, 7)  # of the chart, counted from today
+DAYS = range(-7, 7)  # days of the chart, counted from today
 
 CHART_OPTIONS = {
     "maintainAspectRatio": False,
@@ -32,25 +34,25 @@ CHART_OPTIONS = {
 
 
 def dashboard(request, context):
-    """Adds what admin/index.html shows (UNFOLD["DASHBOARD_CALLBACK"])."""
+    """Adds the context of admin/index.html (UNFOLD["DASHBOARD_CALLBACK"])."""
     today = clock.today()
-    of_today = list(_of_today())
+    appointments = list(_appointments_today())
+    show_records(request, *appointments)
     numbers = statistics(Appointment.objects.all(), date_after=today, date_before=today)
     return context | {
-        "title": "Overview",
+        "title": _("Overview"),
         "today": today,
         "cards": _cards(numbers),
         "statuses": [
             {
                 "text": f"{status.label}: {numbers['by_status'][status]}",
-                "type": STATUS_COLOURS[status.label],
+                "type": STATUS_COLOURS[status],
             }
             for status in Status
         ],
         "day_sheet": {
-            "headers": ["Time", "Patient", "Doctor", "Reason", "Status"],
-            "rows": [_row(one) for one in of_today],
-            "records": of_today,  # what the page shows of patients
+            "headers": [_("Time"), _("Patient"), _("Doctor"), _("Reason"), _("Status")],
+            "rows": [_row(one) for one in appointments],
         },
         "chart": json.dumps(_chart(today)),
         "chart_options": json.dumps(CHART_OPTIONS),
@@ -66,12 +68,12 @@ def _cards(numbers):
     appointments = reverse("admin:appointments_appointment_changelist")
     doctors = reverse("admin:accounts_doctor_changelist")
     return [
-        _card("Appointments today", numbers["today"], f"{appointments}?when=today"),
-        _card("Upcoming appointments", numbers["upcoming"], f"{appointments}?when=ahead"),
-        _card("Patients", people["patients"], reverse("admin:patients_patient_changelist")),
-        _card("Doctors", people["doctors"], doctors),
+        _card(_("Appointments today"), numbers["today"], f"{appointments}?when=today"),
+        _card(_("Upcoming appointments"), numbers["upcoming"], f"{appointments}?when=ahead"),
+        _card(_("Patients"), people["patients"], reverse("admin:patients_patient_changelist")),
+        _card(_("Doctors"), people["doctors"], doctors),
         _card(
-            "Licences to verify",
+            _("Licences to verify"),
             people["waiting"],
             f"{doctors}?license_verified__exact=0&is_active__exact=1",
             urgent=people["waiting"] > 0,
@@ -83,15 +85,14 @@ def _card(title, count, link, *, urgent=False):
     return {"title": title, "count": count, "link": link, "urgent": urgent}
 
 
-def _of_today():
-    """Cancelled ones too: the desk is asked about those."""
+def _appointments_today():
+    """The appointments of today, with the cancelled ones, about which patients ask too."""
     return Appointment.objects.on(clock.today()).with_people().soonest_first()
 
 
 def _row(appointment):
     page = reverse("admin:appointments_appointment_change", args=[appointment.pk])
-    status = appointment.get_status_display()
-    label = {"text": status, "type": STATUS_COLOURS[status]}
+    colour = STATUS_COLOURS[appointment.status]
     return [
         format_html(
             '<a class="font-semibold text-link" href="{}">{}</a>',
@@ -101,12 +102,12 @@ def _row(appointment):
         appointment.patient,
         appointment.doctor,
         appointment.reason_for_visit[:80],
-        render_to_string("unfold/helpers/label.html", label),
+        coloured_label(appointment.get_status_display(), colour),
     ]
 
 
 def _chart(today):
-    """Appointments a day, as Chart.js takes them; those not cancelled."""
+    """The appointments of each day, without the cancelled ones, as data of Chart.js."""
     days = [today + timedelta(days=offset) for offset in DAYS]
     within = Appointment.objects.live().filter(
         starts_at__gte=clock.start_of_day(days[0]), starts_at__lt=clock.day_bounds(days[-1])[1]
@@ -114,10 +115,10 @@ def _chart(today):
     per_day = within.order_by().values(day=TruncDate("starts_at", tzinfo=clock.zone()))
     counts = dict(per_day.annotate(count=Count("pk")).values_list("day", "count"))
     return {
-        "labels": ["Today" if day == today else f"{day:%a %d}" for day in days],
+        "labels": [_("Today") if day == today else f"{day:%a %d}" for day in days],
         "datasets": [
             {
-                "label": "Appointments",
+                "label": _("Appointments"),
                 "data": [counts.get(day, 0) for day in days],
                 "backgroundColor": [
                     "var(--color-primary-700)" if day == today else "var(--color-primary-400)"

@@ -35,6 +35,10 @@ class PreparedRows:
         """The same rows as an ordinary queryset, for what slices cannot say."""
         return self.query.queryset(*self.values, key=self.key)
 
+    def select(self, rows):
+        """Return the columns of rows of `queryset`."""
+        return self.query.select(rows)
+
 
 class PreparedListMixin:
     """Answers `list` from a prepared query; `?search=` and `?cursor=` take DRF's way.

@@ -1,4 +1,4 @@
-"""The application as gunicorn serves it, in the transaction of a test."""
+"""The WSGI application as gunicorn serves it, inside the transaction of a test."""
 
 from contextlib import contextmanager
 
@@ -14,8 +14,8 @@ def application():
 
 
 @contextmanager
-def connection_kept():
-    """Between two requests a server closes what it does not trust, a test's transaction too."""
+def keep_connection_open():
+    """Keeps Django from closing the connection, and so the test's transaction, between requests."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     try:

@@ -1,7 +1,7 @@
-"""Two transactions, one behind the other: what the second makes of what the first has just done.
+"""Runs one transaction while another holds its locks, and reports what the second one does.
 
-No collision is hoped for. The first holds its locks until the second is seen to wait for them, or
-has come through.
+The result does not depend on timing: the first transaction holds its locks until the second waits
+for one of them or has finished.
 """
 
 import time
@@ -11,54 +11,55 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import Error, connection, transaction
 
-PATIENCE = 30  # seconds until somebody who neither waits nor ends is a mistake
-WAITING_FOR_ME = """
+TIMEOUT_SECONDS = 30  # a second transaction that neither waits nor ends by then is an error
+CONNECTIONS_WAITING_FOR_US = """
     SELECT count(*) FROM pg_locks
     WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
 """
 
-on_row_locks = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="SQLite has no row locks: its transaction is the lock"
+requires_row_locks = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has no row locks"
 )
 
 
-def second_in_line(first, second, while_it_waits=None, *, gives_up=False):
-    """(whether `second` waited until `first` was committed, what it then came to).
+def run_behind_lock(first, second, while_waiting=None, *, second_times_out=False):
+    """Returns whether `second` waited for `first`, and the outcome of `second`.
 
-    It comes to "done", to the code or the sentence of its refusal, or to the name of the database's
-    error. `while_it_waits` is called by the first, before the commit; who `gives_up` ends before.
+    The outcome is "done", the code or message of its ValidationError, or the class name of the
+    database error. `while_waiting` is called in the first transaction before it commits. With
+    `second_times_out`, the first transaction stays open until the second has ended.
     """
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             first()
-            asked = other.submit(_come_to, second)
-            waited = _waits(asked)
-            if while_it_waits:
-                while_it_waits()
-            if gives_up:
-                wait([asked], PATIENCE)
-        return waited, asked.result(PATIENCE)
+            future = other.submit(_outcome, second)
+            waited = _is_blocked(future)
+            if while_waiting:
+                while_waiting()
+            if second_times_out:
+                wait([future], TIMEOUT_SECONDS)
+        return waited, future.result(TIMEOUT_SECONDS)
 
 
-def _waits(asked):
-    """Whether it waits for this connection; False once it has come through."""
-    give_up = time.monotonic() + PATIENCE
-    while not asked.done():
+def _is_blocked(future):
+    """Returns True once the work waits for this connection, False if it ends before."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not future.done():
         with connection.cursor() as cursor:
-            cursor.execute(WAITING_FOR_ME)
+            cursor.execute(CONNECTIONS_WAITING_FOR_US)
             if cursor.fetchone() != (0,):
                 return True
-        assert time.monotonic() < give_up, "It neither waits nor ends."
+        assert time.monotonic() < deadline, "The second transaction neither waits nor ends."
         time.sleep(0.005)
     return False
 
 
-def _come_to(work):
+def _outcome(work):
     try:
         work()
-    except ValidationError as refusal:
-        [error] = [one for errors in refusal.error_dict.values() for one in errors]
-        return error.code or error.messages[0]
+    except ValidationError as error:
+        [detail] = [one for errors in error.error_dict.values() for one in errors]
+        return detail.code or detail.messages[0]
     except Error as error:
         return type(error).__name__
     else:

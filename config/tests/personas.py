@@ -4,8 +4,8 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from consultations.tests.factories import a_consultation, with_parts
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from consultations.tests.factories import add_parts, make_consultation
 from patients.services import grant_emergency_access
 from patients.tests.factories import PatientFactory
 
@@ -20,10 +20,10 @@ def build_clinic():
         new=UnverifiedDoctorFactory(username="new"),
         ada=AdminFactory(username="ada"),
     )
-    clinic.appointment = an_appointment(patient=clinic.jane, doctor=clinic.house)
-    clinic.pauls = an_appointment(patient=clinic.paul, doctor=clinic.grey)
-    clinic.consultation = with_parts(a_consultation(appointment=clinic.appointment, started=True))
-    clinic.pauls_consultation = with_parts(a_consultation(appointment=clinic.pauls, started=True))
+    clinic.appointment = make_appointment(patient=clinic.jane, doctor=clinic.house)
+    clinic.pauls = make_appointment(patient=clinic.paul, doctor=clinic.grey)
+    clinic.consultation = add_parts(make_consultation(appointment=clinic.appointment, started=True))
+    clinic.pauls_consultation = add_parts(make_consultation(appointment=clinic.pauls, started=True))
     clinic.emergency = grant_emergency_access(
         clinic.jane, by=clinic.house, reason="Unconscious, no papers"
     )

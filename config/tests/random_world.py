@@ -10,7 +10,7 @@ from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoct
 from appointments import clock, services, slot_services
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from consultations import services as consultations
 from consultations.choices import ConsultationStatus
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -75,14 +75,14 @@ class World:
         ids.append(patient.pk)
         return patient
 
-    def an_appointment(self):
+    def make_appointment(self):
         ids = []
 
         def reads(reader):
             return self.sees_appointment(reader, self.rows[Appointment][ids[0]])
 
         patient, doctor = self.dice.choice(self.patients), self.dice.choice(self.doctors[:3])
-        appointment = an_appointment(
+        appointment = make_appointment(
             self.dice.choice(["scheduled", "confirmed", "in_progress", "completed", "no_show"]),
             doctor=doctor,
             patient=patient,

@@ -8,7 +8,7 @@ from accounts.auth import lockout
 from accounts.models import Action, AuditEvent, LoginCounter
 from accounts.tests.factories import PASSWORD
 from appointments import clock
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +76,7 @@ def test_parts_are_seen_in_the_name_of_their_patients(desk, clinic, new, part):
 
 
 def test_the_first_page_names_whom_its_day_sheet_shows(desk, clinic, new):
-    today = an_appointment(
+    today = make_appointment(
         patient=clinic.jane,
         time_slot=TimeSlotFactory(doctor=clinic.grey, starts_at=clock.day_bounds(clock.today())[1]),
     )

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import AuditEvent
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from config.api import pagination
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def test_who_did_what_can_be_narrowed_down_to_nothing(desk, many):
 
 def test_the_last_page_shows_the_rows_that_come_last(desk, clinic, monkeypatch):
     for _ in range(3):
-        an_appointment("cancelled", doctor=clinic.house, patient=clinic.jane)
+        make_appointment("cancelled", doctor=clinic.house, patient=clinic.jane)
     every = [row.pk for row in desk.get(APPOINTMENTS).context["cl"].result_list]
     monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 1)
     monkeypatch.setattr("appointments.admin.AppointmentAdmin.list_per_page", 1)

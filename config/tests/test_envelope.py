@@ -11,7 +11,7 @@ from django.http import JsonResponse
 from django.test import RequestFactory
 
 from accounts.tests.factories import DoctorFactory
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from config.api import exceptions
 from config.api.exceptions import ERROR_CODES
 from config.http import error_views
@@ -77,7 +77,7 @@ def test_a_success_says_status_data_and_message(api):
 
 @pytest.mark.django_db
 def test_a_list_is_a_page(api):
-    an_appointment(patient=(patient := PatientFactory()))
+    make_appointment(patient=(patient := PatientFactory()))
 
     body = api(patient).get("/api/appointments/").json()
 

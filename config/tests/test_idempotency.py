@@ -14,9 +14,9 @@ from accounts.models import AuditEvent, Doctor, IdempotencyKey
 from appointments import services
 from appointments.models import Appointment, TimeSlot
 from appointments.slot_services import open_slot, withdraw
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import code, data_statements
-from config.tests.lock_waiting import on_row_locks, second_in_line
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import assert_data_queries, status_and_code
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
@@ -56,7 +56,7 @@ def test_a_booking_sent_twice_is_made_once_and_answered_twice(api, clinic):
 def doors(clinic):
     """Who sends what where; each makes or moves something."""
     visit = f"{URL}{clinic.appointment.pk}/"
-    new = an_appointment(doctor=clinic.house, patient=clinic.jane)
+    new = make_appointment(doctor=clinic.house, patient=clinic.jane)
     room = f"/api/consultations/{clinic.consultation.pk}/"
     medication = {"medication_name": "Ramipril", "dosage": "5 mg", "frequency": "daily"}
     hours = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
@@ -163,7 +163,7 @@ def test_the_answer_is_the_record_as_it_is_now(api, clinic):
     made = send(client, URL, booking(clinic.free)).json()["data"]
     appointment = Appointment.objects.get(pk=made["id"])
     services.move(appointment, "cancel", by=clinic.house)
-    an_appointment(time_slot=clinic.free, patient=clinic.paul)
+    make_appointment(time_slot=clinic.free, patient=clinic.paul)
 
     again = send(client, URL, booking(clinic.free))
 
@@ -209,7 +209,7 @@ def test_who_may_no_longer_ask_is_not_answered_again(api, clinic, what):
 
     again = send(client, URL, body)
 
-    assert code(again) == expected
+    assert status_and_code(again) == expected
     assert "Idempotency-Replayed" not in again
     assert "A cough" not in again.content.decode()
     assert rows() == before
@@ -223,7 +223,7 @@ def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clini
     first = send(client, address, body).json()["data"]
     [early, late] = [slot["id"] for slot in first["created"]]
     withdraw(TimeSlot.objects.get(pk=early))
-    an_appointment(time_slot=TimeSlot.objects.get(pk=late))
+    make_appointment(time_slot=TimeSlot.objects.get(pk=late))
 
     again = send(client, address, body).json()["data"]
 
@@ -233,7 +233,7 @@ def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clini
 
 def test_what_may_be_read_and_no_longer_written_is_shown_again(api, clinic):
     client = api(clinic.house)
-    visit = an_appointment(doctor=clinic.house, patient=clinic.jane)
+    visit = make_appointment(doctor=clinic.house, patient=clinic.jane)
     body = {"appointment": visit.pk}
     made = send(client, "/api/consultations/", body).json()["data"]
     Consultation.objects.filter(pk=made["id"]).update(doctor=clinic.grey)  # he treats her still
@@ -294,7 +294,7 @@ def test_a_booking_with_a_key_costs_two_statements_more(api, clinic, who):
     client = api(getattr(clinic, who))
     named = {} if who == "jane" else {"patient": clinic.paul.pk}
 
-    with data_statements(10 if who == "jane" else 11):
+    with assert_data_queries(10 if who == "jane" else 11):
         response = send(client, URL, booking(clinic.free, **named))
 
     assert response.status_code == 201
@@ -321,7 +321,7 @@ def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
     assert slot.appointments.count() == 1
 
 
-@on_row_locks
+@requires_row_locks
 @pytest.mark.parametrize("is_there_from_before", [False, True])
 @pytest.mark.parametrize(
     ("limit", "expected"),
@@ -351,10 +351,10 @@ def test_who_has_waited_long_enough_for_the_first_is_told_so(
             cursor.execute(f"SET {limit} = 200")
         answers.append(send(client, URL, booking(slot)))
 
-    waited, _ = second_in_line(
+    waited, _ = run_behind_lock(
         lambda: idempotency.claim(user=patient, key="a-key-of-mine", fingerprint="mark"),
         give_up_soon,
-        gives_up=True,
+        second_times_out=True,
     )
 
     [answer] = answers

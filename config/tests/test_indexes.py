@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from appointments.models import Appointment
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from config.tests.personas import build_clinic
 
 on_postgresql = pytest.mark.skipif(
@@ -45,7 +45,7 @@ PAGES = [
 @pytest.fixture
 def clinic(db):
     clinic = build_clinic()
-    an_appointment(doctor=clinic.house, patient=clinic.jane)
+    make_appointment(doctor=clinic.house, patient=clinic.jane)
     return clinic
 
 

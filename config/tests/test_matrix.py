@@ -24,10 +24,10 @@ from accounts.tests.factories import (
     UnverifiedDoctorFactory,
 )
 from appointments import clock
-from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
+from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
 from config.access_report import iter_endpoints
 from config.tests.test_access import AGREED
-from consultations.tests.factories import MEDICATION, a_consultation, with_parts
+from consultations.tests.factories import MEDICATION, add_parts, make_consultation
 from patients.services import grant_emergency_access
 from patients.tests.factories import PatientFactory
 
@@ -122,7 +122,7 @@ def two_sides():
         ada=AdminFactory(username="ada"),
         gone=DoctorFactory(username="gone"),
     )
-    an_appointment(patient=people.jane, doctor=people.gone)
+    make_appointment(patient=people.jane, doctor=people.gone)
     people.ids = {
         "j": records_of(people.jane, people.house, people.ada),
         "p": records_of(people.paul, people.grey, people.ada),
@@ -133,7 +133,7 @@ def two_sides():
 
 def records_of(patient, doctor, admin):
     """One record of each kind; booked by the admin, so that the doctor treats the patient."""
-    room = with_parts(a_consultation(patient=patient, doctor=doctor, by=admin))
+    room = add_parts(make_consultation(patient=patient, doctor=doctor, by=admin))
     open_session(patient)
     return {
         "sessions": patient.sessions.get().pk,
@@ -142,7 +142,7 @@ def records_of(patient, doctor, admin):
         "doctors": doctor.pk,
         "time-slots": TimeSlotFactory(doctor=doctor, starts_at=noon(310)).pk,
         "other slot": TimeSlotFactory(doctor=doctor, starts_at=noon(311)).pk,
-        "appointments": an_appointment(patient=patient, doctor=doctor, by=admin).pk,
+        "appointments": make_appointment(patient=patient, doctor=doctor, by=admin).pk,
         "consultations": room.pk,
         "vital-signs": room.vital_signs.first().pk,
         "prescriptions": room.prescriptions.first().pk,

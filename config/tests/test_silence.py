@@ -19,7 +19,7 @@ from django.utils.log import AdminEmailHandler
 from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import AuditEvent, User
-from accounts.tests.helpers import letters
+from accounts.tests.helpers import sent_mail
 from appointments.models import Appointment
 from config.http.log_formatter import JSONFormatter
 from config.tests.leak_markers import KEPT, SENT, Bodies, found_in, plant, walk, without_marker
@@ -93,7 +93,7 @@ def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled
                 assert told == [], (name, answer.request)
             answers.append(answer)
         keys |= set(map(str, cache._cache)) | {str(cache.get(key)) for key in cache._cache}
-    letters()  # the postman is through
+    sent_mail()  # the postman is through
     spoken = capfd.readouterr()
 
     assert found_in(log.getvalue()) == []

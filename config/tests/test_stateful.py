@@ -26,7 +26,7 @@ from appointments.models import Appointment, TimeSlot
 from config.tests.fuzzing import Fuzzer, aim_at, load
 from config.tests.test_matrix import Asked, world
 from config.tests.test_schemathesis import CASES, REPRODUCIBLE, SEED, tell
-from config.tests.unchanged import digest, writes
+from config.tests.unchanged import database_digest, record_writes
 from consultations.models import Consultation
 
 __all__ = ["world"]  # a fixture
@@ -122,9 +122,9 @@ class Story(RuleBasedStateMachine):
 
     def send(self, label, caller, case):
         cache.clear()
-        with writes() as written:
+        with record_writes() as written:
             answer = self.fuzzer.send(caller, case)
-        after = digest() if written else self.before
+        after = database_digest() if written else self.before
         if answer.status_code >= 400:
             assert after == self.before, (label, answer.status_code, written)
         else:

@@ -8,7 +8,7 @@ from accounts.tests.factories import DoctorFactory
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory
 from config.db.transactions import atomic_with_retry
-from config.tests.lock_waiting import second_in_line
+from config.tests.lock_waiting import run_behind_lock
 from config.tests.test_faults import is_unavailable
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -128,7 +128,7 @@ def test_a_booking_caught_in_a_deadlock_is_made_all_the_same(api, key):
     def want_the_patient():  # … while the other, who holds the slot, waits for the patient.
         Patient.objects.select_for_update().get(pk=patient.pk)
 
-    outcome = second_in_line(hold_the_slot, book, while_it_waits=want_the_patient)
+    outcome = run_behind_lock(hold_the_slot, book, while_waiting=want_the_patient)
 
     assert outcome == (True, "done")
     assert [answer.status_code for answer in answers] == [201]

@@ -13,14 +13,20 @@ from accounts.models import Action, AuditEvent, Session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
 from config.access_report import iter_endpoints
-from config.tests.lock_waiting import second_in_line
+from config.tests.lock_waiting import run_behind_lock
 from config.tests.personas import build_clinic
 from consultations import services as consultations
 from consultations.models import Consultation, Prescription, VitalSigns
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 from patients import services as patients
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -72,9 +78,9 @@ CHANGES_OF_AN_APPOINTMENT = {
         2,  # two steps, as in the history
     ),
     "amend nothing": (lambda it, by: appointments.update(it, by=by, symptoms=it.symptoms), 0),
-    "cancel_coming": (lambda it, by: appointments.cancel_coming(it.patient, by=by), 1),
+    "cancel_upcoming": (lambda it, by: appointments.cancel_upcoming(it.patient, by=by), 1),
     "the start of its consultation": (
-        lambda it, by: consultations.start(a_consultation(appointment=it), by=by),
+        lambda it, by: consultations.start(make_consultation(appointment=it), by=by),
         1,
     ),
     "the opening of its consultation": (lambda it, by: consultations.open_for(it, by=by), 0),
@@ -84,7 +90,7 @@ CHANGES_OF_AN_APPOINTMENT = {
 @pytest.mark.parametrize("change", CHANGES_OF_AN_APPOINTMENT)
 @pytest.mark.django_db
 def test_each_step_of_an_appointment_counts_once(change):
-    appointment = an_appointment()
+    appointment = make_appointment()
     act, steps = CHANGES_OF_AN_APPOINTMENT[change]
 
     act(appointment, appointment.doctor)
@@ -128,7 +134,7 @@ CHANGES_OF_A_CONSULTATION = {
 @pytest.mark.parametrize("change", CHANGES_OF_A_CONSULTATION)
 @pytest.mark.django_db
 def test_each_change_of_a_consultation_and_each_part_counts_once(change):
-    consultation = a_consultation()
+    consultation = make_consultation()
     act, steps = CHANGES_OF_A_CONSULTATION[change]
 
     act(consultation, consultation.doctor)
@@ -157,13 +163,13 @@ def test_each_change_of_a_person_counts_once(change):
 
 @pytest.mark.django_db
 def test_a_refused_change_does_not_count():
-    consultation = a_consultation(completed=True)
-    before = snapshot(Appointment, Consultation)
+    consultation = make_consultation(completed=True)
+    before = all_rows(Appointment, Consultation)
 
     with pytest.raises(ValidationError):
         consultations.prescribe(consultation, by=consultation.doctor, **MEDICATION)
 
-    assert snapshot(Appointment, Consultation) == before
+    assert all_rows(Appointment, Consultation) == before
 
 
 @pytest.mark.django_db
@@ -252,12 +258,12 @@ def test_the_profile_and_the_patient_s_record_have_one_version(api):
 @pytest.mark.parametrize("if_version", [None, {1}])
 @pytest.mark.django_db
 def test_asking_for_a_version_costs_nothing_and_a_part_one_statement(if_version):
-    consultation = a_consultation()
+    consultation = make_consultation()
     doctor = consultation.doctor
 
-    with data_statements(5):  # two locks, the row, its history and the audit's
+    with assert_data_queries(5):  # two locks, the row, its history and the audit's
         consultations.update_text(consultation, by=doctor, diagnosis="Gout", if_version=if_version)
-    with data_statements(6):  # the consultation's version too
+    with assert_data_queries(6):  # the consultation's version too
         consultations.add_note(consultation, by=doctor, note_type="plan", content="Rest")
 
 
@@ -293,13 +299,13 @@ def every_change(clinic):
 @pytest.fixture
 def clinic(db):
     clinic = build_clinic()
-    clinic.fresh = an_appointment(patient=clinic.jane, doctor=clinic.house)
-    clinic.fresh_consultation = a_consultation(patient=clinic.jane, doctor=clinic.house)
+    clinic.fresh = make_appointment(patient=clinic.jane, doctor=clinic.house)
+    clinic.fresh_consultation = make_consultation(patient=clinic.jane, doctor=clinic.house)
     return clinic
 
 
 def rows():
-    return snapshot(Appointment, AppointmentHistory, Consultation, Patient)
+    return all_rows(Appointment, AppointmentHistory, Consultation, Patient)
 
 
 def test_a_stale_or_unknown_tag_is_412_and_changes_nothing(api, clinic):
@@ -308,7 +314,7 @@ def test_a_stale_or_unknown_tag_is_412_and_changes_nothing(api, clinic):
         for tags in ('"99"', 'W/"1"', '"01"', '"one"', '""', '"2","99999999999999999999"'):
             response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
 
-            assert code(response) == (412, "stale_version"), (method, address, tags)
+            assert status_and_code(response) == (412, "stale_version"), (method, address, tags)
             assert "ETag" not in response
         assert rows_without_sign_ins() == before
 
@@ -327,7 +333,7 @@ def test_with_the_right_tag_any_tag_or_none_it_proceeds(api, clinic, number, tag
     response = getattr(api(who), method)(address, body, **extra)
 
     if address.endswith("no_show/"):  # it is too early for that, whatever the tag
-        assert code(response) == (409, "invalid_transition")
+        assert status_and_code(response) == (409, "invalid_transition")
     else:
         assert response.status_code in (200, 204), response.content
 
@@ -339,7 +345,7 @@ def test_a_malformed_if_match_is_refused_by_name(api, clinic, tags):
 
         response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
 
-        status, name, errors = refusal(response)
+        status, name, errors = error_details(response)
         assert (status, name, list(errors)) == (400, "validation_error", ["If-Match"])
         assert rows_without_sign_ins() == before
 
@@ -401,15 +407,15 @@ def test_where_nothing_has_a_version_no_tag_is_right_and_a_star_is(api, clinic, 
     who, method, address, body = changes_of_what_has_no_version(clinic)[number]
     tables = (TimeSlot, Appointment, Prescription, VitalSigns, Session)
     client = api(who)
-    before = snapshot(*tables)
+    before = all_rows(*tables)
 
     for tags in ('"1"', 'W/"1"', '"1", "2"'):
         response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
-        assert code(response) == (412, "stale_version"), (method, address, tags)
-    assert refusal(getattr(client, method)(address, body, HTTP_IF_MATCH="7"))[0] == 400
-    assert snapshot(*tables) == before
+        assert status_and_code(response) == (412, "stale_version"), (method, address, tags)
+    assert error_details(getattr(client, method)(address, body, HTTP_IF_MATCH="7"))[0] == 400
+    assert all_rows(*tables) == before
     assert getattr(client, method)(address, body, HTTP_IF_MATCH="*").status_code in (200, 201, 204)
-    assert snapshot(*tables) != before
+    assert all_rows(*tables) != before
 
 
 def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
@@ -420,7 +426,7 @@ def test_what_was_read_before_another_s_change_cannot_be_put_back(api, clinic):
 
     response = client.put(address, data(read) | {"symptoms": "Fever"}, HTTP_IF_MATCH=read["ETag"])
 
-    assert code(response) == (412, "stale_version")
+    assert status_and_code(response) == (412, "stale_version")
     assert data(client.get(address))["symptoms"] == ""
 
 
@@ -431,8 +437,8 @@ def test_a_stale_profile_is_told_of_the_version_and_not_of_its_other_fields(api,
 
     response = client.patch(PROFILE, {"phone": "none"}, HTTP_IF_MATCH=tag)
 
-    assert code(response) == (412, "stale_version")
-    assert code(client.patch(PROFILE, {"phone": "none"})) == (400, "validation_error")
+    assert status_and_code(response) == (412, "stale_version")
+    assert status_and_code(client.patch(PROFILE, {"phone": "none"})) == (400, "validation_error")
 
 
 def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
@@ -442,7 +448,7 @@ def test_a_new_part_makes_what_was_read_of_the_consultation_stale(api, clinic):
 
     response = client.patch(address, {"diagnosis": "Gout"}, HTTP_IF_MATCH=read["ETag"])
 
-    assert code(response) == (412, "stale_version")
+    assert status_and_code(response) == (412, "stale_version")
 
 
 def test_a_private_note_makes_nothing_stale_and_nothing_overwrites_it(api, clinic):
@@ -477,7 +483,7 @@ def test_a_consultation_whose_visit_was_cancelled_has_its_tag_and_takes_no_chang
 
     response = getattr(client, method)(f"{address}{step}", body, HTTP_IF_MATCH=read["ETag"])
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
     assert rows() == before
     now = client.get(address)
     assert (now["ETag"], data(now)["status"]) == (read["ETag"], "cancelled")
@@ -488,7 +494,7 @@ def test_out_of_sight_is_404_whatever_the_tag(api, clinic):
 
     for tags in ('"1"', '"99"', "*"):
         response = client.patch(appointment_at(clinic.fresh), {}, HTTP_IF_MATCH=tags)
-        assert code(response) == (404, "not_found")
+        assert status_and_code(response) == (404, "not_found")
 
 
 # --- At the desk ----------------------------------------------------------------------------
@@ -662,16 +668,19 @@ def test_every_door_hands_its_version_to_the_service(api, clinic):
             name, *sent = request
             to.append(getattr(client, name)(*sent, HTTP_IF_MATCH=f'"{number}"'))
 
-        waited, _ = second_in_line(another_changes, send)
+        waited, _ = run_behind_lock(another_changes, send)
 
-        assert (waited, code(answers[0])) == (True, (412, "stale_version")), (method, address)
+        assert (waited, status_and_code(answers[0])) == (True, (412, "stale_version")), (
+            method,
+            address,
+        )
 
 
 @ON_THREADS
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_who_start_from_one_version_exactly_one_wins(api):
     doctor, patient = DoctorFactory(), PatientFactory()
-    consultation = a_consultation(doctor=doctor, patient=patient)
+    consultation = make_consultation(doctor=doctor, patient=patient)
     appointment = consultation.appointment
     client = api(doctor)
 
@@ -695,7 +704,7 @@ def test_of_eight_who_start_from_one_version_exactly_one_wins(api):
             answers = list(callers.map(change, range(8)))
 
         [won] = [answer for answer in answers if answer.status_code == 200]
-        lost = [code(answer) for answer in answers if answer.status_code != 200]
+        lost = [status_and_code(answer) for answer in answers if answer.status_code != 200]
         assert lost == [(412, "stale_version")] * 7
         now = client.get(address)
         assert now["ETag"] == won["ETag"] != tag
@@ -760,7 +769,7 @@ def test_who_may_not_read_the_record_is_told_nothing_of_its_version(api):
 
 @pytest.mark.django_db
 def test_what_follows_the_clock_or_other_records_is_always_sent(api):
-    consultation = a_consultation()
+    consultation = make_consultation()
     visit = consultation.appointment
     client = api(visit.doctor)
     for address in (appointment_at(visit), consultation_at(consultation)):

@@ -12,7 +12,7 @@ from accounts.models import Doctor, Session
 from accounts.tests.factories import DoctorFactory
 from appointments import services, slot_services
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from config.tests.personas import build_clinic
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from patients.models import Patient
@@ -59,9 +59,9 @@ SIGHT = {
 def a_clinic_with_a_locum():
     clinic = build_clinic()
     clinic.locum = DoctorFactory(username="locum")
-    clinic.locums = an_appointment(doctor=clinic.locum, patient=clinic.jane, by=clinic.locum)
+    clinic.locums = make_appointment(doctor=clinic.locum, patient=clinic.jane, by=clinic.locum)
     clinic.gone = PatientFactory(username="gone")
-    clinic.gone_before = an_appointment(patient=clinic.gone, doctor=clinic.grey)
+    clinic.gone_before = make_appointment(patient=clinic.gone, doctor=clinic.grey)
     services.move(clinic.gone_before, "cancel", by=clinic.grey)
     deactivate(clinic.gone, by=clinic.ada)
     slot_services.withdraw(TimeSlotFactory(doctor=clinic.house))

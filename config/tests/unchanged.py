@@ -1,4 +1,4 @@
-"""Whether a request that was refused has left the database as it was."""
+"""Detects whether a refused request has changed the database."""
 
 from contextlib import contextmanager
 from hashlib import sha256
@@ -8,29 +8,29 @@ from django.db import connection
 
 from accounts.models import AuditEvent, LoginCounter
 
-TOLD_OF_REFUSALS = (LoginCounter, AuditEvent)
-WRITING = ("INSERT", "UPDATE", "DELETE")
+WRITTEN_ON_ERRORS = (LoginCounter, AuditEvent)
+WRITE_STATEMENTS = ("INSERT", "UPDATE", "DELETE")
 
 
-def digest():
-    """A fingerprint of every row of every table, but for what a refusal is to leave."""
+def database_digest():
+    """Returns a hash of all rows, except of tables that a refused request writes to."""
     rows = {
         model._meta.label: sorted(map(repr, model._base_manager.values_list()))
         for model in apps.get_models()
-        if not (model._meta.proxy or model in TOLD_OF_REFUSALS)
+        if not (model._meta.proxy or model in WRITTEN_ON_ERRORS)
     }
     return sha256(repr(rows).encode()).hexdigest()
 
 
 @contextmanager
-def writes():
-    """The writing statements of the block: a refusal that made none needs no further proof."""
-    seen = []
+def record_writes():
+    """Yields a list that collects the INSERT, UPDATE and DELETE statements of the block."""
+    statements = []
 
     def watch(execute, sql, params, many, context):
-        if sql.lstrip().startswith(WRITING) and AuditEvent._meta.db_table not in sql:
-            seen.append(sql)
+        if sql.lstrip().startswith(WRITE_STATEMENTS) and AuditEvent._meta.db_table not in sql:
+            statements.append(sql)
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(watch):
-        yield seen
+        yield statements

@@ -1,6 +1,6 @@
-"""Consultations, and their parts, made by the services."""
+"""Factories of consultations and their parts, through the services."""
 
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from consultations import services
 
 MEDICATION = {
@@ -11,9 +11,9 @@ MEDICATION = {
 }
 
 
-def a_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
-    """A consultation of an appointment, started or completed where asked for."""
-    appointment = appointment or an_appointment(**appointment_details)
+def make_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
+    """Opens the consultation of an appointment; starts and completes it if requested."""
+    appointment = appointment or make_appointment(**appointment_details)
     doctor = appointment.doctor
     consultation = services.open_for(appointment, by=doctor)
     if started:
@@ -23,8 +23,8 @@ def a_consultation(*, appointment=None, started=False, completed=False, **appoin
     return consultation
 
 
-def with_parts(consultation):
-    """One of each part, and a private note; the consultation again."""
+def add_parts(consultation):
+    """Adds one of each part and a private note; returns the consultation."""
     doctor = consultation.doctor
     services.record_vital_signs(consultation, by=doctor, systolic_bp=120, diastolic_bp=80)
     services.prescribe(consultation, by=doctor, **MEDICATION)

@@ -1,4 +1,4 @@
-"""The people of these tests."""
+"""People of these tests."""
 
 from datetime import date
 
@@ -10,25 +10,23 @@ from patients.tests.factories import PatientFactory
 
 @pytest.fixture
 def smith(db):
-    """A doctor."""
     return DoctorFactory(first_name="John", last_name="Smith")
 
 
 @pytest.fixture
 def nils(db):
-    """A doctor whose licence nobody has verified yet."""
+    """A doctor with an unverified licence."""
     return UnverifiedDoctorFactory(first_name="Nils", last_name="Neu")
 
 
 @pytest.fixture
 def ada(db):
-    """The administrator."""
     return AdminFactory(first_name="Ada", last_name="Admin")
 
 
 @pytest.fixture
 def jane(db):
-    """A patient whose record has something in every field but the picture."""
+    """A patient with a value in every field except the avatar."""
     return PatientFactory(
         username="jane",
         email="jane@example.com",

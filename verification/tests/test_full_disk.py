@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.tests.helpers import picture
+from accounts.tests.helpers import image_bytes
 from config.tests.test_full_disk import PROFILE, is_refused
 from patients.tests.factories import PatientFactory
 
@@ -35,7 +35,7 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
     client = api(PatientFactory(), raise_request_exception=False)
 
     def upload():
-        file = SimpleUploadedFile("me.png", picture(), content_type="image/png")
+        file = SimpleUploadedFile("me.png", image_bytes(), content_type="image/png")
         return client.patch(PROFILE, {"avatar": file, "first_name": "Joan"}, format="multipart")
 
     refused = upload()
