@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail
 from accounts import avatars
 from accounts.auth.tokens import read_session_id
 from accounts.models import Session, User
+from accounts.output import user_output
 from accounts.roles import UserType
 from accounts.services import MAX_PASSWORD_LENGTH
 from config.api.serializers import StrictModelSerializer, StrictSerializer
@@ -125,6 +126,10 @@ class ProfileSerializer(StrictModelSerializer):
         model = User
         fields = [*USER_FIELDS, "current_password"]
         read_only_fields = ["username", "user_type", "license_verified", "created_at", "updated_at"]
+
+    def to_representation(self, user):
+        names = [name for name in self.Meta.fields if name != "current_password"]
+        return user_output(names, self.context.get("request"))(user)
 
 
 class PatientProfileSerializer(ProfileSerializer):

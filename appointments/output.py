@@ -8,9 +8,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
-from django.core.files.storage import default_storage
-
 from accounts.models.user import full_name_of
+from accounts.output import avatar_url
 from appointments import booking_rules, clock
 from appointments.models import Appointment
 from config.db.querysets import hidden_fields
@@ -145,12 +144,11 @@ def doctor_output(request):
     zone = clock.zone()
 
     def output(row):
-        avatar = row.avatar and request.build_absolute_uri(default_storage.url(str(row.avatar)))
         return {
             "id": row.id,
             "full_name": full_name_of(row.first_name, row.last_name, row.username),
             "specialization": row.specialization,
-            "avatar": avatar or None,
+            "avatar": avatar_url(row.avatar, request),
             "next_available": row.next_available and row.next_available.astimezone(zone),
         }
 

@@ -1,5 +1,6 @@
 """Serializers of consultations, vital signs, prescriptions and notes."""
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -8,6 +9,7 @@ from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.output import consultation_output, read_consultation
 from patients.models import Patient
 
 TEXT_FIELDS = [
@@ -21,6 +23,8 @@ TEXT_FIELDS = [
     "follow_up_date",
     "doctor_notes",
 ]
+
+PARTS = ["vital_signs", "prescriptions", "notes"]
 
 VITAL_SIGNS_EXAMPLE = {
     "id": 5,
@@ -145,6 +149,13 @@ class ConsultationSerializer(StrictModelSerializer):
         read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT_FIELDS]
         extra_kwargs = {"chief_complaint": {"required": False}}
 
+    @cached_property
+    def output(self):
+        return consultation_output(self.viewer_role)
+
+    def to_representation(self, consultation):
+        return self.output(read_consultation(consultation))
+
 
 class ConsultationDetailSerializer(ConsultationSerializer):
     """A consultation with its parts. The parts are read-only here: each kind has its own URL."""
@@ -159,7 +170,13 @@ class ConsultationDetailSerializer(ConsultationSerializer):
     }
 
     class Meta(ConsultationSerializer.Meta):
-        fields = [*ConsultationSerializer.Meta.fields, "vital_signs", "prescriptions", "notes"]
+        fields = [*ConsultationSerializer.Meta.fields, *PARTS]
+
+    def to_representation(self, consultation):
+        parts = {
+            name: self.fields[name].to_representation(getattr(consultation, name)) for name in PARTS
+        }
+        return super().to_representation(consultation) | parts
 
 
 class ConsultationCreateSerializer(StrictSerializer):

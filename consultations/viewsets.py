@@ -1,6 +1,7 @@
 """Endpoints for consultations, their parts, and the consultations of a patient."""
 
 from django.db.models import Prefetch
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
@@ -10,9 +11,16 @@ from rest_framework.response import Response
 
 from accounts.base_viewsets import ScopedViewSet, idempotent
 from config.api.etags import VersionedMixin
+from config.api.prepared_lists import PreparedListMixin
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.output import ConsultationRow, consultation_output
+from consultations.prepared_queries import (
+    CONSULTATION_ORDER,
+    CONSULTATION_ORDERING_FIELDS,
+    CONSULTATIONS,
+)
 from consultations.serializers import (
     ConsultationCompleteSerializer,
     ConsultationCreateSerializer,
@@ -27,6 +35,7 @@ from patients.models import Patient
 
 
 class ConsultationViewSet(
+    PreparedListMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
@@ -46,8 +55,10 @@ class ConsultationViewSet(
         "chief_complaint",
         "diagnosis",
     ]
-    ordering_fields = {"created_at": "created_at"}
-    ordering = ["-created_at", "-pk"]
+    ordering_fields = CONSULTATION_ORDERING_FIELDS
+    ordering = CONSULTATION_ORDER
+    list_query = CONSULTATIONS
+    row_class = ConsultationRow
     access = permissions.CONSULTATIONS
     if_match = frozenset(
         {"update", "partial_update", "start_consultation", "complete_consultation"}
@@ -63,6 +74,12 @@ class ConsultationViewSet(
     def get_serializer_class(self):
         serializers = {"list": ConsultationSerializer, "create": ConsultationCreateSerializer}
         return serializers.get(self.action) or super().get_serializer_class()
+
+    def list_scope(self):
+        return (), [self.request.user.pk, timezone.now()]
+
+    def row_output(self):
+        return consultation_output(self.request.user.role)
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)

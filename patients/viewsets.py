@@ -6,15 +6,24 @@ from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 
+from accounts.audit.log import RecordReference
 from accounts.auth.lockout import counting_password_attempt
 from accounts.base_viewsets import ScopedViewSet, idempotent
 from accounts.models import AuditEvent, Outcome
+from accounts.output import user_output
 from accounts.services import update_profile
 from config.api.etags import VersionedMixin
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
+from config.api.prepared_lists import PreparedListMixin
 from patients import permissions, services
 from patients.filters import PatientFilter
 from patients.models import EmergencyAccess, Patient
+from patients.prepared_queries import (
+    PATIENT_ORDER,
+    PATIENT_ORDERING_FIELDS,
+    PATIENTS,
+    PatientRow,
+)
 from patients.serializers import (
     AccessLogSerializer,
     EmergencyAccessSerializer,
@@ -31,6 +40,7 @@ SERIALIZERS = {
 
 
 class PatientViewSet(
+    PreparedListMixin,
     mixins.ListModelMixin,
     mixins.CreateModelMixin,
     mixins.RetrieveModelMixin,
@@ -48,12 +58,10 @@ class PatientViewSet(
     if_none_match = frozenset({"retrieve"})
     filterset_class = PatientFilter
     search_fields = ["first_name", "last_name", "email", "phone"]
-    ordering_fields = {
-        "last_name": "last_name",
-        "first_name": "first_name",
-        "created_at": "created_at",
-    }
-    ordering = ["last_name", "first_name", "pk"]
+    ordering_fields = PATIENT_ORDERING_FIELDS
+    ordering = PATIENT_ORDER
+    list_query = PATIENTS
+    row_class = PatientRow
     messages = {
         "create": _("Patient created."),
         "update": _("Patient updated."),
@@ -67,6 +75,12 @@ class PatientViewSet(
 
     def get_serializer_class(self):
         return SERIALIZERS.get(self.action, PatientSerializer)
+
+    def row_output(self):
+        return user_output(PatientListSerializer.Meta.fields, self.request)
+
+    def row_reference(self, row):
+        return RecordReference(f"patient/{row.id}", row.id)
 
     create = idempotent(mixins.CreateModelMixin.create)
 
