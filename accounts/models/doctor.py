@@ -1,5 +1,7 @@
 """The proxy model of doctors, and the condition that a doctor can be booked."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db.models import Q
 
@@ -48,7 +50,7 @@ class DoctorQuerySet(ScopedQuerySet):
         return self.exclude(bookable(verification_required))
 
 
-class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):
+class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):  # type: ignore[misc]  # made at run time
     def get_queryset(self):
         return super().get_queryset().filter(user_type=UserType.DOCTOR)
 
@@ -56,7 +58,7 @@ class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):
 class Doctor(User):
     subject_id = None  # not about a patient
 
-    objects = DoctorManager()
+    objects: ClassVar[DoctorManager] = DoctorManager()
 
     class Meta:
         proxy = True
