@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments.tests.factories import make_appointment
+from config.tests.admin_forms import submit
 from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients.tests.factories import PatientFactory
@@ -13,12 +14,7 @@ pytestmark = pytest.mark.django_db
 
 ADD = reverse("admin:consultations_consultation_add")
 LIST = reverse("admin:consultations_consultation_changelist")
-NO_INLINES = {
-    f"{part}-{count}_FORMS": 0
-    for part in ("vital_signs", "prescriptions", "notes")
-    for count in ("TOTAL", "INITIAL")
-}
-TEXT = {"chief_complaint": "Cough", "diagnosis": "Bronchitis"} | NO_INLINES
+TEXT = {"chief_complaint": "Cough", "diagnosis": "Bronchitis"}
 
 
 @pytest.fixture
@@ -80,7 +76,7 @@ def test_a_walk_in_of_somebody_who_has_left_is_refused_at_the_field(desk, gone, 
 def test_text_is_written_while_it_is_open(desk):
     consultation = make_consultation(started=True)
 
-    desk.post(page_of(consultation), TEXT)
+    submit(desk, page_of(consultation), **TEXT)
 
     consultation.refresh_from_db()
     assert consultation.diagnosis == "Bronchitis"
@@ -102,10 +98,8 @@ def test_a_closed_consultation_is_not_editable(desk):
 def test_who_and_when_cannot_be_set_by_adding_them_to_the_form(desk):
     consultation = make_consultation()
 
-    desk.post(
-        page_of(consultation),
-        TEXT | {"patient": PatientFactory().pk, "ended_at": "2026-01-01", "status": "completed"},
-    )
+    forged = {"patient": PatientFactory().pk, "ended_at": "2026-01-01", "status": "completed"}
+    submit(desk, page_of(consultation), **TEXT, **forged)
 
     changed = Consultation.objects.get()
     assert (changed.patient, changed.ended_at) == (consultation.patient, None)
@@ -160,7 +154,7 @@ def test_parts_are_shown_and_cannot_be_written(desk):
 
 def test_versions_are_shown_with_their_author_and_are_not_brought_back(desk):
     consultation = make_consultation(started=True)
-    desk.post(page_of(consultation), TEXT)
+    submit(desk, page_of(consultation), **TEXT)
     first = consultation.history.last()
     page = page_of(consultation, "history")
 

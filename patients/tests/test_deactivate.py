@@ -12,7 +12,8 @@ from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory, make_appointment
 from appointments.tests.helpers import all_rows, data, error_details, ids, status_and_code
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from config.clinical_records import record_of
+from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients import services
 from patients.models import Patient
@@ -136,7 +137,7 @@ def test_what_is_past_or_under_way_stays_as_it_was(api, smith, ada, jane):
 def test_no_clinical_row_is_deleted_or_changed_and_staff_still_read_them(api, smith, ada, jane):
     visit = add_parts(make_consultation(patient=jane, doctor=smith, status=Status.CONFIRMED))
     done = make_consultation(patient=jane, doctor=smith, completed=True)
-    clinical = (Consultation, VitalSigns, Prescription, ConsultationNote)
+    clinical = [Consultation, *(record.model for record in record_of(Consultation).parts)]
     before = all_rows(*clinical)
     appointments_before = Appointment.objects.count()
 
