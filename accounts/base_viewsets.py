@@ -6,6 +6,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import clone_request
 
 from accounts import idempotency
+from accounts.audit.log import RecordReference
 from accounts.audit.mixins import AuditedMixin
 from config.api.etags import IfMatchMixin
 from config.api.viewsets import ApiViewSet
@@ -13,11 +14,12 @@ from config.db.transactions import atomic_with_retry
 
 
 class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
-    """A viewset whose every list and every lookup starts from what the caller may see.
+    """A viewset that finds only the rows the caller may read or, for unsafe methods, write.
 
-    For an unsafe method, from what the caller may write. Whatever is out of sight is 404, never
-    403: a refusal would confirm that it exists.
+    Any other row is answered with 404, never 403, which would confirm that the row exists.
     """
+
+    rows = None  # of a prepared query, as named tuples
 
     def get_queryset(self):
         rows = super().get_queryset()
@@ -26,40 +28,52 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
             return rows.visible_to(user)
         return rows.writable_by(user)
 
-    def replay_key(self, answer):
-        """What a key of `idempotent` keeps of its first answer: ids, never a word of a record."""
-        return answer["id"]
+    def records_read(self, response):
+        """Return the records of the answer; rows of a prepared query are named by reference."""
+        if self.rows is None:
+            return super().records_read(response)
+        return [self.row_reference(row) for row in self.rows]
+
+    def row_reference(self, row):
+        return RecordReference(f"{self.queryset.model._meta.model_name}/{row[0]}", row.patient_id)
+
+    def replay_key(self, data):
+        """Return the part of a response's data that is stored for a replay: ids only."""
+        return data["id"]
 
     def replay_response(self, made):
-        """The answer of `made`, as the caller sees the records now; asked by GET."""
-        asked, self.action = self.action, "retrieve"
+        """Return the response for the stored ids, as the caller sees the records now.
+
+        `self.request` has the method GET.
+        """
+        action, self.action = self.action, "retrieve"
         self.serializer_class = type(self).serializer_class
         self.kwargs |= {"pk": made}
         response = self.retrieve(self.request)
-        self.action = asked
+        self.action = action
         return response
 
 
 def idempotent(action):
-    """An action that makes or moves records, once for each Idempotency-Key of its caller.
+    """Decorate an action so that each Idempotency-Key of a user executes it once.
 
-    The same request again is answered with the records as they are now, as far as the caller now
-    sees them, with the first answer's status and `Idempotency-Replayed: true`.
+    A repeated request returns the records as the caller sees them now, with the status of the first
+    response and `Idempotency-Replayed: true`.
     """
 
     @wraps(action)
     def once(view, request, *args, **kwargs):
         if "Idempotency-Key" not in request.headers:
             return action(view, request, *args, **kwargs)
-        row, response = first_time(view, request, *args, **kwargs)
+        row, response = run_once(view, request, *args, **kwargs)
         return response or _replay(view, row)
 
     @atomic_with_retry
-    def first_time(view, request, *args, **kwargs):
-        """(the key's row, the answer); no answer where the key came before."""
+    def run_once(view, request, *args, **kwargs):
+        """Return (row of the key, response); the response is None if the key was used before."""
         key = request.headers["Idempotency-Key"]
-        mark = idempotency.fingerprint(request.method, request.path, request.data)
-        row, is_new = idempotency.claim(user=request.user, key=key, fingerprint=mark)
+        fingerprint = idempotency.fingerprint(request.method, request.path, request.data)
+        row, is_new = idempotency.claim(user=request.user, key=key, fingerprint=fingerprint)
         if not is_new:
             return row, None
         response = action(view, request, *args, **kwargs)

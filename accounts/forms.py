@@ -1,7 +1,8 @@
-"""What is typed about accounts in the staff admin."""
+"""The forms for accounts in the admin."""
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
@@ -19,24 +20,25 @@ class PasswordField(forms.CharField):
 
 
 class RepeatedPasswordMixin:
-    """A new password, which nobody can read while typing it."""
+    """Requires a new password to be entered twice, because the input is hidden."""
 
     def clean(self):
         super().clean()
-        typed = self.cleaned_data
-        if typed.get("password") != typed.pop("password_again", None):
-            self.add_error("password_again", "The two passwords differ.")
-        return typed
+        values = self.cleaned_data
+        if values.get("password") != values.pop("password_again", None):
+            self.add_error("password_again", _("The two passwords are not the same."))
+        return values
 
 
 class UserCreateForm(RepeatedPasswordMixin, ServiceForm):
-    """An account that does not exist yet."""
+    """The form for a new account."""
 
     password = PasswordField(
+        label=_("Password"),
         required=False,
-        help_text="Without one, a letter to the e-mail address invites the person to choose it.",
+        help_text=_("If this is blank, an e-mail invites the user to choose a password."),
     )
-    password_again = PasswordField(required=False)
+    password_again = PasswordField(label=_("Password (again)"), required=False)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -45,21 +47,22 @@ class UserCreateForm(RepeatedPasswordMixin, ServiceForm):
 
     @property
     def values(self):
-        """What a service that opens an account takes."""
+        """The keyword arguments of the service that creates the account."""
         return self.cleaned_data | {"password": self.cleaned_data["password"] or None}
 
 
 class UserChangeForm(ServiceForm):
     current_password = PasswordField(
+        label=_("Current password"),
         required=False,
         autocomplete="current-password",
-        help_text="Needed to change your own e-mail address.",
+        help_text=_("Required to change your own e-mail address."),
     )
 
 
 class PasswordForm(RepeatedPasswordMixin, ActionForm):
-    password = PasswordField()
-    password_again = PasswordField()
+    password = PasswordField(label=_("Password"))
+    password_again = PasswordField(label=_("Password (again)"))
 
     def clean_password(self):
         password = self.cleaned_data["password"]
@@ -68,13 +71,13 @@ class PasswordForm(RepeatedPasswordMixin, ActionForm):
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """The page where staff change their own password; the old one could be guessed there too."""
+    """The form with which staff change their own password; counts attempts at the old one."""
 
     def clean_old_password(self):
-        guess = lockout.LoginAttempt(self.user.username, self.user.pk, address=None)
-        guess.consume()
+        attempt = lockout.LoginAttempt(self.user.username, self.user.pk, address=None)
+        attempt.consume()
         password = super().clean_old_password()
-        guess.refund()
+        attempt.refund()
         return password
 
     @atomic_with_retry

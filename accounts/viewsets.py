@@ -1,6 +1,7 @@
-"""Signing in and out, and one's own account."""
+"""The viewsets for sign-in, sessions, passwords and the user's own profile."""
 
 from django.contrib.auth import authenticate
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -33,12 +34,12 @@ from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.viewsets import ApiViewSet
 from config.db.versioning import check_version
 
-# For what a stranger may do, credentials are not looked at: a stale token must not bar the way in.
+# Actions without sign-in do not check credentials, so that an expired token does not prevent them.
 OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
 
 
 class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
-    """Accounts from the outside: registration, tokens, passwords and the own profile."""
+    """Registration, sign-in, tokens, passwords and the user's own profile."""
 
     queryset = User.objects.none()
     serializer_class = ProfileSerializer
@@ -47,15 +48,15 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     if_match = frozenset({"update_profile", "partial_update_profile"})
     if_none_match = frozenset({"profile"})
     messages = {
-        "register": "Account created.",
-        "login": "Signed in.",
-        "refresh": "Token refreshed.",
-        "logout": "Signed out.",
-        "update_profile": "Profile updated.",
-        "partial_update_profile": "Profile updated.",
-        "change_password": "Password changed. Every other session has ended.",
-        "reset_password": "If that address has an account, a letter is on its way.",
-        "confirm_password_reset": "Password changed. Sign in with it.",
+        "register": _("Account created."),
+        "login": _("Signed in."),
+        "refresh": _("Token refreshed."),
+        "logout": _("Signed out."),
+        "update_profile": _("Profile updated."),
+        "partial_update_profile": _("Profile updated."),
+        "change_password": _("Password changed. All other sessions have ended."),
+        "reset_password": _("If this address has an account, an e-mail has been sent to it."),
+        "confirm_password_reset": _("Password changed. Sign in with the new password."),
     }
 
     @extend_schema(responses={201: OwnProfile})
@@ -69,14 +70,14 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     @action(**OPEN, serializer_class=LoginSerializer, throttle_scope="login")
     def login(self, request):
         user = authenticate(request._request, **self.valid_serializer().validated_data)
-        # No tokens either where the account changed while the password was being checked.
+        # There are no tokens if the account has changed while the password was checked.
         tokens = sessions.open_session(user, request=request) if user else None
         if tokens is None:
             raise AuthenticationFailed(
-                "No account matches these credentials.", code="invalid_credentials"
+                _("The username or the password is wrong."), code="invalid_credentials"
             )
-        answer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
-        return Response(answer.data)
+        serializer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
+        return Response(serializer.data)
 
     @extend_schema(responses=TokensSerializer)
     @action(**OPEN, serializer_class=RefreshSerializer)
@@ -153,7 +154,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         return Response(None)
 
     def get_parsers(self):
-        if self.action_map.get("put"):  # the profile, where a picture may travel
+        if self.action_map.get("put"):  # the profile, which may contain a picture
             return [StrictJSONParser(), BoundedMultiPartParser()]
         return super().get_parsers()
 
@@ -166,7 +167,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         return self.request.user
 
     def is_clinical(self):
-        """A patient's own profile shows the medical history."""
+        """Return whether the response contains the medical history of a patient."""
         return self.action == "profile" and self.request.user.subject_id is not None
 
     def profile_serializer(self, user, **kwargs):
@@ -174,16 +175,16 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
 
     def accepted(self, outcome):
         if not outcome:
-            raise AuthenticationFailed("The token is invalid, expired or revoked.")
+            raise AuthenticationFailed(_("The token is invalid, expired or revoked."))
         return outcome
 
 
 class SessionViewSet(
     mixins.ListModelMixin, mixins.DestroyModelMixin, IfMatchMixin, AuditedMixin, ApiViewSet
 ):
-    """The caller's own sessions, of an admin too: those of others are ended in the admin.
+    """The caller's own sessions. Admins end the sessions of other users in the admin.
 
-    Sign-ins by cookie (the admin, the browsable API) are not listed; `end_all` ends them too.
+    Browser sessions (the admin, the browsable API) are not listed, but `end_all` ends them too.
     """
 
     queryset = Session.objects.all()
@@ -192,11 +193,11 @@ class SessionViewSet(
     lookup_url_kwarg = "session"
     lookup_value_regex = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
     filter_backends = []
-    messages = {"end_all": "Signed out everywhere."}
+    messages = {"end_all": _("Signed out everywhere.")}
 
     def get_queryset(self):
-        mine = super().get_queryset().live().filter(user_id=self.request.user.pk)
-        return mine.order_by("-created_at", "-pk")
+        own = super().get_queryset().live().filter(user_id=self.request.user.pk)
+        return own.order_by("-created_at", "-pk")
 
     def perform_destroy(self, session):
         sessions.end(self.get_queryset().filter(pk=session.pk))

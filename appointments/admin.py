@@ -18,7 +18,7 @@ from appointments.admin_actions import (
     detail_action,
     is_autocomplete,
 )
-from appointments.forms import TimeSlotForm, time_of
+from appointments.forms import TimeSlotForm, format_time
 from appointments.lifecycle import MOVES, UPCOMING, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, is_held
 from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin, coloured_label
@@ -132,7 +132,7 @@ class AppointmentAdmin(ServiceModelAdmin):
 
     @display(description=_("time"), ordering="starts_at")
     def when(self, appointment):
-        return time_of(appointment)
+        return format_time(appointment)
 
 
 @admin.register(TimeSlot)
@@ -205,7 +205,7 @@ class TimeSlotAdmin(ServiceModelAdmin):
 
     @display(description=_("time"), ordering="starts_at")
     def when(self, slot):
-        return time_of(slot)
+        return format_time(slot)
 
     @display(description=_("state"))
     def state(self, slot):

@@ -8,14 +8,14 @@ class AppointmentsConfig(AppConfig):
     name = "appointments"
 
     def ready(self):
-        # Models must be loaded before the services can be.
+        # These modules import models, which are loaded only when ready() runs.
         from appointments import overlap_constraints, services  # noqa: PLC0415
         from patients.signals import patient_deactivated  # noqa: PLC0415
 
-        def cancel_coming(sender, patient, by, **kwargs):
-            services.cancel_coming(patient, by=by)
+        def cancel_upcoming(sender, patient, by, **kwargs):
+            services.cancel_upcoming(patient, by=by)
 
-        patient_deactivated.connect(cancel_coming, weak=False, dispatch_uid="cancel_coming")
+        patient_deactivated.connect(cancel_upcoming, weak=False, dispatch_uid="cancel_upcoming")
         post_migrate.connect(overlap_constraints.install_after_migrate, sender=self)
-        for guard in overlap_constraints.OVERLAP_CONSTRAINTS:
-            constraint_errors.CONSTRAINT_ERRORS[guard.name] = guard.validation_error
+        for constraint in overlap_constraints.OVERLAP_CONSTRAINTS:
+            constraint_errors.CONSTRAINT_ERRORS[constraint.name] = constraint.validation_error

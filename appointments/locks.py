@@ -6,6 +6,7 @@ SQLite the IMMEDIATE transaction is the lock.
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BOOKABLE_FIELDS, NAME_FIELDS, Doctor
 from appointments.models import Appointment, TimeSlot, overlaps
@@ -48,7 +49,7 @@ def lock_patient(pk):
     """
     patient = next(iter(PATIENT_QUERY.rows(pk)), None)
     if patient is None or not patient.is_active:
-        raise ValidationError({"patient": "This patient's record is closed."})
+        raise ValidationError({"patient": _("This patient's record is closed.")})
     return patient
 
 

@@ -1,33 +1,37 @@
-"""The database's own word on overlaps: no two standing slots of a doctor, and no two live
-appointments of a patient, share time.
+"""Database constraints against overlaps: of a doctor's slots and of a patient's appointments.
 
-PostgreSQL holds it by exclusion constraints, SQLite by triggers of the same names and meaning. They
-stand outside the models' Meta, which SQLite could not carry out: a migration makes them, and after
-every migration they are made again where they are missing, for SQLite drops the triggers of a table
-that it rebuilds. config.checks misses them loudly, also where another rule has taken their name.
+They concern slots that are not withdrawn, and appointments that are not cancelled. PostgreSQL
+has exclusion constraints, SQLite has triggers with the same names and meaning. The models' Meta
+cannot declare them, because SQLite has no exclusion constraints: a migration installs them, and
+`post_migrate` installs missing ones again, because SQLite drops the triggers of a table that it
+rebuilds. config.checks reports a constraint that is missing, or that has another definition.
 """
 
 import re
 from typing import NamedTuple
 
 from django.db import connections
+from django.utils.translation import gettext_lazy as _
 
 from config.errors import rule_error
 
 
 class OverlapConstraint(NamedTuple):
-    """Rows of `table` with the same `owner`, among the `standing` ones, do not share time."""
+    """Rows of `table` that have the same `owner` and meet `condition` do not overlap.
+
+    `condition` is SQL for one row; `{row}` stands for the name of the row, with a dot.
+    """
 
     name: str
     table: str
     owner: str
-    standing: str  # SQL over one row, whose name goes where {row} stands
+    condition: str
     field: str
     code: str
     sentence: str
 
     def validation_error(self):
-        """What the service would have said."""
+        """Return the same error that the service raises."""
         return rule_error(self.field, self.sentence, self.code)
 
 
@@ -36,40 +40,40 @@ OVERLAP_CONSTRAINTS = [
         name="slots_of_a_doctor_do_not_overlap",
         table="appointments_timeslot",
         owner="doctor_id",
-        standing="{row}withdrawn_at IS NULL",
+        condition="{row}withdrawn_at IS NULL",
         field="start_time",
         code="slot_overlap",
-        sentence="The doctor has another slot at that time.",
+        sentence=_("The doctor has another slot at that time."),
     ),
     OverlapConstraint(
         name="appointments_of_a_patient_do_not_overlap",
         table="appointments_appointment",
         owner="patient_id",
-        standing="{row}status <> 'cancelled'",
+        condition="{row}status <> 'cancelled'",
         field="time_slot",
         code="patient_overlap",
-        sentence="The patient has another appointment at that time.",
+        sentence=_("The patient has another appointment at that time."),
     ),
 ]
 
 EXCLUSION = """
 ALTER TABLE {table} ADD CONSTRAINT {name} EXCLUDE USING gist
-    ({owner} WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE ({standing})
+    ({owner} WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE ({condition})
 """
 
 TRIGGER = """
 CREATE TRIGGER {name}_{event} BEFORE {event} ON {table}
-WHEN {new_stands} BEGIN
+WHEN {new_condition} BEGIN
     SELECT RAISE(ABORT, 'constraint failed: {name}') WHERE EXISTS (
         SELECT 1 FROM {table} AS other
-        WHERE other.{owner} = NEW.{owner} AND other.id IS NOT NEW.id AND {other_stands}
+        WHERE other.{owner} = NEW.{owner} AND other.id IS NOT NEW.id AND {other_condition}
             AND other.starts_at < NEW.ends_at AND other.ends_at > NEW.starts_at
     );
 END
 """
 EVENTS = ("insert", "update")
 
-# As those statements would read, had they been written by the database.
+# Queries for the statements of the installed constraints, as the database prints them.
 INSTALLED_SQL = {
     "postgresql": """
         SELECT format('ALTER TABLE %s ADD CONSTRAINT %s %s',
@@ -79,64 +83,69 @@ INSTALLED_SQL = {
     """,
     "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger'",
 }
-SQL_NORMALISATIONS = re.compile(r"[\s()]|::\w+")  # PostgreSQL adds brackets and types
+SQL_NORMALISATIONS = re.compile(r"[\s()]|::\w+")  # PostgreSQL adds parentheses and casts
 
 
 def install(connection):
-    """Make the guards that are missing."""
+    """Create the constraints that are missing."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
-        for guard in missing(connection):
-            _drop(guard, connection.vendor, cursor)
-            for statement in _statements(guard, connection.vendor):
+        for constraint in missing(connection):
+            _drop(constraint, connection.vendor, cursor)
+            for statement in _statements(constraint, connection.vendor):
                 cursor.execute(statement)
 
 
 def remove(connection):
-    """Take the guards away; for the migration backwards."""
+    """Drop the constraints, when the migration is reversed."""
     with connection.cursor() as cursor:
-        for guard in OVERLAP_CONSTRAINTS:
-            _drop(guard, connection.vendor, cursor)
+        for constraint in OVERLAP_CONSTRAINTS:
+            _drop(constraint, connection.vendor, cursor)
 
 
 def missing(connection):
-    """The guards that the database lacks as they are meant, though it has their tables."""
+    """Return the constraints that are missing or differ, for the tables that exist."""
     with connection.cursor() as cursor:
         tables = set(connection.introspection.table_names(cursor))
         cursor.execute(INSTALLED_SQL[connection.vendor])
-        made = {_normalise_sql(statement) for (statement,) in cursor.fetchall()}
+        installed = {_normalise_sql(statement) for (statement,) in cursor.fetchall()}
     return [
-        guard
-        for guard in OVERLAP_CONSTRAINTS
-        if guard.table in tables
-        and not made.issuperset(map(_normalise_sql, _statements(guard, connection.vendor)))
+        constraint
+        for constraint in OVERLAP_CONSTRAINTS
+        if constraint.table in tables
+        and not installed.issuperset(
+            map(_normalise_sql, _statements(constraint, connection.vendor))
+        )
     ]
 
 
 def install_after_migrate(sender, using, **kwargs):
-    """Receiver of post_migrate."""
+    """Receive `post_migrate`."""
     install(connections[using])
 
 
-def _drop(guard, vendor, cursor):
+def _drop(constraint, vendor, cursor):
     if vendor == "postgresql":
-        cursor.execute(f"ALTER TABLE {guard.table} DROP CONSTRAINT IF EXISTS {guard.name}")
+        cursor.execute(
+            f"ALTER TABLE {constraint.table} DROP CONSTRAINT IF EXISTS {constraint.name}"
+        )
     else:
         for event in EVENTS:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {guard.name}_{event}")
+            cursor.execute(f"DROP TRIGGER IF EXISTS {constraint.name}_{event}")
 
 
 def _normalise_sql(statement):
     return SQL_NORMALISATIONS.sub("", statement)
 
 
-def _statements(guard, vendor):
-    words = guard._asdict()
+def _statements(constraint, vendor):
+    parts = {"name": constraint.name, "table": constraint.table, "owner": constraint.owner}
+    condition = constraint.condition
     if vendor == "postgresql":
-        return [EXCLUSION.format(**words | {"standing": guard.standing.format(row="")})]
-    stands = {
-        "new_stands": guard.standing.format(row="NEW."),
-        "other_stands": guard.standing.format(row="other."),
+        return [EXCLUSION.format(condition=condition.format(row=""), **parts)]
+    parts |= {
+        "new_condition": condition.format(row="NEW."),
+        "other_condition": condition.format(row="other."),
     }
-    return [TRIGGER.format(event=event, **words, **stands) for event in EVENTS]
+    return [TRIGGER.format(event=event, **parts) for event in EVENTS]

@@ -1,18 +1,24 @@
-"""One shape out for an appointment; a small body in for each step."""
+"""Serializers of appointments, moves, history and statistics.
+
+Every move takes a body of its own and answers the whole appointment.
+"""
 
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.roles import UserType
-from appointments import booking_rules, clock
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 from config.db.querysets import hidden_fields
 from patients.models import Patient
+
+read_appointment = row_of(AppointmentRow)
 
 APPOINTMENT_EXAMPLE = {
     "id": 12,
@@ -43,7 +49,7 @@ APPOINTMENT_EXAMPLE = {
 
 
 class AppointmentSerializer(StrictModelSerializer):
-    """An appointment as its reader sees it: `doctor_notes` never goes to the patient."""
+    """An appointment as the caller may see it; patients never see `doctor_notes`."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
@@ -54,9 +60,13 @@ class AppointmentSerializer(StrictModelSerializer):
     status = serializers.ChoiceField(
         choices=Status.choices,
         required=False,
-        help_text="For doctors and admins: runs the move that leads there.",
+        help_text=_("For doctors and admins: makes the move that leads to this status."),
     )
-    allowed = serializers.SerializerMethodField(help_text="The moves open to you now.")
+    allowed = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text=_("The moves that you can make now."),
+    )
     read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
 
@@ -75,22 +85,22 @@ class AppointmentSerializer(StrictModelSerializer):
         ]
 
     @cached_property
-    def now(self):
-        return clock.now()
+    def output(self):
+        return appointment_output(self.viewer_role)
 
-    def get_allowed(self, appointment) -> list[str]:
-        return booking_rules.open_moves(appointment, role=self.viewer_role, now=self.now)
+    def to_representation(self, appointment):
+        return self.output(read_appointment(appointment))
 
 
 class AppointmentActionSerializer(StrictSerializer):
-    """What a step asks for going in; the appointment it leaves coming out."""
+    """Reads the body of an action, and writes the appointment after the action."""
 
     def to_representation(self, appointment):
         return AppointmentSerializer(appointment, context=self.context).data
 
 
 class BookingSerializer(AppointmentActionSerializer):
-    """A patient books for himself; doctors (into their own slots) and admins name the patient."""
+    """Patients book for themselves; doctors and admins name the patient."""
 
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
     time_slot = VisibleRelatedField(queryset=TimeSlot.objects.all())
@@ -125,7 +135,9 @@ class BookingSerializer(AppointmentActionSerializer):
     def validate(self, attrs):
         if "patient" not in attrs:
             if not self._is_patient():
-                raise serializers.ValidationError({"patient": ["Say which patient this is for."]})
+                raise serializers.ValidationError(
+                    {"patient": [_("Say which patient this is for.")]}
+                )
             attrs["patient"] = self.context["request"].user
         return attrs
 
@@ -161,7 +173,9 @@ HISTORY_EXAMPLE = {
 class HistorySerializer(BaseModelSerializer):
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
-    changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")
+    changes = serializers.SerializerMethodField(
+        help_text=_("Names of the fields, never their values.")
+    )
     example = HISTORY_EXAMPLE
 
     class Meta:
@@ -170,7 +184,7 @@ class HistorySerializer(BaseModelSerializer):
         read_only_fields = fields
 
     def get_changes(self, entry) -> list[str]:
-        """The fields hidden from the caller are left out."""
+        """Return the changed fields without those hidden from the caller."""
         hidden = hidden_fields(Appointment, self.context["request"].user.role)
         return [name for name in entry.changes if name not in hidden]
 

@@ -1,9 +1,13 @@
-"""A doctor's time, opened and taken back. Overlaps are decided under the lock on the doctor."""
+"""Every change of a time slot, with its transaction, locks and audit entry.
+
+Each function locks the doctor before it checks overlaps.
+"""
 
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import log as audit
 from accounts.models import Action, Doctor
@@ -19,9 +23,10 @@ SKIP_REASONS = ["slot_in_past", "slot_overlap", "nonexistent_time"]
 
 
 class SlotPlan(NamedTuple):
-    """Slots to open: from `start_time` to `end_time` on each of `dates`, in clinic time.
+    """The slots to open from `start_time` to `end_time` on each of `dates`, in clinic time.
 
-    `duration` and `pause` between slots are timedeltas; a rest too short for a slot is left.
+    `duration` is the length of a slot and `pause` the time between two slots. Time that is left
+    at the end and too short for a slot stays unused.
     """
 
     dates: list
@@ -32,23 +37,24 @@ class SlotPlan(NamedTuple):
 
     @property
     def starts(self):
-        """The clock times at which slots begin, each day."""
+        """The times of day at which slots start."""
         any_day = clock.today()
-        at = datetime.combine(any_day, self.start_time)
+        start = datetime.combine(any_day, self.start_time)
         end = datetime.combine(any_day, self.end_time)
         starts = []
-        while at + self.duration <= end:
-            starts.append(at.time())
-            at += self.duration + self.pause
+        while start + self.duration <= end:
+            starts.append(start.time())
+            start += self.duration + self.pause
         return starts
 
 
 @atomic_with_retry
 def open_slot(*, doctor, date, start_time, end_time):
-    """A new slot of the doctor's, given in clinic time.
+    """Create a slot of the doctor; date and times are in clinic time.
 
-    Refusals: `slot_in_past`, `slot_overlap`; bad input where it is not 5 minutes or longer within
-    one day, or names a time that does not exist, or a doctor whose account is closed.
+    Raises ValidationError with the code `slot_in_past` or `slot_overlap`, and without a code where
+    the slot is shorter than 5 minutes, does not lie within one day, has a time that does not exist,
+    or the doctor's account is closed.
     """
     starts_at, ends_at = _interval(date, start_time, end_time)
     doctor = lock_active_doctor(doctor)
@@ -60,19 +66,19 @@ def open_slot(*, doctor, date, start_time, end_time):
 
 @atomic_with_retry
 def open_slots(*, doctor, plan):
-    """Open what of the plan fits; (slots, skipped), the latter as {date, start_time, reason}.
+    """Create the slots of the plan that fit; return (slots, skipped).
 
-    A slot is skipped for a reason of SKIPPED. Each lasts its full duration, also on the day the
-    clocks change. More than 1,000 slots or 366 days, or a doctor whose account is closed:
-    ValidationError.
+    `skipped` lists {date, start_time, reason} with a reason of SKIP_REASONS. Each slot lasts its
+    full duration, also on the day the clocks change. Raises ValidationError for more than 1,000
+    slots or 366 days, and for a doctor whose account is closed.
     """
     _check_size(plan)
     doctor = lock_active_doctor(doctor)
-    taken = _standing_intervals(doctor, plan)
+    taken = _existing_intervals(doctor, plan)
     opened, skipped = [], []
     for date in plan.dates:
         for start_time in plan.starts:
-            starts_at, reason = _fits(date, start_time, plan.duration, taken)
+            starts_at, reason = _start_or_skip_reason(date, start_time, plan.duration, taken)
             if reason:
                 skipped.append({"date": date, "start_time": start_time, "reason": reason})
             else:
@@ -86,14 +92,18 @@ def open_slots(*, doctor, plan):
 
 @atomic_with_retry
 def change_slot(slot, *, date=None, start_time=None, end_time=None):
-    """Move a slot nobody holds to another time; `slot_in_use` where somebody does."""
+    """Move a slot to another date or time.
+
+    Raises ValidationError with a code of open_slot(), or `slot_in_use` where an appointment holds
+    the slot.
+    """
     slot = _lock_unused(slot)
-    shown = slot.date, slot.start_time, slot.end_time
-    wanted = date or slot.date, start_time or slot.start_time, end_time or slot.end_time
-    if wanted == shown:
+    before = slot.date, slot.start_time, slot.end_time
+    after = date or slot.date, start_time or slot.start_time, end_time or slot.end_time
+    if after == before:
         return slot
-    starts_at, ends_at = _interval(*wanted)
-    _check_overlap(slot.doctor, starts_at, ends_at, but=slot)
+    starts_at, ends_at = _interval(*after)
+    _check_overlap(slot.doctor, starts_at, ends_at, ignore=slot)
     slot.starts_at, slot.ends_at = starts_at, ends_at
     slot.save()
     audit.record_change("timeslot.change", slot, fields=["starts_at", "ends_at"])
@@ -102,7 +112,10 @@ def change_slot(slot, *, date=None, start_time=None, end_time=None):
 
 @atomic_with_retry
 def withdraw(slot):
-    """Take back a slot nobody holds; `slot_in_use` where somebody does."""
+    """Withdraw a slot, so that it cannot be booked; the row is kept.
+
+    Raises ValidationError with the code `slot_in_use` where an appointment holds the slot.
+    """
     slot = _lock_unused(slot)
     slot.withdrawn_at = clock.now()
     slot.save()
@@ -112,7 +125,7 @@ def withdraw(slot):
 
 def _interval(date, start_time, end_time):
     if end_time <= start_time:
-        raise ValidationError({"end_time": "A slot ends after it starts, on the same day."})
+        raise ValidationError({"end_time": _("A slot must end after it starts, on the same day.")})
     length = datetime.combine(date, end_time) - datetime.combine(date, start_time)
     try:
         starts_at = _starts_at(date, start_time, length)
@@ -123,36 +136,40 @@ def _interval(date, start_time, end_time):
     except ValidationError as error:
         raise ValidationError({"end_time": error}) from error
     if ends_at - starts_at < MIN_DURATION:
-        raise ValidationError({"end_time": "A slot lasts 5 minutes or longer."})
+        raise ValidationError({"end_time": _("A slot must last 5 minutes or longer.")})
     if starts_at <= clock.now():
-        raise rule_error("start_time", "This time lies in the past.", "slot_in_past")
+        raise rule_error("start_time", _("This time is in the past."), "slot_in_past")
     return starts_at, ends_at
 
 
 def _starts_at(date, start_time, length):
-    """The instant a slot of that length starts at.
+    """Return the UTC datetime at which a slot of that length starts.
 
-    Where the clocks go back and show the start twice, it is the first time, unless only the second
-    lets the slot end when the clock says: 02:30 to 03:00 is half an hour, not an hour and a half.
+    Where the start occurs twice, because the clocks go back, it is the first of the two, unless
+    the slot ends at the given clock time only from the second: 02:30 to 03:00 is half an hour, not
+    an hour and a half.
     """
     end = datetime.combine(date, start_time) + length
     first, second = (
         clock.clinic_datetime(date, start_time),
         clock.clinic_datetime(date, start_time, fold=1),
     )
-    right = [
+    matching = [
         start
         for start in (first, second)
         if clock.to_clinic_time(start + length).replace(tzinfo=None) == end
     ]
-    return right[0] if right else first
+    return matching[0] if matching else first
 
 
 def lock_active_doctor(doctor):
-    """The doctor, held until the transaction ends; one whose account is closed is bad input."""
+    """Return the doctor, locked until the transaction ends.
+
+    Raises ValidationError where the doctor's account is closed.
+    """
     doctor = _lock_doctor(doctor.pk)
     if not doctor.is_active:
-        raise ValidationError({"doctor": "This doctor's account is closed."})
+        raise ValidationError({"doctor": _("This doctor's account is closed.")})
     return doctor
 
 
@@ -160,10 +177,11 @@ def _lock_doctor(pk):
     return Doctor.objects.select_for_update(no_key=True).get(pk=pk)
 
 
-def _check_overlap(doctor, starts_at, ends_at, but=None):
-    others = doctor.time_slots.overlapping(starts_at, ends_at).exclude(pk=but and but.pk)
+def _check_overlap(doctor, starts_at, ends_at, ignore=None):
+    others = doctor.time_slots.overlapping(starts_at, ends_at).exclude(pk=ignore and ignore.pk)
     if others.exists():
-        raise rule_error("start_time", "The doctor has another slot at that time.", "slot_overlap")
+        sentence = _("The doctor has another slot at that time.")
+        raise rule_error("start_time", sentence, "slot_overlap")
 
 
 def _lock_unused(slot):
@@ -171,41 +189,42 @@ def _lock_unused(slot):
     slot = TimeSlot.objects.select_for_update(no_key=True).get(pk=slot.pk)
     slot.doctor = doctor
     if slot.withdrawn_at:
-        raise rule_error("time_slot", "This time slot was withdrawn.", "not_found")
+        raise rule_error("time_slot", _("This time slot was withdrawn."), "not_found")
     if slot.appointments.live().exists():
-        raise rule_error(
-            "time_slot", "An appointment holds this slot; cancel or move it first.", "slot_in_use"
-        )
+        sentence = _("This time slot has an appointment. Cancel or reschedule it first.")
+        raise rule_error("time_slot", sentence, "slot_in_use")
     return slot
 
 
 def _check_size(plan):
     if len(plan.dates) > MAX_DAYS:
-        raise ValidationError({"date_to": f"Choose at most {MAX_DAYS} days."})
+        sentence = _("Choose at most %(days)s days.") % {"days": MAX_DAYS}
+        raise ValidationError({"date_to": sentence})
     if not plan.starts:
-        raise ValidationError({"slot_duration": "No slot of that length fits into these hours."})
+        sentence = _("No slot of that length fits between the start and the end time.")
+        raise ValidationError({"slot_duration": sentence})
     if len(plan.dates) * len(plan.starts) > MAX_SLOTS:
-        raise ValidationError({"slot_duration": f"This makes more than {MAX_SLOTS} slots."})
+        sentence = _("This makes more than %(count)s slots.") % {"count": MAX_SLOTS}
+        raise ValidationError({"slot_duration": sentence})
 
 
-def _standing_intervals(doctor, plan):
+def _existing_intervals(doctor, plan):
     if not plan.dates:
         return []
     first, last = min(plan.dates), max(plan.dates) + timedelta(days=1)
-    standing = doctor.time_slots.overlapping(clock.start_of_day(first), clock.start_of_day(last))
-    return list(standing.values_list("starts_at", "ends_at"))
+    slots = doctor.time_slots.overlapping(clock.start_of_day(first), clock.start_of_day(last))
+    return list(slots.values_list("starts_at", "ends_at"))
 
 
-def _fits(date, start_time, duration, taken):
-    """(the instant, None), or (None, why the slot is skipped)."""
+def _start_or_skip_reason(date, start_time, duration, taken):
+    """Return (starts_at, None), or (None, reason) where the slot is skipped."""
     try:
         starts_at = clock.clinic_datetime(date, start_time)
     except ValidationError as error:
         return None, error.code
     ends_at = starts_at + duration
-    if (
-        clock.to_clinic_time(ends_at).date() != date
-    ):  # it was to end at an hour that the clocks skip
+    # A slot that crosses midnight ends at a time that the clocks skip.
+    if clock.to_clinic_time(ends_at).date() != date:
         return None, "nonexistent_time"
     if starts_at <= clock.now():
         return None, "slot_in_past"

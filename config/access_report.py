@@ -169,7 +169,7 @@ def _transition_table():
             f"{name}, from {status.label.lower()}",
             move.target.label.lower(),
             *[_mark(role in roles) for role in ROLES],
-            "" if move.when is always else _words(move.when.__name__),
+            "" if move.condition is always else _words(move.condition.__name__),
         ]
         for name, move in MOVES.items()
         for status, roles in move.sources.items()

@@ -5,5 +5,5 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self):
-        # Registers the system checks; models must be loaded before it can be imported.
+        # Registers the system checks, which import models.
         from config import checks  # noqa: F401, PLC0415

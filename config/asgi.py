@@ -1,4 +1,4 @@
-"""For those who must serve over ASGI; gunicorn and config.wsgi are what is measured."""
+"""The ASGI application. The benchmarks measure gunicorn with config.wsgi."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""What is true of the current request: its id, its client, and whether it is for the API.
+"""Facts about the current request, each computed once: its id, its client, whether it is API.
 
-Each fact is worked out once per request.
+The functions take Django's or DRF's request.
 """
 
 import re
@@ -67,7 +67,10 @@ def user_agent(request):
 
 
 def client_network(address):
-    """Return what one subscriber holds: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Return an IPv4 address unchanged, and the /64 network of an IPv6 address.
+
+    A provider usually gives one customer a whole /64 network.
+    """
     if not isinstance(ip_address(address), IPv6Address):
         return address
     return str(ip_network(f"{address}/64", strict=False).network_address)

@@ -1,12 +1,13 @@
-"""How a rule says no: one ValidationError, at one field, with a code of the published list."""
+"""Validation errors with a code of the published list (config.api.exceptions.ERROR_CODES)."""
 
 from django.core.exceptions import ValidationError
 
 
 def rule_error(field, sentence, code, **params):
-    """To be raised. `params` fill the sentence; those that CODES names travel in `details`.
+    """Return a ValidationError for one field.
 
-    One of these may be a function: it is called for the answer, when nobody waits for the locks of
-    the transaction that was refused.
+    `params` are inserted into the sentence; the one that ERROR_CODES names is sent in `details`. A
+    param may be a function: it is called when the response is made, after the transaction has
+    released its locks.
     """
     return ValidationError({field: ValidationError(sentence, code=code, params=params or None)})

@@ -8,13 +8,13 @@ from django.core.files.storage import FileSystemStorage
 
 @contextmanager
 def create_private_file(path, mode):
-    """A file that only its owner may read: there whole, or not at all.
+    """Create a file that only its owner may read; it is deleted if the block fails.
 
-    FileExistsError where there is something at that path.
+    Raises FileExistsError if the path exists.
     """
-    number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        with os.fdopen(number, mode) as file:
+        with os.fdopen(descriptor, mode) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -24,10 +24,9 @@ def create_private_file(path, mode):
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
-    """A file that could not be written to its end leaves no piece: on a full disk, pieces of what
-    was refused would take the last room there is.
+    """Deletes a partially written file when saving fails, so that a full disk gets no fuller.
 
-    Relies on names nobody else writes to (accounts.models.people.avatar_path).
+    File names must be unique (accounts.models.avatar_path).
     """
 
     def save(self, name, content, max_length=None):

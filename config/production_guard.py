@@ -1,4 +1,4 @@
-"""The gate before production."""
+"""Stops the start of the application if its settings are unsafe in production."""
 
 import logging
 
@@ -10,15 +10,15 @@ logger = logging.getLogger(__name__)
 
 
 def refuse_unsafe_production():
-    """Raise ImproperlyConfigured for what config.checks finds serious; log what else it finds.
+    """Raise ImproperlyConfigured for errors of config.checks, and log its warnings.
 
-    A database that is down stops nobody from starting: service returns when it does.
+    The application starts without a database, so that it serves as soon as the database is back.
     """
     found = run_checks(tags=[Tags.security], include_deployment_checks=True)
     try:
         found += run_checks(tags=[Tags.database], databases=["default"])
     except DatabaseError:
-        logger.warning("The database could not be checked: it does not answer")
+        logger.warning("The database could not be checked, because it does not answer")
     if errors := [one for one in found if one.id.startswith("config.E")]:
         raise ImproperlyConfigured("\n".join(f"{one.msg} {one.hint}" for one in errors))
     for one in found:

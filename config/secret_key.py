@@ -1,4 +1,4 @@
-"""The key a machine without configuration signs with."""
+"""Generates a secret key for a machine without configuration."""
 
 import os
 import secrets
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def load_or_create_key(path):
-    """The key kept in `path`, made there once, readable by its owner only."""
+    """Return the key in the file `path`; create the file, readable by its owner only, if needed."""
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
             file.write(secrets.token_urlsafe(64))
         try:
-            os.link(file.name, path)  # whole or not at all, and the first of two processes wins
+            os.link(file.name, path)  # atomic; of two processes, the first one wins
         except FileExistsError:
             pass
         finally:

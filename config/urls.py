@@ -1,6 +1,6 @@
-"""Every address, once. The apps' routers stand at two mounts: the seed's and the canonical one.
+"""All URLs. The routers of the apps are included twice: at /api/ and at the original prefixes.
 
-The canonical mount comes last, because Django asks the last pattern first when it makes addresses.
+/api/ comes last, because Django reverses the last matching pattern.
 """
 
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""What gunicorn serves. It refuses to start where only a development machine may."""
+"""The WSGI application. It does not start with settings that are unsafe in production."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What `runserver` serves: as config.wsgi, without the gate before production."""
+"""The WSGI application of `runserver`: config.wsgi without the check of production settings."""
 
 from django.core.wsgi import get_wsgi_application
 

@@ -56,6 +56,22 @@ def _of_treated_by(doctor):
     return listed | Q(Exists(treating[LIST_LIMIT:]) & RowByRowExists(of_them))
 
 
+def status_of(started_at, ended_at, appointment_status):
+    """Return the derived status of a consultation; the last argument is None for a walk-in."""
+    if ended_at:
+        return ConsultationStatus.COMPLETED
+    if appointment_status in DID_NOT_TAKE_PLACE:
+        return ConsultationStatus.CANCELLED
+    return ConsultationStatus.IN_PROGRESS if started_at else ConsultationStatus.SCHEDULED
+
+
+def duration_of(started_at, ended_at):
+    """Return the whole minutes from start to end, or None until both are known."""
+    if not (started_at and ended_at):
+        return None
+    return int((ended_at - started_at).total_seconds() // 60)
+
+
 class ConsultationQuerySet(ScopedQuerySet):
     owners = {
         UserType.PATIENT: "patient",
@@ -133,11 +149,8 @@ class Consultation(TimeStampedModel, VersionedModel):
 
     @property
     def status(self):
-        if self.ended_at:
-            return ConsultationStatus.COMPLETED
-        if self.appointment and self.appointment.status in DID_NOT_TAKE_PLACE:
-            return ConsultationStatus.CANCELLED
-        return ConsultationStatus.IN_PROGRESS if self.started_at else ConsultationStatus.SCHEDULED
+        appointment_status = self.appointment and self.appointment.status
+        return status_of(self.started_at, self.ended_at, appointment_status)
 
     @property
     def is_closed(self):
@@ -145,10 +158,7 @@ class Consultation(TimeStampedModel, VersionedModel):
 
     @property
     def duration_minutes(self):
-        """Whole minutes from start to end; None until both are known."""
-        if not (self.started_at and self.ended_at):
-            return None
-        return int((self.ended_at - self.started_at).total_seconds() // 60)
+        return duration_of(self.started_at, self.ended_at)
 
 
 class ConsultationPart(models.Model):

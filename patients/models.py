@@ -1,4 +1,4 @@
-"""Patients, and the access to their records that a doctor has in an emergency."""
+"""Patients, and the emergency access of doctors to their records."""
 
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
@@ -6,6 +6,7 @@ from django.db.models import PROTECT, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
@@ -25,7 +26,7 @@ def active_records(user):
 
 
 class PatientQuerySet(ScopedQuerySet):
-    """Verified doctors see the whole directory; a patient sees the own record."""
+    """Verified doctors and admins see all active patients; patients see their own record."""
 
     owners = {
         UserType.PATIENT: own_record,
@@ -40,7 +41,7 @@ class PatientManager(UserManager.from_queryset(PatientQuerySet)):
 
 
 class Patient(User):
-    """A user as a patient: the record of the clinic."""
+    """A user who is a patient, with the fields of the patient's record."""
 
     objects = PatientManager()
 
@@ -53,13 +54,14 @@ class EmergencyAccessQuerySet(ScopedQuerySet):
     writers = {}
 
     def live(self, now=None):
+        """Accesses that have not expired."""
         return self.filter(expires_at__gt=now or timezone.now())
 
 
 class EmergencyAccess(models.Model):
-    """Why a doctor who does not treat a patient read the record, and until when he may.
+    """Permission for a doctor to read the record of a patient whom they do not treat.
 
-    Granted by services.grant_emergency_access(), and never changed afterwards.
+    services.grant_emergency_access() creates the row; nothing changes it afterwards.
     """
 
     patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses", db_index=False)
@@ -76,12 +78,12 @@ class EmergencyAccess(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        verbose_name_plural = "emergency access"
+        verbose_name_plural = _("emergency access")
         constraints = [
             models.CheckConstraint(
                 condition=GreaterThanOrEqual(Length("reason"), MIN_REASON_LENGTH),
                 name="emergency_access_has_a_reason",
-                violation_error_message="Say why, in ten characters or more.",
+                violation_error_message=_("Say why, in ten characters or more."),
             ),
         ]
         indexes = [
@@ -90,7 +92,11 @@ class EmergencyAccess(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.doctor} to the record of {self.patient}, {self.created_at:%Y-%m-%d %H:%M}"
+        return _("%(doctor)s to the record of %(patient)s, %(time)s") % {
+            "doctor": self.doctor,
+            "patient": self.patient,
+            "time": f"{self.created_at:%Y-%m-%d %H:%M}",
+        }
 
     @property
     def subject_id(self):

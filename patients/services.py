@@ -1,3 +1,5 @@
+"""Every change of a patient's record, with its transaction and audit entry."""
+
 import secrets
 from datetime import timedelta
 
@@ -20,10 +22,11 @@ EMERGENCY_ACCESS_DURATION = timedelta(minutes=60)
 
 @atomic_with_retry
 def create_patient(*, username="", email="", password=None, **fields):
-    """A new patient, registered at the desk.
+    """Register a patient for the clinic.
 
-    The username defaults to the e-mail address, where that can be one, or to one nobody has. With
-    an address and no password, a letter invites the patient to choose one.
+    `username` defaults to the e-mail address, or to a random name where the address is empty or
+    not a valid username. With an e-mail address and without a password, an e-mail invites the
+    patient to choose a password.
     """
     user = accounts.register(
         username=username or _username_from(email),
@@ -41,15 +44,16 @@ def create_patient(*, username="", email="", password=None, **fields):
 def _username_from(email):
     try:
         return Patient._meta.get_field("username").clean(email, None)
-    except ValidationError:  # there is none, or it holds what a username may not
+    except ValidationError:  # empty, or not a valid username
         return f"patient-{secrets.token_hex(4)}"
 
 
 @atomic_with_retry
 def deactivate(patient, *, by, if_version=None):
-    """Close a record: it leaves every list and its coming appointments are cancelled.
+    """Close a record: no list shows the patient, and their upcoming appointments are cancelled.
 
-    No clinical row is deleted, and the e-mail address stays taken.
+    No clinical row is deleted, and the e-mail address stays in use. Raises ValidationError with
+    the code `stale_version` where `if_version` is not the version of the record.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     check_version(patient, if_version)
@@ -64,9 +68,9 @@ def deactivate(patient, *, by, if_version=None):
 
 @atomic_with_retry
 def grant_emergency_access(patient, *, by, reason):
-    """Let a doctor read one patient's record for an hour, as if he treated the patient.
+    """Let a doctor read a patient's record for an hour, as doctors do who treat the patient.
 
-    A `reason` of less than ten characters is bad input.
+    Raises ValidationError where `reason` has less than ten characters.
     """
     now = timezone.now()
     access = EmergencyAccess(
@@ -84,9 +88,10 @@ def grant_emergency_access(patient, *, by, reason):
 
 @atomic_with_retry
 def anonymise(patient, *, by):
-    """Take out of a record, and of all its versions, what says whose it was; it is closed for good.
+    """Remove what identifies the patient from the record and all its versions, and close it.
 
-    What was found and done stays, under the number; so may a name that somebody wrote into a text.
+    The record cannot be reopened. Clinical data stays, under the patient's id, and may contain a
+    name that somebody wrote into a text.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     if accounts.is_anonymised(patient):
@@ -127,7 +132,10 @@ def _anonymise_records(record, patient, by):
 
 @atomic_with_retry
 def reactivate(patient):
-    """Open a closed record again; its cancelled appointments stay cancelled."""
+    """Reopen a closed record; its cancelled appointments stay cancelled.
+
+    Raises ValidationError where the record is anonymised.
+    """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     accounts.check_not_anonymised(patient)
     patient.is_active = True

@@ -1,8 +1,8 @@
-"""The database's own word on the audit: its rows are added, never changed, removed or replaced.
+"""Triggers on both engines that allow only INSERT into the tables of the audit.
 
-Triggers on both engines. As with the guards of appointments, a migration makes them and every
-migration makes those anew that are missing; config.checks misses them loudly. Who owns the tables
-can still take the triggers away: that is what the seals are for (accounts.audit.hash_chain).
+A migration creates them, every `migrate` recreates missing ones, and config.checks reports missing
+ones. The owner of the tables can remove the triggers; the hash chain then detects changed rows
+(accounts.audit.hash_chain).
 """
 
 from contextlib import contextmanager
@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from django.db import connections
 
-# By table, what a row must not share with another one. SQLite's rowid is a key even where nobody
-# has made it one.
-KEYS = {
+# The unique columns of each table. SQLite's rowid is always one.
+UNIQUE_COLUMNS = {
     "accounts_auditevent": ["id"],
     "accounts_auditseal": ["n", "event", "rowid"],
 }
@@ -31,7 +30,7 @@ POSTGRESQL = {
     "truncate": "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION only_append()",
 }
 
-# REPLACE deletes without a word to any trigger, so the row is refused that takes the other's place.
+# INSERT OR REPLACE deletes rows without calling DELETE triggers, so that it is refused at INSERT.
 ROW_EXISTS = "EXISTS (SELECT 1 FROM {table} WHERE {same})"
 REFUSE = "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
 SQLITE = {
@@ -48,17 +47,17 @@ class Trigger(NamedTuple):
 
 
 def install(connection):
-    """Make the triggers that are missing."""
+    """Create missing triggers."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(FUNCTION)
         for trigger in missing(connection):
-            cursor.execute(_drop(trigger, connection.vendor))  # one of that name and other meaning
+            cursor.execute(_drop(trigger, connection.vendor))  # an outdated trigger with this name
             cursor.execute(trigger.sql)
 
 
 def remove(connection):
-    """Take the triggers away."""
+    """Drop the triggers."""
     with connection.cursor() as cursor:
         for trigger in _triggers(connection, cursor):
             cursor.execute(_drop(trigger, connection.vendor))
@@ -66,9 +65,9 @@ def remove(connection):
 
 @contextmanager
 def triggers_disabled(connection):
-    """Without the triggers as long as the block lasts, which only the tables' owner may do.
+    """Drop the triggers during the block; only the owner of the tables may do this.
 
-    Within a transaction, so that nobody else sees the tables without them.
+    Use it in a transaction, so that other connections never see the tables without triggers.
     """
     remove(connection)
     yield
@@ -76,7 +75,7 @@ def triggers_disabled(connection):
 
 
 def missing(connection):
-    """The triggers that the database lacks, has switched off, or has in name only."""
+    """Return the triggers that are missing, disabled or outdated."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -84,7 +83,7 @@ def missing(connection):
                 " FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
                 " WHERE tgenabled IN ('O', 'A') AND prosrc = %s"
                 " AND tgrelid::regclass::text = ANY(%s)",
-                [BODY, list(KEYS)],
+                [BODY, list(UNIQUE_COLUMNS)],
             )
         else:
             cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
@@ -93,28 +92,29 @@ def missing(connection):
 
 
 def install_after_migrate(sender, using, **kwargs):
-    """Receiver of post_migrate."""
+    """Receive the signal post_migrate."""
     install(connections[using])
 
 
 def _triggers(connection, cursor):
-    """Those that belong on the tables that are there."""
-    deeds = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+    """Return the triggers for the existing tables."""
+    operations = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
     tables = connection.introspection.table_names(cursor)
     return [
         Trigger(
-            name := f"{table}_{deed}",
+            name := f"{table}_{operation}",
             table,
-            f"CREATE TRIGGER {name} {sql.format(table=table, same=_same(keys))}",
+            f"CREATE TRIGGER {name} {sql.format(table=table, same=_same(columns))}",
         )
-        for table, keys in KEYS.items()
+        for table, columns in UNIQUE_COLUMNS.items()
         if table in tables
-        for deed, sql in deeds.items()
+        for operation, sql in operations.items()
     ]
 
 
-def _same(keys):
-    return " OR ".join(f"{key} = NEW.{key}" for key in keys)
+def _same(columns):
+    """Return the condition that a row has the same key as the new row."""
+    return " OR ".join(f"{column} = NEW.{column}" for column in columns)
 
 
 def _drop(trigger, vendor):

@@ -1,4 +1,4 @@
-"""The audit is kept short: what need not be kept any more moves to a file, with its seals."""
+"""Moves old audit events with their hashes to a file, which can still be verified."""
 
 import json
 
@@ -25,15 +25,16 @@ from accounts.models import Action, AuditSeal
 from config.db.transactions import atomic_with_retry
 from config.files import create_private_file
 
-CHUNK_SIZE = 20_000  # events taken out in one transaction, for which those who write events wait
+CHUNK_SIZE = 20_000  # events deleted per transaction; audit writes wait while it runs
 
 
 def archive(before, path):
-    """Move what was sealed, up to the first event that is not from before that moment, to a file.
+    """Move the hashed events up to the first one that is not older than `before` to a file.
 
-    Gives the Checked end of it, None where nothing is that old; a ValidationError where the chain
-    does not hold. Only the owner of the tables can do so: the triggers are lifted meanwhile. The
-    file is whole before anything is taken out, and stays whatever comes then.
+    Returns the Verification of the moved events, or None if no event is old enough. Raises a
+    ValidationError if the chain is broken. Only the owner of the tables may do this, because the
+    triggers are dropped meanwhile. The file is complete before any event is deleted, and it stays
+    if the deletion fails.
     """
     last = _last_before(before)
     if last is None:
@@ -46,16 +47,16 @@ def archive(before, path):
 
 
 def check_archive(path):
-    """Check a file that `archive` wrote; a ValidationError where it is none, or not all of one."""
+    """Verify a file of `archive`; raises a ValidationError if the file is incomplete."""
     try:
         with path.open() as file:
             return _check_lines(file)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError(f"{path} is no archive of ours, or not all of it.") from error
+        raise ValidationError(f"{path} is not a complete archive.") from error
 
 
 def _last_before(moment):
-    """The number of the last seal before which no event is from after that moment."""
+    """Return the number of the last link before the first event at or after `moment`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT MIN(seal.n) FROM accounts_auditseal seal JOIN accounts_auditevent event"
@@ -63,14 +64,14 @@ def _last_before(moment):
             [connection.ops.adapt_datetimefield_value(moment)],
         )
         (first_later,) = cursor.fetchone()
-    sealed = AuditSeal.objects.exclude(event=None)
+    links = AuditSeal.objects.exclude(event=None)
     if first_later:
-        sealed = sealed.filter(n__lt=first_later)
-    return sealed.order_by("-n").values_list("n", flat=True).first()
+        links = links.filter(n__lt=first_later)
+    return links.order_by("-n").values_list("n", flat=True).first()
 
 
 def _export(path, last):
-    """Write the chain up to that seal: head, events, foot; the two with proof of what they say."""
+    """Write the links up to `last`, between a header and a footer that have proofs (HMACs)."""
     first = AuditSeal.objects.order_by("n").first()
     after = {"after": [0, GENESIS], "proof": ""}
     if first.proof:
@@ -78,29 +79,30 @@ def _export(path, last):
     with create_private_file(path, "w") as file:
         file.write(as_json(after | {"columns": COLUMNS}) + "\n")
         moved = verify_links(_copied(links_of_chain(last), file))
-        _check_intact(moved)
-        end = {"end": [moved.n, moved.hash], "proof": hmac_of(moved.n, moved.hash)}
-        file.write(as_json(end) + "\n")
+        _require_intact(moved)
+        footer = {"end": [moved.n, moved.hash], "proof": hmac_of(moved.n, moved.hash)}
+        file.write(as_json(footer) + "\n")
     return moved
 
 
-def _check_intact(checked):
-    if checked.broken is not None:
-        sentence = f"Seal {checked.broken} does not hold. {checked.why}"
+def _require_intact(verification):
+    if verification.broken is not None:
+        sentence = f"Link {verification.broken} is invalid. {verification.reason}"
         raise ValidationError(sentence, code="broken_chain")
 
 
 def _copied(links, file):
+    """Yield the links, and write those with an event to the file."""
     for link in links:
         if link.event is not None:
-            one = {"n": link.n, "hash": link.hash, "event": normalise(link.event)}
-            file.write(as_json(one) + "\n")
+            line = {"n": link.n, "hash": link.hash, "event": normalise(link.event)}
+            file.write(as_json(line) + "\n")
         yield link
 
 
 @atomic_with_retry
 def _delete_through(n, *, is_last):
-    """Delete the events up to seal `n`, which from then on stands for them."""
+    """Delete the events up to link `n`, which then represents them with a proof."""
     lock_chain()
     digest = AuditSeal.objects.values_list("hash", flat=True).get(n=n)
     with append_only.triggers_disabled(connection), connection.cursor() as cursor:
@@ -116,24 +118,24 @@ def _delete_through(n, *, is_last):
 
 
 def _check_lines(file):
-    head = json.loads(file.readline())
-    n, previous = head["after"]
-    if n and not has_valid_hmac(n, previous, head["proof"]):
-        return Verification(n, previous, n, "What came before this archive is not proven.")
-    foot = {}
-    checked = verify_links(_links_of(file, foot), start=(n, previous))
-    if checked.broken is None and foot["end"] != [checked.n, checked.hash]:
-        return Verification(checked.n, checked.hash, checked.n + 1, "It is missing.")
-    if checked.broken is None and not has_valid_hmac(*foot["end"], foot["proof"]):
-        return Verification(checked.n, checked.hash, checked.n, "It is not proven to be the last.")
-    return checked
+    header = json.loads(file.readline())
+    n, previous = header["after"]
+    if n and not has_valid_hmac(n, previous, header["proof"]):
+        return Verification(n, previous, n, "The proof of the earlier links is invalid.")
+    footer = {}
+    found = verify_links(_links_of(file, footer), start=(n, previous))
+    if found.broken is None and footer["end"] != [found.n, found.hash]:
+        return Verification(found.n, found.hash, found.n + 1, "It is missing.")
+    if found.broken is None and not has_valid_hmac(*footer["end"], footer["proof"]):
+        return Verification(found.n, found.hash, found.n, "The proof of the last link is invalid.")
+    return found
 
 
-def _links_of(file, foot):
-    """The links of an archive; its last line goes into `foot`."""
-    for line in file:
-        one = json.loads(line)
-        if "end" in one:
-            foot |= one
+def _links_of(file, footer):
+    """Yield the links of an archive; the last line is put into the dict `footer`."""
+    for text in file:
+        line = json.loads(text)
+        if "end" in line:
+            footer |= line
             return
-        yield ChainLink(one["n"], one["hash"], "", one["event"])
+        yield ChainLink(line["n"], line["hash"], "", line["event"])

@@ -1,10 +1,9 @@
-"""The chain over the audit: each seal is made of an event as it stands and of the seal before it.
+"""The hash chain over the audit: the hash of each link covers its event and the previous hash.
 
-A seal is an HMAC under AUDIT_KEY, which the database does not hold: who can change rows cannot make
-the seals that would fit them. Events are sealed a little after they were written, so that nobody
-who writes one waits for another; one that is taken away before that is missed by nobody. A chain
-whose end was cut off, or that our own sealer has made again over other rows, is whole: that is
-found out by the checkpoints, which are kept somewhere else.
+A hash is an HMAC with AUDIT_KEY, which is not in the database. Whoever can change rows cannot
+create matching hashes. Events are hashed shortly after they were written, so that writers do not
+wait for each other; an event that is deleted before is not missed. Checkpoints, which are stored
+elsewhere, reveal a chain whose end was deleted, or that was created again with AUDIT_KEY.
 """
 
 import hmac
@@ -22,14 +21,14 @@ from config.db.transactions import atomic_with_retry
 
 GENESIS = "0" * 64
 BATCH = 5000
-THE_WHOLE, LOWEST_ID = 2**63 - 1, -(2**63)
-# Ids are not given out in the order of the commits: an event may be so many seals late.
+END, LOWEST_ID = 2**63 - 1, -(2**63)
+# Transactions do not commit in the order of ids: an event may be this many links late.
 MAX_OUT_OF_ORDER = 100_000
-LOCK_ID = 7_202_511  # the name of PostgreSQL's lock, of which every sealer knows
+LOCK_ID = 7_202_511  # of PostgreSQL's advisory lock
 
 COLUMNS = [field.column for field in AuditEvent._meta.concrete_fields]
 JOIN_EVENT = ", ".join(f"event.{column}" for column in COLUMNS)
-# Put together from columns and numbers of our own.
+# These statements contain only names of columns and constants.
 UNHASHED_EVENTS = f"""
     SELECT {JOIN_EVENT} FROM accounts_auditevent event WHERE event.id > %s
     AND NOT EXISTS (SELECT 1 FROM accounts_auditseal seal WHERE seal.event = event.id)
@@ -40,7 +39,7 @@ CHAIN = f"""
     LEFT JOIN accounts_auditevent event ON event.id = seal.event
     WHERE seal.n <= %s ORDER BY seal.n
 """  # noqa: S608  # nosec B608
-# The lowest event of the last seals. Not the highest: that can be anything somebody has put in.
+# The lowest event of the last links. The highest id may be one that somebody has inserted.
 FIRST_LINK = f"""
     SELECT MIN(event), COUNT(*) FROM
     (SELECT event FROM accounts_auditseal ORDER BY n DESC LIMIT {MAX_OUT_OF_ORDER}) AS latest
@@ -50,7 +49,7 @@ as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class ChainLink(NamedTuple):
-    """A seal, and its event as a list of COLUMNS; None where the event is gone."""
+    """A link of the chain, with its event as a list of COLUMNS; None if the event is missing."""
 
     n: int
     hash: str
@@ -59,68 +58,68 @@ class ChainLink(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """How far a chain holds, and the number of the first seal that does not, with the reason."""
+    """The last valid link of a chain, and the number of the first invalid one with the reason."""
 
     n: int
     hash: str
     broken: int | None = None
-    why: str = ""
+    reason: str = ""
 
 
-# --- Making it ------------------------------------------------------------------------------
+# --- Appending ------------------------------------------------------------------------------
 
 
 def append_hashes():
-    """Seal what is not sealed yet; how many events. Any number of sealers take their turns."""
+    """Append all unhashed events to the chain; return their number. Concurrent calls are safe."""
     with connection.cursor() as cursor:
         cursor.execute(FIRST_LINK)
-        lowest, seals = cursor.fetchone()
-    after, sealed = lowest if seals == MAX_OUT_OF_ORDER else LOWEST_ID, 0
+        lowest, links = cursor.fetchone()
+    after, count = lowest if links == MAX_OUT_OF_ORDER else LOWEST_ID, 0
     while batch := _append_batch(after):
-        after, sealed = batch[-1], sealed + len(batch)
-    return sealed
+        after, count = batch[-1], count + len(batch)
+    return count
 
 
 def contains(n, digest):
-    """Whether the chain has that seal, or has it no more because it was archived."""
+    """Return whether the chain has this link, or had it before it was archived."""
     first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
     return AuditSeal.objects.filter(n=n, hash=digest).exists() or bool(first and n < first)
 
 
 def head():
-    """(n, hash) of the last seal."""
+    """Return (n, hash) of the last link."""
     return AuditSeal.objects.order_by("-n").values_list("n", "hash").first() or (0, GENESIS)
 
 
 @atomic_with_retry
 def _append_batch(after):
-    """Seal the next events with ids beyond `after`; their ids."""
+    """Append the next events with ids beyond `after`; return their ids."""
     lock_chain()
     with connection.cursor() as cursor:
         cursor.execute(UNHASHED_EVENTS, [after])
         events = cursor.fetchall()
-        (last, previous), key, seals = head(), _keys()[0], []
+        (last, previous), key, links = head(), _keys()[0], []
         for n, event in enumerate(events, last + 1):
             previous = _hash(key, previous, n, event)
-            seals.append((n, event[0], previous))
-        _store(cursor, seals)
+            links.append((n, event[0], previous))
+        _store(cursor, links)
     return [event[0] for event in events]
 
 
 def lock_chain():
-    """Nobody else adds to the chain until this transaction ends. On SQLite nobody could."""
+    """Lock the chain until the end of the transaction. SQLite allows one writer anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_ID])
 
 
-def _store(cursor, seals):
+def _store(cursor, links):
     if connection.vendor == "postgresql":
-        lines = StringIO("".join(f"{n}\t{event}\t{digest}\t\n" for n, event, digest in seals))
+        lines = StringIO("".join(f"{n}\t{event}\t{digest}\t\n" for n, event, digest in links))
         cursor.copy_expert("COPY accounts_auditseal (n, event, hash, proof) FROM STDIN", lines)
     else:
         insert = "INSERT INTO accounts_auditseal (n, event, hash, proof) VALUES (%s, %s, %s, '')"
-        cursor.executemany(insert, seals)
+        cursor.executemany(insert, links)
 
 
 def _hash(key, previous, n, event):
@@ -128,7 +127,7 @@ def _hash(key, previous, n, event):
 
 
 def normalise(event):
-    """The event as both engines, and an archive, give it."""
+    """Convert the time of the event to text, so that both engines and archives are equal."""
     pk, at, *others = event
     if isinstance(at, datetime):
         at = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
@@ -136,70 +135,69 @@ def normalise(event):
 
 
 def _keys():
-    """Ours, and those of before, under which nothing is sealed any more."""
+    """Return the HMAC keys: that of AUDIT_KEY first, then those of AUDIT_KEY_FALLBACKS."""
     keys = [settings.AUDIT_KEY, *settings.AUDIT_KEY_FALLBACKS]
     return [hmac.digest(key.encode(), b"accounts.seals", "sha256") for key in keys]
 
 
-# --- Checking it ----------------------------------------------------------------------------
+# --- Verifying ------------------------------------------------------------------------------
 
 
 def verify(checkpoints=()):
-    """Check the whole chain, also against the (n, hash) pairs that were noted elsewhere."""
+    """Verify the whole chain, and compare it with the (n, hash) pairs of the checkpoints."""
     return without_statement_timeout(lambda: verify_links(links_of_chain(), checkpoints))
 
 
 def count_unhashed(before):
-    """How many events of before that moment have no seal."""
+    """Return the number of unhashed events before a time."""
     events = AuditEvent.objects.filter(at__lt=before)
     return events.exclude(pk__in=AuditSeal.objects.exclude(event=None).values("event")).count()
 
 
 def verify_links(links, checkpoints=(), start=(0, GENESIS)):
-    """Check any links, from the seal that is to come before them."""
-    noted, keys = defaultdict(set), _keys()
+    """Verify links that follow the link `start`, given as (n, hash)."""
+    expected, keys = defaultdict(set), _keys()
     for n, digest in checkpoints:
-        noted[n].add(digest)
+        expected[n].add(digest)
     n, previous = start
     for link in links:
-        if wrong := _wrong(keys, link, n, previous, noted):
-            return Verification(n, previous, *wrong)
+        if fault := _fault(keys, link, n, previous, expected):
+            return Verification(n, previous, *fault)
         n, previous = link.n, link.hash
-    last_noted = max(noted, default=0)
-    if last_noted > n:
-        return Verification(
-            n, previous, n + 1, f"It is missing; a checkpoint knows seal {last_noted}."
-        )
+    last_expected = max(expected, default=0)
+    if last_expected > n:
+        reason = f"It is missing; there is a checkpoint of link {last_expected}."
+        return Verification(n, previous, n + 1, reason)
     return Verification(n, previous)
 
 
-def _wrong(keys, link, n, previous, noted):
-    """(number, why) where the link does not follow upon seal `n`; None where it does."""
+def _fault(keys, link, n, previous, expected):
+    """Return (number, reason) if the link does not follow the link `n`, else None."""
     if n == 0 and link.proof:
         if not has_valid_hmac(link.n, link.hash, link.proof):
-            return link.n, "It stands for archived events without proof."
+            return link.n, "Its proof of the archived events is invalid."
     elif link.n != n + 1:
-        return min(link.n, n + 1), "It is missing, or does not belong here."
+        return min(link.n, n + 1), "It is missing or not in order."
     elif link.event is None:
-        return link.n, "The event it sealed is gone."
-    elif link.proof or not _is_sealed(keys, previous, link):
-        return link.n, "The event or the seal is not as it was."
-    if link.n in noted and noted[link.n] != {link.hash}:
-        return link.n, "A checkpoint knows another one."
+        return link.n, "Its event is missing."
+    elif link.proof or not _has_valid_hash(keys, previous, link):
+        return link.n, "The event or the hash has been changed."
+    if link.n in expected and expected[link.n] != {link.hash}:
+        return link.n, "A checkpoint has another hash."
     return None
 
 
-def _is_sealed(keys, previous, link):
-    """Under any of the keys, of which the one that fits goes to the front: it will fit the next."""
-    for place, key in enumerate(keys):
+def _has_valid_hash(keys, previous, link):
+    """Try all keys. The matching key moves to the front, because it fits the next link too."""
+    for index, key in enumerate(keys):
         if link.hash == _hash(key, previous, link.n, link.event):
-            keys.insert(0, keys.pop(place))
+            keys.insert(0, keys.pop(index))
             return True
     return False
 
 
 def hmac_of(n, digest):
-    """What only we can say of the last archived seal."""
+    """Return the proof that the link was archived by the owner of AUDIT_KEY."""
     return _hmac(_keys()[0], n, digest)
 
 
@@ -211,8 +209,8 @@ def has_valid_hmac(n, digest, proof):
     return any(hmac.compare_digest(proof, _hmac(key, n, digest)) for key in _keys())
 
 
-def links_of_chain(up_to=THE_WHOLE):
-    """The chain as it stands, seal by seal."""
+def links_of_chain(up_to=END):
+    """Yield the links of the chain up to number `up_to`."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(CHAIN, [up_to])
         while rows := cursor.fetchmany(BATCH):
@@ -221,8 +219,8 @@ def links_of_chain(up_to=THE_WHOLE):
 
 
 def without_statement_timeout(work):
-    """`work` on one view of the chain, however long it takes."""
-    if connection.vendor != "postgresql":  # where the one statement is the view
+    """Call `work` in a transaction without statement_timeout, for a long-running query."""
+    if connection.vendor != "postgresql":  # SQLite has no statement_timeout
         return work()
 
     def without_limit():

@@ -1,8 +1,8 @@
-"""Who did what to which record: one event for each request, or for a piece of work without one.
+"""Writes the audit log: one event for each request, or for each transaction without a request.
 
-Services say what they have changed. It is written last of all in the transaction of the change, or
-with it not at all. Doors say what they have shown, or refused; it is written once the answer stands
-(accounts.audit.middleware). Ids and names of fields, never a word of a record.
+Services report their changes, which are written at the end of their transaction. Viewsets and the
+admin report what they have shown or refused, which is written after the response is complete
+(accounts.audit.middleware). Events contain ids and names of fields, never values of records.
 """
 
 import json
@@ -20,13 +20,13 @@ from accounts.models import Action, AuditEvent, Outcome, User
 from config.context import client_ip, current_request_id
 from config.db.transactions import before_commit
 
-DENIED_LIMIT = 60  # seconds within which the same refusal to the same caller is one event
+DENIED_LIMIT = 60  # seconds in which equal refusals of one caller are one event
 
-_current = ContextVar("trail", default=None)
+_current = ContextVar("request_audit", default=None)
 
 
 class AuditEntry(NamedTuple):
-    """What was done to `records` (rows of models), in whose name, and which fields it changed."""
+    """An action on `records` (model instances), with the changed fields and the user `by`."""
 
     event: str
     action: Action
@@ -36,10 +36,18 @@ class AuditEntry(NamedTuple):
     outcome: Outcome = Outcome.SUCCESS
 
 
-def record_change(event, *records, by=None, fields=(), action=Action.UPDATE):
-    """Called by a service in its transaction, after its work: what comes last names the event.
+class RecordReference(NamedTuple):
+    """Names a record that was read as a row, without an instance."""
 
-    `by` need not be given where the caller of the request is meant.
+    reference: str  # as "appointment/7"
+    subject_id: int
+
+
+def record_change(event, *records, by=None, fields=(), action=Action.UPDATE):
+    """Record a change. A service calls this in its transaction, after its work.
+
+    If a transaction records several changes, the last one names the event. `by` defaults to the
+    caller of the request.
     """
     before_commit(_write, AuditEntry(event, action, records, tuple(fields), by))
 
@@ -49,80 +57,80 @@ def record_create(event, *records, by=None):
 
 
 def record_read(event, records):
-    """Called by a door that answers with these records, none of which need be there."""
+    """Record that the response contains these records; there may be none."""
     _add_entry(AuditEntry(event, Action.READ, tuple(records)))
 
 
 def record_denied(event, *records):
-    """Called by a door that turns its caller away."""
+    """Record that the request was refused."""
     _add_entry(AuditEntry(event, Action.EXECUTE, records, outcome=Outcome.REFUSED))
 
 
 class RequestAudit:
-    """What one request is seen to do."""
+    """The audit entries of one request."""
 
     def __init__(self, request):
         self.request = request
         self.has_changed = False
-        self.note = None
+        self.entry = None
 
     def end(self):
-        """Write down what was shown or refused, unless a change says more of this request."""
-        if self.note is None or self.has_changed:
+        """Write the read or refusal, unless the request has written a change."""
+        if self.entry is None or self.has_changed:
             return
-        if self.note.outcome == Outcome.SUCCESS:
-            is_kept = settings.AUDIT_READS != "off"
+        if self.entry.outcome == Outcome.SUCCESS:
+            is_written = settings.AUDIT_READS != "off"
         else:
-            is_kept = cache.add(self._refusal(), 1, DENIED_LIMIT)
-        if is_kept:
-            read_log.write(_event([self.note]))
+            is_written = cache.add(self._cache_key(), 1, DENIED_LIMIT)
+        if is_written:
+            read_log.write(_event([self.entry]))
 
-    def _refusal(self):
+    def _cache_key(self):
         caller = _caller(self.request)
-        whose = caller.pk if caller else client_ip(self.request)
-        mark = json.dumps([self.note.event, whose])
-        return f"refusal:{salted_hmac('accounts.audit', mark, algorithm='sha256').hexdigest()}"
+        caller_id = caller.pk if caller else client_ip(self.request)
+        text = json.dumps([self.entry.event, caller_id])
+        return f"refusal:{salted_hmac('accounts.audit', text, algorithm='sha256').hexdigest()}"
 
 
 @contextmanager
 def audit_request(request):
-    """What is said of within is said of this request; gives its trail."""
-    trail = RequestAudit(request)
-    token = _current.set(trail)
+    """Collect the entries of the block for this request; yields its RequestAudit."""
+    request_audit = RequestAudit(request)
+    token = _current.set(request_audit)
     try:
-        yield trail
+        yield request_audit
     finally:
         _current.reset(token)
 
 
-def _add_entry(note):
-    if trail := _current.get():
-        trail.note = note
+def _add_entry(entry):
+    if request_audit := _current.get():
+        request_audit.entry = entry
 
 
-def _write(notes):
-    _event(notes).save(force_insert=True)
-    if trail := _current.get():
-        trail.has_changed = True
+def _write(entries):
+    _event(entries).save(force_insert=True)
+    if request_audit := _current.get():
+        request_audit.has_changed = True
 
 
-def _event(notes):
-    """One event of all the notes: the last is the whole, of which the others are parts."""
-    whole, records = notes[-1], [record for note in notes for record in note.records]
-    trail = _current.get()
-    request = trail and trail.request
-    caller = whole.by or (request and _caller(request))
+def _event(entries):
+    """Combine entries to one event; the last one determines its name, action and outcome."""
+    last, records = entries[-1], [record for entry in entries for record in entry.records]
+    request_audit = _current.get()
+    request = request_audit and request_audit.request
+    caller = last.by or (request and _caller(request))
     token = getattr(request, "auth", None)
     return AuditEvent(
         actor=caller.pk if caller else None,
         role=caller.role if caller else "",
         session=str(read_session_id(token) or "") if hasattr(token, "get") else "",
-        action=whole.action,
-        event=whole.event,
+        action=last.action,
+        event=last.event,
         records=list(dict.fromkeys(map(_reference, records))),
         patients=sorted({one.subject_id for one in records if _is_about_a_patient(one)}),
-        changed=sorted({field for note in notes for field in note.changed}),
-        outcome=whole.outcome,
+        changed=sorted({field for entry in entries for field in entry.changed}),
+        outcome=last.outcome,
         request_id=current_request_id() if request else "",
         address=(client_ip(request) or "") if request else "",
     )
@@ -134,7 +142,7 @@ def _caller(request):
 
 
 def _reference(record):
-    """As "appointment/7"; a part below its whole; a person by the role, whatever the model."""
+    """Return a reference such as "appointment/7"; a user is named by the user type."""
     if hasattr(record, "reference"):
         return record.reference
     return f"{getattr(record, 'user_type', None) or record._meta.model_name}/{record.pk}"

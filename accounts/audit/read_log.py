@@ -1,8 +1,8 @@
-"""How an event that changes nothing is kept: at little cost, and without holding up who reads.
+"""Writes read events cheaply, without delaying the response.
 
-PostgreSQL commits it without waiting for the disk: a power cut may take the last moment's reads
-with it, never a change. On SQLite, where writing takes its turn with every other writer, a few are
-gathered and written together.
+PostgreSQL commits them without waiting for the disk: a power failure may lose the reads of the last
+moment, but no change. SQLite has one writer at a time, so that events are buffered and written
+together.
 """
 
 import atexit
@@ -17,17 +17,19 @@ from django.forms import model_to_dict
 from accounts.models import AuditEvent
 from config.db.outages import is_read_only_failure
 
-BUFFER_SIZE = 100  # events that wait
+BUFFER_SIZE = 100  # events
 MAX_DELAY = 1.0  # seconds
 
 logger = logging.getLogger(__name__)
 
-_waiting, _lock = [], Lock()
+_buffer, _lock = [], Lock()
 
 
 def write(event):
-    """Write it down now, or soon. Where the database has no room for it, it goes to the log, unless
-    reads must be kept; that error, and any other of the database, is raised.
+    """Write the event, or buffer it (AUDIT_READS).
+
+    If the database can only read, the event is logged; with AUDIT_READS_REQUIRED the error is
+    raised. Other database errors are always raised.
     """
     if settings.AUDIT_READS == "buffered":
         _add(event)
@@ -42,10 +44,10 @@ def write(event):
 
 
 def flush():
-    """Write what waits."""
+    """Write the buffered events."""
     with _lock:
-        events = _waiting[:]
-        _waiting.clear()
+        events = _buffer[:]
+        _buffer.clear()
     if not events:
         return
     try:
@@ -56,8 +58,8 @@ def flush():
 
 def _add(event):
     with _lock:
-        _waiting.append(event)
-        count = len(_waiting)
+        _buffer.append(event)
+        count = len(_buffer)
     if count >= BUFFER_SIZE:
         flush()
     elif count == 1:
@@ -67,7 +69,7 @@ def _add(event):
 
 
 def _flush_and_close():
-    """In the timer's own thread, which has a connection of its own."""
+    """Flush in the timer's thread, and close its connection."""
     flush()
     connection.close()
 
@@ -81,7 +83,7 @@ def _without_synchronous_commit(execute, sql, params, many, context):
 
 def _log_unwritten(events):
     for event in events:
-        logger.error("An audit event could not be kept: %s", json.dumps(_as_dict(event)))
+        logger.error("An audit event could not be written: %s", json.dumps(_as_dict(event)))
 
 
 def _as_dict(event):

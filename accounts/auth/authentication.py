@@ -1,5 +1,6 @@
 """Finds the caller of a request: one query for the session row and its user."""
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
@@ -35,7 +36,7 @@ class SessionJWTAuthentication(JWTAuthentication):
         try:
             return super().get_validated_token(raw_token)
         except DATE_ERRORS as error:
-            raise AuthenticationFailed("The token is invalid, expired or revoked.") from error
+            raise AuthenticationFailed(_("The token is invalid, expired or revoked.")) from error
 
     def get_user(self, validated_token):
         session_id = read_session_id(validated_token)
@@ -46,5 +47,5 @@ class SessionJWTAuthentication(JWTAuthentication):
             or not session.user.is_active
             or str(session.user_id) != str(validated_token.get("user_id"))
         ):
-            raise AuthenticationFailed("The token is invalid, expired or revoked.")
+            raise AuthenticationFailed(_("The token is invalid, expired or revoked."))
         return session.user

@@ -1,4 +1,4 @@
-"""Django's authentication backend, with failed sign-ins counted."""
+"""Django's authentication backend with a lockout after failed sign-ins."""
 
 from django.contrib.auth.backends import ModelBackend
 
@@ -8,19 +8,20 @@ from config.context import client_ip
 
 
 class LockoutModelBackend(ModelBackend):
-    """Django's sign-in by password, which every door asks: the API's, the admin's, api-auth's.
+    """Checks passwords for the API, the admin and the browsable API, and counts failed sign-ins.
 
-    Raises a ValidationError `throttled` before any password is looked at, right or wrong, where too
-    many were wrong. All else is Django's: the same work for an account, none, or a closed one.
+    Raises a ValidationError with the code `throttled`, before it checks the password, if there were
+    too many failures. Otherwise it behaves like ModelBackend, with the same response time for an
+    unknown, inactive or active account.
     """
 
     def authenticate(self, request, username=None, password=None, **kwargs):
         name = kwargs.get(User.USERNAME_FIELD) if username is None else username
         if name is None or password is None:
             return None
-        guess = lockout.attempt_for(name, client_ip(request) if request else None)
-        guess.consume()
+        attempt = lockout.attempt_for(name, client_ip(request) if request else None)
+        attempt.consume()
         user = super().authenticate(request, username=name, password=password)
         if user is not None:
-            guess.succeeded()
+            attempt.succeeded()
         return user

@@ -1,13 +1,13 @@
-"""How passwords are hashed. Old PBKDF2 hashes still verify and are renewed at the next sign-in."""
+"""The password hasher. Old PBKDF2 hashes are still valid and are upgraded at the next sign-in."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 
 class ClinicArgon2Hasher(Argon2PasswordHasher):
-    """Argon2id, above OWASP's floor: 50 to 100 ms of one core for each look at a password.
+    """Argon2id with more than OWASP's minimum cost: 50 to 100 ms of one core per password check.
 
-    46 MiB each: a server that checks as many at once as it has threads must have room for them.
-    Another cost takes effect at each person's next sign-in.
+    Each check needs 46 MiB of memory, and each thread may run one. Changed parameters take effect
+    at each user's next sign-in.
     """
 
     time_cost = 2

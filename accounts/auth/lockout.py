@@ -1,8 +1,8 @@
-"""Guesses at passwords are counted in the database: one count for all doors and all workers.
+"""Counts failed sign-ins in the database, and locks accounts and addresses.
 
-A guess is counted before the password is looked at, by one statement which gives way to no other
-guess. So however many come at once, no more are looked at than the limits say, and a right password
-is refused like a wrong one until the time is over. A right one gives its own guess back.
+An attempt is counted by one atomic statement before the password is checked. However many attempts
+are concurrent, no more passwords are checked than the limits allow. During a lockout a correct
+password is refused like a wrong one. A correct password takes back the count of its own attempt.
 """
 
 from contextlib import contextmanager, nullcontext
@@ -16,14 +16,15 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from accounts.audit import log as audit
 from accounts.models import Action, LoginCounter, User
 from config.context import client_ip, client_network
 from config.db.transactions import atomic_with_retry
 
-# `renewed`: each guess starts the time anew, so that no quarter of an hour, wherever it begins, has
-# more than the limit. Many sign in from one address, so its time runs on from the first failure.
+# With `renewed`, each attempt restarts the time, so that no period of LOCKOUT_MINUTES has more
+# attempts than the limit. Many users share an address; its time starts at the first failure.
 COUNT = """
     INSERT INTO accounts_logincounter AS kept (key, user_id, address, failures, expires_at)
     VALUES (%(key)s, %(user)s, %(address)s, 1, %(end)s)
@@ -37,54 +38,54 @@ COUNT = """
 
 
 class LoginAttempt(NamedTuple):
-    """Who is being guessed at, a person or a name nobody has, and from where."""
+    """An attempt to sign in: the name, the id of its user (None if unknown) and the client's IP."""
 
     name: str
     user_id: int | None
     address: str | None
 
     def consume(self):
-        """Take one of the guesses that are left; raises `throttled` where none is.
+        """Count the attempt; raises `throttled` if the account or the address is locked.
 
-        What is not looked at is not counted, so whoever knocks at a locked account locks no address
-        and whoever knocks from a locked address no account, and a flood of either writes nothing.
-        Not within a transaction: what is refused later would take the count back.
+        Refused attempts are not counted: attempts at a locked account do not lock the address, and
+        attempts from a locked address do not lock the account. Do not call this in a transaction,
+        because a rollback would undo the count.
         """
         if self.address:
-            _refuse_locked(self._of_address, settings.LOCKOUT_FAILURES_PER_ADDRESS)
-        _count(self._of_account, settings.LOCKOUT_FAILURES, renewed=True, user=self.user_id)
+            _refuse_locked(self._address_key, settings.LOCKOUT_FAILURES_PER_ADDRESS)
+        _count(self._account_key, settings.LOCKOUT_FAILURES, renewed=True, user=self.user_id)
         if self.address:
             try:
                 _count(
-                    self._of_address,
+                    self._address_key,
                     settings.LOCKOUT_FAILURES_PER_ADDRESS,
                     renewed=False,
                     address=client_network(self.address),
                 )
             except ValidationError:
-                _decrement(self._of_account)
+                _decrement(self._account_key)
                 raise
 
     def succeeded(self):
-        """The account's failures are forgotten; the address gets back this one guess."""
-        LoginCounter.objects.filter(key=self._of_account).delete()
-        _decrement(self._of_address)
+        """Delete the account's count, and take the attempt back for the address."""
+        LoginCounter.objects.filter(key=self._account_key).delete()
+        _decrement(self._address_key)
 
     def refund(self):
-        """The password was right, or not what the request failed for."""
-        _decrement(self._of_account, self._of_address)
+        """Take the attempt back: the password was correct, or another check failed."""
+        _decrement(self._account_key, self._address_key)
 
     @property
-    def _of_account(self):
+    def _account_key(self):
         return _key("user", self.user_id) if self.user_id else _key("name", self.name)
 
     @property
-    def _of_address(self):
+    def _address_key(self):
         return _key("address", client_network(self.address)) if self.address else ""
 
 
 def attempt_for(name, address):
-    """A guess at the account that `name`, a username or an e-mail address, belongs to."""
+    """Return the attempt at the account with the username or e-mail address `name`."""
     try:
         user_id = User.objects.get_by_natural_key(name).pk
     except User.DoesNotExist:
@@ -93,7 +94,7 @@ def attempt_for(name, address):
 
 
 def counting_password_attempt(request, field):
-    """Count what is done within as a guess, where the body's `field` is the caller's password."""
+    """Return a context manager that counts an attempt if the body contains the password `field`."""
     if field not in request.data:
         return nullcontext()
     caller = request.user
@@ -102,36 +103,36 @@ def counting_password_attempt(request, field):
 
 @contextmanager
 def counting(attempt, *, wrong):
-    """Count what is done within, unless it is refused for anything but the field `wrong`.
+    """Count the attempt if the block raises a ValidationError for the field `wrong`.
 
-    A right password here forgets no failures: a request may carry one that nobody looks at.
+    Success does not delete the account's count, because the block may not check the password.
     """
     attempt.consume()
     try:
         yield
-    except ValidationError as refusal:
-        if wrong not in getattr(refusal, "error_dict", {}):
+    except ValidationError as error:
+        if wrong not in getattr(error, "error_dict", {}):
             attempt.refund()
         raise
     attempt.refund()
 
 
 def is_locked(counter):
-    """Whether guesses are refused at present, for the person who looks at the count."""
+    """Return whether the counter locks its account or address now."""
     limit = settings.LOCKOUT_FAILURES_PER_ADDRESS if counter.address else settings.LOCKOUT_FAILURES
     return 0 < limit <= counter.failures and counter.expires_at > timezone.now()
 
 
 @atomic_with_retry
 def unlock(counters):
-    """Forget these counts; how many there were."""
-    of_whom = [counter.user for counter in counters.select_related("user") if counter.user]
-    audit.record_change("lockout.lift", *of_whom, action=Action.DELETE)
+    """Delete the counters; return their number."""
+    users = [counter.user for counter in counters.select_related("user") if counter.user]
+    audit.record_change("lockout.lift", *users, action=Action.DELETE)
     return counters.delete()[0]
 
 
 def prune():
-    """Delete the counts whose time is over; how many there were."""
+    """Delete expired counters; return their number."""
     return LoginCounter.objects.filter(expires_at__lte=timezone.now()).delete()[0]
 
 
@@ -139,13 +140,13 @@ def _refuse_locked(key, limit):
     now = timezone.now()
     locked = LoginCounter.objects.filter(key=key, failures__gte=limit, expires_at__gt=now)
     if limit and (end := locked.values_list("expires_at", flat=True).first()):
-        raise _refusal(end - now)
+        raise _throttled(end - now)
 
 
 def _count(key, limit, *, renewed, user=None, address=None):
     if not limit:
         return
-    now, lasts = timezone.now(), timedelta(minutes=settings.LOCKOUT_MINUTES)
+    now, duration = timezone.now(), timedelta(minutes=settings.LOCKOUT_MINUTES)
     stored = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         cursor.execute(
@@ -155,7 +156,7 @@ def _count(key, limit, *, renewed, user=None, address=None):
                 "user": user,
                 "address": address,
                 "now": stored(now),
-                "end": stored(now + lasts),
+                "end": stored(now + duration),
                 "limit": limit,
                 "renewed": renewed,
             },
@@ -163,19 +164,20 @@ def _count(key, limit, *, renewed, user=None, address=None):
         if cursor.rowcount == 1:
             return
     _refuse_locked(key, limit)
-    raise _refusal(timedelta())  # it was locked, and in between somebody's success has opened it
+    raise _throttled(timedelta())  # a concurrent success has just ended the lockout
 
 
-def _refusal(wait):
+def _throttled(wait):
     seconds = max(ceil(wait.total_seconds()), 1)
-    return ValidationError("Too many failed sign-ins.", code="throttled", params={"wait": seconds})
+    sentence = _("Too many failed sign-ins. Please try again later.")
+    return ValidationError(sentence, code="throttled", params={"wait": seconds})
 
 
 def _decrement(*keys):
-    given = LoginCounter.objects.filter(key__in=keys, failures__gt=0)
-    given.update(failures=F("failures") - 1)
+    counters = LoginCounter.objects.filter(key__in=keys, failures__gt=0)
+    counters.update(failures=F("failures") - 1)
 
 
 def _key(kind, subject):
-    """As a digest under our key: what people type for a name is now and then their password."""
+    """Return an HMAC, because users sometimes enter their password as the name."""
     return salted_hmac("accounts.lockout", f"{kind}:{subject}", algorithm="sha256").hexdigest()

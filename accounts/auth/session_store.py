@@ -1,7 +1,7 @@
-"""The sessions of browsers (SESSION_ENGINE), for the admin and the browsable API.
+"""The browser sessions (SESSION_ENGINE) of the admin and the browsable API.
 
-SESSION_IDLE and SESSION_ABSOLUTE bind them like those behind tokens (accounts.models.Session). They
-are asked when a session is read, which is when somebody wants to know who is signed in.
+SESSION_IDLE and SESSION_ABSOLUTE limit them like the sessions of tokens (accounts.models.Session).
+The limits are checked when a session is loaded.
 """
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 SIGNED_IN, USED = "signed_in_at", "used_at"  # seconds since 1970
-LAST_USED_RESOLUTION = 60  # so that to read writes no row each time
+LAST_USED_RESOLUTION = 60  # seconds, so that not every request writes a row
 
 
 class SessionStore(db.SessionStore):
@@ -27,20 +27,20 @@ class SessionStore(db.SessionStore):
         if SESSION_KEY not in session or not (settings.SESSION_IDLE or settings.SESSION_ABSOLUTE):
             return session
         now = timezone.now().timestamp()
-        since_use = now - session.get(USED, 0)
-        if _is_over(since_use, settings.SESSION_IDLE) or _is_over(
+        idle_seconds = now - session.get(USED, 0)
+        if _is_over(idle_seconds, settings.SESSION_IDLE) or _is_over(
             now - session.get(SIGNED_IN, 0), settings.SESSION_ABSOLUTE
         ):
             self.flush()
             return {}
-        if settings.SESSION_IDLE and since_use >= LAST_USED_RESOLUTION:
+        if settings.SESSION_IDLE and idle_seconds >= LAST_USED_RESOLUTION:
             session[USED] = now
             self.modified = True
         return session
 
 
-def _is_over(seconds, rule):
-    return bool(rule) and seconds >= rule.total_seconds()
+def _is_over(seconds, limit):
+    return bool(limit) and seconds >= limit.total_seconds()
 
 
 @receiver(user_logged_in)

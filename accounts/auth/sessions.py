@@ -1,4 +1,4 @@
-"""Opening, rotating and ending sessions. Each is one conditional UPDATE: nobody wins twice."""
+"""Opens, rotates and ends sessions. Conditional UPDATEs make concurrent calls safe."""
 
 from datetime import timedelta
 
@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.audit import log as audit
 from accounts.auth import tokens
@@ -13,18 +14,16 @@ from accounts.models import MAX_USER_AGENT_LENGTH, Action, Session, User
 from config.context import client_ip, user_agent
 from config.errors import rule_error
 
-RETENTION = timedelta(
-    days=30
-)  # after its end, for who asks at the desk where somebody was signed in
+RETENTION = timedelta(days=30)  # after the end, so that staff can look up former sign-ins
 
 
 def open_session(user, *, request=None):
-    """{access, refresh} of a new session; None where the account changed since it was checked.
+    """Open a session and return {access, refresh}; None if the account has changed since login.
 
-    Where the `request` came from, and from what program, is written down for the person to see.
+    The session stores the address and user agent of `request`, so that the user can see them.
 
-    The UPDATE is the check: an account deactivated, or a password changed, while the old password
-    was being verified leaves no row to update, and locks out a change that comes after.
+    The conditional UPDATE finds no row if the account was deactivated or its password changed while
+    the old password was checked. It also locks the row against later changes.
     """
     with transaction.atomic():
         unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
@@ -41,20 +40,20 @@ def open_session(user, *, request=None):
     return tokens.token_pair(token)
 
 
-def rotate(raw):
-    """{access, refresh} for a live refresh token, which is dead from then on; None for any other.
+def rotate(refresh_token):
+    """Replace a valid refresh token; return {access, refresh}, or None if it is not valid.
 
-    A token that was rotated within the grace is refused with the code `refresh_superseded`; one
-    that comes back later has been copied, and its session ends.
+    A token that was replaced within REFRESH_GRACE_SECONDS is refused with the code
+    `refresh_superseded`. An older one has been stolen, and its session ends.
     """
-    session, presented = _session_of(raw)
+    session, presented = _session_of(refresh_token)
     if session is None or not session.user.is_active:
         return None
     now = timezone.now()
     token = tokens.refresh_token(session.pk, session.user, opened_at=session.created_at)
-    # No join: its condition would not be read again by an UPDATE that has waited for another one.
-    won = Session.objects.live().filter(pk=session.pk, jti=presented["jti"])
-    if won.update(
+    # Without a join, because an UPDATE that waited for a lock would not recheck its condition.
+    current = Session.objects.live().filter(pk=session.pk, jti=presented["jti"])
+    if current.update(
         jti=token["jti"],
         rotated=_within_grace(session.rotated, now) | {presented["jti"]: now.timestamp()},
         rotated_at=now,
@@ -65,37 +64,37 @@ def rotate(raw):
     if session is None:
         return None
     if presented["jti"] in _within_grace(session.rotated, now):
-        raise rule_error("refresh", "Use the newer token.", "refresh_superseded")
+        raise rule_error("refresh", _("Use the newer token."), "refresh_superseded")
     _end(session, "session.stolen")
     return None
 
 
 def _within_grace(rotated, now):
-    """Of the tokens rotated lately, those that two tabs may still be racing with."""
+    """Return the rotated tokens that a concurrent request may still send."""
     oldest = now.timestamp() - settings.REFRESH_GRACE_SECONDS
     return {jti: moment for jti, moment in rotated.items() if moment > oldest}
 
 
-def end_by_refresh_token(raw):
-    """End the session a refresh token belongs to; False where it has ended already.
+def end_by_refresh_token(refresh_token):
+    """End the session of a refresh token; return False if it had ended already.
 
-    Any genuine token of the session will do, a superseded one too: who wants out gets out.
+    Any genuine token of the session is accepted, also a replaced one.
     """
-    session, _ = _session_of(raw)
+    session, _ = _session_of(refresh_token)
     return session is not None and _end(session, "session.end") == 1
 
 
 @transaction.atomic
 def end(sessions):
-    """End these sessions; how many there were."""
-    of_whom = list(sessions.filter(ended_at=None))
-    audit.record_change("session.end", *of_whom, action=Action.DELETE)
+    """End the sessions; return their number."""
+    ended = list(sessions.filter(ended_at=None))
+    audit.record_change("session.end", *ended, action=Action.DELETE)
     return sessions.end()
 
 
 @transaction.atomic
 def end_all(user):
-    """End every session of a person, the sign-ins by cookie too; how many had tokens."""
+    """End all sessions of a user, including browser sessions; return the number with tokens."""
     User.objects.filter(pk=user.pk).update(sessions_ended_at=timezone.now())
     audit.record_change("session.end_all", user, action=Action.DELETE)
     return user.sessions.end()
@@ -103,7 +102,7 @@ def end_all(user):
 
 @transaction.atomic
 def delete_for(user):
-    """End every session of a person, and keep no trace of where from and with what they were."""
+    """End and delete all sessions of a user, with their addresses and user agents."""
     end_all(user)
     user.sessions.all().delete()
 
@@ -117,14 +116,14 @@ def _end(session, event):
 
 
 def prune():
-    """Delete sessions that have long been over; how many there were."""
+    """Delete sessions that ended more than RETENTION ago; return their number."""
     before = timezone.now() - RETENTION
     return Session.objects.filter(Q(ended_at__lt=before) | Q(expires_at__lt=before)).delete()[0]
 
 
-def _session_of(raw):
-    """The live session of a genuine refresh token, with the token; (None, None) otherwise."""
-    token = tokens.read_refresh_token(raw)
+def _session_of(refresh_token):
+    """Return (live session, token) of a genuine refresh token, else (None, None)."""
+    token = tokens.read_refresh_token(refresh_token)
     session_id = tokens.read_session_id(token)
     if session_id is None:
         return None, None

@@ -1,4 +1,4 @@
-"""SimpleJWT's tokens, each bound to a session row (claim `sid`) and to the key that signed it."""
+"""SimpleJWT's tokens with the id of their session (claim `sid`) and of their key (`kid`)."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -13,22 +13,22 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 SESSION_CLAIM = "sid"
-MAX_TOKEN_LENGTH = 4_000  # tokens that a process knows again, some 5 MB
+CACHED_TOKENS = 4_000  # about 5 MB per process
 
-# What SimpleJWT raises for an `exp` beyond the calendar, in a token signed with our own key.
+# The exceptions of SimpleJWT for an `exp` beyond the range of datetime, in a genuine token.
 DATE_ERRORS = (OverflowError, ValueError)
 
 
 def key_id(key):
-    """The name a key goes by in the header of its tokens (`kid`)."""
+    """Return the id of a key for the header `kid`."""
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
 class KeyRotatingBackend(TokenBackend):
-    """Signs with TOKEN_KEY; verifies with the key of the ring that the token names.
+    """Signs with the first key, and verifies with the key that the token's `kid` names.
 
-    The name is looked up among our own keys and nowhere else. A token without one is from before
-    keys had names, and the first key must have signed it.
+    Only TOKEN_KEY and TOKEN_KEY_FALLBACKS are searched. A token without `kid`, from an earlier
+    release, must be signed with the first key.
     """
 
     def __init__(self, first, *fallbacks):
@@ -38,20 +38,19 @@ class KeyRotatingBackend(TokenBackend):
         prepare = jwt.get_algorithm_by_name(api_settings.ALGORITHM).prepare_key
         self.keys = {key_id(key): prepare(key) for key in (*fallbacks, first)}
         self.headers = {"kid": key_id(first)}
-        self.read = lru_cache(maxsize=MAX_TOKEN_LENGTH)(super().decode)
+        self.read = lru_cache(maxsize=CACHED_TOKENS)(super().decode)
 
     def decode(self, token, verify=True):
-        """The claims of a token that a key of ours signed and that names us as its issuer.
+        """Return the claims of a genuine token, from a cache after the first request.
 
-        An access token comes with every request and is taken apart for the first. What may change,
-        whether it has expired, its class asks each time (`verify` of SimpleJWT's Token).
+        The token's class checks the expiry each time (`verify` of SimpleJWT's Token).
         """
         return dict(self.read(token, verify))
 
     def get_verifying_key(self, token):
         kid = jwt.get_unverified_header(token).get("kid", self.headers["kid"])
         if kid not in self.keys:
-            raise jwt.InvalidTokenError("No key of ours has this name.")
+            raise jwt.InvalidTokenError("The key is unknown.")
         return self.keys[kid]
 
     def encode(self, payload):
@@ -63,7 +62,7 @@ key_ring = lru_cache(maxsize=1)(KeyRotatingBackend)
 
 
 class KeyRingMixin:
-    """A token of SimpleJWT's that is signed and verified with the clinic's key ring."""
+    """Signs and verifies a SimpleJWT token with TOKEN_KEY and TOKEN_KEY_FALLBACKS."""
 
     def get_token_backend(self):
         return key_ring(settings.TOKEN_KEY, *settings.TOKEN_KEY_FALLBACKS)
@@ -78,9 +77,9 @@ class SessionRefreshToken(KeyRingMixin, RefreshToken):
 
 
 def refresh_token(session_id, user, *, opened_at):
-    """A new refresh token of a session; its `.access_token` carries the same session.
+    """Return a new refresh token of a session; its `.access_token` has the same `sid`.
 
-    No later than SESSION_ABSOLUTE after the session was opened, it is worth nothing.
+    It expires at the latest SESSION_ABSOLUTE after the session was opened.
     """
     token = SessionRefreshToken.for_user(user)
     token[SESSION_CLAIM] = str(session_id)
@@ -91,7 +90,7 @@ def refresh_token(session_id, user, *, opened_at):
 
 
 def read_refresh_token(raw):
-    """The token `raw` spells, or None where it is damaged, expired, foreign or of another kind."""
+    """Parse a refresh token; return None if it is damaged, expired, forged or of another type."""
     try:
         return SessionRefreshToken(raw)
     except (TokenError, *DATE_ERRORS):
@@ -107,7 +106,7 @@ def token_pair(token):
 
 
 def read_session_id(token):
-    """The session a token names, as a UUID; None where it names none."""
+    """Return the session id of a token as a UUID, or None."""
     claim = token.get(SESSION_CLAIM) if token is not None else None
     try:
         return UUID(claim) if isinstance(claim, str) else None

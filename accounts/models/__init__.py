@@ -1,4 +1,4 @@
-"""People, what their signing in leaves behind, and the audit of what they do."""
+"""The models of users, sessions and the audit."""
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.session import MAX_USER_AGENT_LENGTH, IdempotencyKey, LoginCounter, Session

@@ -1,10 +1,12 @@
-"""What signing in leaves behind: sessions, failed guesses, and the keys of requests sent twice."""
+"""The models of sessions, failed sign-ins and idempotency keys."""
 
 import uuid
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models.user import User
 from accounts.roles import UNVERIFIED, UserType
@@ -28,27 +30,29 @@ class SessionQuerySet(ScopedQuerySet):
         return live
 
     def end(self):
-        """End them for good, also those that only a setting has over now; how many there were."""
+        """End the sessions permanently, also expired ones; return their number."""
         return self.filter(ended_at=None).update(ended_at=timezone.now())
 
 
 class Session(models.Model):
-    """One sign-in. Its tokens are good only while this row names the refresh token's `jti`.
+    """A sign-in. Its refresh token is valid only if it has the `jti` of this row.
 
-    The token itself is never stored. Sessions change only through `accounts.auth.sessions`.
+    The token itself is not stored. Only `accounts.auth.sessions` changes sessions.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
     jti = models.CharField(max_length=32)
     rotated = models.JSONField(
-        default=dict, editable=False, help_text="jti: when it was rotated, for the last seconds."
+        default=dict,
+        editable=False,
+        help_text=_("jti: when it was rotated, for the last seconds."),
     )
     created_at = models.DateTimeField(default=timezone.now)
     rotated_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    address = models.GenericIPAddressField(null=True, blank=True)  # these two as at the sign-in
+    address = models.GenericIPAddressField(null=True, blank=True)  # of the sign-in, like user_agent
     user_agent = models.CharField(max_length=MAX_USER_AGENT_LENGTH, blank=True)
 
     objects = SessionQuerySet.as_manager()
@@ -57,11 +61,12 @@ class Session(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self):
-        return f"{self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
+        moment = f"{self.created_at:%Y-%m-%d %H:%M}"
+        return gettext("%(user)s, since %(moment)s") % {"user": self.user, "moment": moment}
 
     @property
     def deadline(self):
-        """When the session is over unless it is refreshed."""
+        """The time at which the session ends unless it is refreshed."""
         ends = [self.expires_at]
         if settings.SESSION_IDLE:
             ends.append(self.rotated_at + settings.SESSION_IDLE)
@@ -71,15 +76,15 @@ class Session(models.Model):
 
     @property
     def is_live(self):
-        """As `live()`, for a row in hand."""
+        """Whether `live()` would include this session."""
         return self.ended_at is None and self.deadline > timezone.now()
 
 
 class LoginCounter(models.Model):
-    """Failed sign-ins of one account, name or address lately. See `accounts.auth.lockout`."""
+    """The recent failed sign-ins for an account, name or address (accounts.auth.lockout)."""
 
     key = models.CharField(max_length=64, primary_key=True)
-    # No constraint in the database: a guess must not wait for a change of the account.
+    # Without a constraint, so that an attempt does not wait for a change of the account.
     user = models.ForeignKey(User, models.CASCADE, null=True, db_constraint=False)
     address = models.GenericIPAddressField(null=True)
     failures = models.PositiveIntegerField()
@@ -87,20 +92,20 @@ class LoginCounter(models.Model):
 
     class Meta:
         ordering = ["-expires_at"]
-        verbose_name = "count of failed sign-ins"
-        verbose_name_plural = "failed sign-ins"
+        verbose_name = _("count of failed sign-ins")
+        verbose_name_plural = _("failed sign-ins")
 
     def __str__(self):
-        return str(self.user or self.address or "a name that no account has")
+        return str(self.user or self.address or gettext("unknown username"))
 
 
 class IdempotencyKey(models.Model):
-    """A key a client sent with a POST, and what came of it. See `accounts.idempotency`."""
+    """An Idempotency-Key of a request and its result (accounts.idempotency)."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
-    made = models.JSONField(null=True)  # the record's id; what a view of several keeps
+    made = models.JSONField(null=True)  # the result of the view's `replay_key`, usually an id
     status_code = models.PositiveSmallIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 

@@ -1,4 +1,4 @@
-"""People. `patients.Patient` and `Doctor` are proxies: one table, one kind of person each."""
+"""The user model, and the proxy `Doctor`; the proxy `Patient` is in the app patients."""
 
 import secrets
 
@@ -12,6 +12,7 @@ from django.db.models import PROTECT, Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from accounts import validators
@@ -23,12 +24,15 @@ models.CharField.register_lookup(Lower)
 
 
 def avatar_path(instance, filename):
-    """An address nobody can guess; whoever has it may look at the picture."""
+    """Return a path that cannot be guessed, because pictures are public."""
     return f"avatars/{secrets.token_urlsafe(24)}.webp"
 
 
 def bookable(verification_required=None):
-    """The condition that a doctor takes appointments now; the rule is the clinic's unless given."""
+    """Return the condition that a doctor can be booked.
+
+    `verification_required` defaults to the setting DOCTOR_VERIFICATION_REQUIRED.
+    """
     condition = Q(is_active=True)
     if verification_required is None:
         verification_required = settings.DOCTOR_VERIFICATION_REQUIRED
@@ -37,27 +41,35 @@ def bookable(verification_required=None):
     return condition
 
 
-NAME_FIELDS = ["first_name", "last_name", "username"]  # what `full_name` is made of
-BOOKABLE_FIELDS = ["user_type", "is_active", "license_verified"]  # what `is_bookable` looks at
+NAME_FIELDS = ["first_name", "last_name", "username"]  # the fields that `full_name` uses
+BOOKABLE_FIELDS = [
+    "user_type",
+    "is_active",
+    "license_verified",
+]  # the fields that `is_bookable` uses
+
+
+def full_name_of(first_name, last_name, username):
+    return f"{first_name} {last_name}".strip() or username
 
 
 class UserManager(UserManager.from_queryset(ScopedQuerySet)):
     def get_by_natural_key(self, username):
-        """Also how Django's own sign-in finds a person."""
+        """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
         return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
 
     def create_superuser(self, username, email=None, password=None, **fields):
-        person = self.model(
+        user = self.model(
             username=username, email=email or "", **fields | {"user_type": UserType.ADMIN}
         )
-        person.set_password(password)
-        person.full_clean(exclude=["password"])
-        person.save(using=self._db)
-        return person
+        user.set_password(password)
+        user.full_clean(exclude=["password"])
+        user.save(using=self._db)
+        return user
 
 
 class ProxyAwareHistory(HistoricalRecords):
-    """Versions of people, also of those saved as a proxy, which sends signals of its own."""
+    """The history of users; also records those saved as a proxy, which sends its own signals."""
 
     def finalize(self, sender, **kwargs):
         super().finalize(sender, **kwargs)
@@ -67,14 +79,14 @@ class ProxyAwareHistory(HistoricalRecords):
 
 
 class User(VersionedModel, AbstractUser):
-    """Everybody who can sign in. Admins, and they alone, are staff with full access."""
+    """A user. Admins, and nobody else, are staff with full access."""
 
     date_joined = None
     username = models.CharField(
         max_length=150,
         unique=True,
         validators=[ASCIIUsernameValidator()],
-        help_text="Letters, digits and @.+-_ only; with an @ it must be the e-mail address.",
+        help_text=_("Letters, digits and @.+-_ only; with an @ it must be the e-mail address."),
     )
     email = models.EmailField(blank=True, validators=[validators.ascii_only])
     user_type = models.CharField(max_length=10, choices=UserType, default=UserType.PATIENT)
@@ -92,7 +104,7 @@ class User(VersionedModel, AbstractUser):
     # Patients
     medical_history = models.TextField(blank=True)
     allergies = models.TextField(
-        blank=True, help_text="One entry each, separated by commas, semicolons or lines."
+        blank=True, help_text=_("One entry each, separated by commas, semicolons or lines.")
     )
     emergency_contact = models.CharField(max_length=150, blank=True)
     emergency_contact_phone = models.CharField(
@@ -118,27 +130,29 @@ class User(VersionedModel, AbstractUser):
                 Lower("username"),
                 name="username_in_any_case",
                 violation_error_code="unique",
-                violation_error_message="This username is taken.",
+                violation_error_message=_("This username is taken."),
             ),
             models.UniqueConstraint(
                 Lower("email"),
                 condition=~Q(email=""),
                 name="email_in_any_case",
                 violation_error_code="unique",
-                violation_error_message="This e-mail address has an account already.",
+                violation_error_message=_("This e-mail address has an account already."),
             ),
             models.UniqueConstraint(
                 Lower("medical_license_number"),
                 condition=~Q(medical_license_number=""),
                 name="one_doctor_per_license",
                 violation_error_code="unique",
-                violation_error_message="This licence number belongs to another account.",
+                violation_error_message=_("This licence number belongs to another account."),
             ),
-            # So that nobody signs in by the name of another's e-mail address.
+            # Nobody may have another user's e-mail address as username.
             models.CheckConstraint(
                 condition=~Q(username__contains="@") | Q(Exact(Lower("username"), Lower("email"))),
                 name="username_with_at_is_the_email",
-                violation_error_message="A username with @ must be the account's e-mail address.",
+                violation_error_message=_(
+                    "A username with @ must be the account's e-mail address."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(user_type=UserType.ADMIN, is_staff=True, is_superuser=True)
@@ -146,7 +160,7 @@ class User(VersionedModel, AbstractUser):
                 name="staff_are_admins",
             ),
         ]
-        indexes = [  # and what is searched, which a migration indexes on PostgreSQL
+        indexes = [  # a migration adds indexes for the search on PostgreSQL
             models.Index(
                 fields=["user_type", "last_name", "first_name", "id", "is_active"],
                 name="people_by_name",
@@ -158,11 +172,11 @@ class User(VersionedModel, AbstractUser):
 
     @property
     def full_name(self):
-        return self.get_full_name() or self.username
+        return full_name_of(self.first_name, self.last_name, self.username)
 
     @property
     def role(self):
-        """The user type, but for a doctor who must be verified and is not."""
+        """The user type, or UNVERIFIED for a doctor whose licence must still be verified."""
         if (
             self.user_type == UserType.DOCTOR
             and settings.DOCTOR_VERIFICATION_REQUIRED
@@ -173,12 +187,12 @@ class User(VersionedModel, AbstractUser):
 
     @property
     def subject_id(self):
-        """The patient whom this row is about, as for FHIR; None for all but patients."""
+        """The id of the patient whom this row is about (FHIR's subject); None for other users."""
         return self.pk if self.user_type == UserType.PATIENT else None
 
     @property
     def is_bookable(self):
-        """As `bookable()`, for a row in hand."""
+        """Whether `bookable()` holds for this user."""
         return self.is_active and self.role == UserType.DOCTOR
 
     def clean(self):
@@ -186,18 +200,20 @@ class User(VersionedModel, AbstractUser):
         self._sync_staff_flags()
         errors = {}
         if "@" in self.username and self.username.lower() != self.email.lower():
-            errors["username"] = "A username with @ must be the account's e-mail address."
+            errors["username"] = _("A username with @ must be the account's e-mail address.")
         others = User.objects.exclude(pk=self.pk)
         for field in ("username", "email", "medical_license_number"):
-            mine = getattr(self, field)
-            if mine and others.filter(**{f"{field}__lower": Lower(Value(mine))}).exists():
+            value = getattr(self, field)
+            if value and others.filter(**{f"{field}__lower": Lower(Value(value))}).exists():
                 errors[field] = self._taken(field)
         if self.user_type == UserType.DOCTOR:
             for field in ("medical_license_number", "specialization"):
                 if not getattr(self, field):
-                    errors[field] = ValidationError("A doctor needs this.", code="required")
+                    errors[field] = ValidationError(
+                        _("This field is required for a doctor."), code="required"
+                    )
         if self._role_changed() and self.has_records():
-            errors["user_type"] = "The role of a person who has records cannot change."
+            errors["user_type"] = _("The role of a user who has records cannot change.")
         if errors:
             raise ValidationError(errors)
 
@@ -205,7 +221,7 @@ class User(VersionedModel, AbstractUser):
         self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
 
     def _taken(self, field):
-        """The sentence of the constraint that refuses a second `field`."""
+        """Return the error of the unique constraint for `field`."""
         constraint = next(
             one
             for one in User._meta.constraints
@@ -220,7 +236,7 @@ class User(VersionedModel, AbstractUser):
         return User.objects.values_list("user_type", flat=True).get(pk=self.pk) != self.user_type
 
     def has_records(self):
-        """Whether any row of the clinic speaks of this person, and so protects the account."""
+        """Return whether a protected row refers to this user."""
         return any(
             relation.related_model._base_manager.filter(**{relation.field.name: self.pk}).exists()
             for relation in self._meta.related_objects
@@ -228,9 +244,9 @@ class User(VersionedModel, AbstractUser):
         )
 
     def check_password(self, raw_password):
-        """Django's; but a hash that is renewed here takes the place only of the one it fits.
+        """Check the password; an upgraded hash replaces only the hash that was checked.
 
-        Otherwise a password changed meanwhile would be set back to the old one.
+        Django would overwrite a password that was changed meanwhile with the old one.
         """
         return hashers.check_password(raw_password, self.password, setter=self._renew_hash)
 
@@ -240,12 +256,12 @@ class User(VersionedModel, AbstractUser):
         if row.filter(password=self.password).update(password=renewed):
             self.password = renewed
             return
-        in_force = row.values_list("password", flat=True).get()
-        if hashers.check_password(raw_password, in_force):  # renewed by another sign-in
-            self.password = in_force
+        current_hash = row.values_list("password", flat=True).get()
+        if hashers.check_password(raw_password, current_hash):  # renewed by another sign-in
+            self.password = current_hash
 
     def get_session_auth_hash(self):
-        """A sign-in by cookie (the admin, the browsable API) ends with the other sessions."""
+        """Include `sessions_ended_at`, so that browser sessions end with the other sessions."""
         return self._until_sessions_end(super().get_session_auth_hash())
 
     def get_session_auth_fallback_hash(self):
@@ -260,7 +276,7 @@ class User(VersionedModel, AbstractUser):
         self.has_new_password = True
 
     def save(self, *args, **kwargs):
-        """A new password ends the sessions of the old one and its lockout, wherever it was set."""
+        """Save; a new password also ends all sessions and the lockout."""
         self._sync_staff_flags()
         password_changed = self.has_new_password and not self._state.adding
         super().save(*args, **kwargs)
@@ -281,7 +297,7 @@ def active_doctors(user):
 
 
 class DoctorQuerySet(ScopedQuerySet):
-    """Everyone signed in sees who can be booked; a body names oneself, or anybody for admins."""
+    """All users see bookable doctors. A request body may name oneself, or for admins any doctor."""
 
     owners = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
     writers = {
@@ -303,7 +319,7 @@ class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):
 
 
 class Doctor(User):
-    subject_id = None  # about no patient
+    subject_id = None  # not about a patient
 
     objects = DoctorManager()
 

@@ -145,7 +145,7 @@ def test_seal_audit_notes_checkpoints_and_verify_audit_compares_them(checkpoints
     assert [line.split()[1] for line in checkpoints.read_text().splitlines()] == ["4", "6"]
     assert f"Whole, up to seal 6 ({hash_chain.head()[1]})" in output
     assert "Checkpoints compared: 2." in output
-    assert "not counts yet: 0" in output
+    assert "not sealed yet: 0" in output
 
     append_only.remove(connection)
     truncate_chain(None, 5)
@@ -209,7 +209,7 @@ def test_contradicting_checkpoints_of_one_entry_are_both_compared(chain):
 def test_events_that_stay_unhashed_are_reported(chain):
     write_events(3, at=timezone.now() - timedelta(minutes=61))
 
-    with pytest.raises(CommandError, match="nobody has counts for an hour or more: 3"):
+    with pytest.raises(CommandError, match="nobody has sealed for an hour or more: 3"):
         call_command("verify_audit")
 
 
@@ -307,7 +307,7 @@ def test_without_old_events_nothing_is_archived(chain, tmp_path, capsys):
 
     assert AuditEvent.objects.count() == COUNT
     assert not (tmp_path / "audit.jsonl").exists()
-    assert "Nothing counts" in capsys.readouterr().out
+    assert "Nothing sealed" in capsys.readouterr().out
 
 
 def test_a_broken_chain_is_not_archived(old_and_new_events, tmp_path):

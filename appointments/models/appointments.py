@@ -39,9 +39,9 @@ class AppointmentQuerySet(ScopedQuerySet):
         """Appointments of the current clinic day that are not cancelled."""
         return self.live().on(clock.today())
 
-    def upcoming(self):
+    def upcoming(self, now=None):
         """Appointments that are scheduled or confirmed and have not started."""
-        return self.filter(status__in=UPCOMING, starts_at__gt=clock.now())
+        return self.filter(status__in=UPCOMING, starts_at__gt=now or clock.now())
 
     def soonest_first(self):
         return self.order_by("starts_at", "pk")

@@ -67,20 +67,21 @@ class TimeSlotQuerySet(ScopedQuerySet):
             starts_at__gte=clock.start_of_day(first), starts_at__lt=clock.day_bounds(last)[1]
         )
 
-    def free(self):
+    def free(self, now=None):
         """Slots that can be booked now, with `is_available` as in `with_availability`."""
-        return self.filter(of_bookable_doctors()).still_bookable()
+        return self.filter(of_bookable_doctors()).still_bookable(now)
 
-    def still_bookable(self):
+    def still_bookable(self, now=None):
         """Free slots, where the caller knows that the doctors can be booked.
 
         Patients see only the slots of such doctors.
         """
-        return self.filter(_is_still_bookable(_is_held_in_future())).annotate(is_available=TRUE)
+        return self.filter(_is_still_bookable(now or clock.now())).annotate(is_available=TRUE)
 
-    def with_availability(self):
+    def with_availability(self, now=None):
         """Add `is_available`, which is derived and never stored."""
-        is_free = Q(of_bookable_doctors(), _is_still_bookable(_is_held_in_future(RowByRowExists)))
+        still_bookable = _is_still_bookable(now or clock.now(), RowByRowExists)
+        is_free = Q(of_bookable_doctors(), still_bookable)
         return self.annotate(
             is_available=Case(
                 When(is_free, then=True),
@@ -90,13 +91,13 @@ class TimeSlotQuerySet(ScopedQuerySet):
         )
 
 
-def _is_still_bookable(is_held_condition):
+def _is_still_bookable(now, exists=Exists):
     """Return the condition that a slot is in the future, not withdrawn and not held.
 
     PostgreSQL evaluates the conditions in this order, so that it looks for an appointment only
     where the cheap conditions are true.
     """
-    return Q(Q(starts_at__gt=clock.now(), withdrawn_at=None), ~is_held_condition)
+    return Q(Q(starts_at__gt=now, withdrawn_at=None), ~_is_held_after(now, exists))
 
 
 def is_held():
@@ -104,15 +105,14 @@ def is_held():
     return Q(Exists(Appointment.objects.filter(NOT_CANCELLED, time_slot=OuterRef("pk"))))
 
 
-def _is_held_in_future(exists=Exists):
-    """As `is_held`, for slots that are known to start in the future.
+def _is_held_after(now, exists):
+    """As `is_held`, for slots that are known to start after `now`.
 
     An appointment copies doctor and start of its slot. With these two columns PostgreSQL reads a
     doctor's future appointments in one index scan; without them it looks up every slot, and each
     look-up is slower the more appointments the clinic has.
     """
-    this_month = clock.start_of_day(clock.today().replace(day=1))
-    future = Appointment.objects.filter(NOT_CANCELLED, starts_at__gte=this_month)
+    future = Appointment.objects.filter(NOT_CANCELLED, starts_at__gt=now)
     return Q(exists(future.filter(time_slot=OuterRef("pk"), doctor=OuterRef("doctor"))))
 
 

@@ -1,4 +1,4 @@
-"""Who races for what: prepared at the desk, and told afterwards as the database has it."""
+"""Requests of the booking races, and checks made after a race. See appointments.tests.race."""
 
 from datetime import timedelta
 
@@ -13,13 +13,13 @@ from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
-NO_PASSWORD = {"password": None}  # nobody here signs in by password, and hashing is slow
+NO_PASSWORD = {"password": None}  # password hashing is slow and nobody signs in here
 BOOKINGS, SLOTS = "/api/appointments/", "/api/time-slots/"
 CONSULTATIONS = "/api/consultations/"
 
 
 def post_as(call):
-    """(status, code) of the answer to one request over HTTP; no code where it succeeded."""
+    """Sends one request; returns (status, error code), where the code is None on success."""
     token, path, body = call
     client = APIClient(SERVER_NAME="localhost", HTTP_AUTHORIZATION=f"Bearer {token}")
     try:
@@ -76,7 +76,9 @@ def completions_and_cancellations():
 
 
 def conflicting_transitions():
-    """Each of the four who move it has a slot of his own to move it to."""
+    """Reschedules by four callers, each to its own slot, and two completions and cancellations
+    each.
+    """
     doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
     appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
@@ -104,7 +106,7 @@ def consultations_of_one_appointment():
 
 
 def row_counts():
-    """How many there are of (appointments, live ones, slots, rows of history)."""
+    """Returns the numbers of (appointments, live appointments, slots, history entries)."""
     return (
         Appointment.objects.count(),
         Appointment.objects.live().count(),
@@ -114,7 +116,7 @@ def row_counts():
 
 
 def double_bookings():
-    """Slots held twice, and slots of one doctor that overlap."""
+    """Returns slots held twice, and slots of one doctor that overlap."""
     held = Appointment.objects.live().values("time_slot").annotate(number=Count("pk"))
     overlapping = [
         slot.pk
@@ -125,7 +127,7 @@ def double_bookings():
 
 
 def inconsistent_appointments():
-    """Appointments whose slot, or whose last row of history, says something else than they do."""
+    """Returns appointments that contradict their slot or their latest history entry."""
     return [
         appointment.pk
         for appointment in Appointment.objects.select_related("time_slot")

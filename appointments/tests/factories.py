@@ -1,4 +1,4 @@
-"""Appointments with a past: each reaches its status by the real moves."""
+"""Factories of slots and appointments; appointments reach their status through the services."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from appointments.lifecycle import Status
 from appointments.models import TimeSlot
 from patients.tests.factories import PatientFactory
 
-# The moves that lead to a status, made by the doctor.
+# Actions of the doctor that lead from `scheduled` to the status.
 ACTIONS_TO_REACH = {
     Status.SCHEDULED: [],
     Status.CONFIRMED: ["confirm"],
@@ -22,12 +22,12 @@ ACTIONS_TO_REACH = {
 
 
 def noon(days_ahead=1):
-    """The instant of noon on the clinic's clock, some days from today."""
+    """Returns noon of the clinic's day that many days from today, as a datetime."""
     return clock.start_of_day(clock.today() + timedelta(days=days_ahead)) + timedelta(hours=12)
 
 
 class TimeSlotFactory(factory.django.DjangoModelFactory):
-    """Half an hour, a day of its own for each slot, so that none overlaps another."""
+    """Slots of 30 minutes, each on its own day, so that none overlaps another."""
 
     class Meta:
         model = TimeSlot
@@ -38,7 +38,7 @@ class TimeSlotFactory(factory.django.DjangoModelFactory):
 
 
 def make_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
-    """An appointment booked by its patient (or `by`), in the status asked for."""
+    """Books an appointment as its patient (or `by`) and moves it to the status."""
     slot = details.pop("time_slot", None) or TimeSlotFactory(
         **({"doctor": doctor} if doctor else {})
     )

@@ -1,4 +1,4 @@
-"""The appointments' own addresses: to list, to see, to book and to change them."""
+"""Endpoints that list, retrieve, book and change appointments."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ URL = "/api/appointments/"
 ARABIC_ZERO = 0x660
 
 
-def at(appointment):
+def url_of(appointment):
     return f"{URL}{appointment.pk}/"
 
 
@@ -41,7 +41,7 @@ def without_request_id(response):
 # --- Booking --------------------------------------------------------------------------------
 
 
-def test_a_patient_books_for_herself(api, smith, jane):
+def test_a_patient_books_for_themselves(api, smith, jane):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     response = api(jane).post(URL, booking(slot, priority="high", contact_phone="+49 30 1234567"))
@@ -76,13 +76,13 @@ def test_a_patient_books_for_herself(api, smith, jane):
     assert [entry.action for entry in appointment.history.all()] == ["book"]
 
 
-def test_a_patient_may_name_herself(api, smith, jane):
+def test_a_patient_may_send_their_own_id(api, smith, jane):
     response = api(jane).post(URL, booking(make_slot(doctor=smith), patient=jane.pk))
 
     assert data(response, 201)["patient"] == jane.pk
 
 
-def test_a_doctor_books_a_patient_into_his_own_slot(api, smith, jane):
+def test_a_doctor_books_a_patient_into_their_own_slot(api, smith, jane):
     slot = make_slot(doctor=smith)
 
     response = api(smith).post(URL, booking(slot, patient=jane.pk, doctor_notes="Bring X-rays"))
@@ -100,7 +100,7 @@ def test_an_admin_books_any_patient_into_any_slot(api, ada, meyer, omar):
     assert (told["patient"], told["doctor"], told["booked_by"]) == (omar.pk, meyer.pk, ada.pk)
 
 
-def test_a_patient_cannot_book_for_another_or_learn_whether_there_is_one(api, smith, jane, omar):
+def test_a_patient_cannot_book_for_another_or_learn_if_one_exists(api, smith, jane, omar):
     slot, nobody = make_slot(doctor=smith), omar.pk + 1000
 
     another = api(jane).post(URL, booking(slot, patient=omar.pk))
@@ -117,7 +117,7 @@ def test_a_patient_cannot_book_for_another_or_learn_whether_there_is_one(api, sm
     assert Appointment.objects.count() == 0
 
 
-def test_a_doctor_cannot_book_into_anothers_slot(api, smith, meyer, jane):
+def test_a_doctor_cannot_book_the_slot_of_another_doctor(api, smith, meyer, jane):
     slot = make_slot(doctor=meyer)
 
     response = api(smith).post(URL, booking(slot, patient=jane.pk))
@@ -128,7 +128,7 @@ def test_a_doctor_cannot_book_into_anothers_slot(api, smith, meyer, jane):
 
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_staff_say_whom_they_book(who, api, request, smith):
+def test_staff_must_send_the_patient(who, api, request, smith):
     person = request.getfixturevalue(who)
 
     response = api(person).post(URL, booking(make_slot(doctor=smith)))
@@ -137,7 +137,7 @@ def test_staff_say_whom_they_book(who, api, request, smith):
     assert Appointment.objects.count() == 0
 
 
-def test_a_patient_cannot_send_the_doctors_notes(api, smith, jane):
+def test_a_patient_cannot_send_doctor_notes(api, smith, jane):
     response = api(jane).post(URL, booking(make_slot(doctor=smith), doctor_notes="I am fine"))
 
     assert status_and_code(response) == (400, "unknown_field")
@@ -146,7 +146,7 @@ def test_a_patient_cannot_send_the_doctors_notes(api, smith, jane):
 
 
 @pytest.mark.parametrize("name", ["status", "doctor", "starts_at", "booked_by", "id", "colour"])
-def test_a_booking_takes_no_other_name(name, api, smith, jane):
+def test_a_booking_refuses_unknown_and_read_only_fields(name, api, smith, jane):
     response = api(jane).post(URL, booking(make_slot(doctor=smith)) | {name: 1})
 
     assert status_and_code(response) == (400, "unknown_field")
@@ -169,7 +169,7 @@ def test_a_booking_takes_no_other_name(name, api, smith, jane):
         ("symptoms", None),
     ],
 )
-def test_a_bad_value_is_refused_under_its_name(field, value, api, smith, jane):
+def test_an_invalid_value_is_refused_by_field_name(field, value, api, smith, jane):
     response = api(jane).post(URL, booking(make_slot(doctor=smith)) | {field: value})
 
     assert status_and_code(response) == (400, "validation_error")
@@ -177,7 +177,7 @@ def test_a_bad_value_is_refused_under_its_name(field, value, api, smith, jane):
     assert Appointment.objects.count() == 0
 
 
-def test_what_is_missing_is_named(api, jane):
+def test_missing_fields_are_named(api, jane):
     response = api(jane).post(URL, {})
 
     assert error_details(response)[2] == {
@@ -202,7 +202,7 @@ def test_what_is_missing_is_named(api, jane):
         lambda pk: "".join(chr(ARABIC_ZERO + int(digit)) for digit in str(pk)),
     ],
 )
-def test_what_is_almost_the_id_of_a_slot_names_none(damage, api, smith, jane):
+def test_a_non_canonical_slot_id_is_refused(damage, api, smith, jane):
     slot = make_slot(doctor=smith, id=1)
 
     response = api(jane).post(URL, booking(slot) | {"time_slot": damage(slot.pk)})
@@ -226,7 +226,7 @@ def test_a_taken_slot_is_a_conflict(api, smith, jane, omar):
     assert Appointment.objects.count() == 1
 
 
-def test_a_slot_in_the_past_is_bad_input(api, smith, jane):
+def test_a_slot_in_the_past_is_refused(api, smith, jane):
     slot = make_slot("2026-12-02 10:00", doctor=smith)
 
     response = api(jane).post(URL, booking(slot))
@@ -234,12 +234,12 @@ def test_a_slot_in_the_past_is_bad_input(api, smith, jane):
     assert error_details(response) == (
         400,
         "slot_in_past",
-        {"time_slot": ["This time slot lies in the past."]},
+        {"time_slot": ["This time slot is in the past."]},
     )
     assert Appointment.objects.count() == 0
 
 
-def test_a_patient_who_is_elsewhere_then_is_a_conflict(api, smith, meyer, jane):
+def test_overlapping_appointments_of_a_patient_are_a_conflict(api, smith, meyer, jane):
     make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
     slot = make_slot("2026-12-07 09:15", doctor=meyer)
 
@@ -250,7 +250,7 @@ def test_a_patient_who_is_elsewhere_then_is_a_conflict(api, smith, meyer, jane):
 
 
 @pytest.mark.parametrize("who", ["jane", "ada"])
-def test_the_slot_of_a_doctor_who_is_not_bookable_is_not_booked(who, api, request, nils, jane):
+def test_the_slot_of_an_unbookable_doctor_is_not_booked(who, api, request, nils, jane):
     person, slot = request.getfixturevalue(who), make_slot(doctor=nils)
 
     response = api(person).post(URL, booking(slot, patient=jane.pk))
@@ -273,7 +273,7 @@ def test_a_withdrawn_slot_is_not_booked(*, who, api, request, wednesday, smith, 
     assert Appointment.objects.count() == 0
 
 
-def test_a_patient_whose_record_is_closed_is_not_booked(api, smith, jane, ada):
+def test_a_deactivated_patient_is_not_booked(api, smith, jane, ada):
     slot = make_slot(doctor=smith)
     patients.deactivate(jane, by=ada)
 
@@ -286,11 +286,11 @@ def test_a_patient_whose_record_is_closed_is_not_booked(api, smith, jane, ada):
     assert Appointment.objects.count() == 0
 
 
-# --- Who ------------------------------------------------------------------------------------
+# --- Permissions ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_stranger_is_asked_who_he_is(method, api, smith):
+def test_an_anonymous_request_is_401(method, api, smith):
     make_appointment(doctor=smith)
 
     response = getattr(api(), method)(URL)
@@ -299,7 +299,7 @@ def test_a_stranger_is_asked_who_he_is(method, api, smith):
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_an_unverified_doctor_has_no_appointments_yet(api, smith, jane):
+def test_an_unverified_doctor_cannot_access_appointments(api, smith, jane):
     mine = make_appointment(doctor=smith, patient=jane)
     type(smith).objects.update(license_verified=False)
     smith.refresh_from_db()
@@ -308,10 +308,10 @@ def test_an_unverified_doctor_has_no_appointments_yet(api, smith, jane):
 
     answers = [
         client.get(URL),
-        client.get(at(mine)),
-        client.get(f"{at(mine)}history/"),
+        client.get(url_of(mine)),
+        client.get(f"{url_of(mine)}history/"),
         client.post(URL, booking(make_slot(doctor=smith), patient=jane.pk)),
-        client.patch(at(mine), {"doctor_notes": "Mine"}),
+        client.patch(url_of(mine), {"doctor_notes": "Mine"}),
     ]
 
     assert [status_and_code(answer) for answer in answers] == [(403, "license_not_verified")] * 5
@@ -320,12 +320,14 @@ def test_an_unverified_doctor_has_no_appointments_yet(api, smith, jane):
 
 @pytest.mark.parametrize("method", ["get", "put", "patch"])
 @pytest.mark.parametrize("who", ["jane", "smith"])
-def test_anothers_appointment_is_as_if_it_did_not_exist(*, who, method, api, request, meyer, omar):
+def test_the_appointment_of_another_and_a_missing_one_are_both_404(
+    *, who, method, api, request, meyer, omar
+):
     person, anothers = request.getfixturevalue(who), make_appointment(doctor=meyer, patient=omar)
     before = all_rows(Appointment, AppointmentHistory)
     client, body = api(person), {} if method == "get" else {"reason_for_visit": "Mine now"}
 
-    out_of_sight = getattr(client, method)(at(anothers), body)
+    out_of_sight = getattr(client, method)(url_of(anothers), body)
     missing = getattr(client, method)(f"{URL}{anothers.pk + 1000}/", body)
 
     assert status_and_code(out_of_sight) == (404, "not_found")
@@ -336,7 +338,7 @@ def test_anothers_appointment_is_as_if_it_did_not_exist(*, who, method, api, req
 def test_an_appointment_cannot_be_deleted(api, ada):
     appointment = make_appointment()
 
-    response = api(ada).delete(at(appointment))
+    response = api(ada).delete(url_of(appointment))
 
     assert status_and_code(response) == (405, "method_not_allowed")
     assert Appointment.objects.count() == 1
@@ -345,7 +347,7 @@ def test_an_appointment_cannot_be_deleted(api, ada):
 # --- Lists ----------------------------------------------------------------------------------
 
 
-def test_everyone_lists_what_is_his_and_an_admin_everything(*, api, smith, meyer, jane, omar, ada):
+def test_users_list_their_own_appointments_and_admins_all(*, api, smith, meyer, jane, omar, ada):
     one = make_appointment(doctor=smith, patient=jane).pk
     two = make_appointment(doctor=smith, patient=omar).pk
     three = make_appointment(doctor=meyer, patient=jane).pk
@@ -357,7 +359,7 @@ def test_everyone_lists_what_is_his_and_an_admin_everything(*, api, smith, meyer
     assert set(ids(api(ada).get(URL))) == {one, two, three}
 
 
-def test_the_doctors_notes_never_reach_the_patient(api, smith, jane):
+def test_doctor_notes_are_never_shown_to_the_patient(api, smith, jane):
     notes = "Between us colleagues"
     appointment = make_appointment(doctor=smith, patient=jane, doctor_notes=notes)
     other_slot = make_slot("2026-12-08 09:00", doctor=smith)
@@ -365,22 +367,22 @@ def test_the_doctors_notes_never_reach_the_patient(api, smith, jane):
 
     answers = [
         hers.get(URL),
-        hers.get(at(appointment)),
-        hers.patch(at(appointment), {"symptoms": "Fever"}),
+        hers.get(url_of(appointment)),
+        hers.patch(url_of(appointment), {"symptoms": "Fever"}),
         hers.get("/api/upcoming/"),
-        hers.post(f"{at(appointment)}reschedule/", {"time_slot": other_slot.pk}),
-        hers.get(f"{at(appointment)}history/"),
-        hers.post(f"{at(appointment)}cancel/"),
+        hers.post(f"{url_of(appointment)}reschedule/", {"time_slot": other_slot.pk}),
+        hers.get(f"{url_of(appointment)}history/"),
+        hers.post(f"{url_of(appointment)}cancel/"),
     ]
 
     assert [answer.status_code for answer in answers] == [200] * 7
     assert [b"doctor_notes" in answer.content for answer in answers] == [False] * 7
     assert [notes.encode() in answer.content for answer in answers] == [False] * 7
-    assert data(his.get(at(appointment)))["doctor_notes"] == notes
+    assert data(his.get(url_of(appointment)))["doctor_notes"] == notes
     assert hers.get(URL, {"search": "colleagues"}).json()["data"]["count"] == 0
 
 
-def test_a_list_comes_in_pages(api, smith):
+def test_a_list_is_paginated(api, smith):
     mine = [make_appointment(doctor=smith).pk for _ in range(3)]
     client = api(smith)
 
@@ -394,7 +396,7 @@ def test_a_list_comes_in_pages(api, smith):
 
 @pytest.fixture
 def three(smith, meyer, jane, omar):
-    """On Monday, Tuesday and Wednesday: different in all that can be filtered by."""
+    """Appointments on Monday, Tuesday and Wednesday that differ in every field with a filter."""
     monday = make_appointment(
         "confirmed",
         time_slot=make_slot("2026-12-07 00:00", doctor=smith),
@@ -444,13 +446,13 @@ def three(smith, meyer, jane, omar):
         ({"ordering": "-status"}, ["wednesday", "monday", "tuesday"]),
     ],
 )
-def test_a_list_is_narrowed_and_sorted(asked, found, api, ada, three):
+def test_a_list_is_filtered_and_ordered(asked, found, api, ada, three):
     response = api(ada).get(URL, asked)
 
     assert [three[pk] for pk in ids(response)] == found
 
 
-def test_a_list_is_narrowed_to_a_doctor_or_a_patient(api, ada, smith, omar, three):
+def test_a_list_is_filtered_by_doctor_and_patient(api, ada, smith, omar, three):
     client = api(ada)
 
     assert [three[pk] for pk in ids(client.get(URL, {"doctor": smith.pk}))] == [
@@ -460,7 +462,7 @@ def test_a_list_is_narrowed_to_a_doctor_or_a_patient(api, ada, smith, omar, thre
     assert [three[pk] for pk in ids(client.get(URL, {"patient": omar.pk}))] == ["tuesday"]
 
 
-def test_no_filter_widens_what_is_in_sight(api, omar, smith, jane, three):
+def test_no_filter_widens_the_visible_rows(api, omar, smith, jane, three):
     client = api(omar)
 
     for asked in ({"patient": jane.pk}, {"status": "confirmed"}, {"search": "jane"}):
@@ -468,7 +470,7 @@ def test_no_filter_widens_what_is_in_sight(api, omar, smith, jane, three):
     assert [three[pk] for pk in ids(client.get(URL, {"doctor": smith.pk}))] == ["tuesday"]
 
 
-def test_priorities_are_sorted_by_urgency(api, ada):
+def test_priorities_are_ordered_by_urgency(api, ada):
     for priority in ("low", "urgent", "medium", "high"):
         make_appointment(priority=priority)
     client = api(ada)
@@ -480,7 +482,7 @@ def test_priorities_are_sorted_by_urgency(api, ada):
     assert [row["priority"] for row in descending] == ["urgent", "high", "medium", "low"]
 
 
-def test_statuses_are_sorted_by_the_course_of_a_visit(api, ada):
+def test_statuses_are_ordered_by_lifecycle(api, ada):
     for status in sorted(Status):
         make_appointment(status)
 
@@ -496,7 +498,7 @@ def test_statuses_are_sorted_by_the_course_of_a_visit(api, ada):
     ]
 
 
-def test_the_newest_booking_can_come_first(api, smith, wednesday):
+def test_a_list_is_ordered_by_newest_booking(api, smith, wednesday):
     with clock.frozen_at(wednesday + timedelta(minutes=1)):
         late = make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith)).pk
     early = make_appointment(time_slot=make_slot("2026-12-08 09:00", doctor=smith)).pk
@@ -529,7 +531,7 @@ def test_the_newest_booking_can_come_first(api, smith, wednesday):
         ("page_size=x", "validation_error", "page_size"),
     ],
 )
-def test_a_bad_parameter_is_refused_under_its_name(query, expected, field, api, ada):
+def test_an_invalid_parameter_is_refused_by_name(query, expected, field, api, ada):
     make_appointment()
 
     response = api(ada).get(f"{URL}?{query}")
@@ -538,7 +540,7 @@ def test_a_bad_parameter_is_refused_under_its_name(query, expected, field, api, 
     assert list(error_details(response)[2]) == [field]
 
 
-# --- Changing -------------------------------------------------------------------------------
+# --- Changes --------------------------------------------------------------------------------
 
 DETAILS = {
     "consultation_type": "specialist",
@@ -552,11 +554,11 @@ DETAILS = {
 
 @pytest.mark.parametrize("status", ["scheduled", "confirmed"])
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_visit_details_are_changed_by_all_concerned(*, who, status, api, request, smith, jane):
+def test_patient_doctor_and_admin_change_visit_details(*, who, status, api, request, smith, jane):
     person = request.getfixturevalue(who)
     appointment = make_appointment(status, doctor=smith, patient=jane)
 
-    response = api(person).patch(at(appointment), DETAILS)
+    response = api(person).patch(url_of(appointment), DETAILS)
 
     told = data(response)
     assert {name: told[name] for name in DETAILS} == DETAILS
@@ -569,12 +571,12 @@ def test_visit_details_are_changed_by_all_concerned(*, who, status, api, request
     )
 
 
-def test_a_put_wants_the_reason_and_keeps_what_it_leaves_out(api, smith):
+def test_a_put_requires_the_reason_and_keeps_omitted_fields(api, smith):
     appointment = make_appointment(doctor=smith, symptoms="Fever", doctor_notes="Careful")
     client = api(smith)
 
-    refused = client.put(at(appointment), {"priority": "low"})
-    answer = client.put(at(appointment), {"reason_for_visit": "A cold"})
+    refused = client.put(url_of(appointment), {"priority": "low"})
+    answer = client.put(url_of(appointment), {"reason_for_visit": "A cold"})
 
     assert error_details(refused)[::2] == (400, {"reason_for_visit": ["This field is required."]})
     told = data(answer)
@@ -582,10 +584,10 @@ def test_a_put_wants_the_reason_and_keeps_what_it_leaves_out(api, smith):
     assert (told["symptoms"], told["doctor_notes"]) == ("Fever", "Careful")
 
 
-def test_a_patch_wants_nothing(api, smith):
+def test_a_patch_requires_no_field(api, smith):
     appointment = make_appointment(doctor=smith)
 
-    response = api(smith).patch(at(appointment), {})
+    response = api(smith).patch(url_of(appointment), {})
 
     assert data(response)["id"] == appointment.pk
     assert appointment.history.count() == 1
@@ -593,12 +595,12 @@ def test_a_patch_wants_nothing(api, smith):
 
 @pytest.mark.parametrize("method", ["put", "patch"])
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_what_a_get_showed_may_be_sent_back(*, who, method, api, request, smith, jane):
+def test_a_get_response_can_be_put_back(*, who, method, api, request, smith, jane):
     client = api(request.getfixturevalue(who))
     appointment = make_appointment("confirmed", doctor=smith, patient=jane)
-    shown = data(client.get(at(appointment)))
+    shown = data(client.get(url_of(appointment)))
 
-    response = getattr(client, method)(at(appointment), shown | {"symptoms": "Fever"})
+    response = getattr(client, method)(url_of(appointment), shown | {"symptoms": "Fever"})
 
     assert data(response) == shown | {"symptoms": "Fever"}
     assert appointment.history.last().changes == ["symptoms"]
@@ -625,9 +627,7 @@ def test_what_a_get_showed_may_be_sent_back(*, who, method, api, request, smith,
         "updated_at",
     ],
 )
-def test_what_is_read_only_is_refused_where_it_differs(
-    *, field, method, api, smith, meyer, jane, omar
-):
+def test_a_changed_read_only_field_is_refused(*, field, method, api, smith, meyer, jane, omar):
     appointment = make_appointment(doctor=smith, patient=jane)
     others = {
         "patient": omar.pk,
@@ -638,7 +638,7 @@ def test_what_is_read_only_is_refused_where_it_differs(
     before = all_rows(Appointment, AppointmentHistory)
     body = {"reason_for_visit": "New", field: others.get(field, "2030-01-01T09:00:00+01:00")}
 
-    response = getattr(api(smith), method)(at(appointment), body)
+    response = getattr(api(smith), method)(url_of(appointment), body)
 
     assert error_details(response) == (
         400,
@@ -648,11 +648,11 @@ def test_what_is_read_only_is_refused_where_it_differs(
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def test_an_unknown_name_is_refused(api, smith):
+def test_an_unknown_field_is_refused(api, smith):
     appointment = make_appointment(doctor=smith)
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(smith).patch(at(appointment), {"symptoms": "New", "colour": "red"})
+    response = api(smith).patch(url_of(appointment), {"symptoms": "New", "colour": "red"})
 
     assert status_and_code(response) == (400, "unknown_field")
     assert list(error_details(response)[2]) == ["colour"]
@@ -668,13 +668,13 @@ def test_an_unknown_name_is_refused(api, smith):
     ],
 )
 @pytest.mark.parametrize("method", ["put", "patch"])
-def test_a_patient_sends_neither_notes_of_the_doctors_nor_a_status(
+def test_a_patient_cannot_send_doctor_notes_or_a_status(
     *, method, body, expected, api, smith, jane
 ):
     appointment = make_appointment(doctor=smith, patient=jane)
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = getattr(api(jane), method)(at(appointment), {"reason_for_visit": "New"} | body)
+    response = getattr(api(jane), method)(url_of(appointment), {"reason_for_visit": "New"} | body)
 
     assert status_and_code(response) == (400, expected)
     assert list(error_details(response)[2]) == list(body)
@@ -683,13 +683,13 @@ def test_a_patient_sends_neither_notes_of_the_doctors_nor_a_status(
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_visit_details_are_fixed_once_the_visit_is_not_ahead(
+def test_visit_details_are_fixed_once_the_appointment_is_not_upcoming(
     *, who, status, api, request, smith, jane
 ):
     appointment = make_appointment(status, doctor=smith, patient=jane)
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(request.getfixturevalue(who)).patch(at(appointment), {"symptoms": "New"})
+    response = api(request.getfixturevalue(who)).patch(url_of(appointment), {"symptoms": "New"})
 
     assert status_and_code(response) == (409, "invalid_transition")
     assert list(response.json()["details"]) == ["allowed"]
@@ -698,11 +698,11 @@ def test_visit_details_are_fixed_once_the_visit_is_not_ahead(
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_staff_write_the_doctors_notes_always(who, status, api, request, smith):
+def test_staff_can_always_write_doctor_notes(who, status, api, request, smith):
     appointment = make_appointment(status, doctor=smith)
 
     response = api(request.getfixturevalue(who)).patch(
-        at(appointment), {"doctor_notes": "Call back"}
+        url_of(appointment), {"doctor_notes": "Call back"}
     )
 
     assert (data(response)["doctor_notes"], data(response)["status"]) == ("Call back", status)
@@ -718,11 +718,11 @@ def test_staff_write_the_doctors_notes_always(who, status, api, request, smith):
         ("cancelled", "cancel"),
     ],
 )
-def test_a_status_runs_the_move_that_leads_there(status, action, method, api, smith):
+def test_a_status_runs_its_transition(status, action, method, api, smith):
     appointment = make_appointment(doctor=smith)
     body = {"reason_for_visit": appointment.reason_for_visit, "status": status}
 
-    response = getattr(api(smith), method)(at(appointment), body)
+    response = getattr(api(smith), method)(url_of(appointment), body)
 
     assert data(response)["status"] == status
     entry = appointment.history.last()
@@ -733,24 +733,24 @@ def test_a_status_runs_the_move_that_leads_there(status, action, method, api, sm
     )
 
 
-def test_no_show_by_status_waits_for_the_start_as_the_move_does(api, smith):
+def test_no_show_by_status_is_refused_before_the_start(api, smith):
     appointment = make_appointment(doctor=smith)
     client, body = api(smith), {"status": "no_show"}
 
-    early = client.patch(at(appointment), body)
+    early = client.patch(url_of(appointment), body)
     with clock.frozen_at(appointment.starts_at):
-        late = client.patch(at(appointment), body)
+        late = client.patch(url_of(appointment), body)
 
     assert status_and_code(early) == (409, "invalid_transition")
     assert data(late)["status"] == "no_show"
     assert appointment.history.count() == 2
 
 
-def test_the_same_status_is_no_move(api, smith):
+def test_an_unchanged_status_is_no_transition(api, smith):
     appointment = make_appointment("confirmed", doctor=smith)
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(smith).patch(at(appointment), {"status": "confirmed"})
+    response = api(smith).patch(url_of(appointment), {"status": "confirmed"})
 
     assert data(response)["status"] == "confirmed"
     assert all_rows(Appointment, AppointmentHistory) == before
@@ -765,11 +765,11 @@ def test_the_same_status_is_no_move(api, smith):
         ("cancelled", "scheduled", []),
     ],
 )
-def test_a_status_no_move_leads_to_is_a_conflict(now, asked, allowed, api, smith):
+def test_a_status_without_a_transition_is_a_conflict(now, asked, allowed, api, smith):
     appointment = make_appointment(now, doctor=smith)
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(smith).patch(at(appointment), {"status": asked, "doctor_notes": "Lost"})
+    response = api(smith).patch(url_of(appointment), {"status": asked, "doctor_notes": "Lost"})
 
     assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": allowed}
@@ -777,20 +777,20 @@ def test_a_status_no_move_leads_to_is_a_conflict(now, asked, allowed, api, smith
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def test_a_status_that_is_none_is_bad_input(api, smith):
+def test_an_unknown_status_is_refused(api, smith):
     appointment = make_appointment(doctor=smith)
 
-    response = api(smith).patch(at(appointment), {"status": "done"})
+    response = api(smith).patch(url_of(appointment), {"status": "done"})
 
     assert status_and_code(response) == (400, "validation_error")
     assert list(error_details(response)[2]) == ["status"]
 
 
-def test_the_details_of_a_status_and_its_move_are_two_rows_of_history(api, smith):
+def test_details_and_status_write_two_history_entries(api, smith):
     appointment = make_appointment(doctor=smith)
 
     response = api(smith).patch(
-        at(appointment), {"status": "in_progress", "symptoms": "Fever", "doctor_notes": "Hot"}
+        url_of(appointment), {"status": "in_progress", "symptoms": "Fever", "doctor_notes": "Hot"}
     )
 
     told = data(response)
@@ -806,12 +806,12 @@ def test_the_details_of_a_status_and_its_move_are_two_rows_of_history(api, smith
     ]
 
 
-def test_the_open_moves_are_those_of_the_reader_now(api, smith, jane, ada):
+def test_allowed_actions_depend_on_reader_and_time(api, smith, jane, ada):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
     appointment = make_appointment("confirmed", time_slot=slot, patient=jane)
 
     def allowed(person):
-        return data(api(person).get(at(appointment)))["allowed"]
+        return data(api(person).get(url_of(appointment)))["allowed"]
 
     assert allowed(jane) == ["cancel", "reschedule"]
     assert allowed(smith) == allowed(ada) == ["start", "complete", "cancel", "reschedule"]
@@ -822,12 +822,12 @@ def test_the_open_moves_are_those_of_the_reader_now(api, smith, jane, ada):
     assert allowed(jane) == allowed(smith) == allowed(ada) == []
 
 
-# --- What it costs --------------------------------------------------------------------------
+# --- Query counts ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_listing_costs_the_same_however_long_it_is(*, who, count, api, request, smith, jane):
+def test_the_list_costs_the_same_queries_for_any_length(*, who, count, api, request, smith, jane):
     client = api(request.getfixturevalue(who))
     for _ in range(count):
         make_appointment(doctor=smith, patient=jane)
@@ -839,18 +839,18 @@ def test_listing_costs_the_same_however_long_it_is(*, who, count, api, request, 
 
 
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_one_appointment_costs_three_statements(who, api, request, smith, jane):
+def test_a_detail_costs_three_queries(who, api, request, smith, jane):
     client = api(request.getfixturevalue(who))
     appointment = make_appointment(doctor=smith, patient=jane)
 
     with assert_data_queries(3):
-        response = client.get(at(appointment))
+        response = client.get(url_of(appointment))
 
     assert data(response)["id"] == appointment.pk
 
 
 @pytest.mark.parametrize(("who", "statements"), [("jane", 8), ("smith", 9), ("ada", 9)])
-def test_what_booking_costs(*, who, statements, api, request, smith, jane):
+def test_query_count_of_a_booking(*, who, statements, api, request, smith, jane):
     client = api(request.getfixturevalue(who))
     named = {} if who == "jane" else {"patient": jane.pk}
     body = booking(make_slot(doctor=smith), **named)

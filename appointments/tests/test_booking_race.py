@@ -1,4 +1,4 @@
-"""Of many who ask at once exactly one gets it, whatever the engine."""
+"""Exactly one of several concurrent requests succeeds, on both database engines."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def race(callers, scenario):
-    """The answers of a race, and what it added to (appointments, live, slots, history)."""
+    """Runs a scenario; returns a count of the responses and the row counts that the race added."""
     calls = callers.run(scenario)
     before = callers.run(builders.row_counts)
     answers = callers.run_concurrently(builders.post_as, calls)
@@ -21,42 +21,42 @@ def race(callers, scenario):
     return Counter(answers), added
 
 
-def test_of_eight_who_want_one_slot_exactly_one_gets_it(callers):
+def test_one_of_eight_concurrent_bookings_of_a_slot_succeeds(callers):
     answers, added = race(callers, builders.bookings_of_one_slot)
 
     assert answers == {(201, None): 1, (409, "slot_taken"): 7}
     assert added == (1, 1, 0, 1)
 
 
-def test_one_patient_cannot_book_two_doctors_at_once(callers):
+def test_one_of_two_overlapping_bookings_of_a_patient_succeeds(callers):
     answers, added = race(callers, builders.overlapping_bookings_of_one_patient)
 
     assert answers == {(201, None): 1, (409, "patient_overlap"): 1}
     assert added == (1, 1, 0, 1)
 
 
-def test_of_two_slots_that_overlap_exactly_one_is_opened(callers):
+def test_one_of_two_overlapping_slots_is_opened(callers):
     answers, added = race(callers, builders.overlapping_slots_of_one_doctor)
 
     assert answers == {(201, None): 1, (409, "slot_overlap"): 1}
     assert added == (0, 0, 1, 0)
 
 
-def test_of_eight_who_move_to_one_slot_the_others_keep_the_old_one(callers):
+def test_one_of_eight_reschedules_to_a_slot_succeeds(callers):
     answers, added = race(callers, builders.reschedules_to_one_slot)
 
     assert answers == {(200, None): 1, (409, "slot_taken"): 7}
     assert added == (0, 0, 0, 1)
 
 
-def test_of_moves_that_exclude_each_other_exactly_one_is_made(callers):
+def test_one_of_several_conflicting_transitions_succeeds(callers):
     answers, added = race(callers, builders.completions_and_cancellations)
 
     assert answers == {(200, None): 1, (409, "invalid_transition"): 7}
     assert (added[0], added[3]) == (0, 1)
 
 
-def test_an_appointment_moved_completed_and_cancelled_at_once_ends_once(callers):
+def test_concurrent_reschedules_completions_and_cancellations_end_once(callers):
     answers, added = race(callers, builders.conflicting_transitions)
 
     *moves, end = callers.run(builders.latest_appointment_actions)[1:]
@@ -68,7 +68,7 @@ def test_an_appointment_moved_completed_and_cancelled_at_once_ends_once(callers)
     assert added == (0, -1 if end == "cancel" else 0, 0, len(moves) + 1)
 
 
-def test_of_eight_who_open_a_consultation_exactly_one_does(callers):
+def test_one_of_eight_consultations_of_an_appointment_is_opened(callers):
     answers, added = race(callers, builders.consultations_of_one_appointment)
 
     assert answers == {(201, None): 1, (409, "consultation_exists"): 7}

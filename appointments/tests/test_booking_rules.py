@@ -1,4 +1,4 @@
-"""What the clinic asks of patients who book, cancel and reschedule by themselves."""
+"""The clinic's rules for patients who book, cancel and reschedule online."""
 
 import inspect
 import re
@@ -32,24 +32,24 @@ def book(client, slot, **more):
     return client.post(URL, {"time_slot": slot.pk, "reason_for_visit": "A cough"} | more)
 
 
-def step(client, appointment, action, **body):
+def act(client, appointment, action, **body):
     return client.post(f"{URL}{appointment.pk}/{action}/", body)
 
 
-def written():
+def stored_rows():
     return all_rows(Appointment, AppointmentHistory)
 
 
 @pytest.fixture
 def visit(smith, jane):
-    """Jane's appointment with Dr. Smith on Monday at nine."""
+    """Jane's appointment with Dr. Smith on Monday at 9:00."""
     return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
-# --- As it is shipped -----------------------------------------------------------------------
+# --- Defaults -------------------------------------------------------------------------------
 
 
-def test_no_rule_binds_unless_the_clinic_sets_it(api, settings, smith, jane):
+def test_no_rule_applies_by_default(api, settings, smith, jane):
     read = re.findall(r"settings\.([A-Z_]+)", inspect.getsource(booking_rules))
     read += [cut_off.setting for cut_off in booking_rules.CUT_OFFS.values()]
     assert sorted(set(read)) == sorted(booking_rules.RULES)
@@ -75,16 +75,14 @@ def test_no_rule_binds_unless_the_clinic_sets_it(api, settings, smith, jane):
 
 
 @pytest.mark.parametrize("minutes", [30, 24 * 60])
-def test_a_time_is_booked_until_the_notice_and_not_a_second_later(
-    *, minutes, api, settings, smith, jane
-):
+def test_a_slot_can_be_booked_up_to_the_booking_notice(*, minutes, api, settings, smith, jane):
     settings.BOOKING_NOTICE_MINUTES = minutes
-    slot, client, before = make_slot("2026-12-07 09:00", doctor=smith), api(jane), written()
+    slot, client, before = make_slot("2026-12-07 09:00", doctor=smith), api(jane), stored_rows()
     closes_at = START - timedelta(minutes=minutes)
 
     with clock.frozen_at(closes_at + SECOND):
         late = book(client, slot)
-    unchanged = written()
+    unchanged = stored_rows()
     with clock.frozen_at(closes_at):
         in_time = book(client, slot)
 
@@ -98,14 +96,14 @@ def test_a_time_is_booked_until_the_notice_and_not_a_second_later(
     assert data(in_time, 201)["time_slot"] == slot.pk
 
 
-def test_the_last_day_of_the_horizon_is_open_as_a_whole(api, settings, smith, jane):
+def test_the_last_day_of_the_horizon_is_bookable_as_a_whole(api, settings, smith, jane):
     settings.BOOKING_HORIZON_DAYS = 5
     last = make_slot("2026-12-07 23:00", doctor=smith)
     next_day = make_slot("2026-12-08 00:00", doctor=smith)
-    client, before = api(jane), written()
+    client, before = api(jane), stored_rows()
 
     too_far = book(client, next_day)
-    unchanged = written()
+    unchanged = stored_rows()
     near = book(client, last)
 
     assert error_details(too_far) == (
@@ -117,9 +115,7 @@ def test_the_last_day_of_the_horizon_is_open_as_a_whole(api, settings, smith, ja
     assert data(near, 201)["time_slot"] == last.pk
 
 
-def test_the_days_of_the_horizon_are_the_clinics_also_over_a_clock_change(
-    api, settings, smith, jane
-):
+def test_the_horizon_counts_local_days_across_a_clock_change(api, settings, smith, jane):
     settings.BOOKING_HORIZON_DAYS = 1
     last, next_day = make_slot("2027-03-28 23:00", doctor=smith), make_slot("2027-03-29 00:00")
 
@@ -138,20 +134,20 @@ def test_the_days_of_the_horizon_are_the_clinics_also_over_a_clock_change(
         ("BOOKING_HORIZON_DAYS", 5, "booking_too_far"),
     ],
 )
-def test_the_time_an_appointment_is_moved_to_is_held_to_the_same(
+def test_a_reschedule_follows_the_same_notice_and_horizon(
     *, rule, value, expected, api, settings, smith, jane, visit
 ):
     setattr(settings, rule, value)
-    tuesday, before = make_slot("2026-12-08 09:00", doctor=smith), written()
+    tuesday, before = make_slot("2026-12-08 09:00", doctor=smith), stored_rows()
 
-    response = step(api(jane), visit, "reschedule", time_slot=tuesday.pk)
+    response = act(api(jane), visit, "reschedule", time_slot=tuesday.pk)
 
     assert status_and_code(response) == (400, expected)
     assert list(error_details(response)[2]) == ["time_slot"]
-    assert written() == before
+    assert stored_rows() == before
 
 
-def test_a_time_that_is_past_or_taken_is_refused_as_before(api, settings, smith, jane, visit):
+def test_a_past_or_taken_slot_keeps_its_own_error(api, settings, smith, jane, visit):
     settings.BOOKING_NOTICE_MINUTES, settings.MAX_COMING_APPOINTMENTS = 7 * 24 * 60, 1
     past, client = make_slot("2026-12-02 09:30", doctor=smith), api(jane)
 
@@ -163,32 +159,30 @@ def test_a_time_that_is_past_or_taken_is_refused_as_before(api, settings, smith,
     ]
 
 
-# --- How many -------------------------------------------------------------------------------
+# --- Number of appointments -----------------------------------------------------------------
 
 
-def test_a_patient_has_so_many_coming_appointments_and_no_more(
-    *, api, settings, smith, jane, omar, visit
-):
+def test_the_number_of_coming_appointments_is_limited(*, api, settings, smith, jane, omar, visit):
     settings.MAX_COMING_APPOINTMENTS = 2
     tuesday, friday = (make_slot(f"2026-12-{day} 09:00", doctor=smith) for day in ("08", "11"))
     client = api(jane)
 
     second = book(client, tuesday)
-    before = written()
+    before = stored_rows()
     third = book(client, friday)
 
     assert data(second, 201)["status"] == "scheduled"
     assert error_details(third) == (
         409,
         "too_many_bookings",
-        {"time_slot": ["You have as many coming appointments as the clinic allows (2)."]},
+        {"time_slot": ["You have as many upcoming appointments as the clinic allows (2)."]},
     )
-    assert written() == before
+    assert stored_rows() == before
     assert data(book(api(omar), friday), 201)["patient"] == omar.pk
 
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
-def test_what_is_not_ahead_any_more_does_not_count(*, status, api, settings, smith, jane):
+def test_past_and_cancelled_appointments_do_not_count(*, status, api, settings, smith, jane):
     make_appointment(status, time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
     settings.MAX_COMING_APPOINTMENTS = 1
 
@@ -209,7 +203,7 @@ def test_an_appointment_counts_until_it_begins(
     assert response.status_code == expected
 
 
-def test_what_the_desk_booked_for_a_patient_counts_too(api, settings, smith, jane, ada):
+def test_appointments_booked_by_staff_count(api, settings, smith, jane, ada):
     settings.MAX_COMING_APPOINTMENTS = 1
     make_appointment(
         "confirmed", time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane, by=ada
@@ -220,11 +214,11 @@ def test_what_the_desk_booked_for_a_patient_counts_too(api, settings, smith, jan
     assert status_and_code(response) == (409, "too_many_bookings")
 
 
-def test_moving_an_appointment_is_no_new_booking(api, settings, smith, jane, visit):
+def test_a_reschedule_does_not_count_as_a_booking(api, settings, smith, jane, visit):
     settings.MAX_COMING_APPOINTMENTS = 1
     tuesday = make_slot("2026-12-08 09:00", doctor=smith)
 
-    response = step(api(jane), visit, "reschedule", time_slot=tuesday.pk)
+    response = act(api(jane), visit, "reschedule", time_slot=tuesday.pk)
 
     assert data(response)["time_slot"] == tuesday.pk
     assert jane.appointments.live().count() == 1
@@ -234,32 +228,30 @@ def test_moving_an_appointment_is_no_new_booking(api, settings, smith, jane, vis
     ("most", "who", "expected"),
     [(1, "jane", (409, "too_many_bookings")), (2, "jane", None), (1, "smith", None)],
 )
-def test_a_missed_visit_moved_ahead_is_a_coming_one_again(
+def test_rescheduling_a_missed_appointment_counts_as_a_booking(
     *, most, who, expected, api, request, settings, smith, jane, visit
 ):
     settings.MAX_COMING_APPOINTMENTS = most
     make_appointment(time_slot=make_slot("2026-12-08 09:00", doctor=smith), patient=jane, by=smith)
-    friday, before = make_slot("2026-12-11 09:00", doctor=smith), written()
+    friday, before = make_slot("2026-12-11 09:00", doctor=smith), stored_rows()
 
     with clock.frozen_at(START):
         client = api(request.getfixturevalue(who))
-        response = step(client, visit, "reschedule", time_slot=friday.pk)
+        response = act(client, visit, "reschedule", time_slot=friday.pk)
 
     if expected:
         assert status_and_code(response) == expected
-        assert written() == before
+        assert stored_rows() == before
     else:
         assert data(response)["time_slot"] == friday.pk
 
 
-def test_what_is_ahead_can_be_moved_also_by_who_has_more_than_are_allowed_now(
-    api, settings, smith, jane, visit
-):
+def test_a_patient_over_the_limit_can_still_reschedule(api, settings, smith, jane, visit):
     make_appointment(time_slot=make_slot("2026-12-08 09:00", doctor=smith), patient=jane)
     settings.MAX_COMING_APPOINTMENTS = 1
     friday = make_slot("2026-12-11 09:00", doctor=smith)
 
-    response = step(api(jane), visit, "reschedule", time_slot=friday.pk)
+    response = act(api(jane), visit, "reschedule", time_slot=friday.pk)
 
     assert data(response)["time_slot"] == friday.pk
 
@@ -273,31 +265,32 @@ CUT_OFFS = [
 
 
 @pytest.mark.parametrize(("action", "rule", "expected"), CUT_OFFS)
-def test_a_move_is_made_until_its_cut_off_and_not_a_second_later(
+def test_an_appointment_can_be_changed_up_to_the_cut_off(
     *, action, rule, expected, api, settings, smith, jane, visit
 ):
     setattr(settings, rule, 24)
     slot = make_slot("2026-12-08 09:00", doctor=smith)
     body = {"time_slot": slot.pk} if action == "reschedule" else {}
-    client, before = api(jane), written()
+    client, before = api(jane), stored_rows()
 
     with clock.frozen_at(clinic_time("2026-12-06 09:00") + SECOND):
-        late = step(client, visit, action, **body)
-    unchanged = written()
+        late = act(client, visit, action, **body)
+    unchanged = stored_rows()
     with clock.frozen_at(clinic_time("2026-12-06 09:00")):
-        in_time = step(client, visit, action, **body)
+        in_time = act(client, visit, action, **body)
 
+    past = {"cancel": "cancelled", "reschedule": "rescheduled"}[action]
     assert error_details(late) == (
         409,
         expected,
-        {"status": [f"The last moment to {action} this appointment was Sun 06 Dec 2026, 09:00."]},
+        {"status": [f"This appointment could be {past} until Sun 06 Dec 2026, 09:00."]},
     )
     assert unchanged == before
     assert in_time.status_code == 200
 
 
 @pytest.mark.parametrize(("action", "rule", "_"), CUT_OFFS)
-def test_what_comes_too_late_is_not_among_the_moves_allowed(
+def test_actions_after_the_cut_off_are_not_listed_as_allowed(
     *, action, rule, _, api, settings, smith, jane, visit
 ):
     setattr(settings, rule, 24)
@@ -313,37 +306,35 @@ def test_what_comes_too_late_is_not_among_the_moves_allowed(
         assert allowed(smith) == ["confirm", "start", "complete", "cancel", "reschedule"]
 
 
-def test_a_refusal_of_another_kind_offers_nothing_that_comes_too_late(
-    api, settings, smith, jane, visit
-):
+def test_another_error_lists_no_action_after_the_cut_off(api, settings, smith, jane, visit):
     settings.RESCHEDULE_NOTICE_HOURS = 24
 
     with clock.frozen_at(START):
-        response = step(api(jane), visit, "cancel")
+        response = act(api(jane), visit, "cancel")
 
     assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": []}
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled"])
-def test_what_the_table_refuses_is_never_called_late(*, status, api, settings, smith, jane):
+def test_a_forbidden_transition_is_not_reported_as_too_late(*, status, api, settings, smith, jane):
     appointment = make_appointment(
         status, time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane
     )
     settings.CANCELLATION_NOTICE_HOURS = 24
 
     with clock.frozen_at(START - SECOND):
-        response = step(api(jane), appointment, "cancel")
+        response = act(api(jane), appointment, "cancel")
 
     assert status_and_code(response) == (409, "invalid_transition")
 
 
-# --- Staff are free -------------------------------------------------------------------------
+# --- Staff are exempt -----------------------------------------------------------------------
 
 
 @pytest.fixture
 def strict(settings):
-    """Every rule at its hardest."""
+    """Sets every rule to a value that forbids everything to patients."""
     settings.BOOKING_NOTICE_MINUTES = 30 * 24 * 60
     settings.BOOKING_HORIZON_DAYS = 1
     settings.CANCELLATION_NOTICE_HOURS = 30 * 24
@@ -353,7 +344,7 @@ def strict(settings):
 
 @pytest.mark.parametrize("who", STAFF)
 @pytest.mark.usefixtures("strict")
-def test_the_staff_book_move_and_cancel_whatever_a_patient_may(*, who, api, request, smith, jane):
+def test_the_rules_do_not_apply_to_staff(*, who, api, request, smith, jane):
     client = api(request.getfixturevalue(who))
     slots = [make_slot(f"2026-12-{day} 09:00", doctor=smith) for day in ("07", "08", "09")]
 
@@ -366,26 +357,26 @@ def test_the_staff_book_move_and_cancel_whatever_a_patient_may(*, who, api, requ
 
 
 @pytest.mark.parametrize("who", STAFF)
-def test_a_status_sent_by_the_staff_is_not_too_late(*, who, api, request, visit, strict):
+def test_a_status_sent_by_staff_is_not_too_late(*, who, api, request, visit, strict):
     response = api(request.getfixturevalue(who)).patch(f"{URL}{visit.pk}/", {"status": "cancelled"})
 
     assert data(response)["status"] == "cancelled"
 
 
-def test_closing_a_record_cancels_what_is_coming_however_late(ada, jane, visit, strict):
+def test_deactivating_a_patient_cancels_appointments_after_the_cut_off(ada, jane, visit, strict):
     patients.deactivate(jane, by=ada)
 
     visit.refresh_from_db()
     assert visit.status == "cancelled"
 
 
-# --- What it costs --------------------------------------------------------------------------
+# --- Query counts ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("who", "most", "statements"), [("jane", 0, 8), ("jane", 5, 9), ("ada", 5, 9)]
 )
-def test_the_count_is_asked_for_only_where_it_binds(
+def test_the_appointment_count_is_queried_only_with_a_limit(
     *, who, most, statements, api, request, settings, smith, jane
 ):
     settings.MAX_COMING_APPOINTMENTS = most
@@ -399,12 +390,12 @@ def test_the_count_is_asked_for_only_where_it_binds(
     assert data(response, 201)["patient"] == jane.pk
 
 
-# --- What patients are shown ------------------------------------------------------------------
+# --- Slots shown to patients ----------------------------------------------------------------
 
 
 @pytest.fixture
-def narrow(settings, smith):
-    """Dr. Smith's slots around a day's notice and a horizon of five days, by what they are."""
+def slots_at_the_limits(settings, smith):
+    """Slots of Dr. Smith at the limits of a one-day notice and a five-day horizon, by position."""
     settings.BOOKING_NOTICE_MINUTES = 24 * 60
     settings.BOOKING_HORIZON_DAYS = 5
     return {
@@ -415,7 +406,7 @@ def narrow(settings, smith):
     }
 
 
-def test_a_patient_is_shown_exactly_what_can_be_booked(api, jane, smith, narrow):
+def test_a_patient_sees_exactly_the_bookable_slots(api, jane, smith, slots_at_the_limits):
     client = api(jane)
     availability = {
         "doctor": smith.pk,
@@ -428,33 +419,43 @@ def test_a_patient_is_shown_exactly_what_can_be_booked(api, jane, smith, narrow)
         row["id"] for row in data(client.get("/api/doctor-availability/", availability))["slots"]
     }
 
-    bookable = {slot.pk for slot in narrow.values() if book(client, slot).status_code == 201}
+    bookable = {
+        slot.pk for slot in slots_at_the_limits.values() if book(client, slot).status_code == 201
+    }
     assert listed == free == bookable
-    assert bookable == {narrow["just in time"].pk, narrow["the last day"].pk}
+    assert bookable == {
+        slots_at_the_limits["just in time"].pk,
+        slots_at_the_limits["the last day"].pk,
+    }
 
 
-def test_a_doctor_is_shown_all_of_his(api, smith, narrow):
+def test_a_doctor_sees_all_of_their_slots(api, smith, slots_at_the_limits):
     rows = data(api(smith).get("/api/time-slots/"))["results"]
 
-    assert {row["id"] for row in rows} == {slot.pk for slot in narrow.values()}
+    assert {row["id"] for row in rows} == {slot.pk for slot in slots_at_the_limits.values()}
 
 
-def test_a_refusal_offers_only_what_the_patient_may_book(api, jane, omar, smith, narrow):
+def test_a_conflict_suggests_only_slots_that_the_patient_may_book(
+    api, jane, omar, smith, slots_at_the_limits
+):
     taken = make_slot("2026-12-03 10:30", doctor=smith)
     make_appointment(time_slot=taken, patient=omar, by=smith)
 
     response = book(api(jane), taken)
 
     offered = [one["time_slot"] for one in response.json()["details"]["alternatives"]]
-    assert offered == [narrow["just in time"].pk, narrow["the last day"].pk]
+    assert offered == [
+        slots_at_the_limits["just in time"].pk,
+        slots_at_the_limits["the last day"].pk,
+    ]
 
 
 @pytest.mark.parametrize(("who", "next_one"), [("jane", "just in time"), ("smith", "too soon")])
-def test_the_next_available_time_is_one_that_its_reader_may_book(
-    *, who, next_one, api, request, smith, narrow
+def test_next_available_is_a_slot_that_the_reader_may_book(
+    *, who, next_one, api, request, smith, slots_at_the_limits
 ):
     client = api(request.getfixturevalue(who))
-    expected = clock.to_clinic_time(narrow[next_one].starts_at).isoformat()
+    expected = clock.to_clinic_time(slots_at_the_limits[next_one].starts_at).isoformat()
 
     told = [
         data(client.get(f"/api/doctors/{smith.pk}/")),
@@ -465,7 +466,9 @@ def test_the_next_available_time_is_one_that_its_reader_may_book(
     assert [one["next_available"] for one in told] == [expected] * 3
 
 
-def test_there_is_no_next_time_where_all_lie_beyond_the_horizon(api, jane, smith, narrow, settings):
+def test_next_available_is_null_if_all_slots_are_beyond_the_horizon(
+    api, jane, smith, slots_at_the_limits, settings
+):
     make_slot("2026-12-20 09:00", doctor=smith)
     settings.BOOKING_NOTICE_MINUTES, settings.BOOKING_HORIZON_DAYS = 6 * 24 * 60, 7
 

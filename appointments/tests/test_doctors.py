@@ -1,4 +1,4 @@
-"""The doctors who can be booked, as everybody signed in sees them."""
+"""Endpoints that list and retrieve bookable doctors."""
 
 import pytest
 
@@ -36,14 +36,14 @@ def test_a_doctor_is_shown_with_the_next_free_slot(api, smith, jane, wednesday):
     }
 
 
-def test_a_doctor_without_a_free_slot_is_listed_all_the_same(api, smith, jane):
+def test_a_doctor_without_a_free_slot_is_listed(api, smith, jane):
     [row] = data(api(jane).get(URL))["results"]
 
     assert (row["id"], row["next_available"]) == (smith.pk, None)
 
 
 @pytest.mark.parametrize("who", ["jane", "smith", "nils", "ada"])
-def test_everyone_signed_in_sees_who_can_be_booked_by_name(
+def test_every_signed_in_user_lists_bookable_doctors_by_name(
     *, who, api, request, smith, meyer, nils
 ):
     DoctorFactory(last_name="Abel", is_active=False)
@@ -54,13 +54,13 @@ def test_everyone_signed_in_sees_who_can_be_booked_by_name(
     assert status_and_code(client.get(f"{URL}{nils.pk}/")) == (404, "not_found")
 
 
-def test_where_no_verification_is_required_all_are_listed(settings, api, smith, nils, jane):
+def test_all_doctors_are_listed_if_no_verification_is_required(settings, api, smith, nils, jane):
     settings.DOCTOR_VERIFICATION_REQUIRED = False
 
     assert ids(api(jane).get(URL)) == [nils.pk, smith.pk]
 
 
-def test_neither_a_patient_nor_an_admin_is_a_doctor(api, smith, jane, omar, ada):
+def test_patients_and_admins_are_not_listed_as_doctors(api, smith, jane, omar, ada):
     client = api(jane)
 
     assert ids(client.get(URL)) == [smith.pk]
@@ -68,7 +68,7 @@ def test_neither_a_patient_nor_an_admin_is_a_doctor(api, smith, jane, omar, ada)
     assert status_and_code(client.get(f"{URL}{ada.pk}/")) == (404, "not_found")
 
 
-def test_a_stranger_sees_none(api, smith):
+def test_an_anonymous_request_is_401(api, smith):
     assert status_and_code(api().get(URL)) == (401, "not_authenticated")
 
 
@@ -83,7 +83,7 @@ def test_a_stranger_sees_none(api, smith):
         ({"search": "example.com"}, []),
     ],
 )
-def test_the_list_is_narrowed(*, asked, found, api, smith, meyer, jane):
+def test_the_list_is_filtered(*, asked, found, api, smith, meyer, jane):
     names = {smith.pk: "smith", meyer.pk: "meyer"}
 
     response = api(jane).get(URL, asked)
@@ -99,14 +99,14 @@ def test_an_unknown_parameter_is_refused(api, smith, jane):
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_doctors_are_only_read_here(method, api, smith, ada):
+def test_doctors_are_read_only(method, api, smith, ada):
     address = URL if method == "post" else f"{URL}{smith.pk}/"
 
     assert status_and_code(getattr(api(ada), method)(address)) == (405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_costs_the_same_however_long_it_is(count, api, jane):
+def test_the_list_costs_the_same_queries_for_any_length(count, api, jane):
     for doctor in DoctorFactory.create_batch(count):
         make_slot(doctor=doctor)
     client = api(jane)
@@ -117,7 +117,7 @@ def test_listing_costs_the_same_however_long_it_is(count, api, jane):
     assert data(response)["count"] == count
 
 
-def test_one_doctor_costs_two_statements(api, smith, jane):
+def test_a_detail_costs_two_queries(api, smith, jane):
     client = api(jane)
 
     with assert_data_queries(2):

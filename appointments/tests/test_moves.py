@@ -1,4 +1,4 @@
-"""Each step of an appointment's life as a POST: who may, when, and what it leaves."""
+"""Endpoints of the appointment actions: permissions, conditions and effects."""
 
 from datetime import timedelta
 
@@ -62,7 +62,7 @@ MESSAGES = {
 }
 
 
-def address(appointment, action):
+def url_of(appointment, action):
     return f"{URL}{appointment.pk}/{action}/"
 
 
@@ -72,7 +72,7 @@ def outcome(response):
 
 @pytest.fixture
 def visit(smith, jane):
-    """Jane's appointment with Dr. Smith on Monday at nine."""
+    """Jane's appointment with Dr. Smith on Monday at 9:00."""
     return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
@@ -85,7 +85,7 @@ def other_slot(smith):
     ("action", "who", "expected"),
     [(action, who, expected) for action, row in WHO_MAY.items() for who, expected in row.items()],
 )
-def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
+def test_each_action_is_allowed_to_its_roles_only(
     *, action, who, expected, api, request, visit, other_slot
 ):
     client = api(None if who == "stranger" else request.getfixturevalue(who))
@@ -93,7 +93,7 @@ def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
     before = all_rows(Appointment, AppointmentHistory)
 
     with clock.frozen_at(START if action == "no_show" else clock.now()):
-        response = client.post(address(visit, action), body)
+        response = client.post(url_of(visit, action), body)
 
     assert outcome(response) == expected
     if expected == DONE:
@@ -104,7 +104,7 @@ def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
 
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "no_show"])
-def test_what_a_patient_may_never_do_is_refused_before_anything_is_looked_up(
+def test_an_action_never_allowed_to_patients_is_403_before_any_lookup(
     action, api, visit, jane, omar
 ):
     client = api(jane)
@@ -119,7 +119,7 @@ def test_what_a_patient_may_never_do_is_refused_before_anything_is_looked_up(
 
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "cancel"])
-def test_anothers_appointment_is_as_if_it_did_not_exist(action, api, visit, meyer):
+def test_an_action_on_an_invisible_appointment_is_404(action, api, visit, meyer):
     client = api(meyer)
 
     answers = [
@@ -132,13 +132,13 @@ def test_anothers_appointment_is_as_if_it_did_not_exist(action, api, visit, meye
 
 
 @pytest.mark.parametrize("action", MESSAGES)
-def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, visit, smith):
+def test_an_action_returns_the_appointment_and_writes_one_history_entry(action, api, visit, smith):
     client = api(smith)
     shown = data(client.get(f"{URL}{visit.pk}/"))
     now = START + timedelta(minutes=1)
 
     with clock.frozen_at(now):
-        response = client.post(address(visit, action), {"reason": "As agreed"})
+        response = client.post(url_of(visit, action), {"reason": "As agreed"})
         after = data(client.get(f"{URL}{visit.pk}/"))
 
     assert response.json()["message"] == MESSAGES[action]
@@ -177,13 +177,13 @@ def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, vi
         ("jane", "cancelled", "cancel", []),
     ],
 )
-def test_a_move_the_status_forbids_is_a_conflict_that_names_the_open_ones(
+def test_a_forbidden_transition_is_a_conflict_that_lists_the_allowed_ones(
     *, who, status, action, allowed, api, request, smith, jane
 ):
     appointment = make_appointment(status, doctor=smith, patient=jane)
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(request.getfixturevalue(who)).post(address(appointment, action))
+    response = api(request.getfixturevalue(who)).post(url_of(appointment, action))
 
     assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": allowed}
@@ -191,20 +191,23 @@ def test_a_move_the_status_forbids_is_a_conflict_that_names_the_open_ones(
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def test_a_refusal_is_a_sentence(api, visit, smith):
+def test_a_conflict_has_a_readable_message(api, visit, smith):
     services.move(visit, "complete", by=smith)
 
-    response = api(smith).post(address(visit, "cancel"))
+    response = api(smith).post(url_of(visit, "cancel"))
 
-    assert response.json()["message"] == "Cannot cancel an appointment that is completed."
+    assert (
+        response.json()["message"]
+        == "This appointment cannot be cancelled now. Its status is Completed."
+    )
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(-1, 200), (0, 409), (1, 409)])
-def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit, jane):
+def test_a_patient_can_cancel_until_the_start(seconds, expected, api, visit, jane):
     client = api(jane)
 
     with clock.frozen_at(START + timedelta(seconds=seconds)):
-        response = client.post(address(visit, "cancel"))
+        response = client.post(url_of(visit, "cancel"))
 
     assert response.status_code == expected
     visit.refresh_from_db()
@@ -212,11 +215,11 @@ def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit,
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(-1, 409), (0, 200), (1, 200)])
-def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, api, visit, smith):
+def test_a_no_show_is_refused_before_the_start(seconds, expected, api, visit, smith):
     client = api(smith)
 
     with clock.frozen_at(START + timedelta(seconds=seconds)):
-        response = client.post(address(visit, "no_show"))
+        response = client.post(url_of(visit, "no_show"))
 
     assert response.status_code == expected
     visit.refresh_from_db()
@@ -224,16 +227,16 @@ def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, ap
 
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_staff_cancel_a_visit_under_way(who, api, request, smith, jane):
+def test_staff_cancel_an_appointment_in_progress(who, api, request, smith, jane):
     appointment = make_appointment("in_progress", doctor=smith, patient=jane)
 
-    response = api(request.getfixturevalue(who)).post(address(appointment, "cancel"))
+    response = api(request.getfixturevalue(who)).post(url_of(appointment, "cancel"))
 
     assert data(response)["status"] == "cancelled"
 
 
-def test_a_cancelled_slot_is_free_at_once(api, visit, jane, omar):
-    api(jane).post(address(visit, "cancel"))
+def test_the_slot_of_a_cancelled_appointment_is_available_immediately(api, visit, jane, omar):
+    api(jane).post(url_of(visit, "cancel"))
 
     body = {"time_slot": visit.time_slot_id, "reason_for_visit": "A cough"}
     response = api(omar).post(URL, body)
@@ -252,10 +255,10 @@ def test_a_cancelled_slot_is_free_at_once(api, visit, jane, omar):
         ({"time_slot": 1}, "unknown_field", "time_slot"),
     ],
 )
-def test_a_bad_body_moves_nothing(*, body, expected, field, api, visit, smith):
+def test_an_invalid_body_changes_nothing(*, body, expected, field, api, visit, smith):
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(smith).post(address(visit, "confirm"), body)
+    response = api(smith).post(url_of(visit, "confirm"), body)
 
     assert status_and_code(response) == (400, expected)
     assert list(error_details(response)[2]) == [field]
@@ -263,24 +266,24 @@ def test_a_bad_body_moves_nothing(*, body, expected, field, api, visit, smith):
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_a_move_is_a_post(method, api, visit, smith):
+def test_an_action_requires_a_post(method, api, visit, smith):
     before = all_rows(Appointment, AppointmentHistory)
 
-    response = getattr(api(smith), method)(address(visit, "confirm"))
+    response = getattr(api(smith), method)(url_of(visit, "confirm"))
 
     assert status_and_code(response) == (405, "method_not_allowed")
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def test_a_query_parameter_moves_nothing(api, visit, smith):
-    response = api(smith).post(f"{address(visit, 'confirm')}?force=true")
+def test_a_query_parameter_is_refused(api, visit, smith):
+    response = api(smith).post(f"{url_of(visit, 'confirm')}?force=true")
 
     assert status_and_code(response) == (400, "unknown_parameter")
     visit.refresh_from_db()
     assert visit.status == "scheduled"
 
 
-def test_the_seeds_path_leads_to_the_same_move(api, visit, smith):
+def test_the_seed_path_runs_the_same_action(api, visit, smith):
     response = api(smith).post(f"/api/appointments/api/appointments/{visit.pk}/confirm/")
 
     assert data(response)["status"] == "confirmed"

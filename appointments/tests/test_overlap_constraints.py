@@ -1,4 +1,4 @@
-"""Overlaps are refused by the database itself, on both engines, whatever writes."""
+"""The database refuses overlaps by its own constraints, on both engines."""
 
 from datetime import timedelta
 from io import StringIO
@@ -23,7 +23,7 @@ PATIENT_OVERLAP = (
     {"time_slot": ["The patient has another appointment at that time."]},
 )
 
-# Beside 10:00 to 11:00: what shares time with it, and what does not.
+# Times beside 10:00 to 11:00: overlapping ones, and others.
 OVERLAPS = {
     "the same": ("10:00", 60),
     "begins before": ("09:30", 60),
@@ -34,8 +34,8 @@ OVERLAPS = {
 CLEAR = {"touches before": ("09:00", 60), "touches after": ("11:00", 60)}
 
 
-def told(write):
-    """What a client would be told of a write that the database refuses; nothing is changed."""
+def errors_of(write):
+    """Returns the errors a client would be shown for a write; rolls the write back."""
     before = all_rows(Appointment, TimeSlot)
     with pytest.raises(IntegrityError) as error, transaction.atomic():
         write()
@@ -44,7 +44,7 @@ def told(write):
     return problem.status, problem.code, problem.errors
 
 
-def a_raw_slot(doctor, time, minutes, day="2026-12-07"):
+def insert_slot(doctor, time, minutes, day="2026-12-07"):
     starts_at = clinic_time(f"{day} {time}")
     slot = TimeSlot(
         doctor=doctor, starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes)
@@ -55,32 +55,32 @@ def a_raw_slot(doctor, time, minutes, day="2026-12-07"):
 
 @pytest.fixture
 def ten(smith):
-    """Dr. Smith's slot from ten to eleven on Monday."""
+    """Dr. Smith's slot from 10:00 to 11:00 on Monday."""
     return make_slot("2026-12-07 10:00", 60, doctor=smith)
 
 
 @pytest.mark.parametrize(("time", "minutes"), OVERLAPS.values(), ids=OVERLAPS)
-def test_a_doctors_slots_do_not_overlap(time, minutes, smith, ten):
-    # Two slots that begin together break another rule as well, which says the same.
-    assert told(lambda: a_raw_slot(smith, time, minutes))[:2] == SLOT_OVERLAP[:2]
+def test_slots_of_a_doctor_do_not_overlap(time, minutes, smith, ten):
+    # Equal start times violate another constraint as well, which reports the same error.
+    assert errors_of(lambda: insert_slot(smith, time, minutes))[:2] == SLOT_OVERLAP[:2]
 
 
 @pytest.mark.parametrize(("time", "minutes"), CLEAR.values(), ids=CLEAR)
-def test_slots_may_touch(time, minutes, smith, ten):
-    a_raw_slot(smith, time, minutes)
+def test_adjacent_slots_are_allowed(time, minutes, smith, ten):
+    insert_slot(smith, time, minutes)
 
     assert smith.time_slots.count() == 2
 
 
-def test_another_doctors_slot_and_a_withdrawn_one_do_not_count(smith, meyer, ten, wednesday):
-    a_raw_slot(meyer, "10:15", 30)
+def test_withdrawn_slots_and_slots_of_other_doctors_do_not_conflict(smith, meyer, ten, wednesday):
+    insert_slot(meyer, "10:15", 30)
     TimeSlot.objects.filter(pk=ten.pk).update(withdrawn_at=wednesday)
-    a_raw_slot(smith, "10:15", 30)
+    insert_slot(smith, "10:15", 30)
 
     assert TimeSlot.objects.count() == 3
 
 
-def test_a_slot_and_an_appointment_may_be_moved_over_themselves(jane, ten):
+def test_a_slot_and_an_appointment_may_overlap_their_own_old_time(jane, ten):
     make_appointment(time_slot=ten, patient=jane)
     later = {
         "starts_at": ten.starts_at + timedelta(minutes=15),
@@ -96,17 +96,17 @@ def test_a_slot_cannot_be_moved_onto_another(smith, ten):
     rows = TimeSlot.objects.filter(pk=other.pk)
     onto = {"starts_at": ten.starts_at + timedelta(minutes=15), "ends_at": ten.ends_at}
 
-    assert told(lambda: rows.update(**onto)) == SLOT_OVERLAP
+    assert errors_of(lambda: rows.update(**onto)) == SLOT_OVERLAP
 
 
-def test_a_withdrawn_slot_cannot_come_back_onto_another(smith, ten, wednesday):
+def test_restoring_a_withdrawn_slot_onto_another_is_refused(smith, ten, wednesday):
     gone = make_slot("2026-12-07 10:15", 30, doctor=smith, withdrawn_at=wednesday)
     rows = TimeSlot.objects.filter(pk=gone.pk)
 
-    assert told(lambda: rows.update(withdrawn_at=None)) == SLOT_OVERLAP
+    assert errors_of(lambda: rows.update(withdrawn_at=None)) == SLOT_OVERLAP
 
 
-def test_raw_sql_is_refused_too(smith, ten):
+def test_raw_sql_is_refused(smith, ten):
     other = make_slot("2026-12-08 10:00", doctor=smith)
 
     def write():
@@ -117,11 +117,11 @@ def test_raw_sql_is_refused_too(smith, ten):
                 [ten.pk, other.pk],
             )
 
-    assert told(write)[:2] == SLOT_OVERLAP[:2]
+    assert errors_of(write)[:2] == SLOT_OVERLAP[:2]
 
 
 @pytest.mark.parametrize(("time", "minutes"), OVERLAPS.values(), ids=OVERLAPS)
-def test_a_patients_live_appointments_do_not_overlap(time, minutes, meyer, jane, ten):
+def test_live_appointments_of_a_patient_do_not_overlap(time, minutes, meyer, jane, ten):
     make_appointment(time_slot=ten, patient=jane)
     slot = make_slot(f"2026-12-07 {time}", minutes, doctor=meyer)
     elsewhere = make_appointment(
@@ -130,10 +130,10 @@ def test_a_patients_live_appointments_do_not_overlap(time, minutes, meyer, jane,
     rows = Appointment.objects.filter(pk=elsewhere.pk)
     onto = {"time_slot": slot, "starts_at": slot.starts_at, "ends_at": slot.ends_at}
 
-    assert told(lambda: rows.update(**onto)) == PATIENT_OVERLAP
+    assert errors_of(lambda: rows.update(**onto)) == PATIENT_OVERLAP
 
 
-def test_a_cancelled_appointment_and_another_patients_do_not_count(meyer, jane, omar, ten):
+def test_cancelled_appointments_and_those_of_other_patients_do_not_conflict(meyer, jane, omar, ten):
     make_appointment("cancelled", time_slot=ten, patient=jane)
     make_appointment(time_slot=ten, patient=omar)
 
@@ -142,64 +142,64 @@ def test_a_cancelled_appointment_and_another_patients_do_not_count(meyer, jane, 
     assert Appointment.objects.live().count() == 2
 
 
-def test_a_cancelled_appointment_cannot_come_back_onto_another(meyer, jane, ten):
+def test_restoring_a_cancelled_appointment_onto_another_is_refused(meyer, jane, ten):
     cancelled = make_appointment("cancelled", time_slot=ten, patient=jane)
     make_appointment(time_slot=make_slot("2026-12-07 10:15", 30, doctor=meyer), patient=jane)
     rows = Appointment.objects.filter(pk=cancelled.pk)
 
-    assert told(lambda: rows.update(status="scheduled")) == PATIENT_OVERLAP
+    assert errors_of(lambda: rows.update(status="scheduled")) == PATIENT_OVERLAP
 
 
-def test_the_connection_stays_usable_after_a_refusal(smith, ten):
-    told(lambda: a_raw_slot(smith, "10:15", 30))
+def test_the_connection_is_usable_after_a_violation(smith, ten):
+    errors_of(lambda: insert_slot(smith, "10:15", 30))
 
     assert TimeSlotFactory(doctor=smith).pk
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_missing_guard_is_reported_and_made_again_by_migrate(smith, ten):
+def test_a_missing_constraint_is_reported_and_reinstalled_by_migrate(smith, ten):
     assert check_database_constraints(databases=["default"]) == []
     overlap_constraints.remove(connection)
     missed = check_database_constraints(databases=["default"])
-    a_raw_slot(smith, "10:15", 30).delete()
+    insert_slot(smith, "10:15", 30).delete()
 
     call_command("migrate", verbosity=0, stdout=StringIO())
 
     assert [one.id for one in missed] == ["config.E004", "config.E004"]
     assert check_database_constraints(databases=["default"]) == []
-    assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
+    assert errors_of(lambda: insert_slot(smith, "10:15", 30)) == SLOT_OVERLAP
 
 
-OTHER_RULES = {
-    "for other rows": {"standing": "{row}withdrawn_at IS NOT NULL"},
+OTHER_CONSTRAINTS = {
+    "for other rows": {"condition": "{row}withdrawn_at IS NOT NULL"},
     "for each moment a slot was made": {"owner": "created_at"},
-    "for another table": {"table": "appointments_appointment", "standing": "{row}status = 'none'"},
+    "for another table": {"table": "appointments_appointment", "condition": "{row}status = 'none'"},
 }
 
 
-@pytest.mark.parametrize("other", OTHER_RULES.values(), ids=OTHER_RULES)
+@pytest.mark.parametrize("other", OTHER_CONSTRAINTS.values(), ids=OTHER_CONSTRAINTS)
 @pytest.mark.django_db
-def test_another_rule_of_the_same_name_is_no_guard(other):
-    guard = overlap_constraints.OVERLAP_CONSTRAINTS[0]
+def test_a_different_constraint_with_the_same_name_is_reported(other):
+    constraint = overlap_constraints.OVERLAP_CONSTRAINTS[0]
     overlap_constraints.remove(connection)
     with connection.cursor() as cursor:
-        made = [guard._replace(**other), overlap_constraints.OVERLAP_CONSTRAINTS[1]]
-        for statement in [one for rule in made for one in _made_by(rule)]:
+        made = [constraint._replace(**other), overlap_constraints.OVERLAP_CONSTRAINTS[1]]
+        for statement in [one for rule in made for one in _statements_of(rule)]:
             cursor.execute(statement)
 
-    assert overlap_constraints.missing(connection) == [guard]
+    assert overlap_constraints.missing(connection) == [constraint]
 
 
-def _made_by(guard):
-    return overlap_constraints._statements(guard, connection.vendor)
+def _statements_of(constraint):
+    return overlap_constraints._statements(constraint, connection.vendor)
 
 
 @pytest.mark.django_db
-def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
+def test_a_different_constraint_with_the_same_name_is_replaced(smith):
     overlap_constraints.remove(connection)
     with connection.cursor() as cursor:
-        for statement in _made_by(
-            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(standing="{row}id IS NULL")
+        for statement in _statements_of(
+            overlap_constraints.OVERLAP_CONSTRAINTS[0]._replace(condition="{row}id IS NULL")
         ):
             cursor.execute(statement)
 
@@ -207,12 +207,12 @@ def test_a_rule_that_has_taken_a_guards_name_gives_way_to_it(smith):
 
     assert overlap_constraints.missing(connection) == []
     make_slot("2026-12-07 10:00", 60, doctor=smith)
-    assert told(lambda: a_raw_slot(smith, "10:15", 30)) == SLOT_OVERLAP
+    assert errors_of(lambda: insert_slot(smith, "10:15", 30)) == SLOT_OVERLAP
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL never rebuilds a table")
 @pytest.mark.django_db(transaction=True)
-def test_a_rebuilt_table_has_its_guards_again_after_migrate():
+def test_constraints_are_reinstalled_by_migrate_after_sqlite_rebuilds_a_table():
     field = TimeSlot._meta.get_field("withdrawn_at")
     with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
         editor._remake_table(TimeSlot, alter_fields=[(field, field)])
@@ -225,10 +225,12 @@ def test_a_rebuilt_table_has_its_guards_again_after_migrate():
     assert overlap_constraints.missing(connection) == []
 
 
-# --- What a refusal offers instead ------------------------------------------------------------
+# --- Alternatives suggested with a conflict -------------------------------------------------
 
 
-def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, jane, omar, ten):
+def test_a_taken_slot_suggests_the_nearest_available_slots_of_the_doctor(
+    api, smith, meyer, jane, omar, ten
+):
     make_appointment(time_slot=ten, patient=omar)
     make_slot("2026-12-07 08:00", doctor=smith)
     near = [
@@ -255,7 +257,7 @@ def test_a_taken_slot_offers_the_doctors_nearest_free_ones(api, smith, meyer, ja
     assert data(api(jane).post("/api/appointments/", chosen), 201)["start_time"] == "09:30:00"
 
 
-def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
+def test_no_slot_is_suggested_at_a_time_when_the_patient_is_busy(
     *, api, smith, meyer, jane, omar, ten
 ):
     make_appointment(time_slot=ten, patient=omar)
@@ -278,9 +280,7 @@ def test_nothing_is_offered_at_a_time_at_which_the_patient_is_elsewhere(
     assert [one["time_slot"] for one in offered] == [slot.pk for slot in free]
 
 
-def test_who_moves_an_appointment_is_offered_times_beside_it_and_not_its_own(
-    api, smith, jane, omar, ten
-):
+def test_a_reschedule_suggests_slots_other_than_the_current_one(api, smith, jane, omar, ten):
     make_appointment(time_slot=ten, patient=omar)
     mine = make_appointment(time_slot=make_slot("2026-12-07 11:00", doctor=smith), patient=jane)
     beside = make_slot("2026-12-07 11:30", doctor=smith)

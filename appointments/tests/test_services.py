@@ -1,4 +1,4 @@
-"""Booking and everything after it: what is written, what is not, and who hears of it."""
+"""Appointment services: what they write, what they refuse and which signals they send."""
 
 from datetime import timedelta
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("wednesday")
 DETAILS = {"reason_for_visit": "A cough", "priority": "high", "symptoms": "Fever"}
 
 
-def told(refused):
-    """{field: [codes]} of a refusal."""
+def codes_of(refused):
+    """Returns {field: [codes]} of a ValidationError."""
     return {
         field: [error.code for error in errors]
         for field, errors in refused.value.error_dict.items()
@@ -46,8 +46,8 @@ def history(appointment):
 
 
 @pytest.fixture
-def heard():
-    """The history entries that listeners were told of."""
+def received():
+    """Collects the history entries that signal receivers get."""
     entries = []
 
     def listen(sender, entry, **kwargs):
@@ -61,7 +61,7 @@ def heard():
 # --- book -----------------------------------------------------------------------------------
 
 
-def test_booking_copies_the_slot_and_writes_one_row_of_history(wednesday, smith, jane):
+def test_book_copies_the_slot_times_and_writes_one_history_entry(wednesday, smith, jane):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     booked = services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
@@ -100,22 +100,22 @@ def test_a_taken_slot_is_refused(smith, jane, omar):
     with pytest.raises(ValidationError) as refused:
         services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
 
-    assert told(refused) == {"time_slot": ["slot_taken"]}
+    assert codes_of(refused) == {"time_slot": ["slot_taken"]}
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("status", ["confirmed", "in_progress", "completed", "no_show"])
-def test_every_status_but_cancelled_holds_the_slot(status, smith, jane, omar):
+def test_every_status_but_cancelled_keeps_the_slot_taken(status, smith, jane, omar):
     slot = make_slot(doctor=smith)
     make_appointment(status, time_slot=slot, patient=jane)
 
     with pytest.raises(ValidationError) as refused:
         services.book(patient=omar, time_slot=slot, by=omar, **DETAILS)
 
-    assert told(refused) == {"time_slot": ["slot_taken"]}
+    assert codes_of(refused) == {"time_slot": ["slot_taken"]}
 
 
-def test_a_cancelled_appointment_gives_its_slot_back(smith, jane, omar):
+def test_the_slot_of_a_cancelled_appointment_is_available(smith, jane, omar):
     slot = make_slot(doctor=smith)
     cancelled = make_appointment("cancelled", time_slot=slot, patient=jane)
 
@@ -136,11 +136,11 @@ def test_a_slot_that_has_begun_is_refused(ahead, smith, jane):
     ):
         services.book(patient=jane, time_slot=slot, by=jane, **DETAILS)
 
-    assert told(refused) == {"time_slot": ["slot_in_past"]}
+    assert codes_of(refused) == {"time_slot": ["slot_in_past"]}
     assert Appointment.objects.count() == 0
 
 
-def test_a_slot_a_second_ahead_can_be_booked(smith, jane):
+def test_a_slot_one_second_ahead_can_be_booked(smith, jane):
     slot = make_slot(doctor=smith)
 
     with clock.frozen_at(slot.starts_at - timedelta(seconds=1)):
@@ -159,19 +159,19 @@ def test_a_slot_a_second_ahead_can_be_booked(smith, jane):
         ("2026-12-07 08:00", 120),
     ],
 )
-def test_a_patient_is_not_in_two_places_at_once(start, minutes, smith, meyer, jane):
+def test_a_patient_cannot_have_overlapping_appointments(start, minutes, smith, meyer, jane):
     make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
     elsewhere = make_slot(start, minutes, doctor=meyer)
 
     with pytest.raises(ValidationError) as refused:
         services.book(patient=jane, time_slot=elsewhere, by=jane, **DETAILS)
 
-    assert told(refused) == {"time_slot": ["patient_overlap"]}
+    assert codes_of(refused) == {"time_slot": ["patient_overlap"]}
     assert jane.appointments.count() == 1
 
 
 @pytest.mark.parametrize("start", ["2026-12-07 08:30", "2026-12-07 09:30"])
-def test_one_visit_may_follow_another_at_once(start, smith, meyer, jane):
+def test_a_patient_can_have_adjacent_appointments(start, smith, meyer, jane):
     make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
     services.book(patient=jane, time_slot=make_slot(start, doctor=meyer), by=jane, **DETAILS)
@@ -179,7 +179,7 @@ def test_one_visit_may_follow_another_at_once(start, smith, meyer, jane):
     assert jane.appointments.count() == 2
 
 
-def test_a_cancelled_visit_does_not_hold_the_patients_time(smith, meyer, jane):
+def test_a_cancelled_appointment_does_not_overlap(smith, meyer, jane):
     make_appointment("cancelled", time_slot=make_slot(doctor=smith), patient=jane)
 
     services.book(patient=jane, time_slot=make_slot(doctor=meyer), by=jane, **DETAILS)
@@ -199,7 +199,7 @@ def test_a_withdrawn_slot_is_not_booked(wednesday, smith, jane):
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"license_verified": False}])
-def test_a_doctor_who_is_not_bookable_is_not_booked(change, smith, jane, ada):
+def test_an_unbookable_doctor_is_not_booked(change, smith, jane, ada):
     slot = make_slot(doctor=smith)
     type(smith).objects.update(**change)
 
@@ -210,7 +210,7 @@ def test_a_doctor_who_is_not_bookable_is_not_booked(change, smith, jane, ada):
     assert Appointment.objects.count() == 0
 
 
-def test_where_no_verification_is_required_an_unverified_doctor_is_booked(settings, nils, jane):
+def test_an_unverified_doctor_is_booked_if_no_verification_is_required(settings, nils, jane):
     settings.DOCTOR_VERIFICATION_REQUIRED = False
 
     services.book(patient=jane, time_slot=make_slot(doctor=nils), by=jane, **DETAILS)
@@ -218,7 +218,7 @@ def test_where_no_verification_is_required_an_unverified_doctor_is_booked(settin
     assert nils.doctor_appointments.count() == 1
 
 
-def test_a_patient_whose_record_is_closed_is_not_booked(smith, jane, ada):
+def test_a_deactivated_patient_is_not_booked(smith, jane, ada):
     slot = make_slot(doctor=smith)
     patients.deactivate(jane, by=ada)
 
@@ -232,7 +232,7 @@ def test_a_patient_whose_record_is_closed_is_not_booked(smith, jane, ada):
 # --- move -----------------------------------------------------------------------------------
 
 
-def test_a_whole_life_leaves_exactly_its_steps_in_the_history(wednesday, smith, jane, ada):
+def test_each_transition_writes_one_history_entry(wednesday, smith, jane, ada):
     first = make_slot("2026-12-07 09:00", doctor=smith)
     second = make_slot("2026-12-08 09:00", doctor=smith)
     later = wednesday + timedelta(hours=1)
@@ -266,18 +266,18 @@ def test_a_whole_life_leaves_exactly_its_steps_in_the_history(wednesday, smith, 
     ]
 
 
-def test_a_refusal_says_which_moves_are_open(smith):
+def test_a_refused_transition_lists_the_allowed_ones(smith):
     appointment = make_appointment("confirmed", doctor=smith)
 
     with pytest.raises(ValidationError) as refused:
         services.move(appointment, "confirm", by=smith)
 
     [error] = refused.value.error_dict["status"]
-    assert error.messages == ["Cannot confirm an appointment that is confirmed."]
+    assert error.messages == ["This appointment cannot be confirmed now. Its status is Confirmed."]
     assert error.params["allowed"] == ["start", "complete", "cancel", "reschedule"]
 
 
-def test_a_move_is_decided_on_the_row_as_it_is_and_not_on_an_old_copy(smith):
+def test_a_transition_is_decided_on_the_stored_row_and_not_on_a_stale_instance(smith):
     appointment = make_appointment(doctor=smith)
     old_copy = Appointment.objects.get(pk=appointment.pk)
     services.move(appointment, "cancel", by=smith)
@@ -285,11 +285,11 @@ def test_a_move_is_decided_on_the_row_as_it_is_and_not_on_an_old_copy(smith):
     with pytest.raises(ValidationError) as refused:
         services.move(old_copy, "confirm", by=smith)
 
-    assert told(refused) == {"status": ["invalid_transition"]}
+    assert codes_of(refused) == {"status": ["invalid_transition"]}
     assert Appointment.objects.get().status == "cancelled"
 
 
-def test_rescheduling_frees_the_old_slot_and_holds_the_new_one(smith, jane):
+def test_a_reschedule_frees_the_old_slot_and_takes_the_new_one(smith, jane):
     old, new = (
         make_slot("2026-12-07 09:00", doctor=smith),
         make_slot("2026-12-08 11:00", 45, doctor=smith),
@@ -305,9 +305,7 @@ def test_rescheduling_frees_the_old_slot_and_holds_the_new_one(smith, jane):
 
 
 @pytest.mark.parametrize("hurdle", ["taken", "past", "withdrawn", "elsewhere", "same", "busy"])
-def test_rescheduling_leaves_the_old_slot_only_when_it_has_the_new(
-    *, hurdle, wednesday, smith, meyer, jane, omar
-):
+def test_a_refused_reschedule_keeps_the_old_slot(*, hurdle, wednesday, smith, meyer, jane, omar):
     old, new = (
         make_slot("2026-12-07 09:00", doctor=smith),
         make_slot("2026-12-08 09:00", doctor=smith),
@@ -335,15 +333,15 @@ def test_rescheduling_leaves_the_old_slot_only_when_it_has_the_new(
     with pytest.raises(ValidationError) as refused:
         services.move(appointment, "reschedule", by=smith, time_slot=new)
 
-    assert told(refused) == {"time_slot": [expected]}
+    assert codes_of(refused) == {"time_slot": [expected]}
     assert all_rows(Appointment, AppointmentHistory) == before
     assert not TimeSlot.objects.free().filter(pk=old.pk).exists()
 
 
-# --- amend ----------------------------------------------------------------------------------
+# --- update ---------------------------------------------------------------------------------
 
 
-def test_amending_records_the_names_of_what_changed_and_never_the_values(wednesday, smith):
+def test_update_records_the_changed_field_names_and_no_values(wednesday, smith):
     appointment = make_appointment(doctor=smith, symptoms="Cough")
     before = appointment.history.count()
 
@@ -355,7 +353,7 @@ def test_amending_records_the_names_of_what_changed_and_never_the_values(wednesd
     assert "A secret" not in str(AppointmentHistory.objects.values())
 
 
-def test_amending_nothing_writes_nothing(smith):
+def test_an_update_without_changes_writes_nothing(smith):
     appointment = make_appointment(doctor=smith, symptoms="Cough")
     before = all_rows(Appointment, AppointmentHistory)
 
@@ -365,19 +363,19 @@ def test_amending_nothing_writes_nothing(smith):
 
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
-def test_visit_details_are_fixed_once_the_visit_is_not_ahead(status, smith):
+def test_visit_details_are_fixed_once_the_appointment_is_not_upcoming(status, smith):
     appointment = make_appointment(status, doctor=smith)
     before = all_rows(Appointment, AppointmentHistory)
 
     with pytest.raises(ValidationError) as refused:
         services.update(appointment, by=smith, symptoms="New", doctor_notes="New")
 
-    assert told(refused) == {"status": ["invalid_transition"]}
+    assert codes_of(refused) == {"status": ["invalid_transition"]}
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "cancelled", "no_show"])
-def test_the_doctors_notes_can_be_written_always(status, smith):
+def test_doctor_notes_can_always_be_written(status, smith):
     appointment = make_appointment(status, doctor=smith)
 
     services.update(appointment, by=smith, doctor_notes="Seen")
@@ -387,7 +385,7 @@ def test_the_doctors_notes_can_be_written_always(status, smith):
     assert appointment.history.last().changes == ["doctor_notes"]
 
 
-def test_a_status_among_the_changes_runs_its_move(smith):
+def test_a_status_in_an_update_runs_its_transition(smith):
     appointment = make_appointment(doctor=smith)
 
     services.update(appointment, by=smith, status="confirmed", symptoms="Fever")
@@ -397,38 +395,38 @@ def test_a_status_among_the_changes_runs_its_move(smith):
     assert [entry.action for entry in appointment.history.all()] == ["book", "updated", "confirm"]
 
 
-def test_where_the_move_is_refused_the_details_are_not_kept_either(smith):
+def test_a_refused_transition_rolls_back_the_details(smith):
     appointment = make_appointment("confirmed", doctor=smith)
     before = all_rows(Appointment, AppointmentHistory)
 
     for status in ("no_show", "scheduled"):
         with pytest.raises(ValidationError) as refused:
             services.update(appointment, by=smith, status=status, symptoms="Fever")
-        assert told(refused) == {"status": ["invalid_transition"]}
+        assert codes_of(refused) == {"status": ["invalid_transition"]}
 
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
-# --- word of it -----------------------------------------------------------------------------
+# --- Signals --------------------------------------------------------------------------------
 
 
-def test_listeners_hear_of_a_change_after_the_commit_and_not_before(
-    heard, django_capture_on_commit_callbacks, smith, jane
+def test_receivers_are_called_after_commit(
+    received, django_capture_on_commit_callbacks, smith, jane
 ):
     with django_capture_on_commit_callbacks() as waiting:
         appointment = make_appointment(doctor=smith, patient=jane)
         services.move(appointment, "confirm", by=smith)
 
-    assert (len(waiting), heard) == (2, [])
+    assert (len(waiting), received) == (2, [])
 
     for tell in waiting:
         tell()
 
-    assert heard == list(appointment.history.all())
+    assert received == list(appointment.history.all())
 
 
-def test_nobody_hears_of_a_change_that_was_rolled_back(
-    heard, django_capture_on_commit_callbacks, smith
+def test_receivers_are_not_called_after_a_rollback(
+    received, django_capture_on_commit_callbacks, smith
 ):
     appointment = make_appointment("confirmed", doctor=smith)
 
@@ -439,35 +437,33 @@ def test_nobody_hears_of_a_change_that_was_rolled_back(
         with pytest.raises(ValidationError):
             services.update(appointment, by=smith, symptoms="Fever", status="no_show")
 
-    assert (told_of, heard) == ([], [])
+    assert (told_of, received) == ([], [])
     assert [entry.action for entry in appointment.history.all()] == ["book", "confirm"]
 
 
-def test_a_listener_that_fails_spoils_nothing(
-    caplog, heard, django_capture_on_commit_callbacks, smith
+def test_a_failing_receiver_does_not_undo_the_change(
+    caplog, received, django_capture_on_commit_callbacks, smith
 ):
     appointment = make_appointment(doctor=smith)
 
-    def broken(**kwargs):
+    def fail(**kwargs):
         raise RuntimeError
 
-    appointment_changed.connect(broken)
+    appointment_changed.connect(fail)
     try:
         with django_capture_on_commit_callbacks(execute=True):
             services.move(appointment, "confirm", by=smith)
     finally:
-        appointment_changed.disconnect(broken)
+        appointment_changed.disconnect(fail)
 
-    assert [entry.action for entry in heard] == ["confirm"]
+    assert [entry.action for entry in received] == ["confirm"]
     assert Appointment.objects.get().status == "confirmed"
 
 
-# --- a record that is closed ----------------------------------------------------------------
+# --- Deactivated patients -------------------------------------------------------------------
 
 
-def test_closing_a_record_cancels_what_is_coming_and_nothing_else(
-    wednesday, smith, jane, omar, ada
-):
+def test_deactivating_a_patient_cancels_coming_appointments_only(wednesday, smith, jane, omar, ada):
     times = iter(f"2026-12-{day:02} 09:00" for day in range(7, 28))
     mine = {
         status: make_appointment(
@@ -501,25 +497,25 @@ def test_closing_a_record_cancels_what_is_coming_and_nothing_else(
     assert (entry.reason, entry.changed_by_id) == ("The patient's record was closed.", ada.pk)
 
 
-def test_a_record_is_closed_together_with_its_appointments_or_not_at_all(smith, jane, ada):
+def test_deactivating_a_patient_and_cancelling_are_atomic(smith, jane, ada):
     make_appointment(patient=jane, doctor=smith)
     before = all_rows(Appointment, AppointmentHistory, Patient)
 
-    def broken(**kwargs):
-        assert Appointment.objects.get().status == "cancelled"  # what must not stay
+    def fail(**kwargs):
+        assert Appointment.objects.get().status == "cancelled"  # the error message must be absent
         raise RuntimeError
 
-    patient_deactivated.connect(broken)
+    patient_deactivated.connect(fail)
     try:
         with pytest.raises(RuntimeError):
             patients.deactivate(jane, by=ada)
     finally:
-        patient_deactivated.disconnect(broken)
+        patient_deactivated.disconnect(fail)
 
     assert all_rows(Appointment, AppointmentHistory, Patient) == before
 
 
-def test_the_clock_of_the_appointment_is_the_clinics(smith):
+def test_dates_and_times_of_an_appointment_are_local(smith):
     appointment = make_appointment(time_slot=make_slot("2026-12-07 23:30", 15, doctor=smith))
 
     assert appointment.starts_at == clinic_time("2026-12-07 23:30")
@@ -530,7 +526,7 @@ def test_the_clock_of_the_appointment_is_the_clinics(smith):
     )
 
 
-def test_a_clinic_that_sets_its_clocks_elsewhere_moves_no_appointment(smith, settings):
+def test_changing_the_time_zone_setting_does_not_move_an_appointment(smith, settings):
     appointment = make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith))
 
     settings.TIME_ZONE = "America/New_York"

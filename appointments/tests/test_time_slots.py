@@ -1,4 +1,4 @@
-"""A doctor's time: opened, seen, changed and taken back."""
+"""Endpoints that open, list, change and withdraw time slots."""
 
 from datetime import time
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("wednesday")
 URL = "/api/time-slots/"
 
 
-def at(slot):
+def url_of(slot):
     return f"{URL}{slot.pk}/"
 
 
@@ -60,7 +60,7 @@ def test_a_doctor_opens_a_slot(api, smith):
     )
 
 
-def test_a_doctor_may_name_himself(api, smith):
+def test_a_doctor_may_send_their_own_id(api, smith):
     response = api(smith).post(URL, hours(doctor=smith.pk))
 
     assert data(response, 201)["doctor"] == smith.pk
@@ -74,7 +74,7 @@ def test_an_unverified_doctor_opens_slots_that_cannot_be_booked_yet(api, nils):
 
 
 @pytest.mark.parametrize("who", ["meyer", "nils"])
-def test_an_admin_opens_a_slot_for_the_doctor_named(who, api, request, ada):
+def test_an_admin_opens_a_slot_for_a_doctor(who, api, request, ada):
     doctor = request.getfixturevalue(who)
 
     response = api(ada).post(URL, hours(doctor=doctor.pk))
@@ -82,16 +82,14 @@ def test_an_admin_opens_a_slot_for_the_doctor_named(who, api, request, ada):
     assert data(response, 201)["doctor"] == doctor.pk
 
 
-def test_an_admin_has_to_name_one(api, ada):
+def test_an_admin_must_send_the_doctor(api, ada):
     response = api(ada).post(URL, hours())
 
     assert error_details(response)[::2] == (400, {"doctor": ["Say which doctor this is for."]})
     assert TimeSlot.objects.count() == 0
 
 
-def test_a_doctor_opens_no_slot_for_another_and_an_admin_none_for_a_patient(
-    api, smith, meyer, ada, jane
-):
+def test_a_slot_cannot_be_opened_for_another_doctor_or_for_a_patient(api, smith, meyer, ada, jane):
     answers = {
         meyer.pk: api(smith).post(URL, hours(doctor=meyer.pk)),
         meyer.pk + 1000: api(smith).post(URL, hours(doctor=meyer.pk + 1000)),
@@ -110,7 +108,7 @@ def test_a_doctor_opens_no_slot_for_another_and_an_admin_none_for_a_patient(
     ("who", "expected"),
     [("jane", (403, "permission_denied")), ("stranger", (401, "not_authenticated"))],
 )
-def test_nobody_else_writes_slots(who, expected, api, request, smith):
+def test_patients_and_anonymous_users_cannot_write_slots(who, expected, api, request, smith):
     client = api(None if who == "stranger" else request.getfixturevalue(who))
     slot = make_slot(doctor=smith)
     before = all_rows(TimeSlot)
@@ -118,9 +116,9 @@ def test_nobody_else_writes_slots(who, expected, api, request, smith):
     answers = [
         client.post(URL, hours("11:00", "11:30", doctor=smith.pk)),
         client.post(f"{URL}create_bulk_slots/", {}),
-        client.put(at(slot), hours("11:00", "11:30")),
-        client.patch(at(slot), {"end_time": "10:00"}),
-        client.delete(at(slot)),
+        client.put(url_of(slot), hours("11:00", "11:30")),
+        client.patch(url_of(slot), {"end_time": "10:00"}),
+        client.delete(url_of(slot)),
         client.delete(f"{URL}{slot.pk + 1000}/"),
     ]
 
@@ -141,7 +139,7 @@ OVERLAPS = {
 
 @pytest.mark.parametrize("shape", OVERLAPS)
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_a_slot_that_overlaps_is_a_conflict(who, shape, api, request, smith):
+def test_an_overlapping_slot_is_a_conflict(who, shape, api, request, smith):
     make_slot("2026-12-07 09:00", 60, doctor=smith)
     before = all_rows(TimeSlot)
 
@@ -156,7 +154,7 @@ def test_a_slot_that_overlaps_is_a_conflict(who, shape, api, request, smith):
 
 
 @pytest.mark.parametrize("times", [("08:30", "09:00"), ("10:00", "10:30")])
-def test_a_slot_may_touch_another(times, api, smith):
+def test_adjacent_slots_are_allowed(times, api, smith):
     make_slot("2026-12-07 09:00", 60, doctor=smith)
 
     response = api(smith).post(URL, hours(*times))
@@ -166,7 +164,7 @@ def test_a_slot_may_touch_another(times, api, smith):
 
 
 @pytest.mark.parametrize("shape", OVERLAPS)
-def test_two_doctors_have_each_their_own_time(shape, api, smith, meyer):
+def test_slots_of_two_doctors_may_overlap(shape, api, smith, meyer):
     make_slot("2026-12-07 09:00", 60, doctor=smith)
 
     response = api(meyer).post(URL, hours(*OVERLAPS[shape]))
@@ -196,7 +194,7 @@ def test_two_doctors_have_each_their_own_time(shape, api, smith, meyer):
         (hours(doctor="me"), "doctor"),
     ],
 )
-def test_a_slot_that_is_none_is_refused_under_its_name(body, field, api, smith):
+def test_an_invalid_slot_is_refused_by_field_name(body, field, api, smith):
     response = api(smith).post(URL, body)
 
     assert status_and_code(response) == (400, "validation_error")
@@ -204,7 +202,7 @@ def test_a_slot_that_is_none_is_refused_under_its_name(body, field, api, smith):
     assert TimeSlot.objects.count() == 0
 
 
-def test_five_minutes_are_enough_and_a_whole_day_is_not_too_much(api, smith):
+def test_a_slot_may_last_from_five_minutes_to_a_whole_day(api, smith):
     client = api(smith)
 
     short = client.post(URL, hours("09:00", "09:05"))
@@ -215,18 +213,18 @@ def test_five_minutes_are_enough_and_a_whole_day_is_not_too_much(api, smith):
 
 
 @pytest.mark.parametrize("start", ["09:59:59", "10:00"])
-def test_a_slot_does_not_begin_in_the_past(start, api, smith):
+def test_a_slot_cannot_start_in_the_past(start, api, smith):
     response = api(smith).post(URL, hours(start, "10:30", date="2026-12-02"))
 
     assert error_details(response) == (
         400,
         "slot_in_past",
-        {"start_time": ["This time lies in the past."]},
+        {"start_time": ["This time is in the past."]},
     )
     assert TimeSlot.objects.count() == 0
 
 
-def test_a_slot_may_begin_the_next_second(api, smith):
+def test_a_slot_may_start_in_the_next_second(api, smith):
     response = api(smith).post(URL, hours("10:00:01", "10:30", date="2026-12-02"))
 
     assert data(response, 201)["is_available"] is True
@@ -235,7 +233,7 @@ def test_a_slot_may_begin_the_next_second(api, smith):
 @pytest.mark.parametrize(
     "body", [{}, hours() | {"date": ...}, hours() | {"start_time": ..., "end_time": ...}]
 )
-def test_what_is_missing_is_named(body, api, smith):
+def test_missing_fields_are_named(body, api, smith):
     given = {name: value for name, value in body.items() if value is not ...}
 
     response = api(smith).post(URL, given)
@@ -258,7 +256,7 @@ def test_what_is_missing_is_named(body, api, smith):
         ({"patient": 1}, "unknown_field"),
     ],
 )
-def test_a_new_slot_takes_no_other_name(more, expected, api, smith):
+def test_a_new_slot_refuses_unknown_and_read_only_fields(more, expected, api, smith):
     response = api(smith).post(URL, hours(**more))
 
     assert status_and_code(response) == (400, expected)
@@ -266,7 +264,7 @@ def test_a_new_slot_takes_no_other_name(more, expected, api, smith):
     assert TimeSlot.objects.count() == 0
 
 
-# --- When the clocks change -----------------------------------------------------------------
+# --- Clock changes --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -278,7 +276,7 @@ def test_a_new_slot_takes_no_other_name(more, expected, api, smith):
         (("02:15", "02:45"), "start_time"),
     ],
 )
-def test_a_time_that_the_change_to_summer_time_skips_is_refused(times, field, api, smith):
+def test_a_time_skipped_in_spring_is_refused(times, field, api, smith):
     response = api(smith).post(URL, hours(*times, date="2027-03-28"))
 
     assert status_and_code(response) == (400, "validation_error")
@@ -287,7 +285,7 @@ def test_a_time_that_the_change_to_summer_time_skips_is_refused(times, field, ap
     assert TimeSlot.objects.count() == 0
 
 
-def test_a_slot_over_the_change_to_summer_time_is_an_hour_shorter(api, smith):
+def test_a_slot_across_the_skipped_hour_is_an_hour_shorter(api, smith):
     response = api(smith).post(URL, hours("01:30", "03:00", date="2027-03-28"))
 
     told = data(response, 201)
@@ -298,17 +296,17 @@ def test_a_slot_over_the_change_to_summer_time_is_an_hour_shorter(api, smith):
     )
 
 
-def test_five_minutes_are_measured_in_time_and_not_on_the_clock(api, smith):
+def test_the_minimum_of_five_minutes_is_elapsed_time(api, smith):
     response = api(smith).post(URL, hours("01:58", "03:00", date="2027-03-28"))
 
     assert error_details(response)[::2] == (
         400,
-        {"end_time": ["A slot lasts 5 minutes or longer."]},
+        {"end_time": ["A slot must last 5 minutes or longer."]},
     )
     assert TimeSlot.objects.count() == 0
 
 
-def test_a_time_that_is_shown_twice_is_the_first(api, smith):
+def test_a_repeated_time_in_autumn_means_the_first_one(api, smith):
     response = api(smith).post(URL, hours("02:00", "02:30", date="2027-10-31"))
 
     told = data(response, 201)
@@ -319,18 +317,18 @@ def test_a_time_that_is_shown_twice_is_the_first(api, smith):
     )
 
 
-def test_a_slot_over_the_change_back_is_an_hour_longer(api, smith):
+def test_a_slot_across_the_repeated_hour_is_an_hour_longer(api, smith):
     response = api(smith).post(URL, hours("01:30", "03:30", date="2027-10-31"))
 
     assert data(response, 201)["duration_minutes"] == 180
 
 
-# --- Who sees which -------------------------------------------------------------------------
+# --- Visibility -----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def slots(smith, meyer, nils, jane, wednesday):
-    """A slot of every kind, by name."""
+    """Slots in every state, by name."""
     taken = make_slot("2026-12-08 09:00", doctor=smith)
     make_appointment(time_slot=taken, patient=jane)
     return {
@@ -358,7 +356,7 @@ BY_ID = IN_LIST | {
 
 
 @pytest.mark.parametrize("who", IN_LIST)
-def test_who_lists_which_slots(who, api, request, slots):
+def test_each_role_lists_its_visible_slots(who, api, request, slots):
     names = {slot.pk: name for name, slot in slots.items()}
 
     response = api(request.getfixturevalue(who)).get(URL)
@@ -367,10 +365,10 @@ def test_who_lists_which_slots(who, api, request, slots):
 
 
 @pytest.mark.parametrize("who", BY_ID)
-def test_who_sees_which_slots_by_id(who, api, request, slots):
+def test_each_role_retrieves_its_visible_slots(who, api, request, slots):
     client = api(request.getfixturevalue(who))
 
-    answers = {name: client.get(at(slot)) for name, slot in slots.items()}
+    answers = {name: client.get(url_of(slot)) for name, slot in slots.items()}
 
     seen = {name for name, answer in answers.items() if answer.status_code == 200}
     assert seen == set(BY_ID[who])
@@ -383,12 +381,12 @@ def test_who_sees_which_slots_by_id(who, api, request, slots):
     assert out_of_sight == {str(missing)}
 
 
-def test_a_stranger_sees_none(api, slots):
+def test_an_anonymous_request_is_401(api, slots):
     assert status_and_code(api().get(URL)) == (401, "not_authenticated")
-    assert status_and_code(api().get(at(slots["free"]))) == (401, "not_authenticated")
+    assert status_and_code(api().get(url_of(slots["free"]))) == (401, "not_authenticated")
 
 
-def test_availability_is_derived(api, slots, ada):
+def test_availability_is_computed(api, slots, ada):
     available = {row["id"]: row["is_available"] for row in data(api(ada).get(URL))["results"]}
 
     assert {name: available.get(slot.pk) for name, slot in slots.items()} == {
@@ -401,12 +399,12 @@ def test_availability_is_derived(api, slots, ada):
     }
 
 
-def test_a_deactivated_doctors_slots_are_offered_no_more(api, slots, meyer, jane):
+def test_slots_of_a_deactivated_doctor_are_not_offered(api, slots, meyer, jane):
     type(meyer).objects.filter(pk=meyer.pk).update(is_active=False)
     client = api(jane)
 
     assert ids(client.get(URL)) == [slots["free"].pk]
-    assert status_and_code(client.get(at(slots["meyer's"]))) == (404, "not_found")
+    assert status_and_code(client.get(url_of(slots["meyer's"]))) == (404, "not_found")
 
 
 def test_a_cancellation_makes_the_slot_available_again(api, slots, smith, jane):
@@ -414,12 +412,12 @@ def test_a_cancellation_makes_the_slot_available_again(api, slots, smith, jane):
 
     services.move(Appointment.objects.get(), "cancel", by=jane)
 
-    assert data(client.get(at(slots["taken"])))["is_available"] is True
+    assert data(client.get(url_of(slots["taken"])))["is_available"] is True
 
 
-def test_a_slot_says_nothing_of_whoever_holds_it(api, slots, omar, smith):
+def test_a_taken_slot_does_not_reveal_the_patient(api, slots, omar, smith):
     for person in (omar, smith):
-        response = api(person).get(at(slots["taken"]))
+        response = api(person).get(url_of(slots["taken"]))
 
         assert set(data(response)) == {
             "id",
@@ -452,7 +450,7 @@ def test_a_slot_says_nothing_of_whoever_holds_it(api, slots, omar, smith):
         ({"doctor": 9_999_999}, []),
     ],
 )
-def test_the_list_is_narrowed(asked, found, api, ada, slots):
+def test_the_list_is_filtered(asked, found, api, ada, slots):
     names = {slot.pk: name for name, slot in slots.items()}
 
     response = api(ada).get(URL, asked)
@@ -460,11 +458,11 @@ def test_the_list_is_narrowed(asked, found, api, ada, slots):
     assert [names[pk] for pk in ids(response)] == found
 
 
-def test_the_list_is_narrowed_to_a_doctor(api, ada, slots, meyer):
+def test_the_list_is_filtered_by_doctor(api, ada, slots, meyer):
     assert ids(api(ada).get(URL, {"doctor": meyer.pk})) == [slots["meyer's"].pk]
 
 
-def test_no_filter_shows_a_patient_more(api, jane, slots, nils, smith):
+def test_no_filter_shows_a_patient_more_slots(api, jane, slots, nils, smith):
     client = api(jane)
 
     assert ids(client.get(URL, {"available": "false"})) == []
@@ -483,22 +481,22 @@ def test_no_filter_shows_a_patient_more(api, jane, slots, nils, smith):
         ("search=smith", "unknown_parameter", "search"),
     ],
 )
-def test_a_bad_parameter_is_refused_under_its_name(*, query, expected, field, api, jane, slots):
+def test_an_invalid_parameter_is_refused_by_name(*, query, expected, field, api, jane, slots):
     response = api(jane).get(f"{URL}?{query}")
 
     assert status_and_code(response) == (400, expected)
     assert list(error_details(response)[2]) == [field]
 
 
-# --- Changing -------------------------------------------------------------------------------
+# --- Changes --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_a_slot_is_moved(who, api, request, smith):
+def test_the_time_of_a_slot_is_changed(who, api, request, smith):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
 
     response = api(request.getfixturevalue(who)).put(
-        at(slot), hours("10:00", "10:45", date="2026-12-08")
+        url_of(slot), hours("10:00", "10:45", date="2026-12-08")
     )
 
     told = data(response)
@@ -512,10 +510,10 @@ def test_a_slot_is_moved(who, api, request, smith):
     assert slot.starts_at == clinic_time("2026-12-08 10:00")
 
 
-def test_a_patch_keeps_what_it_leaves_out(api, smith):
+def test_a_patch_keeps_omitted_fields(api, smith):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
 
-    response = api(smith).patch(at(slot), {"end_time": "10:15"})
+    response = api(smith).patch(url_of(slot), {"end_time": "10:15"})
 
     told = data(response)
     assert (told["date"], told["start_time"], told["end_time"]) == (
@@ -525,11 +523,11 @@ def test_a_patch_keeps_what_it_leaves_out(api, smith):
     )
 
 
-def test_a_put_wants_the_times(api, smith):
+def test_a_put_requires_the_times(api, smith):
     slot = make_slot(doctor=smith)
     before = all_rows(TimeSlot)
 
-    response = api(smith).put(at(slot), {"date": "2026-12-08"})
+    response = api(smith).put(url_of(slot), {"date": "2026-12-08"})
 
     assert error_details(response)[2] == {
         "start_time": ["This field is required."],
@@ -538,11 +536,11 @@ def test_a_put_wants_the_times(api, smith):
     assert all_rows(TimeSlot) == before
 
 
-def test_what_a_get_showed_may_be_sent_back(api, smith):
+def test_a_get_response_can_be_put_back(api, smith):
     slot, client = make_slot(doctor=smith), api(smith)
-    shown = data(client.get(at(slot)))
+    shown = data(client.get(url_of(slot)))
 
-    response = client.put(at(slot), shown)
+    response = client.put(url_of(slot), shown)
 
     assert data(response) == shown
 
@@ -550,31 +548,31 @@ def test_what_a_get_showed_may_be_sent_back(api, smith):
 @pytest.mark.parametrize(
     "field", ["id", "doctor", "doctor_name", "starts_at", "ends_at", "duration_minutes"]
 )
-def test_what_is_read_only_is_refused_where_it_differs(field, api, ada, smith, meyer):
+def test_a_changed_read_only_field_is_refused(field, api, ada, smith, meyer):
     slot = make_slot(doctor=smith)
     before = all_rows(TimeSlot)
 
-    response = api(ada).patch(at(slot), {"end_time": "11:00", field: meyer.pk})
+    response = api(ada).patch(url_of(slot), {"end_time": "11:00", field: meyer.pk})
 
     assert error_details(response)[::2] == (400, {field: ["This field is read-only."]})
     assert all_rows(TimeSlot) == before
 
 
-def test_availability_is_not_written(api, smith):
+def test_availability_is_read_only(api, smith):
     slot = make_slot(doctor=smith)
 
-    response = api(smith).patch(at(slot), {"is_available": False})
+    response = api(smith).patch(url_of(slot), {"is_available": False})
 
     assert error_details(response)[::2] == (400, {"is_available": ["This field is read-only."]})
 
 
-def test_a_slot_is_not_moved_onto_another_but_over_itself(api, smith):
+def test_a_slot_cannot_be_moved_onto_another_but_onto_its_own_old_time(api, smith):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
     make_slot("2026-12-07 10:00", doctor=smith)
     client = api(smith)
 
-    onto = client.patch(at(slot), {"end_time": "10:15"})
-    over_itself = client.patch(at(slot), {"start_time": "09:15", "end_time": "10:00"})
+    onto = client.patch(url_of(slot), {"end_time": "10:15"})
+    over_itself = client.patch(url_of(slot), {"start_time": "09:15", "end_time": "10:00"})
 
     assert status_and_code(onto) == (409, "slot_overlap")
     assert data(over_itself)["start_time"] == "09:15:00"
@@ -589,11 +587,11 @@ def test_a_slot_is_not_moved_onto_another_but_over_itself(api, smith):
         (hours("02:30", "03:30", date="2027-03-28"), "validation_error"),
     ],
 )
-def test_a_slot_is_not_moved_where_none_could_be_opened(body, expected, api, smith):
+def test_a_slot_cannot_be_moved_to_an_invalid_time(body, expected, api, smith):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
     before = all_rows(TimeSlot)
 
-    response = api(smith).patch(at(slot), body)
+    response = api(smith).patch(url_of(slot), body)
 
     assert status_and_code(response) == (400, expected)
     assert all_rows(TimeSlot) == before
@@ -601,7 +599,7 @@ def test_a_slot_is_not_moved_where_none_could_be_opened(body, expected, api, smi
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 @pytest.mark.parametrize("who", ["meyer", "nils"])
-def test_anothers_slot_is_as_if_it_did_not_exist(who, method, api, request, smith):
+def test_the_slot_of_another_doctor_is_404(who, method, api, request, smith):
     slot, client = make_slot(doctor=smith), api(request.getfixturevalue(who))
     before = all_rows(TimeSlot)
 
@@ -617,27 +615,27 @@ def test_anothers_slot_is_as_if_it_did_not_exist(who, method, api, request, smit
 @pytest.mark.parametrize("status", ["scheduled", "confirmed", "completed", "no_show"])
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_a_slot_that_is_held_is_neither_moved_nor_withdrawn(
-    *, who, method, status, api, request, smith
-):
+def test_a_taken_slot_is_neither_changed_nor_withdrawn(*, who, method, status, api, request, smith):
     slot = make_appointment(status, doctor=smith).time_slot
     before = all_rows(TimeSlot, Appointment)
 
-    response = getattr(api(request.getfixturevalue(who)), method)(at(slot), hours("11:00", "11:30"))
+    response = getattr(api(request.getfixturevalue(who)), method)(
+        url_of(slot), hours("11:00", "11:30")
+    )
 
     assert error_details(response) == (
         409,
         "slot_in_use",
-        {"time_slot": ["An appointment holds this slot; cancel or move it first."]},
+        {"time_slot": ["This time slot has an appointment. Cancel or reschedule it first."]},
     )
     assert all_rows(TimeSlot, Appointment) == before
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])
-def test_once_cancelled_it_can_be(method, api, smith):
+def test_a_slot_can_be_changed_and_withdrawn_after_a_cancellation(method, api, smith):
     cancelled = make_appointment("cancelled", time_slot=make_slot(doctor=smith))
 
-    response = getattr(api(smith), method)(at(cancelled.time_slot), {"end_time": "10:00"})
+    response = getattr(api(smith), method)(url_of(cancelled.time_slot), {"end_time": "10:00"})
 
     assert response.status_code == {"patch": 200, "delete": 204}[method]
     starts_at = cancelled.starts_at
@@ -649,12 +647,12 @@ def test_once_cancelled_it_can_be(method, api, smith):
 
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_a_withdrawn_slot_is_gone_but_for_its_row(
+def test_a_withdrawn_slot_is_404_and_its_row_is_kept(
     *, who, api, request, wednesday, smith, jane, ada
 ):
     slot = make_slot("2026-12-07 09:00", doctor=smith)
 
-    response = api(request.getfixturevalue(who)).delete(at(slot))
+    response = api(request.getfixturevalue(who)).delete(url_of(slot))
 
     assert (response.status_code, response.content) == (204, b"")
     slot.refresh_from_db()
@@ -662,14 +660,17 @@ def test_a_withdrawn_slot_is_gone_but_for_its_row(
     for person in (smith, jane, ada):
         client = api(person)
         assert ids(client.get(URL)) == []
-        assert status_and_code(client.get(at(slot))) == (404, "not_found")
-    assert status_and_code(api(ada).delete(at(slot))) == (404, "not_found")
-    assert status_and_code(api(ada).patch(at(slot), {"end_time": "10:00"})) == (404, "not_found")
+        assert status_and_code(client.get(url_of(slot))) == (404, "not_found")
+    assert status_and_code(api(ada).delete(url_of(slot))) == (404, "not_found")
+    assert status_and_code(api(ada).patch(url_of(slot), {"end_time": "10:00"})) == (
+        404,
+        "not_found",
+    )
 
 
-def test_a_withdrawn_slot_overlaps_nothing_any_more(api, smith):
+def test_a_withdrawn_slot_does_not_overlap_others(api, smith):
     client = api(smith)
-    client.delete(at(make_slot("2026-12-07 09:00", doctor=smith)))
+    client.delete(url_of(make_slot("2026-12-07 09:00", doctor=smith)))
 
     response = client.post(URL, hours("09:00", "09:30"))
 
@@ -677,20 +678,20 @@ def test_a_withdrawn_slot_overlaps_nothing_any_more(api, smith):
     assert TimeSlot.objects.count() == 2
 
 
-def test_a_slot_of_the_past_can_be_withdrawn_too(api, smith):
+def test_a_past_slot_can_be_withdrawn(api, smith):
     slot = make_slot("2026-12-01 09:00", doctor=smith)
 
-    response = api(smith).delete(at(slot))
+    response = api(smith).delete(url_of(slot))
 
     assert response.status_code == 204
 
 
-# --- What it costs --------------------------------------------------------------------------
+# --- Query counts ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("who", ["jane", "smith", "nils", "ada"])
-def test_listing_costs_the_same_however_long_it_is(who, count, api, request, smith):
+def test_the_list_costs_the_same_queries_for_any_length(who, count, api, request, smith):
     person = request.getfixturevalue(who)
     for _ in range(count):
         TimeSlotFactory(doctor=person if who == "nils" else smith)
@@ -703,16 +704,16 @@ def test_listing_costs_the_same_however_long_it_is(who, count, api, request, smi
 
 
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_one_slot_costs_two_statements(who, api, request, smith):
+def test_a_detail_costs_two_queries(who, api, request, smith):
     slot, client = make_slot(doctor=smith), api(request.getfixturevalue(who))
 
     with assert_data_queries(2):
-        response = client.get(at(slot))
+        response = client.get(url_of(slot))
 
     assert data(response)["id"] == slot.pk
 
 
-def test_a_slot_seen_before_it_begins_is_gone_once_it_has(api, smith, jane):
+def test_a_patient_no_longer_sees_a_slot_after_its_start(api, smith, jane):
     slot, client = make_slot("2026-12-07 09:00", doctor=smith), api(jane)
 
     with clock.frozen_at(clinic_time("2026-12-07 08:59")):
@@ -724,7 +725,7 @@ def test_a_slot_seen_before_it_begins_is_gone_once_it_has(api, smith, jane):
 
 
 @pytest.mark.parametrize("act", [change_slot, withdraw])
-def test_a_slot_that_another_request_has_just_withdrawn_stays_as_it_is(smith, act):
+def test_a_concurrently_withdrawn_slot_is_not_changed(smith, act):
     stale = make_slot(doctor=smith)
     withdraw(stale)
     before = TimeSlot.objects.values().get(pk=stale.pk)
@@ -735,8 +736,8 @@ def test_a_slot_that_another_request_has_just_withdrawn_stays_as_it_is(smith, ac
     assert TimeSlot.objects.values().get(pk=stale.pk) == before
 
 
-def test_half_an_hour_stays_half_an_hour_when_the_clocks_go_back(api, smith):
-    """02:30 is shown twice that night; only the second leaves 30 minutes until 03:00."""
+def test_a_half_hour_slot_in_the_repeated_hour_lasts_thirty_minutes(api, smith):
+    """02:30 occurs twice in that night; only the second 02:30 is 30 minutes before 03:00."""
     response = api(smith).post(URL, hours("02:30", "03:00", date="2027-10-31"))
 
     slot = data(response, 201)
@@ -744,7 +745,7 @@ def test_half_an_hour_stays_half_an_hour_when_the_clocks_go_back(api, smith):
     assert slot["starts_at"] == "2027-10-31T02:30:00+01:00"
 
 
-def test_a_slot_of_that_night_takes_back_what_get_showed(api, smith):
+def test_a_get_response_of_a_slot_in_the_repeated_hour_can_be_put_back(api, smith):
     plan = {"date": "2027-10-31", "start_time": "02:30", "end_time": "03:00", "slot_duration": 30}
     client = api(smith)
     slot = data(client.post(f"{URL}create_bulk_slots/", plan), 201)["created"][0]
@@ -755,7 +756,7 @@ def test_a_slot_of_that_night_takes_back_what_get_showed(api, smith):
     assert data(response) == slot
 
 
-def test_the_service_says_that_slots_overlap_before_the_database_has_to(smith):
+def test_the_service_refuses_an_overlap_before_the_database_does(smith):
     standing = make_slot("2026-12-07 09:00", doctor=smith)
     other = make_slot("2026-12-07 11:00", doctor=smith)
     before = all_rows(TimeSlot)

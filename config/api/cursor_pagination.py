@@ -1,8 +1,8 @@
-"""`?cursor=`: the next rows after a place in a list, found by an index and without counting.
+"""Keyset pagination with `?cursor=`: it uses an index and does not count the rows.
 
-A cursor is signed, for one reader of one list. It holds the place itself, not a number of rows:
-whatever is added or moved meanwhile, a row that stays where it is comes once. Words of a record, by
-which people are sorted, are looked up by their row's id: nothing of them stands in an address.
+A cursor is signed and valid for one user and one list. It contains the values that the list is
+sorted by, so that a row that stays in its place is returned once, whatever is inserted meanwhile.
+A cursor contains no text of a record, since URLs are logged: text is looked up by the row's id.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from django.db.models import CharField, Q
 
 
 class CursorPage(NamedTuple):
-    """A page, and the cursors of its neighbours; None where there is none."""
+    """The rows of a page and the cursors of the previous and the next page, or None."""
 
     rows: list
     previous: str | None
@@ -21,7 +21,7 @@ class CursorPage(NamedTuple):
 
 
 class OrderKey(NamedTuple):
-    """One of the fields that a list is sorted by; the last is its primary key."""
+    """A field that the list is sorted by. The last one is the primary key."""
 
     field: object
     descending: bool
@@ -32,30 +32,33 @@ class OrderKey(NamedTuple):
 
 
 def paginate_by_cursor(rows, cursor, *, size, salt):
-    """The page after `cursor`, or before it; the first one for "". None for one not of `salt`."""
+    """Return the page after or before `cursor`, or the first page for an empty cursor.
+
+    Returns None if the cursor was not signed with `salt`, or if its row is gone.
+    """
     keys = _keys_of(rows)
-    # Put together of what stands in an address as it is.
+    # The separators need no escaping in a URL.
     signer = signing.Signer(salt="|".join([salt, *(key.field.name for key in keys)]), sep=".")
-    backwards, place = False, None
+    backwards, position = False, None
     if cursor:
         try:
-            backwards, place = signer.unsign_object(cursor)
-            rows = rows.filter(_keyset_filter(keys, _values(rows.model, keys, place), backwards))
+            backwards, position = signer.unsign_object(cursor)
+            rows = rows.filter(_keyset_filter(keys, _values(rows.model, keys, position), backwards))
         except (signing.BadSignature, ObjectDoesNotExist):
             return None
     found = list((rows.reverse() if backwards else rows)[: size + 1])
-    goes_on, found = len(found) > size, found[:size]
+    has_more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
-    has_previous, has_next = (goes_on, True) if backwards else (place is not None, goes_on)
+    has_previous, has_next = (has_more, True) if backwards else (position is not None, has_more)
 
-    def at(row, *, backwards):
+    def cursor_at(row, *, backwards):
         return signer.sign_object([backwards, _position(keys, row)])
 
     return CursorPage(
         found,
-        at(found[0], backwards=True) if found and has_previous else None,
-        at(found[-1], backwards=False) if found and has_next else None,
+        cursor_at(found[0], backwards=True) if found and has_previous else None,
+        cursor_at(found[-1], backwards=False) if found and has_next else None,
     )
 
 
@@ -73,21 +76,21 @@ def _position(keys, row):
     return [None if key.is_text else key.field.value_to_string(row) for key in keys]
 
 
-def _values(model, keys, place):
-    *_, pk = place
-    words = [key.field.name for key in keys if key.is_text]
-    row = model._base_manager.values(*words).get(pk=pk) if words else {}
+def _values(model, keys, position):
+    pk = position[-1]
+    text_fields = [key.field.name for key in keys if key.is_text]
+    row = model._base_manager.values(*text_fields).get(pk=pk) if text_fields else {}
     return [
         row[key.field.name] if key.is_text else key.field.to_python(text)
-        for key, text in zip(keys, place, strict=True)
+        for key, text in zip(keys, position, strict=True)
     ]
 
 
 def _keyset_filter(keys, values, backwards):
-    """What comes after those values in the order of the keys."""
+    """Return the condition for the rows after `values` in the order of the keys."""
     condition = None
     for key, value in reversed(list(zip(keys, values, strict=True))):
-        name, side = key.field.name, "lt" if key.descending != backwards else "gt"
-        further = Q(**{f"{name}__{side}": value})
-        condition = further if condition is None else further | (Q(**{name: value}) & condition)
-    return Q(**{f"{name}__{side}e": value}) & condition  # the first key again, for the index
+        name, lookup = key.field.name, "lt" if key.descending != backwards else "gt"
+        beyond = Q(**{f"{name}__{lookup}": value})
+        condition = beyond if condition is None else beyond | (Q(**{name: value}) & condition)
+    return Q(**{f"{name}__{lookup}e": value}) & condition  # lets the database use the index

@@ -1,9 +1,10 @@
-"""Fields that mean exactly what they say."""
+"""Fields with a strict input format."""
 
 import re
 
 from django.forms import CharField as FormCharField
 from django.forms import ValidationError as FormValidationError
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -14,18 +15,18 @@ NON_CANONICAL = re.compile(r"[^!-~]|_")
 
 
 def is_canonical(value):
-    """Whether a number, day or time is not a text that Python alone would read as one.
+    """Return whether the text of a number, date or time has only printable ASCII characters.
 
-    It would take 7_0, " 70 " and the digits of other scripts.
+    Python would also accept 7_0, " 70 " and the digits of other scripts.
     """
     return not (isinstance(value, str) and NON_CANONICAL.search(value))
 
 
 def parse_id(value):
-    """The id that `value` spells (a whole number or its ASCII digits), or None.
+    """Return the id that `value` (an int or a text of ASCII digits) denotes, or None.
 
-    DRF alone would take 1.9, " 1 " and the digits of other scripts. An id past 64 bits becomes the
-    largest there could be, which names nothing.
+    DRF would also accept 1.9, " 1 " and the digits of other scripts. An id of more than 64 bits
+    becomes the largest possible id, which no row has.
     """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
@@ -39,7 +40,7 @@ class RecordIdField(serializers.IntegerField):
 
 
 class StrictPrimaryKeyField(serializers.PrimaryKeyRelatedField):
-    """A record named by its id."""
+    """A reference to a record by its id."""
 
     def to_internal_value(self, data):
         if (pk := parse_id(data)) is None:
@@ -57,14 +58,14 @@ class IdFormField(FormCharField):
         if not text:
             return None
         if (pk := parse_id(text)) is None or text != value:
-            raise FormValidationError("Enter an id: digits only.")
+            raise FormValidationError(_("Enter an id that consists of digits."))
         return pk
 
 
 class VisibleRelatedField(StrictPrimaryKeyField):
-    """A record named in a body, as far as the caller sees it; otherwise it "does not exist".
+    """A reference in a body to a record that the caller may see; any other "does not exist".
 
-    `scope="writable_by"` narrows it to what the caller may act for.
+    With `scope="writable_by"`, the caller must be allowed to write the record.
     """
 
     def __init__(self, scope="visible_to", **kwargs):

@@ -1,4 +1,4 @@
-"""Query parameters: typed, bounded, and none of them ignored in silence."""
+"""Filters for query parameters: typed, bounded, and strict about unknown parameters."""
 
 from datetime import date
 from functools import cache
@@ -6,6 +6,7 @@ from functools import cache
 import django_filters
 from django import forms
 from django.core.validators import EMPTY_VALUES, MaxValueValidator, MinValueValidator
+from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -13,7 +14,8 @@ from rest_framework.filters import OrderingFilter, SearchFilter
 
 from config.api.fields import IdFormField, is_canonical
 
-EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)  # no time zone can push these out of range
+# No time zone shifts a date between these beyond the limits of datetime.
+EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)
 MAX_SEARCH_LENGTH = 200
 MAX_SEARCH_WORDS = 10
 
@@ -56,7 +58,7 @@ class PreparedFilterMixin:
 
 
 class DateFilter(PreparedFilterMixin, django_filters.DateFilter):
-    """One day, as 2026-03-29."""
+    """A date in the format 2026-03-29."""
 
     field_class = StrictDateField
 
@@ -71,7 +73,7 @@ class CharFilter(PreparedFilterMixin, django_filters.CharFilter):
 
 @extend_schema_field({"type": "integer", "format": "int64", "minimum": 0})
 class IdFilter(PreparedFilterMixin, django_filters.Filter):
-    """Rows of one record; an id that names nothing gives an empty list."""
+    """Rows that refer to one record; an unknown id gives an empty list."""
 
     field_class = IdFormField
 
@@ -128,17 +130,18 @@ def narrow(rows, filterset_class, key, arguments):
 
 
 class BoundedSearchFilter(SearchFilter):
-    """`?search=`: every word must be found; a novel is refused."""
+    """`?search=`: each word must be found; the length is limited."""
 
     def get_search_terms(self, request):
         text = request.query_params.get(self.search_param, "")
         if not text:
             return []
         if "\x00" in text:
-            raise ValidationError({self.search_param: ["Null characters are not allowed."]})
+            raise ValidationError({self.search_param: [_("Null characters are not allowed.")]})
         if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_WORDS:
-            limits = f"{MAX_SEARCH_WORDS} words of {MAX_SEARCH_LENGTH} characters in all"
-            raise ValidationError({self.search_param: [f"Search for at most {limits}."]})
+            sentence = _("Search for at most %(words)d words and %(length)d characters.")
+            limits = {"words": MAX_SEARCH_WORDS, "length": MAX_SEARCH_LENGTH}
+            raise ValidationError({self.search_param: [sentence % limits]})
         return super().get_search_terms(request)
 
     def get_schema_operation_parameters(self, view):
@@ -150,13 +153,14 @@ class BoundedSearchFilter(SearchFilter):
 
 
 class StrictOrderingFilter(OrderingFilter):
-    """`?ordering=`: `ordering_fields` maps each public name to what the rows are sorted by.
+    """`?ordering=`: the view's `ordering_fields` maps public names to fields or expressions.
 
-    The view's own `ordering` ends each order, so that pages never share or lose a row.
+    The view's `ordering` is appended, so that the order is total and pages do not overlap.
     """
 
     def get_ordering(self, request, queryset, view):
-        return order_by(view, ordering_names(request, view))
+        fields, default = getattr(view, "ordering_fields", {}), getattr(view, "ordering", ())
+        return order_by(ordering_names(request, view), fields, default)
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
@@ -172,7 +176,7 @@ class StrictOrderingFilter(OrderingFilter):
                 "name": "ordering",
                 "required": False,
                 "in": "query",
-                "description": "Sort by these, in this order; a leading minus turns one round.",
+                "description": "Sort by these fields, in this order; a leading minus reverses one.",
                 "schema": {"type": "string", "pattern": f"^{name}(,{name})*$"},
             }
         ]
@@ -184,32 +188,32 @@ def ordering_names(request, view):
     names = tuple(filter(None, names))
     fields = getattr(view, "ordering_fields", None) or {}
     if any(name.removeprefix("-") not in fields for name in names):
-        known = ", ".join(fields)
-        raise ValidationError({"ordering": [f"Order by one of: {known}."]})
+        sentence = _("Order by one of: %(fields)s.") % {"fields": ", ".join(fields)}
+        raise ValidationError({"ordering": [sentence]})
     return names
 
 
-def order_by(view, names):
-    """Return the arguments of `order_by()` for public names, ended by the view's own order."""
+def order_by(names, fields, default):
+    """Return the arguments of `order_by()` for public names; the default order ends the list."""
     order = []
     for name in names:
-        by = view.ordering_fields[name.removeprefix("-")]
+        by = fields[name.removeprefix("-")]
         if isinstance(by, str):
             order.append(f"-{by}" if name.startswith("-") else by)
         else:
             order.append(by.desc() if name.startswith("-") else by.asc())
-    return order + list(getattr(view, "ordering", ()))
+    return [*order, *default]
 
 
 def refuse_unknown_parameters(request, known):
-    """Raise for a query parameter that is not `known`, or given twice."""
+    """Raise a ValidationError for a query parameter that is not in `known` or is repeated."""
     errors = {}
     for name, values in request.query_params.lists():
-        shown = name.encode(errors="backslashreplace").decode()
+        text = name.encode(errors="backslashreplace").decode()
         if name not in known:
-            sentence = "This address knows no such parameter."
-            errors[shown] = [ErrorDetail(sentence, code="unknown_parameter")]
+            sentence = _("This parameter is not known here.")
+            errors[text] = [ErrorDetail(sentence, code="unknown_parameter")]
         elif len(values) > 1:
-            errors[shown] = [ErrorDetail("Give this parameter once.", code="invalid")]
+            errors[text] = [ErrorDetail(_("Give this parameter only once."), code="invalid")]
     if errors:
         raise ValidationError(errors)

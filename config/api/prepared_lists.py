@@ -1,8 +1,19 @@
 """Lists whose rows come from a prepared query."""
 
+from typing import NamedTuple
+
 from django import forms
 
 from config.api.filters import cleaned_filters, ordering_names, prepare_filters
+
+
+class ListKey(NamedTuple):
+    """What the text of a list's query depends on."""
+
+    role: str
+    filters: tuple  # see config.api.filters.prepare_filters
+    ordering: tuple  # public names, with their signs
+    scope: tuple  # whatever else the list names
 
 
 class PreparedRows:
@@ -24,26 +35,28 @@ class PreparedRows:
         """The same rows as an ordinary queryset, for what slices cannot say."""
         return self.query.queryset(*self.values, key=self.key)
 
+    def select(self, rows):
+        """Return the columns of rows of `queryset`."""
+        return self.query.select(rows)
+
 
 class PreparedListMixin:
     """Answers `list` from a prepared query; `?search=` and `?cursor=` take DRF's way.
 
-    The query's `build` is called with (role, scope, filters, ordering, *values). `filters` and
-    `ordering` are described by config.api.filters; the values are those of `list_values` and then
-    the arguments of the filters. `output(row)` returns the JSON object of a row, and
-    `audited(row)` names the record for the audit.
+    The query's `build` is called with a ListKey, the values of `list_scope()` and the arguments of
+    the filters. `row_output()` returns the function that makes the JSON object of a row.
     """
 
     list_query = None
-    listed = ()  # the rows of the answer
+    row_class = None  # a named tuple of the query's columns
 
     def list(self, request, *args, **kwargs):
         rows = self.prepared_rows(request)
         if rows is None:
             return super().list(request, *args, **kwargs)
-        self.listed = self.paginate_queryset(rows)
+        self.rows = [self.row_class._make(row) for row in self.paginate_queryset(rows)]
         output = self.row_output()
-        return self.get_paginated_response([output(row) for row in self.listed])
+        return self.get_paginated_response([output(row) for row in self.rows])
 
     def prepared_rows(self, request):
         """Return the rows of the list, or None if DRF has to find the rows."""
@@ -59,7 +72,7 @@ class PreparedListMixin:
             filters, arguments = prepare_filters(self.filterset_class, cleaned)
         ordering = ordering_names(request, self) if self.filter_backends else ()
         scope, values = self.list_scope()
-        key = (request.user.role, scope, filters, ordering)
+        key = ListKey(request.user.role, filters, ordering, scope)
         return PreparedRows(self.list_query, key, [*values, *arguments])
 
     def list_scope(self):

@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot know of the shapes in the OpenAPI document."""
+"""Corrections of the OpenAPI document that drf-spectacular generates."""
 
 from copy import deepcopy
 
@@ -8,12 +8,12 @@ AVATAR_JSON_SCHEMA = {
     "type": "string",
     "format": "uri",
     "nullable": True,
-    "description": "null takes it away, its own address leaves it; a new one wants a form.",
+    "description": "null deletes the picture, its own URL keeps it; send a new one in a form.",
 }
 
 
 def fix_polymorphic_schemas(result, generator, request, public):
-    """Of several shapes an answer has exactly one, and a form with a picture is not its JSON."""
+    """Add discriminators to polymorphic responses, and separate schemas for forms with files."""
     schemas = result["components"]["schemas"]
     _add_discriminator(schemas)
     for operations in result["paths"].values():
@@ -22,8 +22,8 @@ def fix_polymorphic_schemas(result, generator, request, public):
             if FORM in content:
                 content[FORM]["schema"] = _add_multipart(content[FORM]["schema"], schemas)
     for name, schema in schemas.items():
-        for field, told in schema.get("properties", {}).items():
-            if told.get("format") == "binary" and not name.endswith("Form"):
+        for field, description in schema.get("properties", {}).items():
+            if description.get("format") == "binary" and not name.endswith("Form"):
                 schema["properties"][field] = AVATAR_JSON_SCHEMA
     return result
 
@@ -32,21 +32,25 @@ def _add_discriminator(schemas):
     for name, schema in list(schemas.items()):
         if "discriminator" not in schema:
             continue
-        if name.endswith("Request"):  # what tells them apart is read-only, so not in a body
+        if name.endswith("Request"):  # the discriminator is read-only
             schemas[name] = {"anyOf": schema["oneOf"]}
             continue
-        told_by = schema["discriminator"]["propertyName"]
+        discriminator = schema["discriminator"]["propertyName"]
         for value, reference in schema["discriminator"]["mapping"].items():
-            shape = schemas[reference.removeprefix(REFERENCE)]
-            shape["properties"][told_by] = {"type": "string", "enum": [value], "readOnly": True}
+            variant = schemas[reference.removeprefix(REFERENCE)]
+            variant["properties"][discriminator] = {
+                "type": "string",
+                "enum": [value],
+                "readOnly": True,
+            }
 
 
 def _add_multipart(reference, schemas):
-    """A reference to the same shape in which files are files; the shape is made if need be."""
+    """Return a reference to the schema's form variant, and create the variant if needed."""
     name = reference["$ref"].removeprefix(REFERENCE)
     if f"{name}Form" not in schemas:
-        shape = deepcopy(schemas[name])
-        if "anyOf" in shape:
-            shape["anyOf"] = [_add_multipart(one, schemas) for one in shape["anyOf"]]
-        schemas[f"{name}Form"] = shape
+        form = deepcopy(schemas[name])
+        if "anyOf" in form:
+            form["anyOf"] = [_add_multipart(one, schemas) for one in form["anyOf"]]
+        schemas[f"{name}Form"] = form
     return {"$ref": f"{REFERENCE}{name}Form"}

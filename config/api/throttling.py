@@ -1,4 +1,4 @@
-"""DRF's throttles, for which a subscriber is one caller: as with the lockout, a /64 of IPv6."""
+"""DRF's throttles, which count an IPv6 /64 network as one anonymous caller, like the lockout."""
 
 from rest_framework.throttling import ScopedRateThrottle, UserRateThrottle
 

@@ -1,4 +1,4 @@
-"""Addresses that belong to no app."""
+"""Views that belong to no app."""
 
 from django.http import Http404
 from rest_framework.permissions import AllowAny
@@ -6,7 +6,7 @@ from rest_framework.views import APIView
 
 
 class ApiNotFoundView(APIView):
-    """A wrong address under /api/: 404 in the envelope, with DEBUG too, and never a redirect."""
+    """Answers an unknown address below /api/ with 404 in the envelope, also when DEBUG is on."""
 
     authentication_classes = []
     permission_classes = [AllowAny]

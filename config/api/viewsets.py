@@ -1,4 +1,4 @@
-"""What every viewset of the API has in common, whatever it serves."""
+"""The base class of all viewsets."""
 
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
@@ -7,12 +7,11 @@ from config.api.filters import refuse_unknown_parameters
 
 
 class ApiViewSet(GenericViewSet):
-    """One row of tables says what a viewset does; see the class attributes.
+    """A viewset that is described by tables.
 
-    `access`      action → the roles that may (accounts.permissions.RoleAccess reads it)
-    `messages`    action → the envelope's sentence
-    `parameters`  action → query parameters it knows, beside those of the filters
-    `examples`    action → an example body and answer for the documentation
+    `access`      action → the roles that may call it (see accounts.permissions.RoleAccess)
+    `messages`    action → the message in the envelope
+    `parameters`  action → its query parameters, besides those of the filters
     """
 
     lookup_value_regex = "[0-9]+"
@@ -41,13 +40,13 @@ class ApiViewSet(GenericViewSet):
         return known
 
     def valid_serializer(self):
-        """The request's body, valid."""
-        form = self.get_serializer(data=self.request.data)
-        form.is_valid(raise_exception=True)
-        return form
+        """Return the serializer of the request's body; raises a ValidationError."""
+        serializer = self.get_serializer(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer
 
     def throttle_as_login(self, request):
-        """Throttle a body that carries the password as a sign-in: it could be guessing."""
+        """Throttle a request with a password like a sign-in, because it may guess the password."""
         if "current_password" in request.data:
             self.throttle_scope = "login"
             self.check_throttles(request)

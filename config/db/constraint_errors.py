@@ -1,4 +1,4 @@
-"""Which rule of ours a database error broke, whatever the engine calls it."""
+"""Converts an IntegrityError of either engine to the ValidationError of its constraint."""
 
 import re
 
@@ -6,20 +6,19 @@ from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import F
 
-# SQLite names the columns of a plain unique index and the name of any other constraint.
+# SQLite reports the columns of a plain unique index, and the name of any other constraint.
 SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*)$")
 SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
 
-
-# What cannot say it in a model's Meta: the name of a constraint, or of a unique field
-# (app.Model.field) → a function that gives the ValidationError.
+# For errors that a model's Meta cannot describe: the name of a constraint or of a unique field
+# (app.Model.field), mapped to a function that returns the ValidationError.
 CONSTRAINT_ERRORS = {}
 
 
 def validation_error_for(error):
-    """The `ValidationError` that says what the constraint behind an `IntegrityError` says.
+    """Return the ValidationError for the violated constraint, or None if no model declares it.
 
-    None where no constraint of a model is behind it; that is a mistake of ours, not the caller's.
+    Without a declared constraint, the error is a server error.
     """
     diagnostics = getattr(error.__cause__, "diag", None)
     if diagnostics is not None:  # PostgreSQL
@@ -48,7 +47,7 @@ def _by_name(name):
 
 
 def _by_columns(named):
-    """By its columns, each as table.column."""
+    """Find the error by the columns of the constraint, each as "table.column"."""
     table = named[0].partition(".")[0]
     columns = [name.partition(".")[2] for name in named]
     for model in apps.get_models():
@@ -78,7 +77,7 @@ def _not_unique(field):
 
 
 def _fields(constraint):
-    """The field names a unique constraint speaks of; none for a check."""
+    """Return the field names of a unique constraint; none for a check constraint."""
     expressions = getattr(constraint, "expressions", ())
     names = [
         part.name

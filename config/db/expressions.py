@@ -4,12 +4,14 @@ from django.db.models import Exists
 
 
 class RowByRowExists(Exists):
-    """As Exists; where a page of rows is wanted, it is asked of one after the other.
+    """An Exists that PostgreSQL evaluates row by row if the query has a LIMIT.
 
-    PostgreSQL would first list whatever there is for any row: it does not see the LIMIT from there.
+    PostgreSQL would otherwise compute the subquery for all rows, because its planner does not
+    consider the LIMIT there.
     """
 
     def as_sql(self, compiler, connection, template=None, **extra):
         if compiler.query.is_sliced:
-            template = "EXISTS(%(subquery)s OFFSET 0)"  # by which PostgreSQL lets it stand
+            # OFFSET 0 keeps PostgreSQL from turning the subquery into a join.
+            template = "EXISTS(%(subquery)s OFFSET 0)"
         return super().as_sql(compiler, connection, template, **extra)

@@ -1,26 +1,25 @@
-"""What is nobody's mistake and passes: a database that fails, a disk without room."""
+"""Classifies temporary infrastructure errors (database unavailable, disk full): status 503."""
 
 import errno
 import logging
 
 from django.db import InterfaceError, InternalError, OperationalError
+from django.utils.translation import gettext as _
 
 from config.db.transactions import sqlstate
 
-logger = logging.getLogger(__name__)  # one of ours, whose words the log keeps
+logger = logging.getLogger(__name__)
 
-# The database is gone, too slow, or gave up on a lock, a deadlock or a serialization; the same
-# request may well succeed later.
+# The database is unreachable or too slow, or it ended a transaction because of a lock timeout, a
+# deadlock or a serialization failure. The same request may succeed later.
 DATABASE_FAULTS = (OperationalError, InterfaceError)
 
-# What the driver files under errors of its own: a server that only reads just now (a standby, a
-# disk nearly full), a transaction or a session that it has ended for its age.
+# Temporary errors that the driver raises as InternalError: a read-only server (a standby, a disk
+# that is nearly full), and a transaction or session that the server ended by a timeout.
 TRANSIENT_SQLSTATES = {"25006", "25P03", "25P04"}
 
-DISK_FULL_ERRNOS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-}  # where files are kept; a database has its own words for it
+# The disk of the media files is full. A full disk of the database has codes of its own, below.
+DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
 def is_outage(error):
@@ -31,7 +30,7 @@ def is_outage(error):
     )
 
 
-# A database that still reads: its words for a full disk, and for being a standby.
+# The database can still read: its disk is full, or it is a standby.
 READ_ONLY_CODES = {"53100", "25006", "SQLITE_FULL", "SQLITE_READONLY"}
 
 
@@ -41,21 +40,24 @@ def is_read_only_failure(error):
 
 def user_message(error):
     if _is_disk_full(error):
-        return "The clinic has no room to keep this just now."
-    return "The clinic's database does not answer just now."
+        return _("The clinic cannot save this at the moment, because a disk is full.")
+    return _("The clinic's database does not answer at the moment. Please try again later.")
 
 
 def root_outage(error):
-    """The outage an error arose from: a session not saved is "deleted" to Django."""
+    """Return the outage in the context of `error`, or None.
+
+    Django reports a browser session that could not be saved as a deleted one.
+    """
     while error and not is_outage(error):
         error = error.__context__
     return error
 
 
 def log(error):
-    """The engine's own word for it, never its sentence, which may quote a row."""
+    """Log the error's code; its message may quote a row."""
     if _is_disk_full(error):
-        logger.error("No room to write a file: %s", errno.errorcode[error.errno])
+        logger.error("The disk is full: %s", errno.errorcode[error.errno])
         return
     logger.error(
         "The database did not answer: %s %s", type(error).__name__, database_error_code(error)
@@ -63,7 +65,7 @@ def log(error):
 
 
 def database_error_code(error):
-    """PostgreSQL's code for what went wrong, or SQLite's; empty where neither says."""
+    """Return PostgreSQL's SQLSTATE or SQLite's error name, or an empty text."""
     return sqlstate(error) or getattr(error.__cause__, "sqlite_errorname", "")
 
 

@@ -52,9 +52,9 @@ class Statement(NamedTuple):
 
 
 class PreparedQuery:
-    """The rows of `build(*key, *values)`, an unsliced queryset.
+    """The rows of `build(*values)`, or of `build(key, *values)`: an unsliced queryset.
 
-    `key` holds whatever changes the text of the query, such as a role or the names of filters.
+    The key holds whatever changes the text of the query, such as a role or the names of filters.
     The values are compared with columns and change nothing else; their types are those of
     EXAMPLES. `build` is a function of its arguments alone.
 
@@ -66,31 +66,32 @@ class PreparedQuery:
         self.build, self.columns, self.record = build, columns, record
         self.statement = lru_cache(MAX_STATEMENTS)(self._prepare)
 
-    def rows(self, *values, key=()):
+    def rows(self, *values, key=None):
         statement = self._statement(_all, key, values)
         if statement is None:
-            return _all(self.queryset(*values, key=key))
+            return _all(self.select(self.queryset(*values, key=key)))
         return self._made(_execute(statement.sql, statement.bind(values)))
 
-    def page(self, *values, key=(), limit, offset=0):
+    def page(self, *values, key=None, limit, offset=0):
         """Return at most `limit` rows after the first `offset`."""
         statement = self._statement(_example_page, key, values)
         if statement is None:
-            return _all(self.queryset(*values, key=key)[offset : offset + limit])
+            return _all(self.select(self.queryset(*values, key=key))[offset : offset + limit])
         sql = f"{statement.sql} LIMIT %s OFFSET %s"
         return self._made(_execute(sql, [*statement.bind(values), limit, offset]))
 
-    def queryset(self, *values, key=()):
-        return self._select(self.build(*key, *values))
+    def queryset(self, *values, key=None):
+        """Return the queryset, to which `select` adds the columns."""
+        return self.build(*values) if key is None else self.build(key, *values)
 
-    def count(self, *values, key=()):
+    def select(self, rows):
+        return rows.values_list(*self.columns) if self.columns else rows
+
+    def count(self, *values, key=None):
         statement = self._statement(_count, key, values)
         if statement is None:
-            return _count(self.build(*key, *values))
+            return _count(self.queryset(*values, key=key))
         return _execute(statement.sql, statement.bind(values))[0][0]
-
-    def _select(self, rows):
-        return rows.values_list(*self.columns) if self.columns else rows
 
     def _made(self, rows):
         return [self.record(row) for row in rows] if self.record else rows
@@ -102,24 +103,24 @@ class PreparedQuery:
         return self.statement(run, key, tuple(map(type, values)))
 
     def _prepare(self, run, key, types):
-        """Return None for a query whose text depends on the values."""
-        statement = None
-        if EXAMPLES.keys() >= set(types):
-            queries = []
-            for first in (0, len(types)):
-                values = [EXAMPLES[kind](first + n) for n, kind in enumerate(types)]
-                queries.append((*self.generate(run, key, values), values))
-            statement = _merge(*queries)
+        """Return None for a query whose text depends on the values. Raises KeyError for a type."""
+        examples = [
+            [EXAMPLES[kind](first + n) for n, kind in enumerate(types)] for first in (0, len(types))
+        ]
+        texts = [self.generate(run, key, values) for values in examples]
+        if any(sql is None for sql, _ in texts):
+            return None  # the queryset selects nothing
+        statement = _merge(*texts, *examples)
         if statement is None:
             logger.warning("A query of %s cannot be prepared.", self.build.__qualname__)
         return statement
 
     def generate(self, run, key, values):
         """Return the text and the parameters that Django would execute, and execute nothing."""
-        rows = self.build(*key, *values)
+        rows = self.queryset(*values, key=key)
         try:
             with connection.execute_wrapper(_hand_over):
-                run(rows if run is _count else self._select(rows))
+                run(rows if run is _count else self.select(rows))
         except _Generated as generated:
             sql, params = generated.args
             return sql.removesuffix(PAGE), params
@@ -176,10 +177,13 @@ def _hand_over(execute, sql, params, many, context):
     raise _Generated(sql, params)
 
 
-def _merge(one, other):
-    """Return the statement of two examples; None if more than the values differs."""
-    (sql, params, values), (other_sql, other_params, other_values) = one, other
-    if sql is None or sql != other_sql or len(params) != len(other_params):
+def _merge(one, other, values, other_values):
+    """Return the statement of two examples; None if more than the values differs.
+
+    A value without a place does not affect the query.
+    """
+    (sql, params), (other_sql, other_params) = one, other
+    if sql != other_sql or len(params) != len(other_params):
         return None
     places = []
     for place, pair in enumerate(zip(params, other_params, strict=True)):
@@ -188,8 +192,6 @@ def _merge(one, other):
             places.append((place, number))
         elif pair[0] != pair[1]:
             return None
-    if {number for _, number in places} != set(range(len(values))):
-        return None
     return Statement(sql, tuple(params), tuple(places))
 
 

@@ -19,7 +19,7 @@ class Viewer(NamedTuple):
 
     pk: int
     role: str
-    now: datetime
+    now: datetime | None = None  # for rows that are visible for a time
 
     @classmethod
     def of(cls, user):
@@ -42,12 +42,12 @@ class ScopedQuerySet(QuerySet):
     writers = None
 
     def visible_to(self, user):
-        return self._of(user, self.owners)
+        return self._rows_of(user, self.owners)
 
     def writable_by(self, user):
-        return self._of(user, self.owners if self.writers is None else self.writers)
+        return self._rows_of(user, self.owners if self.writers is None else self.writers)
 
-    def _of(self, user, table):
+    def _rows_of(self, user, table):
         viewer = Viewer.of(user)
         scope = table.get(viewer.role)
         if scope is None:
@@ -56,11 +56,15 @@ class ScopedQuerySet(QuerySet):
             return self.filter(**{scope: viewer.pk})
         return self.filter(scope(viewer) if callable(scope) else scope)
 
-    def select_related_only(self, **of_others):
-        """The rows whole, and of related rows, joined to them, only these fields.
+    def select_related_only(self, **fields_of_relations):
+        """Join related rows, but load only the given fields of each relation.
 
-        An answer that says a name need not fetch the record it belongs to.
+        The fields of the rows themselves are all loaded.
         """
         own = [field.name for field in self.model._meta.concrete_fields]
-        others = [f"{name}__{field}" for name, fields in of_others.items() for field in fields]
-        return self.select_related(*of_others).only(*own, *others)
+        others = [
+            f"{relation}__{field}"
+            for relation, fields in fields_of_relations.items()
+            for field in fields
+        ]
+        return self.select_related(*fields_of_relations).only(*own, *others)

@@ -1,4 +1,4 @@
-"""One transaction for one piece of work, and a second try where the database gave up the first."""
+"""Transactions with one retry, and callbacks that run just before the commit."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -6,20 +6,20 @@ from functools import wraps
 
 from django.db import OperationalError, connection, transaction
 
-# PostgreSQL's words for a transaction it ended for the sake of another, which has gone on: a
-# serialization failure, a deadlock. SQLite, where writers stand in line, knows neither.
+# PostgreSQL ended the transaction in favour of another one: a serialization failure or a deadlock.
+# SQLite has neither, because it runs one writing transaction at a time.
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 
-# (act, note) pairs that wait for the end of the work under way; None where there is none.
-_pending = ContextVar("waiting", default=None)
+# The (callback, item) pairs of the current transaction; None outside `atomic_with_retry`.
+_pending = ContextVar("pending", default=None)
 
 
 def atomic_with_retry(work):
-    """`work` as one transaction, done again once if the database gave it up.
+    """Decorate `work` to run in a transaction, and once more if the database ended the first.
 
-    Nothing of the first try is left, so the second is the same work over. It reads anew whatever it
-    decides by, for the world has gone on meanwhile. Within a transaction of somebody else it is a
-    part of that one, which is then done again as a whole.
+    The first attempt is rolled back completely. The second one must read all data again, because
+    other transactions have been committed since. Within an outer transaction there is no retry: the
+    outermost decorated function repeats the whole.
     """
 
     @wraps(work)
@@ -29,11 +29,11 @@ def atomic_with_retry(work):
 
     @wraps(work)
     def at_most_twice(*args, **kwargs):
-        is_a_part = connection.in_atomic_block
+        is_nested = connection.in_atomic_block
         try:
             return once(*args, **kwargs)
         except OperationalError as error:
-            if is_a_part or sqlstate(error) not in RETRYABLE_SQLSTATES:
+            if is_nested or sqlstate(error) not in RETRYABLE_SQLSTATES:
                 raise
         return once(*args, **kwargs)
 
@@ -41,49 +41,50 @@ def atomic_with_retry(work):
 
 
 def repeatable_read(work):
-    """`work` as a transaction whose every statement sees the same moment; never a part of another.
+    """Decorate `work` to read one snapshot in all its statements; it must be the outermost one.
 
-    On SQLite, nobody writes meanwhile.
+    On SQLite the transaction blocks all writers instead.
     """
 
     @wraps(work)
-    def seen(*args, **kwargs):
+    def in_snapshot(*args, **kwargs):
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return work(*args, **kwargs)
 
-    return atomic_with_retry(seen)
+    return atomic_with_retry(in_snapshot)
 
 
-def before_commit(act, note):
-    """Call `act` with a list of all its notes, last of all in the transaction of the work.
+def before_commit(callback, item):
+    """Call `callback` with the list of all its items at the end of the current transaction.
 
-    A part that fails takes its notes with it. Where no work is under way, `act` is called now.
+    The items of a nested transaction that fails are dropped. Outside `atomic_with_retry`, the call
+    is made immediately.
     """
-    waiting = _pending.get()
-    if waiting is None:
-        act([note])
+    pending = _pending.get()
+    if pending is None:
+        callback([item])
     else:
-        waiting.append((act, note))
+        pending.append((callback, item))
 
 
 @contextmanager
 def _before_commit_scope():
-    """Of a part that succeeds, the whole inherits what waits; the whole does it."""
-    of_the_whole, mine = _pending.get(), []
-    token = _pending.set(mine)
+    """Collect the items of a transaction. The outermost transaction makes the calls."""
+    outer, own = _pending.get(), []
+    token = _pending.set(own)
     try:
         yield
-        if of_the_whole is not None:
-            of_the_whole.extend(mine)
+        if outer is not None:
+            outer.extend(own)
     finally:
         _pending.reset(token)
-    if of_the_whole is None:
-        for act in dict.fromkeys(act for act, _ in mine):
-            act([note for other, note in mine if other == act])
+    if outer is None:
+        for callback in dict.fromkeys(callback for callback, _ in own):
+            callback([item for other, item in own if other == callback])
 
 
 def sqlstate(error):
-    """PostgreSQL's code for what went wrong; None where there is none."""
+    """Return PostgreSQL's SQLSTATE of the error, or None."""
     return getattr(error.__cause__, "pgcode", None)

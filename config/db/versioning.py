@@ -1,12 +1,13 @@
-"""Versions of records, by which a change says what it starts from: nobody overwrites unseen."""
+"""Optimistic locking: records with a version number, which If-Match refers to."""
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from config.errors import rule_error
 
 
 class VersionedModel(models.Model):
-    """A row that counts its changes. Who saves one that is there holds its lock."""
+    """A model that counts its changes. Lock an existing row before you save it."""
 
     version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
 
@@ -14,21 +15,21 @@ class VersionedModel(models.Model):
         abstract = True
 
     def save(self, *args, **kwargs):
-        """Leave the next version. With `update_fields`, Django's own business, it stays."""
+        """Increase the version, unless `update_fields` is given, which Django uses internally."""
         if not self._state.adding and kwargs.get("update_fields") is None:
             self.version += 1
         super().save(*args, **kwargs)
 
 
 def check_version(record, if_version):
-    """Refuse with `stale_version` what starts from another version than the record has now.
+    """Raise `stale_version` if the record's version is not one of the set `if_version`.
 
-    `if_version` is a set of versions; None where any will do. A service asks after it has locked
-    the row: before that, another change may still come in between.
+    None allows any version. A service calls this after it has locked the row; before that, another
+    change could still be committed.
     """
     if if_version is not None and record.version not in if_version:
-        sentence = (
-            "Somebody has changed this record in the meantime. Open it again to see how, and then "
-            "make your change."
+        sentence = _(
+            "Somebody else has changed this record in the meantime. Open it again to see the "
+            "changes, then make yours."
         )
         raise rule_error("version", sentence, "stale_version")

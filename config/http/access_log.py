@@ -1,6 +1,6 @@
-"""One log line per request.
+"""Writes one log line per request.
 
-The line names the route by its template and the caller by number: a path may contain a name, a
+The line contains the route's template and the caller's id, because a path may contain a name and a
 query string a diagnosis.
 """
 
@@ -18,7 +18,7 @@ access = logging.getLogger("config.requests")
 
 
 class AccessLogMiddleware:
-    """Stands in for the server's access log, which would write paths and query strings."""
+    """Replaces the server's access log, which would contain paths and query strings."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -47,9 +47,9 @@ class AccessLogMiddleware:
 
 
 def _user_id(request):
-    """Who called, as far as anybody asked: the line costs no query.
+    """Return the caller's id, or None if the view has not loaded the user; this costs no query.
 
-    DRF leaves its caller on Django's request; a session's is lazy until a view looks.
+    DRF sets its user on Django's request. The user of a browser session is lazy.
     """
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
@@ -64,5 +64,5 @@ REST = re.compile(r"\(/\|\$\)|\^|\$|\\Z")
 
 @lru_cache(maxsize=512)
 def route_template(route):
-    """A pattern of the URL conf as people write it: /api/appointments/{pk}/."""
+    """Convert a URL pattern to a readable template: /api/appointments/{pk}/."""
     return "/" + REST.sub("", CONVERTER.sub(r"{\1}", GROUP.sub(r"{\1}", route)))

@@ -1,9 +1,8 @@
-"""A Content-Type that Django itself stumbles over, before any code of ours runs.
+"""Replaces a Content-Type that Django cannot read, so that the response is 415.
 
-To Django an unreadable one is then one it does not know (415). It reads the header while it makes
-the request, outside every handler: a broken parameter (RFC 2231), or a charset that is none
-(`hex`), would be a 500 of the bare server. And any other charset than UTF-8 would be used to read
-the query string as well.
+Django reads the header while it creates the request, outside every error handler: a broken
+parameter (RFC 2231) or a charset that does not decode text (`hex`) would cause a 500 without the
+envelope. Django would also decode the query string with a charset other than UTF-8.
 """
 
 import codecs
@@ -25,8 +24,8 @@ def wsgi_content_type_check(application):
 def asgi_content_type_check(application):
     async def serve(scope, receive, send):
         headers = scope.get("headers", [])
-        sent = [value.decode("latin-1") for name, value in headers if name == NAME]
-        if not is_readable(",".join(sent)):  # as Django joins those sent twice
+        values = [value.decode("latin-1") for name, value in headers if name == NAME]
+        if not is_readable(",".join(values)):  # as Django joins repeated headers
             others = [(name, value) for name, value in headers if name != NAME]
             scope = scope | {"headers": [*others, (NAME, UNKNOWN.encode())]}
         await application(scope, receive, send)

@@ -1,8 +1,9 @@
-"""What fails where DRF does not look: before a view, after it, or while its answer is rendered."""
+"""Handles errors outside DRF: in middleware, and while a response is rendered."""
 
 from http import HTTPStatus
 
 from django.http import JsonResponse
+from django.utils.translation import gettext as _
 from rest_framework.response import Response
 
 from config.context import is_api_path
@@ -11,10 +12,10 @@ from config.http.error_views import error_envelope, rendering_failed, unavailabl
 
 
 class ErrorEnvelopeMiddleware:
-    """Whatever error is about to leave under /api/ leaves in the envelope, with DEBUG too.
+    """Wraps every error response below /api/ in the error envelope, also when DEBUG is on.
 
-    Near the outside, because what the other middleware refuses (a foreign host) and what Django
-    makes of a crash there (with DEBUG, a page with settings and source) passes no handler of ours.
+    The errors of other middleware (an unknown host) do not pass DRF's exception handler. With DEBUG
+    Django would answer a crash with a page of settings and source code.
     """
 
     def __init__(self, get_response):
@@ -23,10 +24,11 @@ class ErrorEnvelopeMiddleware:
     def __call__(self, request):
         if not is_api_path(request):
             return self.get_response(request)
-        if "Transfer-Encoding" in request.headers:  # Django would take the body for an empty one
-            return error_envelope(HTTPStatus.BAD_REQUEST, "Send the body with its Content-Length.")
+        if "Transfer-Encoding" in request.headers:  # Django would read such a body as empty
+            sentence = _("Send the body with its Content-Length.")
+            return error_envelope(HTTPStatus.BAD_REQUEST, sentence)
         response = self.get_response(request)
-        if response.status_code >= HTTPStatus.BAD_REQUEST and not _wrap_in_envelope(response):
+        if response.status_code >= HTTPStatus.BAD_REQUEST and not _has_envelope(response):
             return error_envelope(response.status_code)
         return response
 
@@ -34,15 +36,15 @@ class ErrorEnvelopeMiddleware:
         return rendering_failed(request, error) if is_api_path(request) else None
 
 
-def _wrap_in_envelope(response):
-    """Made by DRF, whose errors are all ours, or by Django's handlers of `exceptions.py`."""
+def _has_envelope(response):
+    """Whether DRF's exception handler or a view of `error_views` created the response."""
     return isinstance(response, (Response, JsonResponse))
 
 
 class ServiceUnavailableMiddleware:
-    """503 for what fails in a plain view (the admin) or while an answer is rendered.
+    """Answers 503 if the database or disk fails in a Django view or while a response is rendered.
 
-    With DEBUG too. What fails in the middleware itself comes to `handler500`, which answers alike.
+    This also holds when DEBUG is on. `handler500` answers the same for errors in middleware.
     """
 
     def __init__(self, get_response):

@@ -1,7 +1,7 @@
-"""Errors outside DRF: Django's own handlers, and what its middleware is handed.
+"""Django's error handlers (`handler404` and others), and responses for the error middleware.
 
-What they mean is said by `exceptions`; under /api/ they leave in the envelope, elsewhere as Django
-shows them.
+Errors below /api/ are answered in the envelope of `config.api.exceptions`, others with Django's
+pages.
 """
 
 import logging
@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views import csrf, defaults
 
 from config.api.exceptions import (
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def _envelope(request, error, fallback):
-    """The envelope for what lives under /api/, Django's own page for the rest."""
+    """Return the error envelope below /api/ and the response `fallback` elsewhere."""
     if not is_api_path(request):
         return fallback
     problem = problem_from(error)
@@ -33,13 +34,13 @@ def _envelope(request, error, fallback):
 
 
 def rendering_failed(request, error):
-    """The envelope in place of an answer that could not be rendered; what was done stays done."""
-    log_server_error(request, error, "the rendering of an answer")
+    """Return a 500 in the envelope. The transaction of the request is already committed."""
+    log_server_error(request, error, "rendering of a response")
     return error_envelope(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def error_envelope(status, sentence=None):
-    """The envelope for an error of which no more than its status is known."""
+    """Return the envelope for an error of which only the status is known."""
     code = next((name for name, one in ERROR_CODES.items() if one.status == status), "server_error")
     if status == HTTPStatus.BAD_REQUEST:
         code = "parse_error"
@@ -84,6 +85,6 @@ def csrf_failure(request, reason=""):
 def _plain_server_error(request):
     try:
         return defaults.server_error(request)
-    except Exception:  # the page itself may be what fails; the last answer must not
+    except Exception:  # the template may be broken; a response must be sent nevertheless
         logger.exception("The error page could not be rendered")
-        return HttpResponse("Server error", status=500)
+        return HttpResponse(_("Server error"), status=500)

@@ -1,8 +1,8 @@
-"""What the log may say: one JSON object a line, and never what a person wrote.
+"""Formats log records as JSON lines without personal data.
 
-The lines of our own code say what their arguments are; those of any other library keep their
-template and their numbers. An error is its class and where it happened: its sentence may quote a
-row (`Key (email)=(…) already exists`), and the lines of source beside it a value.
+Records of our own packages keep their arguments. Records of other libraries keep their template and
+their numbers. An exception is logged as its class and its stack, because its message may quote a
+row (`Key (email)=(…) already exists`) and a line of source code may contain a value.
 """
 
 import json
@@ -18,11 +18,11 @@ FIELDS = ("request_id", "user_id", "method", "route", "status", "ms")
 NUMBERS = (bool, int, float, type(None))
 TRUSTED_TYPES = (*NUMBERS, str)
 REDACTED = "..."
-PLACE_AND_KIND = re.compile(r"[^\n]*?:\d+: \w+")  # the head of a warning
+WARNING_HEAD = re.compile(r"[^\n]*?:\d+: \w+")  # file, line and class of a warning
 
 
 class JSONFormatter(logging.Formatter):
-    """`ours` are the packages whose lines are trusted with their words."""
+    """`ours` are the packages whose records keep the text of their arguments."""
 
     def __init__(self, *args, ours=(), **kwargs):
         super().__init__(*args, **kwargs)
@@ -35,8 +35,8 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": self.message(record),
         }
-        said = vars(record)
-        line |= {name: redact(said[name], TRUSTED_TYPES) for name in FIELDS if name in said}
+        values = vars(record)
+        line |= {name: redact(values[name], TRUSTED_TYPES) for name in FIELDS if name in values}
         if record.exc_info and record.exc_info[1]:
             line["errors"] = [
                 format_exception(error) for error in exception_chain(record.exc_info[1])
@@ -45,17 +45,17 @@ class JSONFormatter(logging.Formatter):
 
     def message(self, record):
         if record.name == "py.warnings":
-            head = PLACE_AND_KIND.match(str(record.args[0] if record.args else ""))
+            head = WARNING_HEAD.match(str(record.args[0] if record.args else ""))
             return head[0] if head else REDACTED
         is_ours = record.name.partition(".")[0] in self.ours
-        if not (is_ours or record.args):  # it may have been put together out of anything
+        if not (is_ours or record.args):  # the message may contain any value
             return f"{REDACTED} ({record.module}:{record.lineno})"
         return format_args(str(record.msg), record.args, TRUSTED_TYPES if is_ours else NUMBERS)
 
 
 def to_json_line(line):
-    """In ASCII and without DEL: what some reader takes for the end of a line is none of its own."""
-    with suppress(orjson.JSONEncodeError):  # half a letter, a number beyond 64 bits
+    """Return `line` as JSON in ASCII without DEL, so that no reader splits it into two lines."""
+    with suppress(orjson.JSONEncodeError):  # a lone surrogate, an integer of more than 64 bits
         text = orjson.dumps(line)
         if text.isascii() and b"\x7f" not in text:
             return text.decode()
@@ -63,7 +63,7 @@ def to_json_line(line):
 
 
 def format_args(template, args, kept):
-    """The template with its arguments, as far as they are of the types `kept`."""
+    """Insert the arguments into the template; those not of the types `kept` are redacted."""
     if isinstance(args, dict) and "%(" not in template:  # logging unpacks a sole dictionary
         args = (args,)
     if isinstance(args, dict):
@@ -72,24 +72,23 @@ def format_args(template, args, kept):
         args = tuple(redact(value, kept) for value in args or ())
     try:
         return template % args if args else template
-    except (TypeError, ValueError, KeyError):  # a template that does not fit is still a line
+    except (TypeError, ValueError, KeyError):  # arguments that do not fit the template
         return template
 
 
 def redact(value, kept):
-    """As it is where of the types `kept`; else words are withheld, a thing is told by its kind."""
+    """Return a value of the types `kept` unchanged, "..." for text, else the type's name."""
     if isinstance(value, kept):
         return value
     return REDACTED if isinstance(value, str) else type_name(value)
 
 
 def type_name(value):
-    """What a thing is, not what it holds."""
     return type(value).__qualname__
 
 
 def exception_chain(error):
-    """The errors that led to this one, the first one first, as in a traceback."""
+    """Return the exception and its causes, the first cause first, as in a traceback."""
     errors = []
     while error is not None and error not in errors:
         errors.insert(0, error)
@@ -98,8 +97,8 @@ def exception_chain(error):
 
 
 def format_exception(error):
-    places = [
+    stack = [
         f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
         for frame, line in walk_tb(error.__traceback__)
     ]
-    return {"type": f"{type(error).__module__}.{type_name(error)}", "trace": places}
+    return {"type": f"{type(error).__module__}.{type_name(error)}", "trace": stack}

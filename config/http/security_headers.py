@@ -1,14 +1,14 @@
-"""What every answer tells a browser about itself; Django's SecurityMiddleware says the rest.
+"""Sets the security headers that Django's SecurityMiddleware does not set.
 
-Answers of the API load nothing. Pages (the admin, the documentation, the browsable API) load what
-this server has, and run no script that stands in the page itself.
+A response of the API may load nothing. A page (the admin, the documentation, the browsable API) may
+load files of this server and may not run inline scripts.
 """
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 SOURCES = {
     "default-src": "'none'",
     "script-src": "'self'",
-    "style-src": "'self' 'unsafe-inline'",  # charts and Swagger write styles as they run
+    "style-src": "'self' 'unsafe-inline'",  # charts and Swagger UI set inline styles
     "img-src": "'self' data:",
     "font-src": "'self'",
     "connect-src": "'self'",
@@ -16,14 +16,16 @@ SOURCES = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-ADMIN_SOURCES = SOURCES | {"script-src": "'self' 'unsafe-eval'"}  # Alpine, of its theme, evaluates
+ADMIN_SOURCES = SOURCES | {
+    "script-src": "'self' 'unsafe-eval'"
+}  # Alpine.js, which django-unfold uses
 PAGE, ADMIN_PAGE = (
     "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
     for policy in (SOURCES, ADMIN_SOURCES)
 )
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
-FILES = ("/static/", "/media/")  # they keep the caching they come with
+FILES = ("/static/", "/media/")  # their Cache-Control stays
 
 
 class SecurityHeadersMiddleware:

@@ -86,8 +86,15 @@ ada = _fixture("ada")
 
 
 @pytest.fixture
+def admin_client(client, ada):
+    """A browser in which Ada is signed in to the staff admin."""
+    client.force_login(ada)
+    return client
+
+
+@pytest.fixture
 def wednesday():
-    """Wednesday, 2 December 2026, ten o'clock in the clinic."""
+    """Freezes the clock at Wednesday, 2 December 2026, 10:00 local time of the clinic."""
     moment = clinic_time("2026-12-02 10:00")
     with clock.frozen_at(moment):
         yield moment

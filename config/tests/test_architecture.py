@@ -15,6 +15,7 @@ LAYERS = [
     ["roles", "lifecycle", "clock", "signals", "choices", "validators", "allergy_check", "mail"],
     ["overlap_constraints"],
     ["models"],
+    ["records"],
     [
         "permissions",
         "statistics",
@@ -24,10 +25,19 @@ LAYERS = [
         "avatars",
         "slot_services",
         "booking_rules",
+        "output",
         "locks",
         "services",
     ],
-    ["slot_serializers", "serializers", "filters", "forms", "demo", "patient_export"],
+    [
+        "filters",
+        "prepared_queries",
+        "slot_serializers",
+        "serializers",
+        "forms",
+        "demo",
+        "patient_export",
+    ],
     ["base_viewsets", "viewsets", "admin_actions", "admin", "management"],
     ["urls"],
     ["apps"],
@@ -58,7 +68,7 @@ PACKAGES = [
 DRF_IN_LOWER_LAYERS = {"permissions", "auth.authentication", "auth.tokens", "audit.mixins"}
 
 # The packages of config, the lowest first. A package imports those before it.
-CONFIG = ["context", "errors", "files", "db", "api", "http", "admin"]
+CONFIG = ["context", "errors", "files", "clinical_records", "db", "api", "http", "admin"]
 CONFIG_ENTRY_POINTS = {"settings", "urls", "checks", "admin.dashboard", "health", "access_report"}
 
 

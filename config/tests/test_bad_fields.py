@@ -14,7 +14,7 @@ from accounts.roles import ANYONE
 from accounts.tests.test_bad_bodies import good_bodies
 from appointments import clock
 from appointments.tests.factories import noon
-from config.api.serializers import WRITTEN_IN_DIGITS
+from config.api.serializers import CANONICAL_FIELDS
 from config.tests.test_bad_input import WRITING, assert_refused, quiet
 from config.tests.test_matrix import Asked, bodies, world
 from config.tests.unchanged import database_digest, record_writes
@@ -126,7 +126,7 @@ def test_a_number_or_a_day_is_written_in_plain_digits_at_every_door(api, world):
         asked = Asked(world, name, "j", client.get("/api/auth/profile/").json()["data"])
         for field, kind in fields_of(door, method, getattr(world, name)).items():
             is_list = isinstance(kind, ListField)
-            if not isinstance(kind.child if is_list else kind, WRITTEN_IN_DIGITS):
+            if not isinstance(kind.child if is_list else kind, CANONICAL_FIELDS):
                 continue
             met.add(field)
             for value in ODDLY_WRITTEN:

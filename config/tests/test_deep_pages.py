@@ -1,5 +1,7 @@
 """Far down a list the page is cut out of bare ids, and is the same page."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -77,7 +79,7 @@ def test_the_last_page_is_read_from_the_end(api, clinic, monkeypatch):
 
     assert " IN (SELECT" not in statement
     assert "OFFSET" not in statement
-    assert '"starts_at" ASC' in statement
+    assert re.search(r"ORDER BY \S+ ASC", statement)
 
 
 @pytest.mark.parametrize(("who", "address"), [one for one in LISTS if "search" not in one[1]])

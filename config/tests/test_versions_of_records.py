@@ -78,7 +78,7 @@ CHANGES_OF_AN_APPOINTMENT = {
         2,  # two steps, as in the history
     ),
     "amend nothing": (lambda it, by: appointments.update(it, by=by, symptoms=it.symptoms), 0),
-    "cancel_coming": (lambda it, by: appointments.cancel_coming(it.patient, by=by), 1),
+    "cancel_upcoming": (lambda it, by: appointments.cancel_upcoming(it.patient, by=by), 1),
     "the start of its consultation": (
         lambda it, by: consultations.start(make_consultation(appointment=it), by=by),
         1,

@@ -8,11 +8,11 @@ from consultations.tests.factories import make_consultation
 
 @pytest.fixture
 def appointment(smith, jane):
-    """Jane's appointment with Dr. Smith, which she booked."""
+    """Jane's appointment with Dr. Smith, booked by Jane."""
     return make_appointment(patient=jane, doctor=smith)
 
 
 @pytest.fixture
 def visit(appointment):
-    """Its consultation, open and not started."""
+    """The consultation of `appointment`, opened and not started."""
     return make_consultation(appointment=appointment)

@@ -1,4 +1,4 @@
-"""Consultations, and their parts, made by the services."""
+"""Factories of consultations and their parts, through the services."""
 
 from django.utils.module_loading import import_string
 
@@ -17,7 +17,7 @@ MEDICATION = {
 
 
 def make_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
-    """A consultation of an appointment, started or completed where asked for."""
+    """Opens the consultation of an appointment; starts and completes it if requested."""
     appointment = appointment or make_appointment(**appointment_details)
     doctor = appointment.doctor
     consultation = services.open_for(appointment, by=doctor)

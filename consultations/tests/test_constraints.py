@@ -1,4 +1,4 @@
-"""The last word is the database's, whatever the code above it does."""
+"""Database constraints of consultations, tested without the services."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The clinical records: opened, read, changed, filtered and searched."""
+"""Endpoints that open, retrieve, change, filter and search consultations."""
 
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ def url(consultation):
 
 
 @pytest.mark.usefixtures("wednesday")
-def test_a_consultation_is_shown_whole(api, smith, jane, appointment):
+def test_a_consultation_is_returned_with_all_fields(api, smith, jane, appointment):
     visit = make_consultation(appointment=appointment, started=True)
     with clock.frozen_at(visit.started_at + timedelta(minutes=20, seconds=59)):
         services.complete(visit, by=smith, **TEXTS | {"follow_up_date": None})
@@ -73,7 +73,7 @@ def test_a_consultation_is_shown_whole(api, smith, jane, appointment):
     }
 
 
-def test_the_detail_adds_the_parts_to_what_the_list_shows(api, smith, visit):
+def test_the_detail_adds_parts_to_the_list_fields(api, smith, visit):
     add_parts(visit)
 
     row = data(api(smith).get(LIST))["results"][0]
@@ -91,14 +91,14 @@ def test_the_detail_adds_the_parts_to_what_the_list_shows(api, smith, visit):
         assert below["results"] == rows
 
 
-def test_both_mounts_serve_the_same(api, smith, visit):
+def test_both_mounts_return_the_same(api, smith, visit):
     seeds = "/api/consultations/api/consultations/"
 
     assert data(api(smith).get(seeds)) == data(api(smith).get(LIST))
     assert data(api(smith).get(f"{seeds}{visit.pk}/")) == data(api(smith).get(url(visit)))
 
 
-def test_the_patient_never_sees_the_doctor_s_notes(api, smith, jane, visit):
+def test_the_patient_never_sees_doctor_notes(api, smith, jane, visit):
     services.update_text(visit, by=smith, **TEXTS | {"follow_up_date": None})
 
     listed = api(jane).get(LIST)
@@ -110,7 +110,7 @@ def test_the_patient_never_sees_the_doctor_s_notes(api, smith, jane, visit):
     assert TEXTS["doctor_notes"] not in listed.content.decode() + detail.content.decode()
 
 
-def test_each_sees_his_own_and_admins_all(api, smith, meyer, ada, jane):
+def test_users_see_their_own_consultations_and_admins_see_all(api, smith, meyer, ada, jane):
     janes = make_consultation(patient=jane, doctor=smith)
     anothers = make_consultation(doctor=meyer)
 
@@ -128,7 +128,7 @@ def test_each_sees_his_own_and_admins_all(api, smith, meyer, ada, jane):
 
 
 @pytest.mark.parametrize("reader", ["omar", "meyer"])
-def test_out_of_sight_is_as_if_it_did_not_exist(api, visit, reader, request):
+def test_an_invisible_consultation_and_a_missing_one_are_both_404(api, visit, reader, request):
     client = api(request.getfixturevalue(reader))
 
     other, missing, huge = (client.get(url(one)) for one in (visit, NOBODY, 10**30))
@@ -138,13 +138,13 @@ def test_out_of_sight_is_as_if_it_did_not_exist(api, visit, reader, request):
     assert huge.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
 
 
-def test_strangers_and_unverified_doctors_read_nothing(api, nils, visit):
+def test_anonymous_users_and_unverified_doctors_are_refused(api, nils, visit):
     for one in (LIST, url(visit), url(NOBODY)):
         assert status_and_code(api().get(one)) == (401, "not_authenticated")
         assert status_and_code(api(nils).get(one)) == (403, "license_not_verified")
 
 
-def test_the_newest_comes_first(api, ada, wednesday):
+def test_the_list_is_ordered_newest_first(api, ada, wednesday):
     written = []
     for hours in (2, 5, 1):
         with clock.frozen_at(wednesday - timedelta(hours=hours)):
@@ -159,17 +159,17 @@ def test_the_newest_comes_first(api, ada, wednesday):
 
 
 @pytest.mark.usefixtures("wednesday")
-def test_those_of_one_moment_come_in_the_order_of_their_ids(api, ada):
+def test_consultations_of_the_same_time_are_ordered_by_id(api, ada):
     written = [make_consultation().pk for _ in range(3)]
 
     assert ids(api(ada).get(LIST)) == written[::-1]
 
 
-# --- Opening one ----------------------------------------------------------------------------
+# --- Opening --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.CONFIRMED, Status.IN_PROGRESS])
-def test_a_doctor_opens_one_for_his_appointment_that_is_not_over(api, smith, jane, status):
+def test_a_doctor_opens_the_consultation_of_their_active_appointment(api, smith, jane, status):
     appointment = make_appointment(
         status, patient=jane, doctor=smith, reason_for_visit="Chest pain"
     )
@@ -186,7 +186,7 @@ def test_a_doctor_opens_one_for_his_appointment_that_is_not_over(api, smith, jan
     assert appointment.status == status
 
 
-def test_an_admin_opens_one_for_any_appointment_and_it_is_the_doctor_s(api, ada, smith, visit):
+def test_an_admin_opens_a_consultation_for_the_doctor_of_the_appointment(api, ada, smith, visit):
     appointment = make_appointment(patient=visit.patient, doctor=smith)
     body = {"appointment": appointment.pk, "chief_complaint": "In other words"}
 
@@ -196,9 +196,7 @@ def test_an_admin_opens_one_for_any_appointment_and_it_is_the_doctor_s(api, ada,
     assert shown["chief_complaint"] == "In other words"
 
 
-def test_the_people_of_the_appointment_may_be_repeated_but_not_exchanged(
-    api, ada, meyer, omar, appointment
-):
+def test_patient_and_doctor_must_match_the_appointment(api, ada, meyer, omar, appointment):
     client = api(ada)
     right = {
         "appointment": appointment.pk,
@@ -226,7 +224,7 @@ def test_an_appointment_has_one_consultation(api, smith, ada, visit):
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW])
-def test_an_appointment_that_is_over_gets_none(api, smith, status):
+def test_a_finished_appointment_cannot_get_a_consultation(api, smith, status):
     appointment = make_appointment(status, doctor=smith)
 
     response = api(smith).post(LIST, {"appointment": appointment.pk})
@@ -236,7 +234,7 @@ def test_an_appointment_that_is_over_gets_none(api, smith, status):
     assert Consultation.objects.count() == 0
 
 
-def test_somebody_else_s_appointment_does_not_exist(api, meyer, appointment):
+def test_the_appointment_of_another_doctor_is_refused_as_missing(api, meyer, appointment):
     client = api(meyer)
 
     other, missing = (client.post(LIST, {"appointment": pk}) for pk in (appointment.pk, NOBODY))
@@ -249,7 +247,7 @@ def test_somebody_else_s_appointment_does_not_exist(api, meyer, appointment):
     assert Consultation.objects.count() == 0
 
 
-def test_a_walk_in_is_the_doctor_s_own(api, smith, jane):
+def test_a_walk_in_belongs_to_the_doctor_who_opens_it(api, smith, jane):
     body = {"patient": jane.pk, "chief_complaint": "A cut finger"}
 
     shown = data(api(smith).post(LIST, body), 201)
@@ -260,7 +258,7 @@ def test_a_walk_in_is_the_doctor_s_own(api, smith, jane):
     assert data(api(jane).get(url(visit)))["chief_complaint"] == "A cut finger"
 
 
-def test_an_admin_names_the_doctor_of_a_walk_in(api, ada, smith, jane):
+def test_an_admin_must_send_the_doctor_of_a_walk_in(api, ada, smith, jane):
     body = {"patient": jane.pk, "chief_complaint": "A cut finger"}
 
     without = error_details(api(ada).post(LIST, body))
@@ -269,7 +267,7 @@ def test_an_admin_names_the_doctor_of_a_walk_in(api, ada, smith, jane):
     assert data(api(ada).post(LIST, body | {"doctor": smith.pk}), 201)["doctor"] == smith.pk
 
 
-def test_a_doctor_names_only_himself(api, smith, meyer, jane):
+def test_a_doctor_can_send_only_their_own_id(api, smith, meyer, jane):
     body = {"patient": jane.pk, "chief_complaint": "A cut finger"}
 
     status, _, errors = error_details(api(smith).post(LIST, body | {"doctor": meyer.pk}))
@@ -296,7 +294,7 @@ def test_a_doctor_names_only_himself(api, smith, meyer, jane):
         ({"appointment": {"id": 1}}, ["appointment"]),
     ],
 )
-def test_a_body_that_opens_nothing_names_the_field(api, body, fields, request):
+def test_an_invalid_body_is_refused_by_field_name(api, body, fields, request):
     people = {name: request.getfixturevalue(name) for name in ("smith", "jane", "omar")}
     deactivate(people["omar"], by=people["smith"])
     people["closed"] = people["omar"]
@@ -310,7 +308,7 @@ def test_a_body_that_opens_nothing_names_the_field(api, body, fields, request):
 
 
 @pytest.mark.parametrize("field", ["status", "started_at", "ended_at", "diagnosis", "id"])
-def test_opening_takes_nothing_else(api, smith, appointment, field):
+def test_unknown_and_read_only_fields_are_refused(api, smith, appointment, field):
     body = {"appointment": appointment.pk, field: "completed"}
 
     status, word, errors = error_details(api(smith).post(LIST, body))
@@ -319,7 +317,7 @@ def test_opening_takes_nothing_else(api, smith, appointment, field):
     assert Consultation.objects.count() == 0
 
 
-def test_nobody_else_opens_one(api, nils, jane, appointment):
+def test_other_roles_cannot_open_a_consultation(api, nils, jane, appointment):
     body = {"appointment": appointment.pk}
 
     answers = [status_and_code(api(caller).post(LIST, body)) for caller in (None, jane, nils)]
@@ -332,12 +330,12 @@ def test_nobody_else_opens_one(api, nils, jane, appointment):
     assert Consultation.objects.count() == 0
 
 
-# --- Changing one ---------------------------------------------------------------------------
+# --- Changes --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])
 @pytest.mark.parametrize("writer", ["smith", "ada"])
-def test_its_doctor_and_admins_write_its_texts(api, visit, method, writer, request):
+def test_the_doctor_and_admins_change_the_texts(api, visit, method, writer, request):
     client = api(request.getfixturevalue(writer))
     before = data(client.get(url(visit)))
 
@@ -349,7 +347,7 @@ def test_its_doctor_and_admins_write_its_texts(api, visit, method, writer, reque
     assert shown == data(client.get(url(visit)))
 
 
-def test_what_a_body_omits_keeps_its_value(api, smith, visit):
+def test_omitted_fields_keep_their_values(api, smith, visit):
     client = api(smith)
     before = data(client.patch(url(visit), TEXTS))
 
@@ -362,7 +360,7 @@ def test_what_a_body_omits_keeps_its_value(api, smith, visit):
     assert after == before | changed | {"updated_at": after["updated_at"]}
 
 
-def test_what_get_showed_can_be_put_back(api, smith, visit):
+def test_a_get_response_can_be_put_back(api, smith, visit):
     add_parts(visit)
     client = api(smith)
     shown = data(client.get(url(visit)))
@@ -390,7 +388,7 @@ def test_what_get_showed_can_be_put_back(api, smith, visit):
         ("notes", None),
     ],
 )
-def test_a_read_only_field_that_is_no_echo_is_refused_by_name(api, ada, visit, field, value):
+def test_a_changed_read_only_field_is_refused_by_name(api, ada, visit, field, value):
     before = all_rows(Consultation)
     body = {"diagnosis": "Gout", field: value}
 
@@ -413,7 +411,7 @@ def test_a_read_only_field_that_is_no_echo_is_refused_by_name(api, ada, visit, f
         ({"prescription": "Ramipril"}, "unknown_field"),
     ],
 )
-def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected):
+def test_an_invalid_value_is_refused_by_field_name(api, smith, visit, wrong, expected):
     before = all_rows(Consultation)
 
     status, word, errors = error_details(
@@ -433,7 +431,9 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
         ("meyer", (404, "not_found")),
     ],
 )
-def test_nobody_else_changes_it_and_the_answer_tells_nothing(api, visit, caller, expected, request):
+def test_other_users_cannot_change_a_consultation_or_learn_if_it_exists(
+    api, visit, caller, expected, request
+):
     client = api(caller and request.getfixturevalue(caller))
     before = all_rows(Consultation)
     body = {"diagnosis": "None of your business"}
@@ -448,7 +448,7 @@ def test_nobody_else_changes_it_and_the_answer_tells_nothing(api, visit, caller,
     assert all_rows(Consultation) == before
 
 
-def test_it_is_never_deleted(api, smith, ada, jane, visit):
+def test_a_consultation_cannot_be_deleted(api, smith, ada, jane, visit):
     for caller in (smith, ada, jane):
         assert status_and_code(api(caller).delete(url(visit))) == (405, "method_not_allowed")
 
@@ -459,7 +459,7 @@ def test_it_is_never_deleted(api, smith, ada, jane, visit):
 
 
 def one_of_each(doctor):
-    """Consultations by their derived status; each status is reached in every way there is."""
+    """Consultations by their derived status; each status is reached in every possible way."""
     called_off = make_consultation(doctor=doctor)
     appointments.move(called_off.appointment, "cancel", by=doctor)
     called_off_midway = make_consultation(doctor=doctor, started=True)
@@ -470,27 +470,27 @@ def one_of_each(doctor):
     done_elsewhere = make_consultation(doctor=doctor)
     appointments.move(done_elsewhere.appointment, "complete", by=doctor)
 
-    def a_walk_in():
+    def make_walk_in():
         return services.open_walk_in(
             patient=missed.patient, doctor=doctor, chief_complaint="A cut", by=doctor
         )
 
     return {
-        "scheduled": [make_consultation(doctor=doctor), a_walk_in(), done_elsewhere],
+        "scheduled": [make_consultation(doctor=doctor), make_walk_in(), done_elsewhere],
         "in_progress": [
             make_consultation(doctor=doctor, started=True),
-            services.start(a_walk_in(), by=doctor),
+            services.start(make_walk_in(), by=doctor),
         ],
         "completed": [
             make_consultation(doctor=doctor, completed=True),
             make_consultation(doctor=doctor, started=True, completed=True),
-            services.complete(a_walk_in(), by=doctor),
+            services.complete(make_walk_in(), by=doctor),
         ],
         "cancelled": [called_off, called_off_midway, missed],
     }
 
 
-def test_the_status_filter_finds_what_the_status_says(api, smith):
+def test_the_status_filter_matches_the_derived_status(api, smith):
     expected = one_of_each(smith)
 
     found = {status: set(ids(api(smith).get(LIST, {"status": status}))) for status in expected}
@@ -500,7 +500,7 @@ def test_the_status_filter_finds_what_the_status_says(api, smith):
     assert shown == {one.pk: status for status, ones in expected.items() for one in ones}
 
 
-def test_one_that_has_ended_is_completed_whatever_its_appointment_says(api, smith, jane):
+def test_an_ended_consultation_is_completed_for_any_appointment_status(api, smith, jane):
     done = make_consultation(patient=jane, doctor=smith, completed=True)
     Appointment.objects.filter(pk=done.appointment_id).update(status=Status.CANCELLED)
 
@@ -513,7 +513,7 @@ def test_one_that_has_ended_is_completed_whatever_its_appointment_says(api, smit
     assert data(api(smith).get(url(done)))["status"] == "completed"
 
 
-def test_filters_by_patient_and_doctor(api, ada, smith, meyer, jane):
+def test_the_list_is_filtered_by_patient_and_doctor(api, ada, smith, meyer, jane):
     first = make_consultation(patient=jane, doctor=smith)
     second = make_consultation(patient=jane, doctor=meyer)
     third = make_consultation(doctor=smith)
@@ -526,13 +526,13 @@ def test_filters_by_patient_and_doctor(api, ada, smith, meyer, jane):
     assert ids(api(ada).get(LIST, {"doctor": 2**80})) == []
 
 
-def test_a_filter_shows_nothing_that_is_out_of_sight(api, meyer, visit):
+def test_a_filter_shows_no_invisible_consultation(api, meyer, visit):
     for parameters in ({"patient": visit.patient_id}, {"doctor": visit.doctor_id}):
         assert ids(api(meyer).get(LIST, parameters)) == []
 
 
 @pytest.mark.usefixtures("wednesday")
-def test_the_day_is_when_it_began_or_was_to_begin_or_was_written(api, smith, jane):
+def test_the_date_filter_uses_start_or_appointment_or_creation(api, smith, jane):
     slot = TimeSlotFactory(
         doctor=smith,
         starts_at=clinic_time("2026-12-07 00:00"),
@@ -575,14 +575,14 @@ def test_the_day_is_when_it_began_or_was_to_begin_or_was_written(api, smith, jan
         ({"appointment": "1"}, "unknown_parameter"),
     ],
 )
-def test_a_parameter_it_cannot_use_is_refused_by_name(api, smith, visit, parameters, expected):
+def test_an_invalid_parameter_is_refused_by_name(api, smith, visit, parameters, expected):
     status, word, errors = error_details(api(smith).get(LIST, parameters))
 
     assert (status, word, list(errors)) == (400, expected, list(parameters))
 
 
 @pytest.mark.parametrize("words", ["jane", "doe jane", "john smith", "STAIRS", "essential doe"])
-def test_search_looks_at_people_complaint_and_diagnosis(api, ada, smith, visit, words):
+def test_search_matches_people_complaint_and_diagnosis(api, ada, smith, visit, words):
     services.update_text(visit, by=smith, **TEXTS | {"follow_up_date": None})
     make_consultation()
 
@@ -590,19 +590,19 @@ def test_search_looks_at_people_complaint_and_diagnosis(api, ada, smith, visit, 
 
 
 @pytest.mark.parametrize("words", ["anxious", "work", "probable", "diary", "weeks", "doe anxious"])
-def test_search_never_looks_at_the_doctor_s_notes_or_elsewhere(api, smith, visit, words):
+def test_search_does_not_match_doctor_notes_or_other_fields(api, smith, visit, words):
     services.update_text(visit, by=smith, **TEXTS | {"follow_up_date": None})
 
     for reader in (smith, visit.patient):
         assert ids(api(reader).get(LIST, {"search": words})) == []
 
 
-# --- What it costs --------------------------------------------------------------------------
+# --- Query counts ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("reader", ["jane", "smith", "ada"])
-def test_listing_costs_the_same_however_long_it_is(api, jane, reader, count, request):
+def test_the_list_costs_the_same_queries_for_any_length(api, jane, reader, count, request):
     smith = request.getfixturevalue("smith")
     for _ in range(count):
         add_parts(make_consultation(patient=jane, doctor=smith))
@@ -615,7 +615,7 @@ def test_listing_costs_the_same_however_long_it_is(api, jane, reader, count, req
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_filtered_list_costs_no_more(api, smith, jane, count):
+def test_a_filtered_list_costs_no_more_queries(api, smith, jane, count):
     for _ in range(count):
         make_consultation(patient=jane, doctor=smith, started=True)
     client = api(smith)
@@ -629,7 +629,7 @@ def test_a_filtered_list_costs_no_more(api, smith, jane, count):
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("reader", ["jane", "smith"])
-def test_the_whole_consultation_costs_the_same_however_many_its_parts(
+def test_a_detail_costs_the_same_queries_for_any_number_of_parts(
     api, visit, reader, count, request
 ):
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Who comes second waits, and then decides on what the first has left."""
+"""The second of two transactions waits for the first and then reads what the first committed."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 
-def a_walk_in():
+def make_walk_in():
     doctor = DoctorFactory()
     return services.open_walk_in(
         patient=PatientFactory(), doctor=doctor, chief_complaint="A cough", by=doctor
@@ -38,8 +38,8 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("of", [a_walk_in, make_consultation])
-def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
+@pytest.mark.parametrize("of", [make_walk_in, make_consultation])
+def test_a_concurrently_completed_consultation_is_closed(change, of):
     visit = of()
 
     outcome = run_behind_lock(
@@ -51,7 +51,7 @@ def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
     assert now(visit).version == 2
 
 
-def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
+def test_a_walk_in_of_a_concurrently_deactivated_patient_is_refused():
     doctor, patient, ada = DoctorFactory(), PatientFactory(), AdminFactory()
 
     outcome = run_behind_lock(
@@ -65,8 +65,8 @@ def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
     assert not Consultation.objects.exists()
 
 
-def test_of_two_who_write_neither_loses_a_word():
-    visit = a_walk_in()
+def test_concurrent_changes_of_texts_are_both_kept():
+    visit = make_walk_in()
 
     outcome = run_behind_lock(
         lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
@@ -77,8 +77,8 @@ def test_of_two_who_write_neither_loses_a_word():
     assert (now(visit).diagnosis, now(visit).treatment_plan) == ("Gout", "Rest")
 
 
-def test_a_version_is_compared_with_what_the_change_before_it_left():
-    visit = a_walk_in()
+def test_if_match_is_compared_after_waiting_for_the_lock():
+    visit = make_walk_in()
 
     outcome = run_behind_lock(
         lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
@@ -90,7 +90,7 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
 
 
 @pytest.mark.parametrize("change", ["write", "vital signs", "prescribe", "start", "complete"])
-def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
+def test_a_consultation_of_a_concurrently_cancelled_appointment_is_refused(change):
     visit = make_consultation()
 
     outcome = run_behind_lock(
@@ -102,7 +102,7 @@ def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
     assert now(visit).version == 1
 
 
-def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told():
+def test_the_second_concurrent_consultation_of_an_appointment_is_refused():
     appointment = make_appointment()
 
     outcome = run_behind_lock(
@@ -113,7 +113,7 @@ def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told()
     assert outcome == (True, "consultation_exists")
 
 
-def test_no_consultation_is_opened_for_what_was_cancelled_a_moment_ago():
+def test_no_consultation_is_opened_for_a_concurrently_cancelled_appointment():
     appointment = make_appointment()
 
     outcome = run_behind_lock(
@@ -125,24 +125,24 @@ def test_no_consultation_is_opened_for_what_was_cancelled_a_moment_ago():
     assert not Consultation.objects.exists()
 
 
-def test_an_allergy_listed_while_it_waited_counts():
-    visit = a_walk_in()
+def test_a_prescription_checks_a_concurrently_added_allergy():
+    visit = make_walk_in()
 
-    def write_and_list():
+    def write_and_add_allergy():
         services.update_text(visit, by=visit.doctor, diagnosis="Flu")
         accounts.update_profile(visit.patient, by=visit.doctor, allergies="Ramipril")
 
     outcome = run_behind_lock(
-        write_and_list, lambda: services.prescribe(visit, by=visit.doctor, **MEDICATION)
+        write_and_add_allergy, lambda: services.prescribe(visit, by=visit.doctor, **MEDICATION)
     )
 
     assert outcome == (True, "allergy_conflict")
     assert not Prescription.objects.exists()
 
 
-def test_stopping_a_prescription_undoes_nothing_written_to_its_row_meanwhile():
-    """By whomever: the row is read again under its own lock."""
-    visit = a_walk_in()
+def test_stopping_a_prescription_keeps_concurrent_changes_of_its_row():
+    """The row is read again under its own lock, whoever wrote to it."""
+    visit = make_walk_in()
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
     row = Prescription.objects.filter(pk=prescription.pk)
 
@@ -155,8 +155,8 @@ def test_stopping_a_prescription_undoes_nothing_written_to_its_row_meanwhile():
     assert row.values_list("instructions", "is_active").get() == ("With water", False)
 
 
-def test_a_prescription_is_not_stopped_once_its_visit_is_closed():
-    visit = a_walk_in()
+def test_a_prescription_is_not_stopped_after_its_consultation_is_closed():
+    visit = make_walk_in()
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
 
     outcome = run_behind_lock(

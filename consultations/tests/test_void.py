@@ -1,4 +1,4 @@
-"""A visit that did not take place has no clinical record, and one appointment has one visit."""
+"""A cancelled or missed visit has no consultation data, and an appointment has one consultation."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -29,7 +29,7 @@ def code_of(work):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_nothing_is_written_of_a_visit_that_did_not_take_place(change):
+def test_nothing_can_be_written_to_the_consultation_of_a_cancelled_or_missed_visit(change):
     visit = make_consultation()
     doctor = visit.doctor
     appointments.move(visit.appointment, "cancel", by=doctor)
@@ -40,7 +40,7 @@ def test_nothing_is_written_of_a_visit_that_did_not_take_place(change):
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled", "no_show"])
-def test_what_is_over_takes_no_consultation(status):
+def test_a_finished_appointment_cannot_get_a_consultation(status):
     over = make_appointment(status)
 
     assert code_of(lambda: services.open_for(over, by=over.doctor)) == "invalid_transition"
@@ -55,7 +55,7 @@ def test_an_appointment_has_one_consultation():
     assert Consultation.objects.count() == 1
 
 
-def test_a_prescription_of_a_visit_that_was_broken_off_is_stopped_and_not_taken_up_again():
+def test_a_prescription_of_an_aborted_visit_can_be_stopped_and_not_resumed():
     visit = make_consultation(started=True)
     doctor = visit.doctor
     prescription = services.prescribe(visit, by=doctor, **MEDICATION)

@@ -1,4 +1,4 @@
-"""Who comes second waits, and changes what the first has left."""
+"""The second of two transactions waits for the first and then changes what the first committed."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 
-def test_closing_a_record_keeps_what_was_written_a_moment_ago():
+def test_deactivating_keeps_a_concurrent_profile_change():
     jane, ada = PatientFactory(), AdminFactory()
 
     outcome = run_behind_lock(
@@ -29,7 +29,7 @@ def test_closing_a_record_keeps_what_was_written_a_moment_ago():
     assert (now.phone, now.is_active, now.version) == ("030 1", False, 3)
 
 
-def test_a_record_is_not_closed_that_has_changed_a_moment_ago():
+def test_a_concurrently_changed_patient_is_not_deactivated_with_a_stale_version():
     jane, ada = PatientFactory(), AdminFactory()
 
     outcome = run_behind_lock(
@@ -41,7 +41,7 @@ def test_a_record_is_not_closed_that_has_changed_a_moment_ago():
     assert Patient.objects.get(pk=jane.pk).is_active
 
 
-def test_opening_a_record_again_keeps_what_was_written_a_moment_ago():
+def test_reactivating_keeps_a_concurrent_profile_change():
     ada = AdminFactory()
     jane = services.deactivate(PatientFactory(), by=ada)
 
@@ -55,7 +55,7 @@ def test_opening_a_record_again_keeps_what_was_written_a_moment_ago():
     assert (now.phone, now.is_active) == ("030 1", True)
 
 
-def test_what_was_written_a_moment_ago_is_made_anonymous_too():
+def test_anonymising_includes_a_concurrent_profile_change():
     jane, ada = PatientFactory(), AdminFactory()
 
     outcome = run_behind_lock(
@@ -68,7 +68,7 @@ def test_what_was_written_a_moment_ago_is_made_anonymous_too():
     assert not User.history.filter(phone="030 1").exists()
 
 
-def test_a_record_made_anonymous_a_moment_ago_is_not_named_again():
+def test_a_concurrently_anonymised_patient_is_not_renamed():
     jane, ada = PatientFactory(), AdminFactory()
 
     outcome = run_behind_lock(
@@ -80,8 +80,8 @@ def test_a_record_made_anonymous_a_moment_ago_is_not_named_again():
     assert Patient.objects.get(pk=jane.pk).phone == ""
 
 
-def test_a_phone_number_written_into_an_appointment_a_moment_ago_goes_too():
-    """Of a visit that is past, which its closing does not lock."""
+def test_anonymising_includes_a_concurrent_change_of_an_appointment_phone():
+    """The appointment is past, so deactivating does not lock it."""
     visit, ada = make_appointment("in_progress"), AdminFactory()
 
     def write():

@@ -18,7 +18,7 @@ def date(text):
 
 class Command(BaseCommand):
     help = (
-        "Moves audit events that need not be kept any more from the database to a new file, which "
+        "Moves audit events older than AUDIT_RETENTION_DAYS from the database to a new file, which "
         "verify_audit --archive checks. Run it as the owner of the tables."
     )
 
@@ -32,9 +32,9 @@ class Command(BaseCommand):
         today = timezone.localdate()
         day = before or today - timedelta(days=settings.AUDIT_RETENTION_DAYS)
         if day > today + timedelta(days=1):
-            raise CommandError("What is to come cannot be archived.")
+            raise CommandError("The date must not be in the future.")
         if file.exists():
-            raise CommandError(f"{file} is there already.")
+            raise CommandError(f"{file} already exists.")
         try:
             moved = archive.archive(timezone.make_aware(datetime.combine(day, time.min)), file)
         except ValidationError as error:
@@ -42,6 +42,6 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file} could not be written: {error.strerror}.") from error
         if moved is None:
-            self.stdout.write(f"Nothing sealed is from before {day}.")
+            self.stdout.write(f"There are no hashed events before {day}.")
         else:
-            self.stdout.write(f"Moved everything up to seal {moved.n} ({moved.hash}) to {file}.")
+            self.stdout.write(f"Moved everything up to link {moved.n} ({moved.hash}) to {file}.")

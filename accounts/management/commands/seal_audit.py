@@ -9,17 +9,19 @@ from accounts.audit import checkpoints, hash_chain
 
 class Command(BaseCommand):
     help = (
-        "Adds the audit events that are not sealed yet to the chain, and notes where it ends. Run "
-        "it every minute, or let it go on with --every."
+        "Appends unhashed audit events to the hash chain, and writes a checkpoint. Run it every "
+        "minute, or keep it running with --every."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("--every", type=int, metavar="SECONDS", help="go on, so often")
+        parser.add_argument(
+            "--every", type=int, metavar="SECONDS", help="keep running, at this interval"
+        )
 
     def handle(self, *, every, **options):
         while True:
             try:
-                self.seal()
+                self.append()
             except DatabaseError as error:
                 if not every:
                     raise CommandError(f"The database did not answer: {error}") from error
@@ -29,14 +31,14 @@ class Command(BaseCommand):
             connection.close()
             sleep(every)
 
-    def seal(self):
-        noted = checkpoints.load()
-        if noted and noted.pairs and not hash_chain.contains(*noted.pairs[-1]):
-            n, _ = noted.pairs[-1]
+    def append(self):
+        known = checkpoints.load()
+        if known and known.pairs and not hash_chain.contains(*known.pairs[-1]):
+            n, _ = known.pairs[-1]
             raise CommandError(
-                f"Nothing was sealed: the chain has no seal {n} as it was noted. Run verify_audit."
+                f"Nothing was hashed: link {n} of the last checkpoint is missing. Run verify_audit."
             )
-        sealed, (n, digest) = hash_chain.append_hashes(), hash_chain.head()
-        if sealed or (n and noted is None):
+        count, (n, digest) = hash_chain.append_hashes(), hash_chain.head()
+        if count or (n and known is None):
             checkpoints.append(n, digest)
-        self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({sealed} new)")
+        self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({count} new)")

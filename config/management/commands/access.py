@@ -4,7 +4,7 @@ from config.access_report import render_report
 
 
 class Command(BaseCommand):
-    help = "Print docs/access.md: who may do what and who sees what, from the code's own tables."
+    help = "Print docs/access.md: the permissions and the visibility of records."
     requires_system_checks = []
 
     def handle(self, *args, **options):
