@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.auth import lockout
 from accounts.auth.sessions import open_session
 from accounts.models import Session
-from accounts.tests.factories import AdminFactory, UnverifiedDoctorFactory
+from accounts.tests.factories import UnverifiedDoctorFactory
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, make_appointment
 from config.clinical_records import clinical_records
@@ -30,8 +30,9 @@ GARBAGE = ["abc", "0", "-1", "9" * 30, "a/b", "%00"]
 
 
 @pytest.fixture
-def desk(client):
-    client.force_login(AdminFactory())
+def admin_client(client, ada):
+    """A browser of the admin of an otherwise empty clinic."""
+    client.force_login(ada)
     return client
 
 
@@ -67,29 +68,29 @@ def test_the_admin_has_a_page_for_every_model():
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_page_answers_and_asks_nobody_outside(desk, model):
+def test_every_page_answers_and_asks_nobody_outside(admin_client, model):
     a_day_at_the_clinic()
     record = model._default_manager.first()
     pages = [address(model, "changelist"), address(model, "change", record.pk)]
-    if admin.site._registry[model].has_add_permission(desk.get(INDEX).wsgi_request):
+    if admin.site._registry[model].has_add_permission(admin_client.get(INDEX).wsgi_request):
         pages.append(address(model, "add"))
     pages.append(address(model, "history", record.pk))
 
     for page in pages:
-        response = desk.get(page, follow=True)
+        response = admin_client.get(page, follow=True)
         assert response.status_code == 200, page
         assert not OUTSIDE.search(response.content.decode()), page
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_no_address_is_an_error_of_ours(desk, model):
+def test_no_address_is_an_error_of_ours(admin_client, model):
     a_day_at_the_clinic()
     pages = ["change/", "history/", "history/1/", "delete/"]
     pages += [f"{step}/" for step in admin.site._registry[model].actions_detail]
 
     for garbage in GARBAGE:
         for page in pages:
-            response = desk.get(f"{address(model, 'changelist')}{garbage}/{page}")
+            response = admin_client.get(f"{address(model, 'changelist')}{garbage}/{page}")
             assert response.status_code in (302, 403, 404)
     for query in (
         "?q=x",
@@ -100,18 +101,18 @@ def test_no_address_is_an_error_of_ours(desk, model):
         "?when=x",
         "?created_at__year=x",
     ):
-        assert desk.get(address(model, "changelist") + query).status_code in (200, 302)
+        assert admin_client.get(address(model, "changelist") + query).status_code in (200, 302)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_costs_the_same_however_long_it_is(desk, model):
+def test_a_list_costs_the_same_however_long_it_is(admin_client, model):
     def cost():
         with CaptureQueriesContext(connection) as queries:
-            assert desk.get(address(model, "changelist")).status_code == 200
+            assert admin_client.get(address(model, "changelist")).status_code == 200
         return len(queries)
 
     a_day_at_the_clinic()
-    desk.get(address(model, "changelist"))  # loads what is cached for the process
+    admin_client.get(address(model, "changelist"))  # loads what is cached for the process
     of_one = cost()
     a_day_at_the_clinic()
     a_day_at_the_clinic()
@@ -120,17 +121,17 @@ def test_a_list_costs_the_same_however_long_it_is(desk, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_nothing_is_deleted(desk, model):
+def test_nothing_is_deleted(admin_client, model):
     a_day_at_the_clinic()
     record = model._default_manager.first()
 
-    response = desk.post(address(model, "delete", record.pk), {"post": "yes"})
+    response = admin_client.post(address(model, "delete", record.pk), {"post": "yes"})
 
     assert response.status_code == 403
     assert model._default_manager.filter(pk=record.pk).exists()
 
 
-def test_the_first_page_shows_today(desk):
+def test_the_first_page_shows_today(admin_client):
     now = clock.day_bounds(clock.today())[1] - timedelta(hours=1)
     with clock.frozen_at(now - timedelta(hours=20)):
         start = now - timedelta(hours=2)
@@ -140,7 +141,7 @@ def test_the_first_page_shows_today(desk):
     make_appointment()
     UnverifiedDoctorFactory()
 
-    response = desk.get(INDEX)
+    response = admin_client.get(INDEX)
 
     content = response.content.decode()
     cards = {card["title"]: card["count"] for card in response.context["cards"]}
@@ -156,10 +157,10 @@ def test_the_first_page_shows_today(desk):
     assert not OUTSIDE.search(content)
 
 
-def test_the_first_page_costs_the_same_however_full_the_day_is(desk):
+def test_the_first_page_costs_the_same_however_full_the_day_is(admin_client):
     def cost():
         with CaptureQueriesContext(connection) as queries:
-            desk.get(INDEX)
+            admin_client.get(INDEX)
         return len(queries)
 
     late = clock.day_bounds(clock.today())[1] - timedelta(hours=1)
@@ -174,16 +175,16 @@ def test_the_first_page_costs_the_same_however_full_the_day_is(desk):
     assert cost() == empty
 
 
-def test_the_sidebar_leads_only_to_pages_that_exist(desk):
-    links = set(re.findall(r'href="(/admin/[a-z/]*)"', desk.get(INDEX).content.decode()))
+def test_the_sidebar_leads_only_to_pages_that_exist(admin_client):
+    links = set(re.findall(r'href="(/admin/[a-z/]*)"', admin_client.get(INDEX).content.decode()))
 
     assert len(links) > 10
     for link in links - {"/admin/logout/"}:
-        assert desk.get(link).status_code == 200, link
+        assert admin_client.get(link).status_code == 200, link
 
 
-def test_the_token_of_a_session_cannot_be_searched_for(desk):
+def test_the_token_of_a_session_cannot_be_searched_for(admin_client):
     a_day_at_the_clinic()
     session = Session.objects.first()
 
-    assert desk.get(f"/admin/accounts/session/?jti={session.jti}").status_code in (302, 400)
+    assert admin_client.get(f"/admin/accounts/session/?jti={session.jti}").status_code in (302, 400)
