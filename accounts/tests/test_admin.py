@@ -113,7 +113,7 @@ def test_an_account_without_a_password_gets_an_invitation_by_email(
 
     mail_executor.submit(lambda: None).result()
     assert not User.objects.get(username="ada").has_usable_password()
-    assert [letter.to for letter in mail.outbox] == [["ada@example.com"]]
+    assert [message.to for message in mail.outbox] == [["ada@example.com"]]
 
 
 def test_staff_flags_cannot_be_set_by_extra_form_fields(admin_client):

@@ -81,9 +81,9 @@ UNREADABLE = {
     "no UTF-8": b'{"username": "\xff"}',
     "UTF-16": '{"username": "jane"}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"username": "jane"}',
-    "an overlong letter": b'{"username": "\xc0\xaf"}',
-    "a tower of lists": b"[" * 100_000,
-    "a tower of objects": b'{"a":' * 100_000,
+    "an overlong encoding": b'{"username": "\xc0\xaf"}',
+    "nested lists": b"[" * 100_000,
+    "nested objects": b'{"a":' * 100_000,
 }
 
 

@@ -497,8 +497,8 @@ def test_an_admin_lifts_a_lockout(api, client):
 def reset_by_email(jane, client):
     with TestCase.captureOnCommitCallbacks(execute=True):
         client.post("/api/auth/password/reset/", {"email": jane.email})
-    [letter] = sent_mail()
-    link = link_params(letter) | {"new_password": NEW}
+    [message] = sent_mail()
+    link = link_params(message) | {"new_password": NEW}
     return client.post("/api/auth/password/reset/confirm/", link)
 
 

@@ -1,4 +1,4 @@
-"""The first page of the staff admin, and what holds for all its pages."""
+"""The admin dashboard, and rules for all pages of the admin."""
 
 import re
 from datetime import timedelta
@@ -23,10 +23,10 @@ from patients.services import grant_emergency_access
 pytestmark = pytest.mark.django_db
 
 INDEX = reverse("admin:index")
-OURS = {"accounts", "patients", "appointments", "consultations"}
-MODELS = [model for model in admin.site._registry if model._meta.app_label in OURS]
+OWN_APPS = {"accounts", "patients", "appointments", "consultations"}
+MODELS = [model for model in admin.site._registry if model._meta.app_label in OWN_APPS]
 OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
-GARBAGE = ["abc", "0", "-1", "9" * 30, "a/b", "%00"]
+INVALID_IDS = ["abc", "0", "-1", "9" * 30, "a/b", "%00"]
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def admin_client(client, ada):
     return client
 
 
-def address(model, page, *args):
+def url_of(model, page, *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-def a_day_at_the_clinic():
-    """One more of everything that has a list."""
+def clinic_with_one_of_everything():
+    """Adds a record to every list of the admin."""
     consultation = add_parts(make_consultation(started=True))
     open_session(consultation.patient)
     grant_emergency_access(
@@ -51,7 +51,7 @@ def a_day_at_the_clinic():
     UnverifiedDoctorFactory()
 
 
-def test_the_admin_has_a_page_for_every_model():
+def test_every_model_has_an_admin_page():
     names = {model.__name__ for model in MODELS}
 
     clinical = {record.model.__name__ for record in clinical_records()}
@@ -68,13 +68,13 @@ def test_the_admin_has_a_page_for_every_model():
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_page_answers_and_asks_nobody_outside(admin_client, model):
-    a_day_at_the_clinic()
+def test_every_page_is_200_and_loads_nothing_from_other_hosts(admin_client, model):
+    clinic_with_one_of_everything()
     record = model._default_manager.first()
-    pages = [address(model, "changelist"), address(model, "change", record.pk)]
+    pages = [url_of(model, "changelist"), url_of(model, "change", record.pk)]
     if admin.site._registry[model].has_add_permission(admin_client.get(INDEX).wsgi_request):
-        pages.append(address(model, "add"))
-    pages.append(address(model, "history", record.pk))
+        pages.append(url_of(model, "add"))
+    pages.append(url_of(model, "history", record.pk))
 
     for page in pages:
         response = admin_client.get(page, follow=True)
@@ -83,14 +83,14 @@ def test_every_page_answers_and_asks_nobody_outside(admin_client, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_no_address_is_an_error_of_ours(admin_client, model):
-    a_day_at_the_clinic()
+def test_no_invalid_url_is_a_server_error(admin_client, model):
+    clinic_with_one_of_everything()
     pages = ["change/", "history/", "history/1/", "delete/"]
     pages += [f"{step}/" for step in admin.site._registry[model].actions_detail]
 
-    for garbage in GARBAGE:
+    for garbage in INVALID_IDS:
         for page in pages:
-            response = admin_client.get(f"{address(model, 'changelist')}{garbage}/{page}")
+            response = admin_client.get(f"{url_of(model, 'changelist')}{garbage}/{page}")
             assert response.status_code in (302, 403, 404)
     for query in (
         "?q=x",
@@ -101,37 +101,37 @@ def test_no_address_is_an_error_of_ours(admin_client, model):
         "?when=x",
         "?created_at__year=x",
     ):
-        assert admin_client.get(address(model, "changelist") + query).status_code in (200, 302)
+        assert admin_client.get(url_of(model, "changelist") + query).status_code in (200, 302)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_costs_the_same_however_long_it_is(admin_client, model):
+def test_a_list_costs_the_same_queries_for_any_length(admin_client, model):
     def cost():
         with CaptureQueriesContext(connection) as queries:
-            assert admin_client.get(address(model, "changelist")).status_code == 200
+            assert admin_client.get(url_of(model, "changelist")).status_code == 200
         return len(queries)
 
-    a_day_at_the_clinic()
-    admin_client.get(address(model, "changelist"))  # loads what is cached for the process
+    clinic_with_one_of_everything()
+    admin_client.get(url_of(model, "changelist"))  # fills caches of the process
     of_one = cost()
-    a_day_at_the_clinic()
-    a_day_at_the_clinic()
+    clinic_with_one_of_everything()
+    clinic_with_one_of_everything()
 
     assert cost() == of_one
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_nothing_is_deleted(admin_client, model):
-    a_day_at_the_clinic()
+def test_nothing_can_be_deleted(admin_client, model):
+    clinic_with_one_of_everything()
     record = model._default_manager.first()
 
-    response = admin_client.post(address(model, "delete", record.pk), {"post": "yes"})
+    response = admin_client.post(url_of(model, "delete", record.pk), {"post": "yes"})
 
     assert response.status_code == 403
     assert model._default_manager.filter(pk=record.pk).exists()
 
 
-def test_the_first_page_shows_today(admin_client):
+def test_the_dashboard_shows_today(admin_client):
     now = clock.day_bounds(clock.today())[1] - timedelta(hours=1)
     with clock.frozen_at(now - timedelta(hours=20)):
         start = now - timedelta(hours=2)
@@ -157,7 +157,7 @@ def test_the_first_page_shows_today(admin_client):
     assert not OUTSIDE.search(content)
 
 
-def test_the_first_page_costs_the_same_however_full_the_day_is(admin_client):
+def test_the_dashboard_costs_the_same_queries_for_any_number_of_appointments(admin_client):
     def cost():
         with CaptureQueriesContext(connection) as queries:
             admin_client.get(INDEX)
@@ -175,7 +175,7 @@ def test_the_first_page_costs_the_same_however_full_the_day_is(admin_client):
     assert cost() == empty
 
 
-def test_the_sidebar_leads_only_to_pages_that_exist(admin_client):
+def test_the_sidebar_links_to_existing_pages(admin_client):
     links = set(re.findall(r'href="(/admin/[a-z/]*)"', admin_client.get(INDEX).content.decode()))
 
     assert len(links) > 10
@@ -183,8 +183,8 @@ def test_the_sidebar_leads_only_to_pages_that_exist(admin_client):
         assert admin_client.get(link).status_code == 200, link
 
 
-def test_the_token_of_a_session_cannot_be_searched_for(admin_client):
-    a_day_at_the_clinic()
+def test_session_tokens_are_not_searchable(admin_client):
+    clinic_with_one_of_everything()
     session = Session.objects.first()
 
     assert admin_client.get(f"/admin/accounts/session/?jti={session.jti}").status_code in (302, 400)
