@@ -26,7 +26,7 @@ class Viewer(NamedTuple):
         """Return the viewer of a user; a Viewer is returned as it is."""
         if isinstance(user, cls):
             return user
-        return cls(user.pk, getattr(user, "role", None), timezone.now())
+        return cls(getattr(user, "pk", None), getattr(user, "role", None), timezone.now())
 
 
 class ScopedQuerySet(QuerySet):
