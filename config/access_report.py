@@ -8,13 +8,13 @@ import re
 from typing import NamedTuple
 
 from django.urls import get_resolver
-from django.urls.resolvers import URLResolver
 
 from accounts.models import AuditEvent, Doctor, Session
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, UNVERIFIED, UserType
 from appointments.lifecycle import MOVES, always
 from appointments.models import TimeSlot
+from config.api.viewsets import ApiViewSet
 from config.clinical_records import clinical_records
 from config.db.querysets import ALL_ROWS
 
@@ -51,7 +51,7 @@ request. These records have no row:
 
 class Endpoint(NamedTuple):
     address: str  # as /api/appointments/{pk}/cancel/
-    view: type
+    view: type[ApiViewSet]
     actions: dict
 
     @property
@@ -93,7 +93,7 @@ def endpoint_names(endpoints):
 def _patterns(resolver, prefix):
     for pattern in resolver.url_patterns:
         address = prefix + _readable(str(pattern.pattern))
-        if isinstance(pattern, URLResolver):
+        if hasattr(pattern, "url_patterns"):
             yield from _patterns(pattern, address)
         else:
             yield address, pattern.callback

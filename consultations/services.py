@@ -156,8 +156,8 @@ def prescribe(consultation, *, by, **prescription):
             "allergy_conflict",
             matches=matches,
         )
-    prescription = Prescription(consultation=consultation, prescribed_by=by, **prescription)
-    return _save_part(prescription, by, "prescribe")
+    row = Prescription(consultation=consultation, prescribed_by=by, **prescription)
+    return _save_part(row, by, "prescribe")
 
 
 @atomic_with_retry

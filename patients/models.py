@@ -1,5 +1,7 @@
 """Patients, and the emergency access of doctors to their records."""
 
+from typing import ClassVar
+
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
 from django.db.models import PROTECT, Q
@@ -35,7 +37,7 @@ class PatientQuerySet(ScopedQuerySet):
     }
 
 
-class PatientManager(UserManager.from_queryset(PatientQuerySet)):
+class PatientManager(UserManager.from_queryset(PatientQuerySet)):  # type: ignore[misc]  # made at run time
     def get_queryset(self):
         return super().get_queryset().filter(user_type=UserType.PATIENT)
 
@@ -43,7 +45,7 @@ class PatientManager(UserManager.from_queryset(PatientQuerySet)):
 class Patient(User):
     """A user who is a patient, with the fields of the patient's record."""
 
-    objects = PatientManager()
+    objects: ClassVar[PatientManager] = PatientManager()
 
     class Meta:
         proxy = True

@@ -25,7 +25,8 @@ class PatientListSerializer(PatientSerializer):
     example = {
         name: value for name, value in PATIENT_EXAMPLE.items() if name not in DETAIL_ONLY_FIELDS
     }
-    avatar = current_password = None
+    avatar = None  # type: ignore[assignment]  # DRF's way to remove a field
+    current_password = None  # type: ignore[assignment]
 
     class Meta(PatientSerializer.Meta):
         fields = [

@@ -121,4 +121,4 @@ class AuditSeal(models.Model):
         ordering = ["n"]
 
     def __str__(self):
-        return f"Seal {self.n}"
+        return f"Link {self.n}"

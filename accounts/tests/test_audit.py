@@ -67,7 +67,7 @@ def test_a_change_records_actor_fields_patient_and_origin(api, visit, jane, hous
     new_events()
 
     response = client.post(
-        f"/api/appointments/{visit.pk}/confirm/", headers={"X-Request-ID": "of-the-desk-17"}
+        f"/api/appointments/{visit.pk}/confirm/", headers={"X-Request-ID": "request-17"}
     )
 
     data(response)
@@ -79,7 +79,7 @@ def test_a_change_records_actor_fields_patient_and_origin(api, visit, jane, hous
     assert event.patients == [jane.pk]
     assert event.changed == ["status"]
     assert event.outcome == Outcome.SUCCESS
-    assert (event.request_id, event.address) == ("of-the-desk-17", "127.0.0.1")
+    assert (event.request_id, event.address) == ("request-17", "127.0.0.1")
 
 
 def test_a_list_is_one_event_naming_each_record_of_the_page(api, house, jane, new_events):
@@ -157,11 +157,11 @@ def test_reading_non_patient_data_writes_no_event(api, jane, new_events):
 def test_a_patient_profile_read_is_audited_and_a_doctor_profile_read_is_not(
     api, jane, house, new_events
 ):
-    of_jane, of_house = api(jane), api(house)
+    jane_client, house_client = api(jane), api(house)
     new_events()
 
-    data(of_jane.get("/api/auth/profile/"))
-    data(of_house.get("/api/auth/profile/"))
+    data(jane_client.get("/api/auth/profile/"))
+    data(house_client.get("/api/auth/profile/"))
 
     event = single(new_events())
     assert (event.actor, event.event, event.patients) == (jane.pk, "auth.profile", [jane.pk])

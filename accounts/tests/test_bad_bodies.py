@@ -86,9 +86,9 @@ UNREADABLE = {
     "no UTF-8": b'{"username": "\xff"}',
     "UTF-16": '{"username": "jane"}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"username": "jane"}',
-    "an overlong letter": b'{"username": "\xc0\xaf"}',
-    "a tower of lists": b"[" * 100_000,
-    "a tower of objects": b'{"a":' * 100_000,
+    "an overlong encoding": b'{"username": "\xc0\xaf"}',
+    "nested lists": b"[" * 100_000,
+    "nested objects": b'{"a":' * 100_000,
 }
 
 
@@ -115,7 +115,11 @@ def test_a_duplicate_field_is_refused_by_name(send, endpoint):
 
     response = send(endpoint, f"{{{once}, {once}}}".encode())
 
-    assert error_details(response) == (400, "validation_error", {name: ["Give this field once."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["Give this field only once."]},
+    )
 
 
 @pytest.mark.usefixtures("database_unchanged")
@@ -153,7 +157,7 @@ def test_an_unknown_field_is_refused_by_name(send, endpoint, name):
     assert error_details(response) == (
         400,
         "unknown_field",
-        {name: ["This operation knows no such field."]},
+        {name: ["This operation does not know this field."]},
     )
 
 

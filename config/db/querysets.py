@@ -1,5 +1,6 @@
 """Querysets that know which rows a role may read and write, from one table per model."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ class Viewer(NamedTuple):
     """The facts about a user on which visibility depends."""
 
     pk: int
-    role: str
+    role: str | None  # None without sign-in
     now: datetime | None = None  # for rows that are visible for a time
 
     @classmethod
@@ -27,6 +28,9 @@ class Viewer(NamedTuple):
         if isinstance(user, cls):
             return user
         return cls(getattr(user, "pk", None), getattr(user, "role", None), timezone.now())
+
+
+Scope = str | Q | Callable[[Viewer], Q]
 
 
 class ScopedQuerySet(QuerySet):
@@ -38,8 +42,8 @@ class ScopedQuerySet(QuerySet):
     unsafe methods and equals `readable_rows` unless given. A role that is not named sees nothing.
     """
 
-    readable_rows = {}
-    writable_rows = None
+    readable_rows: Mapping[str, Scope] = {}
+    writable_rows: Mapping[str, Scope] | None = None
 
     def visible_to(self, user):
         return self._rows_of(user, self.readable_rows)

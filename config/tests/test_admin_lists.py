@@ -1,4 +1,4 @@
-"""The desk counts no more rows than it must, and turns to the last page as to the first."""
+"""Changelist pages of the admin: number of count queries, and the last page."""
 
 import pytest
 from django.db import connection
@@ -21,42 +21,42 @@ def many():
     AuditEvent.objects.bulk_create(events)
 
 
-def counts(client, address):
+def count_queries(client, address):
     with CaptureQueriesContext(connection) as asked:
         answer = client.get(address)
     assert answer.status_code == 200
     return [one["sql"] for one in asked if "COUNT(" in one["sql"]]
 
 
-def shown(client, address):
+def shown_events(client, address):
     answer = client.get(address)
     assert answer.status_code == 200
     return [event.event for event in answer.context["cl"].result_list]
 
 
 def test_a_list_is_counted_once(desk):
-    assert len(counts(desk, APPOINTMENTS)) == 1
+    assert len(count_queries(desk, APPOINTMENTS)) == 1
 
 
-def test_who_did_what_is_not_counted(desk, many):
-    assert counts(desk, EVENTS) == []
-    assert counts(desk, f"{EVENTS}?p=2") == []
-    assert counts(desk, f"{EVENTS}?event__icontains=done_7") == []
+def test_audit_events_are_not_counted(desk, many):
+    assert count_queries(desk, EVENTS) == []
+    assert count_queries(desk, f"{EVENTS}?p=2") == []
+    assert count_queries(desk, f"{EVENTS}?event__icontains=done_7") == []
 
 
-def test_who_did_what_is_turned_page_by_page(desk, many):
-    pages = [shown(desk, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
+def test_audit_events_are_paginated_without_a_count(desk, many):
+    pages = [shown_events(desk, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
 
     assert [len(page) for page in pages[:2]] == [50, 50]
     assert "thing.done_0" in pages[2]
     assert 'href="?p=2"' in desk.get(EVENTS).content.decode()
 
 
-def test_who_did_what_can_be_narrowed_down_to_nothing(desk, many):
-    assert shown(desk, f"{EVENTS}?actor=999999") == []
+def test_audit_events_can_be_filtered_to_an_empty_list(desk, many):
+    assert shown_events(desk, f"{EVENTS}?actor=999999") == []
 
 
-def test_the_last_page_shows_the_rows_that_come_last(desk, clinic, monkeypatch):
+def test_the_last_page_shows_the_last_rows(desk, clinic, monkeypatch):
     for _ in range(3):
         make_appointment("cancelled", doctor=clinic.house, patient=clinic.jane)
     every = [row.pk for row in desk.get(APPOINTMENTS).context["cl"].result_list]

@@ -20,6 +20,9 @@ from consultations.models.consultations import Consultation
 class ConsultationPart(models.Model):
     """A record that belongs to a consultation, and through it to a patient."""
 
+    consultation: "models.ForeignKey[Consultation, Consultation]"
+    consultation_id: int
+
     class Meta:
         abstract = True
 
@@ -154,7 +157,7 @@ class ConsultationNoteQuerySet(ConsultationPartQuerySet):
 
     def readable_by(self, user):
         """Filter notes of visible consultations by those that the user may read."""
-        hidden = self.model.hidden_rows.get(getattr(user, "role", None))
+        hidden = ConsultationNote.hidden_rows.get(getattr(user, "role", None))
         return self if hidden is None else self.filter(~hidden)
 
 
@@ -169,7 +172,7 @@ class ConsultationNote(ConsultationPart):
     created_by = models.ForeignKey(User, PROTECT, related_name="written_notes")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    hidden_rows = {UserType.PATIENT: Q(is_private=True)}
+    hidden_rows: dict[str | None, Q] = {UserType.PATIENT: Q(is_private=True)}
 
     objects = ConsultationNoteQuerySet.as_manager()
     history = HistoricalRecords()

@@ -10,6 +10,18 @@ MEDICATION = {
     "duration": "30 days",
 }
 
+CONSULTATION_TEXTS = {
+    "chief_complaint": "Chest pain when climbing stairs",
+    "history_of_present_illness": "For two weeks",
+    "physical_examination": "Heart sounds normal",
+    "assessment": "Probable hypertension",
+    "diagnosis": "Essential hypertension",
+    "treatment_plan": "Ramipril 5 mg",
+    "follow_up_instructions": "Come back with the diary",
+    "follow_up_date": "2026-12-21",
+    "doctor_notes": "Seems anxious about work",
+}
+
 
 def make_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
     """Opens the consultation of an appointment; starts and completes it if requested."""

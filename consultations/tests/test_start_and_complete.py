@@ -19,7 +19,7 @@ from consultations.models import Consultation, ConsultationNote, Prescription, V
 from consultations.tests.factories import MEDICATION, make_consultation
 
 LIST = "/api/consultations/"
-NOBODY = 999_999
+MISSING_ID = 999_999
 CLOSING = {
     "assessment": "Probable hypertension",
     "diagnosis": "Essential hypertension",
@@ -254,7 +254,9 @@ def test_other_users_cannot_start_or_complete_or_learn_if_it_exists(
     before = stored_rows()
 
     answers = [
-        status_and_code(step(client, one)) for step in (start, complete) for one in (visit, NOBODY)
+        status_and_code(step(client, one))
+        for step in (start, complete)
+        for one in (visit, MISSING_ID)
     ]
 
     assert answers == [expected] * 4

@@ -17,7 +17,7 @@ from appointments.tests.helpers import (
 )
 from patients.models import Patient
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 JSON = "application/json"
 KEYS = {
     "id",
@@ -100,7 +100,7 @@ def test_the_record_of_another_patient_is_404(api, jane, omar, method):
 
     other, missing = (
         client.generic(method, url(one), '{"first_name": "J", "last_name": "D"}', JSON)
-        for one in (jane, NOBODY)
+        for one in (jane, MISSING_ID)
     )
 
     assert error_details(other) == (404, "not_found", {"detail": ["Not found."]})
@@ -112,7 +112,7 @@ def test_the_record_of_another_patient_is_404(api, jane, omar, method):
 def test_anonymous_users_and_unverified_doctors_are_refused_for_any_id(api, nils, jane, method):
     before = stored(jane)
 
-    for one in (jane, NOBODY):
+    for one in (jane, MISSING_ID):
         for caller, expected in ((None, 401), (nils, 403)):
             answer = api(caller).generic(method, url(one), '{"phone": "112"}', JSON)
             assert answer.status_code == expected
@@ -182,7 +182,7 @@ def test_a_get_response_can_be_put_back(api, jane, writer, request):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("id", NOBODY),
+        ("id", MISSING_ID),
         ("username", "janet"),
         ("user_type", "admin"),
         ("full_name", "Janet Doe"),
