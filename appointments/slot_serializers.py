@@ -178,6 +178,7 @@ class SkippedSlotSerializer(serializers.Serializer):
     reason = serializers.ChoiceField(choices=SKIP_REASONS)
 
 
+@extend_schema_serializer(component_name="BulkSlotsAnswer")  # the published name
 class BulkSlotsResponseSerializer(serializers.Serializer):
     created = TimeSlotSerializer(many=True)
     skipped = SkippedSlotSerializer(many=True)
