@@ -8,13 +8,15 @@ from django.db import transaction
 
 from accounts import services
 from accounts.models import Action, AuditEvent, Outcome
-from accounts.tests.factories import PASSWORD, AdminFactory, DoctorFactory
+from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import data
 from appointments import services as appointments
 from appointments import slot_services
 from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.clinical_records import record_of
 from config.db.transactions import atomic_with_retry
 from consultations import services as consultations
+from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients.services import create_patient, deactivate
 from patients.tests.factories import PatientFactory
@@ -22,21 +24,6 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.django_db
 
 HOURS = {"date": date(2027, 5, 5), "start_time": time(9), "end_time": time(9, 30)}
-
-
-@pytest.fixture
-def jane():
-    return PatientFactory(username="jane")
-
-
-@pytest.fixture
-def house():
-    return DoctorFactory(username="house")
-
-
-@pytest.fixture
-def ada():
-    return AdminFactory(username="ada")
 
 
 @pytest.fixture
@@ -110,7 +97,7 @@ def test_an_empty_list_is_an_event(api, house, new_events):
     assert (event.event, event.records, event.patients) == ("consultation.list", [], [])
 
 
-@pytest.mark.parametrize("part", ["vital-signs", "prescriptions", "notes"])
+@pytest.mark.parametrize("part", [record.route for record in record_of(Consultation).parts])
 def test_reading_consultation_parts_names_the_patient(api, jane, house, ada, new_events, part):
     consultation = add_parts(make_consultation(patient=jane, doctor=house, by=ada))
     client = api(house)

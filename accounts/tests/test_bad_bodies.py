@@ -6,7 +6,7 @@ import pytest
 
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import error_details, status_and_code
 
 pytestmark = pytest.mark.django_db
@@ -36,11 +36,6 @@ def good_bodies():
 
 ENDPOINTS = list(good_bodies())
 METHODS = {"get", "head", "post", "put", "patch", "delete"}
-
-
-@pytest.fixture
-def jane():
-    return UserFactory(username="jane", email="jane@example.com")
 
 
 @pytest.fixture

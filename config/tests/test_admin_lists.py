@@ -34,37 +34,37 @@ def shown_events(client, address):
     return [event.event for event in answer.context["cl"].result_list]
 
 
-def test_a_list_is_counted_once(desk):
-    assert len(count_queries(desk, APPOINTMENTS)) == 1
+def test_a_list_is_counted_once(admin_client):
+    assert len(count_queries(admin_client, APPOINTMENTS)) == 1
 
 
-def test_audit_events_are_not_counted(desk, many):
-    assert count_queries(desk, EVENTS) == []
-    assert count_queries(desk, f"{EVENTS}?p=2") == []
-    assert count_queries(desk, f"{EVENTS}?event__icontains=done_7") == []
+def test_audit_events_are_not_counted(admin_client, many):
+    assert count_queries(admin_client, EVENTS) == []
+    assert count_queries(admin_client, f"{EVENTS}?p=2") == []
+    assert count_queries(admin_client, f"{EVENTS}?event__icontains=done_7") == []
 
 
-def test_audit_events_are_paginated_without_a_count(desk, many):
-    pages = [shown_events(desk, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
+def test_audit_events_are_paginated_without_a_count(admin_client, many):
+    pages = [shown_events(admin_client, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
 
     assert [len(page) for page in pages[:2]] == [50, 50]
     assert "thing.done_0" in pages[2]
-    assert 'href="?p=2"' in desk.get(EVENTS).content.decode()
+    assert 'href="?p=2"' in admin_client.get(EVENTS).content.decode()
 
 
-def test_audit_events_can_be_filtered_to_an_empty_list(desk, many):
-    assert shown_events(desk, f"{EVENTS}?actor=999999") == []
+def test_audit_events_can_be_filtered_to_an_empty_list(admin_client, many):
+    assert shown_events(admin_client, f"{EVENTS}?actor=999999") == []
 
 
-def test_the_last_page_shows_the_last_rows(desk, clinic, monkeypatch):
+def test_the_last_page_shows_the_last_rows(admin_client, clinic, monkeypatch):
     for _ in range(3):
         make_appointment("cancelled", doctor=clinic.house, patient=clinic.jane)
-    every = [row.pk for row in desk.get(APPOINTMENTS).context["cl"].result_list]
+    every = [row.pk for row in admin_client.get(APPOINTMENTS).context["cl"].result_list]
     monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 1)
     monkeypatch.setattr("appointments.admin.AppointmentAdmin.list_per_page", 1)
 
     pages = [
-        [row.pk for row in desk.get(f"{APPOINTMENTS}?p={number}").context["cl"].result_list]
+        [row.pk for row in admin_client.get(f"{APPOINTMENTS}?p={number}").context["cl"].result_list]
         for number in range(1, 1 + len(every))
     ]
 

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.auth.sessions import open_session
-from accounts.tests.factories import PASSWORD, AdminFactory
+from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import profile
 
 pytestmark = pytest.mark.django_db
@@ -15,11 +15,6 @@ pytestmark = pytest.mark.django_db
 MINUTES_30, HOURS_12 = timedelta(minutes=30), timedelta(hours=12)
 SECOND = timedelta(seconds=1)
 PROFILE = "/api/auth/profile/"
-
-
-@pytest.fixture
-def ada():
-    return AdminFactory(username="ada")
 
 
 @pytest.fixture(params=["/admin/login/", "/api-auth/login/"])

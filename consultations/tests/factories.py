@@ -1,7 +1,12 @@
 """Factories of consultations and their parts, through the services."""
 
+from django.utils.module_loading import import_string
+
 from appointments.tests.factories import make_appointment
+from config.api.serializers import example_body
+from config.clinical_records import record_of
 from consultations import services
+from consultations.models import Consultation
 
 MEDICATION = {
     "medication_name": "Ramipril",
@@ -36,7 +41,7 @@ def make_consultation(*, appointment=None, started=False, completed=False, **app
 
 
 def add_parts(consultation):
-    """Adds one of each part and a private note; returns the consultation."""
+    """Adds one row of each registered part, and a private note; returns the consultation."""
     doctor = consultation.doctor
     services.record_vital_signs(consultation, by=doctor, systolic_bp=120, diastolic_bp=80)
     services.prescribe(consultation, by=doctor, **MEDICATION)
@@ -44,4 +49,15 @@ def add_parts(consultation):
     services.add_note(
         consultation, by=doctor, note_type="general", content="Worried", is_private=True
     )
+    for record in record_of(Consultation).parts:
+        if not record.of_patient(consultation.patient_id).exists():
+            add_example(record, consultation)
     return consultation
+
+
+def add_example(record, consultation):
+    """Adds a part to the consultation, with the values of the documented example."""
+    viewset = import_string(record.viewset)
+    serializer = viewset.serializer_class(data=example_body(viewset.serializer_class))
+    serializer.is_valid(raise_exception=True)
+    viewset.add(consultation, by=consultation.doctor, **serializer.validated_data)

@@ -43,7 +43,7 @@ def media(settings, tmp_path):
 def full(api, jane, smith, meyer, ada):
     """Jane's record with a row of every exported model; returns her consultation."""
     image = ContentFile(image_bytes(), name="face.webp")
-    update_profile(jane, by=ada, phone="+49 30 1234567", avatar=image)
+    update_profile(jane, by=ada, phone="+49 30 7777777", avatar=image)
     visit = make_appointment(patient=jane, doctor=smith, contact_phone="+49 30 7654321")
     appointments.update(visit, by=smith, doctor_notes=f"{STAFF_ONLY} of the appointment")
     consultation = add_parts(make_consultation(appointment=visit))
@@ -148,10 +148,13 @@ def test_everything_about_the_patient_is_exported_and_nothing_about_others(
     [record] = files["record.json"]
     assert (record["id"], record["phone"], record["allergies"]) == (
         jane.pk,
-        "+49 30 1234567",
+        "+49 30 7777777",
         "Penicillin, peanuts",
     )
-    assert [version["phone"] for version in files["record-versions.json"]] == ["", record["phone"]]
+    assert [version["phone"] for version in files["record-versions.json"]] == [
+        "+49 30 1234567",
+        record["phone"],
+    ]
     [visit] = files["appointments.json"]
     assert visit["contact_phone"] == "+49 30 7654321"
     assert [one["action"] for one in visit["history"]] == ["book", "updated"]
