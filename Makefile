@@ -7,11 +7,12 @@ SCALE ?= 1
 BENCH_VENV = .venv-bench
 INSTALL = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test bench setup setup-dev clean
+.PHONY: help run test messages bench setup setup-dev clean
 
 help:
 	@echo "make run        the demo clinic, at http://127.0.0.1:8000 (make run ADDRESS=127.0.0.1:8001)"
 	@echo "make test       the tests (on PostgreSQL with DATABASE_URL=postgres://... make test)"
+	@echo "make messages   write new strings into locale/, and compile the translations"
 	@echo "make bench      how fast it is, beside others, into benchmarks/RESULTS.md (make bench SCALE=0.1)"
 	@echo "make setup      only install what the platform needs, into $(VENV)"
 	@echo "make setup-dev  the same for the tests and the lint"
@@ -22,6 +23,9 @@ run: setup .env
 
 test: setup-dev
 	$(VENV)/bin/python -m pytest -n auto
+
+messages: setup-dev
+	$(VENV)/bin/python manage.py messages
 
 bench: $(BENCH_VENV)/installed
 	$(BENCH_VENV)/bin/python -m benchmarks.compare --scale $(SCALE) --results benchmarks/RESULTS.md

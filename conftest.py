@@ -1,21 +1,23 @@
-"""The fixtures every test may ask for: `api`, an `outsider`, `callers`, and a clean slate."""
+"""The fixtures of every test; the people are in config/tests/personas.py."""
 
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 from django.core.cache import cache
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
+from django.utils import translation
 from rest_framework.test import APIClient
 
-from accounts import append_only
-from accounts.sessions import open_session
+from accounts.audit import append_only
+from accounts.auth.sessions import open_session
 from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
-from config.api import statements
-from config.api.compiled import CompiledQuery
+from config.db.prepared import PreparedQuery
 
-TIMES = 50  # that a statement is compared in a run
+pytest_plugins = ["config.tests.personas"]
+
+COMPARISONS = 20  # of each prepared statement in a run
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +29,7 @@ def clean_slate(settings):
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
     cache.clear()
+    translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()
 
 
@@ -45,45 +48,38 @@ def emptied_between_tests(django_db_setup):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def kept_statements_are_what_django_writes():
-    """Each statement that is kept is compared, the first times, with one that is written anew."""
-    filled_in, compared = statements.Statement.filled_in, Counter()
+def prepared_queries_answer_as_their_querysets():
+    """Compares prepared statements and rows with the queryset, on PostgreSQL.
 
-    def compare(statement, compiler, comparisons):
-        filled = filled_in(statement, compiler, comparisons)
-        if compared[statement.sql] < TIMES:
-            compared[statement.sql] += 1
-            other = compiler.query.clone().get_compiler(
-                connection=compiler.connection, elide_empty=compiler.elide_empty
-            )
-            with statements.written_anew():
-                assert filled in (None, other.as_sql())
-        return filled
+    The comparison runs outside of the counters of queries, and for the main thread alone: the rows
+    of concurrent callers may change in between.
+    """
+    compared, generate, made = Counter(), PreparedQuery.generate, PreparedQuery._statement
 
-    statements.Statement.filled_in = compare
+    def generate_uncounted(query, *args):
+        with uncounted():
+            return generate(query, *args)
+
+    def compare(query, run, key, values):
+        statement = made(query, run, key, values)
+        if statement is not None and compared[query, run, key] < COMPARISONS:
+            compared[query, run, key] += 1
+            sql, params = query.generate(run, key, values)
+            assert sql in (None, statement.sql)  # None for values that no column can hold
+            assert sql is None or list(params) == statement.bind(values)
+        return statement
+
+    PreparedQuery.generate, PreparedQuery._statement = generate_uncounted, compare
 
 
-@pytest.fixture(autouse=True, scope="session")
-def compiled_queries_are_what_they_are_built_of():
-    """So is what a compiled query asks."""
-    ask, compared = CompiledQuery.__call__, Counter()
-
-    def ask_and_compare(query, *values):
-        rows = ask(query, *values)
-        compiled = query.compiled.get(connection.vendor)
-        if compiled and compared[query] < TIMES:
-            compared[query] += 1
-            built = query.build(*values).query
-            try:
-                with statements.written_anew():
-                    expected = built.get_compiler("default").as_sql()
-            except EmptyResultSet:
-                assert not rows
-            else:
-                assert compiled.filled_in(built.get_compiler("default"), values) == expected
-        return rows
-
-    CompiledQuery.__call__ = ask_and_compare
+@contextmanager
+def uncounted():
+    wrappers, logs = connection.execute_wrappers, connection.force_debug_cursor
+    connection.execute_wrappers, connection.force_debug_cursor = [], False
+    try:
+        yield
+    finally:
+        connection.execute_wrappers, connection.force_debug_cursor = wrappers, logs
 
 
 @pytest.fixture

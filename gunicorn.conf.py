@@ -1,16 +1,16 @@
-"""How gunicorn serves the platform: `gunicorn` alone, in this folder, is enough."""
+"""Settings of gunicorn: run `gunicorn` in this folder."""
 
 import gc
 from importlib import import_module
 
-from decouple import config as read  # gunicorn takes every plain name here for a setting
+from decouple import config as read  # gunicorn reads every public name here as a setting
 from gunicorn.glogging import Logger
 
 
 class WithoutAccessLog(Logger):
-    """A line for each request writes the platform (config.api.middleware), not gunicorn, which
-    knows only the address with its query string, and makes all that a line may say even of one
-    that nobody wants.
+    """Turns off gunicorn's access log, which would contain query strings.
+
+    config.http.access_log writes a line per request instead.
     """
 
     def access(self, resp, req, environ, request_time):
@@ -20,14 +20,14 @@ class WithoutAccessLog(Logger):
 wsgi_app = "config.wsgi"
 bind = read("BIND", default="") or "127.0.0.1:8000"
 worker_class = "gthread"
-workers = int(read("WEB_CONCURRENCY", default="") or 1)  # more want a CACHE_URL
+workers = int(read("WEB_CONCURRENCY", default="") or 1)  # set CACHE_URL if there is more than one
 threads = int(read("THREADS", default="") or 8)
-limit_request_line = 8190  # a long search is answered by the API, in its envelope
+limit_request_line = 8190  # the API answers a long search in its envelope
 control_socket_disable = True  # no socket in the home directory
 logger_class = WithoutAccessLog
-# What gunicorn says itself, as careful as the platform: its complaints quote the request.
+# gunicorn's own messages may quote a request, so that they are redacted as well.
 logconfig_dict = {
-    "formatters": {"json": {"()": "config.api.logs.JSONFormatter"}},
+    "formatters": {"json": {"()": "config.http.log_formatter.JSONFormatter"}},
     "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["lines"]},
     "loggers": {
@@ -37,7 +37,7 @@ logconfig_dict = {
 
 
 def post_worker_init(worker):
-    """What the platform itself is made of stays: the garbage collector need not look through it."""
-    import_module("config.urls")  # and by it all views, which the first request would wait for
+    """Exclude the loaded modules from garbage collection."""
+    import_module("config.urls")  # imports all views, so that the first request need not
     gc.collect()
     gc.freeze()

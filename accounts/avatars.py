@@ -1,4 +1,4 @@
-"""Pictures of people, made harmless on the way in."""
+"""Re-encodes uploaded pictures, which removes metadata and malicious content."""
 
 import mimetypes
 import struct
@@ -8,16 +8,17 @@ from io import BytesIO
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-mimetypes.add_type("image/webp", ".webp")  # a machine without /etc/mime.types lacks it
+mimetypes.add_type("image/webp", ".webp")  # missing on machines without /etc/mime.types
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
 MAX_PIXELS = 40_000_000
 MAX_BYTES = settings.MAX_UPLOAD_BYTES - 512 * 1024  # leaves room for the rest of the form
 SIDE = 512
 
-# What Pillow raises where a file, or its metadata, is damaged.
+# The exceptions that Pillow raises for a damaged file or damaged metadata.
 DAMAGE = (
     ArithmeticError,
     EOFError,
@@ -32,26 +33,29 @@ DAMAGE = (
 
 
 def reencode(upload):
-    """The picture in `upload` as a WebP of at most 512 pixels a side, without metadata.
+    """Return the picture as a WebP of at most 512 by 512 pixels, without metadata.
 
-    Raises ValidationError for what is no JPEG, PNG, WebP or GIF, or too large in bytes or pixels.
+    Raises a ValidationError if the file is not a JPEG, PNG, WebP or GIF, or too large in bytes or
+    pixels.
     """
     if upload.size > MAX_BYTES:
-        raise ValidationError(f"The picture is larger than {MAX_BYTES // 1024} kB.")
+        sentence = _("The picture is larger than %(limit)d kB.")
+        raise ValidationError(sentence % {"limit": MAX_BYTES // 1024})
+    image: Image.Image
     try:
         image = Image.open(upload, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
-            raise ValidationError("The picture has too many pixels.")
+            raise ValidationError(_("The picture has too many pixels."))
         image.load()
     except UnidentifiedImageError as error:
-        raise ValidationError("This is not a JPEG, PNG, WebP or GIF picture.") from error
+        raise ValidationError(_("This is not a JPEG, PNG, WebP or GIF picture.")) from error
     except DAMAGE as error:
-        raise ValidationError("The picture is damaged.") from error
-    with suppress(*DAMAGE):  # metadata nobody can read turn no picture, and refuse none
+        raise ValidationError(_("The picture is damaged.")) from error
+    with suppress(*DAMAGE):  # damaged metadata is ignored
         image = ImageOps.exif_transpose(image)
     image.thumbnail((SIDE, SIDE))
     plain = Image.new("RGBA", image.size)
     plain.paste(image.convert("RGBA"))
-    written = BytesIO()
-    plain.save(written, "WEBP", quality=85)
-    return ContentFile(written.getvalue(), name="avatar.webp")
+    encoded = BytesIO()
+    plain.save(encoded, "WEBP", quality=85)
+    return ContentFile(encoded.getvalue(), name="avatar.webp")

@@ -1,41 +1,44 @@
-"""What is typed about accounts in the staff admin."""
+"""The forms for accounts in the admin."""
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts import audit, lockout
-from accounts.desk import ServiceForm, StepForm
-from accounts.services import LONGEST_PASSWORD
-from config.api.transactions import atomic
+from accounts.audit import log as audit
+from accounts.auth import lockout
+from accounts.services import MAX_PASSWORD_LENGTH
+from config.admin.forms import ActionForm, ServiceForm
+from config.db.transactions import atomic_with_retry
 
 
 class PasswordField(forms.CharField):
     def __init__(self, *, autocomplete="new-password", **kwargs):
         widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": autocomplete})
-        super().__init__(widget=widget, strip=False, max_length=LONGEST_PASSWORD, **kwargs)
+        super().__init__(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH, **kwargs)
 
 
-class TypedTwice:
-    """A new password, which nobody can read while typing it."""
+class RepeatedPasswordMixin:
+    """Requires a new password to be entered twice, because the input is hidden."""
 
     def clean(self):
         super().clean()
-        typed = self.cleaned_data
-        if typed.get("password") != typed.pop("password_again", None):
-            self.add_error("password_again", "The two passwords differ.")
-        return typed
+        values = self.cleaned_data
+        if values.get("password") != values.pop("password_again", None):
+            self.add_error("password_again", _("The two passwords are not the same."))
+        return values
 
 
-class NewPersonForm(TypedTwice, ServiceForm):
-    """An account that does not exist yet."""
+class UserCreateForm(RepeatedPasswordMixin, ServiceForm):
+    """The form for a new account."""
 
     password = PasswordField(
+        label=_("Password"),
         required=False,
-        help_text="Without one, a letter to the e-mail address invites the person to choose it.",
+        help_text=_("If this is blank, an e-mail invites the user to choose a password."),
     )
-    password_again = PasswordField(required=False)
+    password_again = PasswordField(label=_("Password (again)"), required=False)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -44,21 +47,22 @@ class NewPersonForm(TypedTwice, ServiceForm):
 
     @property
     def values(self):
-        """What a service that opens an account takes."""
+        """The keyword arguments of the service that creates the account."""
         return self.cleaned_data | {"password": self.cleaned_data["password"] or None}
 
 
-class PersonForm(ServiceForm):
+class UserChangeForm(ServiceForm):
     current_password = PasswordField(
+        label=_("Current password"),
         required=False,
         autocomplete="current-password",
-        help_text="Needed to change your own e-mail address.",
+        help_text=_("Required to change your own e-mail address."),
     )
 
 
-class PasswordForm(TypedTwice, StepForm):
-    password = PasswordField()
-    password_again = PasswordField()
+class PasswordForm(RepeatedPasswordMixin, ActionForm):
+    password = PasswordField(label=_("Password"))
+    password_again = PasswordField(label=_("Password (again)"))
 
     def clean_password(self):
         password = self.cleaned_data["password"]
@@ -67,17 +71,17 @@ class PasswordForm(TypedTwice, StepForm):
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """The page where staff change their own password; the old one could be guessed there too."""
+    """The form with which staff change their own password; counts attempts at the old one."""
 
     def clean_old_password(self):
-        guess = lockout.Guess(self.user.username, self.user.pk, address=None)
-        guess.count()
+        attempt = lockout.LoginAttempt(self.user.username, self.user.pk, address=None)
+        attempt.consume()
         password = super().clean_old_password()
-        guess.was_none()
+        attempt.refund()
         return password
 
-    @atomic
+    @atomic_with_retry
     def save(self, commit=True):
         user = super().save(commit)
-        audit.changed("account.change_password", user, by=user, fields=["password"])
+        audit.record_change("account.change_password", user, by=user, fields=["password"])
         return user

@@ -1,7 +1,7 @@
-"""A request sent twice is done once: what stands behind the header Idempotency-Key.
+"""Storage of the Idempotency-Key header, so that a repeated request is executed once.
 
-The key is written in the transaction of what it guards, before anything else: a second request with
-it waits for the first, and what fails leaves no key behind.
+The key is the first row that the transaction of a request inserts. A second request with the same
+key waits for the first one; a request that fails stores no key.
 """
 
 import json
@@ -10,54 +10,56 @@ from datetime import timedelta
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from accounts.models import IdempotencyKey
-from config.api.refusals import refused
-from config.api.transactions import sqlstate
+from config.db.transactions import sqlstate
+from config.errors import rule_error
 
-KEPT = timedelta(hours=24)
-LONGEST = 255
-LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for a lock_timeout
+RETENTION = timedelta(hours=24)
+MAX_KEY_LENGTH = 255
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE for lock_timeout
 
 
 def fingerprint(method, path, body):
-    """What tells one request from another; `body` as it was parsed.
+    """Return an HMAC of the request; `body` is the parsed body.
 
-    Under our key: a body may carry a password, which a plain digest would let be guessed.
+    A plain hash would allow guessing a password in the body.
     """
     text = json.dumps([method, path, body], sort_keys=True, default=str)
     return salted_hmac("accounts.idempotency", text, algorithm="sha256").hexdigest()
 
 
 def claim(*, user, key, fingerprint):
-    """(the key's row, whether it is new), within the caller's transaction.
+    """Return (row of the key, whether it is new); must run in a transaction.
 
-    Refusals: bad input for an empty or long key, `idempotency_key_reused` for a key that came with
-    another request, `request_in_progress` where the first has not finished.
+    Raises a ValidationError for an empty or long key, with the code `idempotency_key_reused` for a
+    key of another request, and with `request_in_progress` if the first request is still running.
     """
-    if not 0 < len(key) <= LONGEST or not key.isprintable():
-        raise _refused(f"Send a key of 1 to {LONGEST} printable characters.", "invalid")
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        sentence = _("Send a key of 1 to %(length)d printable characters.")
+        raise _key_error(sentence % {"length": MAX_KEY_LENGTH}, "invalid")
     try:
         row, is_new = _write_or_lock(user, key, fingerprint)
     except OperationalError as error:
         if sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
-        sentence = "The first request with this key is not done yet."
-        raise _refused(sentence, "request_in_progress") from error
+        sentence = _("The first request with this key has not finished yet.")
+        raise _key_error(sentence, "request_in_progress") from error
     if is_new:
         return row, True
-    if row.created_at < timezone.now() - KEPT:
+    if row.created_at < timezone.now() - RETENTION:
         row.fingerprint, row.created_at = fingerprint, timezone.now()
         return row, True
     if row.fingerprint != fingerprint:
-        raise _refused("This key came with another request.", "idempotency_key_reused")
+        raise _key_error(_("This key was used for another request."), "idempotency_key_reused")
     return row, False
 
 
 def _write_or_lock(user, key, fingerprint, *, is_last_try=False):
-    """(the key's row, whether it was written just now); one that was there is locked.
+    """Insert the key, or lock its existing row; return (row, whether it was inserted).
 
-    Tried twice, for the row that is in the way may be pruned before it is locked.
+    There are two attempts, because the existing row may be pruned before it is locked.
     """
     row = IdempotencyKey(user=user, key=key, fingerprint=fingerprint)
     try:
@@ -65,8 +67,8 @@ def _write_or_lock(user, key, fingerprint, *, is_last_try=False):
             row.save(force_insert=True)
     except IntegrityError:
         rows = IdempotencyKey.objects.select_for_update().filter(user=user, key=key)
-        if there := rows.first():
-            return there, False
+        if existing := rows.first():
+            return existing, False
         if is_last_try:
             raise
     else:
@@ -74,21 +76,21 @@ def _write_or_lock(user, key, fingerprint, *, is_last_try=False):
     return _write_or_lock(user, key, fingerprint, is_last_try=True)
 
 
-def keep(row, *, made, status_code):
-    """Note what the request made (`made` by the view that answers) and the answer's status code."""
+def store_result(row, *, made, status_code):
+    """Store the ids that the view's `replay_key` returned, and the status of the response."""
     row.made, row.status_code = made, status_code
     row.save(force_update=True)
 
 
 def prune():
-    """Delete the keys that are no longer kept; how many there were."""
-    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+    """Delete keys older than RETENTION; return their number."""
+    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - RETENTION).delete()[0]
 
 
-def forget(user):
-    """Delete every key a person sent."""
+def delete_for(user):
+    """Delete all keys of a user."""
     user.idempotency_keys.all().delete()
 
 
-def _refused(sentence, code):
-    return refused("Idempotency-Key", sentence, code)
+def _key_error(sentence, code):
+    return rule_error("Idempotency-Key", sentence, code)

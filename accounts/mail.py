@@ -1,7 +1,7 @@
-"""Letters leave after the commit, in a thread of their own.
+"""Sends e-mail after the commit in a background thread.
 
-So an answer takes the same time whether a letter goes out or not, and a dead mail server is a line
-in the log, never an error or a wait for the caller.
+The response time does not reveal whether an e-mail was sent, and an unavailable mail server neither
+delays nor fails the request.
 """
 
 import logging
@@ -14,17 +14,17 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
-postman = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
+mail_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
 
 def send_after_commit(*, to, subject, body):
     message = EmailMessage(subject=subject, body=body, to=[to])
-    context = copy_context()  # the request's id, should there be something to log
-    transaction.on_commit(lambda: postman.submit(context.run, _deliver, message))
+    context = copy_context()  # keeps the request id for the log
+    transaction.on_commit(lambda: mail_executor.submit(context.run, _deliver, message))
 
 
 def _deliver(message):
     try:
         message.send()
     except (OSError, SMTPException):
-        logger.exception("A letter could not be sent")
+        logger.exception("An e-mail could not be sent")

@@ -1,5 +1,6 @@
-"""May this role do this at all? One class reads each viewset's table."""
+"""The permission tables of accounts, and the class that checks such tables."""
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 
@@ -9,14 +10,14 @@ SAME_AS = {"partial_update": "update"}
 
 
 class RoleAccess(BasePermission):
-    """The viewset's `access` table says who may; which rows they then see, `visible_to()`.
+    """Checks the caller's role against the viewset's table `access`.
 
-    An action the table leaves out is refused, so a forgotten row is a closed door. OPTIONS is open
-    to whoever may do anything at the address.
+    An action that is missing in the table is refused. OPTIONS is allowed for everybody who may call
+    any action at the address. Which rows an action finds is decided by `visible_to()`.
     """
 
     def has_permission(self, request, view):
-        if view.action is None:  # no such method: 405, for those the address is not closed to
+        if view.action is None:  # the method does not exist: 405 for those who may use the address
             return request.user.is_authenticated or any(
                 _roles(view, one) == ANYONE for one in view.action_map.values()
             )
@@ -27,7 +28,7 @@ class RoleAccess(BasePermission):
         role = getattr(request.user, "role", None)
         if role == UNVERIFIED and UserType.DOCTOR in _roles(view, view.action):
             raise PermissionDenied(
-                "Your medical licence has not been verified yet.", code="license_not_verified"
+                _("Your medical licence has not been verified yet."), code="license_not_verified"
             )
         return False
 
@@ -42,7 +43,7 @@ def _roles(view, action):
 
 
 def is_open(access, action):
-    """Whether strangers may; such an action does not look at credentials at all."""
+    """Return whether the action needs no sign-in; it does not check credentials at all."""
     return access.get(action) == ANYONE
 
 

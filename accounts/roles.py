@@ -1,23 +1,23 @@
-"""Who people are, and the groups that the rules speak of."""
+"""User types, roles and the groups of roles that the permission tables use."""
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 
 class UserType(TextChoices):
-    DOCTOR = "doctor"
-    PATIENT = "patient"
-    ADMIN = "admin"
+    DOCTOR = "doctor", _("Doctor")
+    PATIENT = "patient", _("Patient")
+    ADMIN = "admin", _("Admin")
 
 
 class Gender(TextChoices):
-    MALE = "male"
-    FEMALE = "female"
-    OTHER = "other"
-    UNKNOWN = "unknown"
+    MALE = "male", _("Male")
+    FEMALE = "female", _("Female")
+    OTHER = "other", _("Other")
+    UNKNOWN = "unknown", _("Unknown")
 
 
-# A doctor whose licence must be verified and is not: a role of its own, so that a table that does
-# not name it has refused it.
+# The role of a doctor whose licence must still be verified. Tables that do not name it refuse it.
 UNVERIFIED = "unverified_doctor"
 
 PATIENTS = frozenset({UserType.PATIENT.value})
@@ -27,5 +27,5 @@ CLINICIANS = DOCTORS | ADMINS
 EVERYONE = PATIENTS | CLINICIANS
 UNVERIFIED_DOCTORS = frozenset({UNVERIFIED})
 SIGNED_IN = EVERYONE | UNVERIFIED_DOCTORS
-NOBODY = frozenset()
-ANYONE = "anyone"  # strangers too
+NOBODY: frozenset[str] = frozenset()
+ANYONE = "anyone"  # without sign-in too

@@ -1,19 +1,22 @@
-"""Bodies and shapes of accounts. What they decide about one field; rules are in services."""
+"""The serializers of accounts. They validate single fields; rules are in services."""
+
+from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from accounts import avatars
+from accounts.auth.tokens import read_session_id
 from accounts.models import Session, User
+from accounts.output import user_output
 from accounts.roles import UserType
-from accounts.services import LONGEST_PASSWORD
-from accounts.tokens import read_session_id
-from config.api.lean import LeanReading
+from accounts.services import MAX_PASSWORD_LENGTH
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 
-PERSON = [
+USER_FIELDS = [
     "id",
     "username",
     "email",
@@ -29,9 +32,9 @@ PERSON = [
     "created_at",
     "updated_at",
 ]
-LICENCE = ["medical_license_number", "specialization"]
-DOCTOR = [*LICENCE, "license_verified"]
-PATIENT = [
+LICENCE_FIELDS = ["medical_license_number", "specialization"]
+DOCTOR_FIELDS = [*LICENCE_FIELDS, "license_verified"]
+PATIENT_FIELDS = [
     "medical_history",
     "allergies",
     "emergency_contact",
@@ -78,27 +81,25 @@ PATIENT_EXAMPLE = PERSON_EXAMPLE | {
 
 
 def required(*names):
-    """Fields of a person that may not be left out or blank, as ModelSerializer takes it."""
+    """Return `extra_kwargs` for fields that may be neither missing nor blank."""
     return {name: {"required": True, "allow_blank": False} for name in names}
 
 
 class PasswordField(serializers.CharField):
-    """A password on its way in; the length limit is what bounds the cost of hashing it."""
+    """A write-only password; its maximum length limits the cost of hashing."""
 
     def __init__(self, **kwargs):
         style = {"input_type": "password"}
-        super().__init__(
-            **{"write_only": True, "trim_whitespace": False, "style": style} | kwargs,
-            max_length=LONGEST_PASSWORD,
-        )
+        options: dict[str, Any] = {"write_only": True, "trim_whitespace": False, "style": style}
+        super().__init__(**options | kwargs, max_length=MAX_PASSWORD_LENGTH)
 
 
 class AvatarField(serializers.ImageField):
-    """A picture in a multipart form; null takes it away; its own address is left as it is."""
+    """A picture in a multipart form; null deletes the picture, and its own URL keeps it."""
 
     def run_validation(self, data=serializers.empty):
-        shown = getattr(self.parent.instance, "avatar", None)
-        if isinstance(data, str) and shown and data == self.to_representation(shown):
+        current = getattr(self.parent.instance, "avatar", None)
+        if isinstance(data, str) and current and data == self.to_representation(current):
             raise serializers.SkipField
         return super().run_validation(data)
 
@@ -111,27 +112,31 @@ class AvatarField(serializers.ImageField):
             raise serializers.ValidationError(error.messages) from error
 
 
-class ProfileSerializer(LeanReading, StrictModelSerializer):
-    """A person as shown to himself; the classes below add what a role has."""
+class ProfileSerializer(StrictModelSerializer):
+    """The user's own profile; subclasses add the fields of a role."""
 
     full_name = serializers.CharField(read_only=True)
     avatar = AvatarField(required=False, allow_null=True)
     current_password = PasswordField(
-        required=False, help_text="Needed when the e-mail address changes."
+        required=False, help_text=_("Required to change the e-mail address.")
     )
     example = PERSON_EXAMPLE | {"user_type": "admin"}
 
     class Meta:
         model = User
-        fields = [*PERSON, "current_password"]
+        fields = [*USER_FIELDS, "current_password"]
         read_only_fields = ["username", "user_type", "license_verified", "created_at", "updated_at"]
+
+    def to_representation(self, user):
+        names = [name for name in self.Meta.fields if name != "current_password"]
+        return user_output(names, self.context.get("request"))(user)
 
 
 class PatientProfileSerializer(ProfileSerializer):
     example = PATIENT_EXAMPLE
 
     class Meta(ProfileSerializer.Meta):
-        fields = [*PERSON, *PATIENT, "current_password"]
+        fields = [*USER_FIELDS, *PATIENT_FIELDS, "current_password"]
         extra_kwargs = required("email", "first_name", "last_name")
 
 
@@ -139,11 +144,11 @@ class DoctorProfileSerializer(ProfileSerializer):
     example = DOCTOR_EXAMPLE
 
     class Meta(ProfileSerializer.Meta):
-        fields = [*PERSON, *DOCTOR, "current_password"]
-        extra_kwargs = required("email", "first_name", "last_name", *LICENCE)
+        fields = [*USER_FIELDS, *DOCTOR_FIELDS, "current_password"]
+        extra_kwargs = required("email", "first_name", "last_name", *LICENCE_FIELDS)
 
 
-PROFILES = {
+PROFILES: dict[str, type[ProfileSerializer]] = {
     UserType.PATIENT: PatientProfileSerializer,
     UserType.DOCTOR: DoctorProfileSerializer,
     UserType.ADMIN: ProfileSerializer,
@@ -158,7 +163,7 @@ OwnProfile = PolymorphicProxySerializer(
 
 
 class RegistrationSerializer(StrictModelSerializer):
-    """A stranger's own registration, as doctor or patient; the answer is the profile."""
+    """The registration of a doctor or patient; the response is the profile."""
 
     password = PasswordField()
     user_type = serializers.ChoiceField(choices=[UserType.DOCTOR, UserType.PATIENT])
@@ -176,17 +181,19 @@ class RegistrationSerializer(StrictModelSerializer):
     class Meta:
         model = User
         fields = ["username", "email", "password", "user_type", "first_name", "last_name",
-                  "phone", "date_of_birth", "gender", "address", *LICENCE, *PATIENT]  # fmt: skip
+                  "phone", "date_of_birth", "gender", "address",
+                  *LICENCE_FIELDS, *PATIENT_FIELDS]  # fmt: skip
         extra_kwargs = required("username", "email", "first_name", "last_name")
 
     def validate(self, attrs):
-        kind = attrs["user_type"]
-        foreign = PATIENT if kind == UserType.DOCTOR else LICENCE
-        errors = {name: [f"A {kind} has no such field."] for name in foreign if name in attrs}
-        if kind == UserType.DOCTOR:
+        user_type = attrs["user_type"]
+        foreign = PATIENT_FIELDS if user_type == UserType.DOCTOR else LICENCE_FIELDS
+        sentence = _("An account of this type does not have this field.")
+        errors: dict[str, Any] = {name: [sentence] for name in foreign if name in attrs}
+        if user_type == UserType.DOCTOR:
             errors |= {
-                name: [ErrorDetail("A doctor needs this.", code="required")]
-                for name in LICENCE
+                name: [ErrorDetail(str(_("This field is required for a doctor.")), code="required")]
+                for name in LICENCE_FIELDS
                 if not attrs.get(name)
             }
         if errors:
@@ -200,38 +207,40 @@ class RegistrationSerializer(StrictModelSerializer):
 class TokensSerializer(serializers.Serializer):
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
-    example = {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}
+    example: dict[str, object] = {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}
 
 
 class LoginSerializer(StrictSerializer):
-    username = serializers.CharField(max_length=254, help_text="The username or e-mail address.")
+    username = serializers.CharField(max_length=254, help_text=_("The username or e-mail address."))
     password = PasswordField()
     example = {"username": "doctor1", "password": "securepassword"}
 
 
-class LoginAnswerSerializer(TokensSerializer):
+class LoginResponseSerializer(TokensSerializer):
     user = serializers.SerializerMethodField()
     example = TokensSerializer.example | {"user": DOCTOR_EXAMPLE}
 
     @extend_schema_field(OwnProfile)
-    def get_user(self, answer):
-        user = answer["user"]
+    def get_user(self, data):
+        user = data["user"]
         return PROFILES[user.user_type](user, context=self.context).data
 
 
 class SessionSerializer(serializers.ModelSerializer):
-    """One of the caller's sessions. Nothing of its tokens."""
+    """One of the caller's sessions, without its tokens."""
 
     last_used_at = serializers.DateTimeField(
         source="rotated_at",
         read_only=True,
-        help_text="The sign-in or the last refresh; single requests are not noted.",
+        help_text=_("The time of the sign-in or the last refresh, not of single requests."),
     )
     expires_at = serializers.DateTimeField(
-        source="deadline", read_only=True, help_text="When it is over unless it is refreshed."
+        source="deadline",
+        read_only=True,
+        help_text=_("When the session ends unless it is refreshed."),
     )
     address = serializers.IPAddressField(
-        read_only=True, allow_null=True, help_text="Of the sign-in, as is the user agent."
+        read_only=True, allow_null=True, help_text=_("The IP address of the sign-in.")
     )
     is_current = serializers.SerializerMethodField()
     example = {
@@ -253,12 +262,14 @@ class SessionSerializer(serializers.ModelSerializer):
         return session.pk == read_session_id(self.context["request"].auth)
 
 
-class NothingSerializer(StrictSerializer):
-    """A body that says nothing."""
+class EmptySerializer(StrictSerializer):
+    """An empty body."""
 
 
 class SessionsEndedSerializer(serializers.Serializer):
-    ended = serializers.IntegerField(read_only=True, help_text="How many sessions had tokens.")
+    ended = serializers.IntegerField(
+        read_only=True, help_text=_("The number of ended sessions with tokens.")
+    )
     example = {"ended": 3}
 
 

@@ -1,4 +1,6 @@
-"""What is done to accounts. Refusals are Django's ValidationError, by field."""
+"""The services of accounts. They raise Django's ValidationError with field names."""
+
+from functools import partial
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -11,16 +13,20 @@ from django.db.models import Value
 from django.db.models.functions import Concat
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
-from accounts import audit, idempotency, lockout, mail, sessions
+from accounts import idempotency, mail
+from accounts.audit import log as audit
+from accounts.auth import lockout, sessions
 from accounts.models import LoginCounter, User
-from accounts.versions import check_version
-from config.api.transactions import atomic
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
 
-LONGEST_PASSWORD = 128  # hashing a longer one is an attack, not a sign-in
+MAX_PASSWORD_LENGTH = 128  # limits the cost of hashing
 
-# What says who a person is, besides the username and the password.
-IDENTIFYING = {
+# The fields that identify a person, besides the username, with their anonymous values.
+PERSONAL_FIELDS = {
     "first_name": "",
     "last_name": "",
     "email": "",
@@ -35,32 +41,32 @@ IDENTIFYING = {
 }
 
 
-@atomic
+@atomic_with_retry
 def register(*, password=None, **fields):
-    """A new account of `user_type`; without a password nobody can sign in to it yet."""
+    """Create an account. Without a password, nobody can sign in to it yet."""
     user = User(**fields)
     _set_password(user, password)
     _clean(user)
     user.save(force_insert=True)
-    audit.created("account.register", user)
+    audit.record_create("account.register", user)
     return user
 
 
-@atomic
+@atomic_with_retry
 def update_profile(user, *, by, current_password=None, if_version=None, **changes):
-    """Change a person's own fields.
+    """Change the fields of a user.
 
-    An e-mail address is a way in: its owner proves himself with `current_password`, an admin may
-    change it, and nobody else. A username that was the address follows it. A doctor's new licence
-    number has to be verified again.
+    The e-mail address allows sign-in: its owner may change it with `current_password`, and an admin
+    without. A username equal to the e-mail address changes with it. A new licence number must be
+    verified again.
     """
-    # Who came by cookie is of a lazy type, and only says that he is of the other.
+    # `request.user` may be a SimpleLazyObject; its `__class__` is the model class.
     user = user.__class__.objects.select_for_update(no_key=True).get(pk=user.pk)
-    refuse_anonymised(user)
+    check_not_anonymised(user)
     check_version(user, if_version)
     before = {name: getattr(user, name) for name in [*changes, "username", "license_verified"]}
     if "email" in changes and changes["email"] != user.email:
-        _allow_new_email(user, by, current_password)
+        _authorise_email_change(user, by, current_password)
         if user.username.lower() == user.email.lower():
             user.username = changes["email"]
     licence = changes.get("medical_license_number", user.medical_license_number)
@@ -73,12 +79,12 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     user._history_user = by
     try:
         user.save()
-    except Exception:  # of any kind, and raised again: the new picture would be nobody's
-        if "avatar" in changes and user.avatar:  # what is done again writes its own file
+    except Exception:  # raised again: no row refers to the new picture
+        if "avatar" in changes and user.avatar:  # a retry writes another file
             user.avatar.storage.delete(user.avatar.name)
         raise
     changed = [name for name, value in before.items() if getattr(user, name) != value]
-    audit.changed("account.update", user, by=by, fields=changed)
+    audit.record_change("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
         transaction.on_commit(lambda: storage.delete(old_avatar))
@@ -86,9 +92,9 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
 
 
 def _clean(user):
-    """The model's own rules; what is wrong with a username that is the address, under `email`.
+    """Run the model's validation; errors of a username that is the e-mail address go to `email`.
 
-    The constraints are left to the database: `integrity` gives their refusals a field.
+    The database checks the constraints; config.db.constraint_errors converts their errors.
     """
     try:
         user.full_clean(exclude=["password"], validate_constraints=False)
@@ -100,33 +106,31 @@ def _clean(user):
         raise ValidationError(errors) from error
 
 
-def _allow_new_email(user, by, current_password):
+def _authorise_email_change(user, by, current_password):
     if by.pk == user.pk:
         if not current_password:
-            raise ValidationError(
-                {"current_password": "Changing the e-mail address needs the current password."}
-            )
-        _prove(user, current_password, field="current_password")
+            sentence = _("Enter your current password to change the e-mail address.")
+            raise ValidationError({"current_password": sentence})
+        _verify_password(user, current_password, field="current_password")
     elif not by.is_staff:
-        raise ValidationError(
-            {"email": "Only its owner or an administrator can change an e-mail address."}
-        )
+        sentence = _("Only the user or an administrator can change the e-mail address.")
+        raise ValidationError({"email": sentence})
 
 
-@atomic
+@atomic_with_retry
 def change_password(user, *, old_password, new_password):
-    """A new password; saving it ends every session of the account."""
+    """Set a new password, which ends all sessions of the account."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    _prove(user, old_password, field="old_password")
+    _verify_password(user, old_password, field="old_password")
     _set_password(user, new_password, field="new_password")
     user.save()
-    audit.changed("account.change_password", user, by=user, fields=["password"])
+    audit.record_change("account.change_password", user, by=user, fields=["password"])
     return user
 
 
-def _prove(user, password, field):
+def _verify_password(user, password, field):
     if not matches(password, user.password):
-        raise ValidationError({field: "This is not the current password."})
+        raise ValidationError({field: _("This is not the current password.")})
 
 
 def _set_password(user, password, field="password"):
@@ -141,24 +145,24 @@ def _set_password(user, password, field="password"):
 
 
 def invite(user):
-    """Send a letter with a link at which the person chooses a password."""
+    """Send an e-mail with a link to choose a password."""
     _send_link(
         user,
-        subject="Your account at the clinic",
-        reason="The clinic has opened an account for you. Choose your password here:",
+        subject=_("Your account at the clinic"),
+        reason=_("The clinic has opened an account for you. Choose your password here:"),
     )
 
 
 def request_password_reset(email):
-    """Send the account of that address, if there is one, a link to choose a new password."""
+    """Send a link to choose a new password, if the e-mail address has an active account."""
     user = User.objects.filter(email__lower=email.lower(), is_active=True).first()
     if user is not None:
         _send_link(
             user,
-            subject="Choose a new password",
-            reason=(
-                "Somebody, we hope it was you, asked for a new password. Choose it here; if it was "
-                "not you, nothing needs to be done:"
+            subject=_("Choose a new password"),
+            reason=_(
+                "Somebody asked for a new password for your account. If it was not you, ignore "
+                "this e-mail. Otherwise, choose the password here:"
             ),
         )
 
@@ -167,85 +171,88 @@ def _send_link(user, *, subject, reason):
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     link = f"{settings.FRONTEND_URL}/reset-password?uid={uid}&token={token}"
+    greeting = _("Hello %(name)s,") % {"name": user.full_name}
     mail.send_after_commit(
-        to=user.email, subject=subject, body=f"Hello {user.full_name},\n\n{reason}\n\n{link}\n"
+        to=user.email, subject=subject, body=f"{greeting}\n\n{reason}\n\n{link}\n"
     )
 
 
-@atomic
+@atomic_with_retry
 def reset_password(*, uid, token, new_password):
-    """Set the password of whom the link was sent to. The link works once, for three days."""
+    """Set a new password with the link from an e-mail. The link works once, for three days."""
     try:
         pk = int(urlsafe_base64_decode(uid).decode("ascii"))
     except (ValueError, OverflowError):
         pk = None
     user = User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
     if user is None or not default_token_generator.check_token(user, token):
-        raise ValidationError({"token": "This link is invalid or has expired."})
+        raise ValidationError({"token": _("This link is invalid or has expired.")})
     _set_password(user, new_password, field="new_password")
     user.save()
-    audit.changed("account.reset_password", user, by=user, fields=["password"])
+    audit.record_change("account.reset_password", user, by=user, fields=["password"])
     return user
 
 
-@atomic
+@atomic_with_retry
 def verify_licence(doctor):
-    """Say that an admin has seen the licence: from now on the doctor can be booked."""
+    """Record that an admin has verified the licence, so that the doctor can be booked."""
     doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
     doctor.license_verified = True
     doctor.save()
-    audit.changed("account.verify_licence", doctor, fields=["license_verified"])
+    audit.record_change("account.verify_licence", doctor, fields=["license_verified"])
     return doctor
 
 
-@atomic
+@atomic_with_retry
 def anonymise(user, *, by):
-    """Leave nothing of an account that says whose it was, nor of any version of it.
+    """Remove all personal data from an account and its history.
 
-    For an account that is closed: what comes in meanwhile by an open one could name it anew.
+    The account must be inactive, so that its user cannot enter new data meanwhile.
     """
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
     versions = User.history.filter(id=user.pk)
     storage = user.avatar.storage
     pictures = {user.avatar.name, *versions.values_list("avatar", flat=True)} - {None, ""}
-    nobody = IDENTIFYING | {"username": _name_of_nobody(user.pk)}
-    for field, value in nobody.items():
+    anonymous = PERSONAL_FIELDS | {"username": _anonymous_username(user.pk)}
+    for field, value in anonymous.items():
         setattr(user, field, value)
     user.set_unusable_password()
     user._history_user = by
     user.save()
-    versions.update(**nobody)
-    sessions.forget(user)
-    idempotency.forget(user)
-    lockout.lift(LoginCounter.objects.filter(user=user))
+    versions.update(**anonymous)
+    sessions.delete_for(user)
+    idempotency.delete_for(user)
+    lockout.unlock(LoginCounter.objects.filter(user=user))
     for model in {User, type(user)}:
-        name_by_number(model, [user.pk])
-    audit.changed("account.anonymise", user, by=by, fields=[*nobody, "password"])
+        redact_admin_log(model, [user.pk])
+    audit.record_change("account.anonymise", user, by=by, fields=[*anonymous, "password"])
     for name in pictures:
-        transaction.on_commit(lambda name=name: storage.delete(name))
+        transaction.on_commit(partial(storage.delete, name))
     return user
 
 
 def is_anonymised(user):
-    return user.username == _name_of_nobody(user.pk)
+    return user.username == _anonymous_username(user.pk)
 
 
-def refuse_anonymised(user):
+def check_not_anonymised(user):
     if is_anonymised(user):
-        sentence = "Nobody knows any more whose record this was. It stays as it is."
+        sentence = _("This record is anonymised. It cannot be changed any more.")
         raise ValidationError({"is_active": sentence})
 
 
-def _name_of_nobody(pk):
-    """A username that nobody could choose: it has a blank in it."""
+def _anonymous_username(pk):
+    """Return a username that nobody can choose, because it contains a space."""
     return f"anonymised {pk}"
 
 
-def name_by_number(model, ids):
-    """Leave no name in what the admin's log says of these records; older entries have one."""
+def redact_admin_log(model, ids):
+    """Remove the names of these records from the admin's log."""
     entries = LogEntry.objects.filter(
         content_type__app_label=model._meta.app_label,
         content_type__model=model._meta.model_name,
         object_id__in=[str(pk) for pk in ids],
     )
-    entries.update(object_repr=Concat(Value(f"{model._meta.verbose_name} "), "object_id"))
+    with override(None):  # the log is not in the language of the request
+        name = str(model._meta.verbose_name)
+    entries.update(object_repr=Concat(Value(f"{name} "), "object_id"))

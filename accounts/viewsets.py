@@ -1,20 +1,25 @@
-"""Signing in and out, and one's own account."""
+"""The viewsets for sign-in, sessions, passwords and the user's own profile."""
+
+from typing import Any
 
 from django.contrib.auth import authenticate
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
-from accounts import permissions, services, sessions
-from accounts.doors import AuditedMixin, IfMatchMixin, VersionedMixin, proving
+from accounts import permissions, services
+from accounts.audit.mixins import AuditedMixin
+from accounts.auth import sessions
+from accounts.auth.lockout import counting_password_attempt
 from accounts.models import Session, User
 from accounts.serializers import (
     PROFILES,
-    LoginAnswerSerializer,
+    EmptySerializer,
+    LoginResponseSerializer,
     LoginSerializer,
-    NothingSerializer,
     OwnProfile,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
@@ -26,16 +31,17 @@ from accounts.serializers import (
     SessionSerializer,
     TokensSerializer,
 )
-from accounts.versions import check_version
+from config.api.etags import IfMatchMixin, VersionedMixin
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.viewsets import ApiViewSet
+from config.db.versioning import check_version
 
-# For what a stranger may do, credentials are not looked at: a stale token must not bar the way in.
-OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
+# Actions without sign-in do not check credentials, so that an expired token does not prevent them.
+OPEN: dict[str, Any] = {"methods": ["post"], "detail": False, "authentication_classes": []}
 
 
 class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
-    """Accounts from the outside: registration, tokens, passwords and the own profile."""
+    """Registration, sign-in, tokens, passwords and the user's own profile."""
 
     queryset = User.objects.none()
     serializer_class = ProfileSerializer
@@ -44,46 +50,50 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     if_match = frozenset({"update_profile", "partial_update_profile"})
     if_none_match = frozenset({"profile"})
     messages = {
-        "register": "Account created.",
-        "login": "Signed in.",
-        "refresh": "Token refreshed.",
-        "logout": "Signed out.",
-        "update_profile": "Profile updated.",
-        "partial_update_profile": "Profile updated.",
-        "change_password": "Password changed. Every other session has ended.",
-        "reset_password": "If that address has an account, a letter is on its way.",
-        "confirm_password_reset": "Password changed. Sign in with it.",
+        "register": _("Account created."),
+        "login": _("Signed in."),
+        "refresh": _("Token refreshed."),
+        "logout": _("Signed out."),
+        "update_profile": _("Profile updated."),
+        "partial_update_profile": _("Profile updated."),
+        "change_password": _("Password changed. All other sessions have ended."),
+        "reset_password": _("If this address has an account, an e-mail has been sent to it."),
+        "confirm_password_reset": _("Password changed. Sign in with the new password."),
     }
 
     @extend_schema(responses={201: OwnProfile})
     @action(**OPEN, serializer_class=RegistrationSerializer, throttle_scope="register")
     def register(self, request):
-        form = self.read()
+        form = self.valid_serializer()
         user = services.register(**form.validated_data)
         return Response(form.to_representation(user), status=status.HTTP_201_CREATED)
 
-    @extend_schema(responses=LoginAnswerSerializer)
+    @extend_schema(responses=LoginResponseSerializer)
     @action(**OPEN, serializer_class=LoginSerializer, throttle_scope="login")
     def login(self, request):
-        user = authenticate(request._request, **self.read().validated_data)
-        # No tokens either where the account changed while the password was being checked.
+        user = authenticate(request._request, **self.valid_serializer().validated_data)
+        # There are no tokens if the account has changed while the password was checked.
         tokens = sessions.open_session(user, request=request) if user else None
         if tokens is None:
             raise AuthenticationFailed(
-                "No account matches these credentials.", code="invalid_credentials"
+                _("The username or the password is wrong."), code="invalid_credentials"
             )
-        answer = LoginAnswerSerializer(tokens | {"user": user}, context={"request": request})
-        return Response(answer.data)
+        serializer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
+        return Response(serializer.data)
 
     @extend_schema(responses=TokensSerializer)
     @action(**OPEN, serializer_class=RefreshSerializer)
     def refresh(self, request):
-        return Response(self.accepted(sessions.rotate(self.read().validated_data["refresh"])))
+        return Response(
+            self.accepted(sessions.rotate(self.valid_serializer().validated_data["refresh"]))
+        )
 
     @extend_schema(responses=None)
     @action(**OPEN, serializer_class=RefreshSerializer)
     def logout(self, request):
-        self.accepted(sessions.close(self.read().validated_data["refresh"]))
+        self.accepted(
+            sessions.end_by_refresh_token(self.valid_serializer().validated_data["refresh"])
+        )
         return Response(None)
 
     @extend_schema(responses=OwnProfile)
@@ -94,11 +104,11 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     @extend_schema(request=OwnProfile, responses=OwnProfile)
     @profile.mapping.put
     def update_profile(self, request, partial=False):
-        self.count_as_sign_in(request)
+        self.throttle_as_login(request)
         check_version(request.user, self.if_version)
         form = self.profile_serializer(request.user, data=request.data, partial=partial)
         form.is_valid(raise_exception=True)
-        with proving(request, "current_password"):
+        with counting_password_attempt(request, "current_password"):
             changed = services.update_profile(
                 request.user, by=request.user, if_version=self.if_version, **form.validated_data
             )
@@ -118,8 +128,8 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def change_password(self, request):
-        passwords = self.read().validated_data
-        with proving(request, "old_password"):
+        passwords = self.valid_serializer().validated_data
+        with counting_password_attempt(request, "old_password"):
             user = services.change_password(request.user, **passwords)
         return Response(self.accepted(sessions.open_session(user, request=request)))
 
@@ -131,7 +141,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def reset_password(self, request):
-        services.request_password_reset(self.read().validated_data["email"])
+        services.request_password_reset(self.valid_serializer().validated_data["email"])
         return Response(None)
 
     @extend_schema(responses=None)
@@ -142,11 +152,11 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def confirm_password_reset(self, request):
-        services.reset_password(**self.read().validated_data)
+        services.reset_password(**self.valid_serializer().validated_data)
         return Response(None)
 
     def get_parsers(self):
-        if self.action_map.get("put"):  # the profile, where a picture may travel
+        if self.action_map.get("put"):  # the profile, which may contain a picture
             return [StrictJSONParser(), BoundedMultiPartParser()]
         return super().get_parsers()
 
@@ -159,7 +169,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         return self.request.user
 
     def is_clinical(self):
-        """A patient's own profile shows the medical history."""
+        """Return whether the response contains the medical history of a patient."""
         return self.action == "profile" and self.request.user.subject_id is not None
 
     def profile_serializer(self, user, **kwargs):
@@ -167,16 +177,16 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
 
     def accepted(self, outcome):
         if not outcome:
-            raise AuthenticationFailed("The token is invalid, expired or revoked.")
+            raise AuthenticationFailed(_("The token is invalid, expired or revoked."))
         return outcome
 
 
 class SessionViewSet(
     mixins.ListModelMixin, mixins.DestroyModelMixin, IfMatchMixin, AuditedMixin, ApiViewSet
 ):
-    """The caller's own sessions, of an admin too: those of others are ended in the admin.
+    """The caller's own sessions. Admins end the sessions of other users in the admin.
 
-    Sign-ins by cookie (the admin, the browsable API) are not listed; `end_all` ends them too.
+    Browser sessions (the admin, the browsable API) are not listed, but `end_all` ends them too.
     """
 
     queryset = Session.objects.all()
@@ -185,17 +195,17 @@ class SessionViewSet(
     lookup_url_kwarg = "session"
     lookup_value_regex = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
     filter_backends = []
-    messages = {"end_all": "Signed out everywhere."}
+    messages = {"end_all": _("Signed out everywhere.")}
 
     def get_queryset(self):
-        mine = super().get_queryset().live().filter(user_id=self.request.user.pk)
-        return mine.order_by("-created_at", "-pk")
+        own = super().get_queryset().live().filter(user_id=self.request.user.pk)
+        return own.order_by("-created_at", "-pk")
 
     def perform_destroy(self, session):
         sessions.end(self.get_queryset().filter(pk=session.pk))
 
     @extend_schema(request=None, responses=SessionsEndedSerializer)
-    @action(detail=False, methods=["post"], serializer_class=NothingSerializer)
+    @action(detail=False, methods=["post"], serializer_class=EmptySerializer)
     def end_all(self, request):
-        self.read()
+        self.valid_serializer()
         return Response({"ended": sessions.end_all(request.user)})

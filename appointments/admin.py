@@ -1,30 +1,35 @@
-"""Appointments at the desk: booked, moved and amended by the same services as in the API."""
+"""Appointments, time slots and the history of appointments in the staff admin."""
 
 from django.contrib import admin
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.desk import DeskAdmin, ReadOnlyAdmin, ReadOnlyInline
-from appointments import clock, policy, services, slots
-from appointments.desk import (
-    PEOPLE,
+from appointments import booking_rules, clock, services, slot_services
+from appointments.admin_actions import (
+    BULK_MOVES,
+    PEOPLE_SEARCH_FIELDS,
     STATUS_COLOURS,
     ActionFilter,
     SlotStateFilter,
     WhenFilter,
-    is_being_chosen,
-    list_step,
-    page_step,
+    bulk_action,
+    detail_action,
+    is_autocomplete,
 )
-from appointments.forms import TimeSlotForm, time_of
-from appointments.lifecycle import MOVES, OPEN, Priority, Status
+from appointments.forms import TimeSlotForm, format_time
+from appointments.lifecycle import MOVES, UPCOMING, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, is_held
+from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin, coloured_label
+from config.api.fields import is_in_calendar
+
+PRIORITY_COLOURS = {Priority.URGENT: "danger", Priority.HIGH: "warning"}
 
 
 class HistoryInline(ReadOnlyInline):
     model = AppointmentHistory
-    verbose_name_plural = "history"
+    verbose_name_plural = _("history")
     fields = [
         "created_at", "action", "from_status", "to_status", "to_starts_at", "changed_by", "reason",
     ]  # fmt: skip
@@ -35,7 +40,7 @@ class HistoryInline(ReadOnlyInline):
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(DeskAdmin):
+class AppointmentAdmin(ServiceModelAdmin):
     list_display = [
         "when", "patient", "doctor", "state", "consultation_type", "urgency", "contact_phone",
     ]  # fmt: skip
@@ -48,11 +53,11 @@ class AppointmentAdmin(DeskAdmin):
         ("priority", ChoicesDropdownFilter),
     ]
     list_select_related = ["patient", "doctor"]
-    search_fields = [*PEOPLE, "reason_for_visit"]
+    search_fields = [*PEOPLE_SEARCH_FIELDS, "reason_for_visit"]
     date_hierarchy = "starts_at"
     autocomplete_fields = ["patient", "time_slot"]
     inlines = [HistoryInline]
-    actions = [list_step(name) for name in MOVES if name != "reschedule"]
+    actions = [bulk_action(name) for name in BULK_MOVES]
     actions_detail = list(MOVES)
     readonly_fields = ["when", "doctor", "state", "booked_by", "created_at", "updated_at"]
     fieldsets = [
@@ -61,7 +66,7 @@ class AppointmentAdmin(DeskAdmin):
             {"fields": [("when", "state"), ("patient", "doctor"), ("booked_by", "created_at")]},
         ),
         (
-            "Visit",
+            _("Visit"),
             {
                 "fields": [
                     ("consultation_type", "priority", "contact_phone"),
@@ -71,70 +76,69 @@ class AppointmentAdmin(DeskAdmin):
                 ]
             },
         ),
-        ("For the doctor", {"fields": ["doctor_notes"]}),
+        (_("For the doctor"), {"fields": ["doctor_notes"]}),
     ]
     add_fieldsets = [
         (None, {"fields": ["patient", "time_slot"]}),
         fieldsets[1],
     ]
 
-    confirm = page_step("confirm", "check")
-    start = page_step("start", "play_arrow")
-    complete = page_step("complete", "done_all")
-    no_show = page_step("no_show", "person_off")
-    cancel = page_step("cancel", "event_busy")
-    reschedule = page_step("reschedule", "edit_calendar")
+    confirm = detail_action("confirm", "check")
+    start = detail_action("start", "play_arrow")
+    complete = detail_action("complete", "done_all")
+    no_show = detail_action("no_show", "person_off")
+    cancel = detail_action("cancel", "event_busy")
+    reschedule = detail_action("reschedule", "edit_calendar")
 
     def get_queryset(self, request):
-        """To choose from, only those that are not over."""
+        """The search boxes offer only appointments that are not over."""
         appointments = super().get_queryset(request).with_people()
-        if is_being_chosen(request):
-            return appointments.filter(status__in=OPEN | {Status.IN_PROGRESS})
+        if is_autocomplete(request):
+            return appointments.filter(status__in=UPCOMING | {Status.IN_PROGRESS})
         return appointments
 
     def get_readonly_fields(self, request, obj=None):
         if obj is None:
             return self.readonly_fields
-        details = () if obj.status in OPEN else services.VISIT_DETAILS
+        details = () if obj.status in UPCOMING else services.VISIT_DETAILS
         return [*self.readonly_fields, "patient", "time_slot", *details]
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "time_slot":
-            field.help_text = "Free times only; search by the doctor's name or a day (2030-12-31)."
+            field.help_text = _(
+                "Free times only. Search by the name of the doctor or by day (2030-12-31)."
+            )
         if db_field.name == "patient":
-            field.help_text = "Search by name, phone, e-mail or date of birth."
+            field.help_text = _("Search by name, phone, e-mail or date of birth.")
         return field
 
     def create(self, form, by):
         return services.book(by=by, **form.cleaned_data)
 
     def update(self, record, form, by):
-        return services.amend(record, by=by, **form.changes)
+        return services.update(record, by=by, **form.changes)
 
-    def open_steps(self, request, record):
-        return policy.open_moves(record, role=request.user.role)
+    def possible_actions(self, request, record):
+        return booking_rules.open_moves(record, role=request.user.role)
 
-    @display(description="status", ordering="status", label=STATUS_COLOURS)
+    @display(description=_("status"), ordering="status")
     def state(self, appointment):
-        return appointment.get_status_display()
+        return coloured_label(appointment.get_status_display(), STATUS_COLOURS[appointment.status])
 
-    @display(
-        description="priority",
-        ordering="priority",
-        label={Priority.URGENT.label: "danger", Priority.HIGH.label: "warning"},
-    )
+    @display(description=_("priority"), ordering="priority")
     def urgency(self, appointment):
-        return appointment.get_priority_display()
+        colour = PRIORITY_COLOURS.get(appointment.priority)
+        return coloured_label(appointment.get_priority_display(), colour)
 
-    @display(description="time", ordering="starts_at")
+    @display(description=_("time"), ordering="starts_at")
     def when(self, appointment):
-        return time_of(appointment)
+        return format_time(appointment)
 
 
 @admin.register(TimeSlot)
-class TimeSlotAdmin(DeskAdmin):
-    """A slot can be changed or withdrawn while nobody holds it."""
+class TimeSlotAdmin(ServiceModelAdmin):
+    """A slot can be changed or withdrawn while no appointment holds it."""
 
     form = TimeSlotForm
     list_display = ["when", "doctor", "state"]
@@ -152,20 +156,22 @@ class TimeSlotAdmin(DeskAdmin):
     def get_queryset(self, request):
         time_slots = super().get_queryset(request).select_related("doctor")
         time_slots = time_slots.annotate(is_held=is_held())
-        return time_slots.free() if is_being_chosen(request) else time_slots.with_availability()
+        return time_slots.free() if is_autocomplete(request) else time_slots.with_availability()
 
     def get_ordering(self, request):
-        return ["starts_at", "pk"] if is_being_chosen(request) else self.ordering
+        return ["starts_at", "pk"] if is_autocomplete(request) else self.ordering
 
     def get_search_results(self, request, queryset, search_term):
-        """A day finds the slots of that day."""
+        """A date finds the slots of that day."""
         try:
             day = parse_date(search_term.strip())
-        except ValueError:  # 2030-02-31
+        except ValueError:  # such as 2030-02-31
             day = None
         if day is None:
             return super().get_search_results(request, queryset, search_term)
-        start, end = clock.day(day)
+        if not is_in_calendar(day):
+            return queryset.none(), False
+        start, end = clock.day_bounds(day)
         return queryset.filter(starts_at__gte=start, starts_at__lt=end), False
 
     def get_readonly_fields(self, request, obj=None):
@@ -176,50 +182,50 @@ class TimeSlotAdmin(DeskAdmin):
         return may_change and not (obj and (obj.is_held or obj.withdrawn_at))
 
     def create(self, form, by):
-        return slots.open_slot(**form.cleaned_data)
+        return slot_services.open_slot(**form.cleaned_data)
 
     def update(self, record, form, by):
-        return slots.change_slot(record, **form.changes)
+        return slot_services.change_slot(record, **form.changes)
 
-    def open_steps(self, request, record):
+    def possible_actions(self, request, record):
         return ["withdraw"] if self.has_change_permission(request, record) else []
 
-    @action(description="Withdraw", icon="event_busy")
+    @action(description=_("Withdraw"), icon="event_busy")
     def withdraw(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
-            title="Withdraw",
-            act=slots.withdraw,
-            explanation="Nobody can book this time any more.",
-            done="The time slot is withdrawn.",
+            title=_("Withdraw"),
+            act=slot_services.withdraw,
+            explanation=_("Nobody can book this time any more."),
+            done=_("The time slot is withdrawn."),
         )
 
-    @admin.action(description="Withdraw the time slots chosen")
+    @admin.action(description=_("Withdraw the selected time slots"))
     def withdraw_chosen(self, request, queryset):
-        self.with_each(request, queryset, slots.withdraw, done="Time slots withdrawn")
+        done = _("Time slots withdrawn: %(count)d.")
+        self.for_each_selected(request, queryset, slot_services.withdraw, done)
 
-    @display(description="time", ordering="starts_at")
+    @display(description=_("time"), ordering="starts_at")
     def when(self, slot):
-        return time_of(slot)
+        return format_time(slot)
 
-    @display(
-        description="state",
-        label={"free": "success", "held": "info", "withdrawn": "danger", "not offered": "warning"},
-    )
+    @display(description=_("state"))
     def state(self, slot):
         if slot.withdrawn_at:
-            return "withdrawn"
+            return coloured_label(_("withdrawn"), "danger")
         if slot.is_held:
-            return "held"
+            return coloured_label(_("booked"), "info")
         if slot.is_available:
-            return "free"
-        return "past" if slot.starts_at <= clock.now() else "not offered"
+            return coloured_label(_("free"), "success")
+        if slot.starts_at <= clock.now():
+            return coloured_label(_("past"), None)
+        return coloured_label(_("not offered"), "warning")
 
 
 @admin.register(AppointmentHistory)
 class AppointmentHistoryAdmin(ReadOnlyAdmin):
-    """What happened to appointments, all of it and in order; nobody writes here."""
+    """Everything that happened to appointments. Read-only."""
 
     list_display = ["created_at", "action", "appointment", "became", "changed_by", "reason"]
     list_filter = [
@@ -229,12 +235,12 @@ class AppointmentHistoryAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["appointment__patient", "appointment__doctor", "changed_by"]
     search_fields = [
-        *(f"appointment__{path}" for path in PEOPLE),
+        *(f"appointment__{path}" for path in PEOPLE_SEARCH_FIELDS),
         "changed_by__first_name", "changed_by__last_name", "reason",
     ]  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ["-pk"]
 
-    @display(description="became", ordering="to_status", label=STATUS_COLOURS)
+    @display(description=_("new status"), ordering="to_status")
     def became(self, entry):
-        return entry.get_to_status_display()
+        return coloured_label(entry.get_to_status_display(), STATUS_COLOURS[entry.to_status])

@@ -1,4 +1,4 @@
-"""What time it is, and how the clinic's clock reads. The demo and the tests set it."""
+"""The current time, and conversions to the clinic's time zone. The demo and the tests set it."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -6,58 +6,66 @@ from datetime import UTC, datetime, time, timedelta
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-_set_to = ContextVar("clinic_clock", default=None)
+_frozen_at = ContextVar("clinic_clock", default=None)
 
 
 def now():
-    return _set_to.get() or timezone.now()
+    return _frozen_at.get() or timezone.now()
 
 
 @contextmanager
-def at(moment):
-    """Make it `moment`, an aware datetime, within the block."""
-    token = _set_to.set(moment)
+def frozen_at(moment):
+    """Let now() return `moment`, an aware datetime, within the block."""
+    token = _frozen_at.set(moment)
     try:
         yield
     finally:
-        _set_to.reset(token)
+        _frozen_at.reset(token)
 
 
 def zone():
-    """The clinic's time zone (TIME_ZONE)."""
+    """Return the clinic's time zone, the setting TIME_ZONE."""
     return timezone.get_default_timezone()
 
 
-def local(moment):
+def to_clinic_time(moment):
     return moment.astimezone(zone())
 
 
 def today():
-    return local(now()).date()
+    return to_clinic_time(now()).date()
 
 
-def instant(date, clock_time, fold=0):
-    """The UTC instant at which the clinic's clock shows `clock_time` on `date`.
+def clinic_datetime(date, clock_time, fold=0):
+    """Return the UTC datetime of `clock_time` on `date` in the clinic's time zone.
 
-    A time that a change to summer time skips does not exist: ValidationError. One that the change
-    back shows twice is taken as the first, and with `fold=1` as the second.
+    A time that occurs twice, when the clocks go back, is taken as the first, or with `fold=1` as
+    the second. Raises ValidationError with the code `nonexistent_time` for a time that the clocks
+    skip when they go forward.
     """
-    shown = datetime.combine(date, clock_time)
-    moment = shown.replace(tzinfo=zone(), fold=fold).astimezone(UTC)
-    if local(moment).replace(tzinfo=None) != shown:
+    local = datetime.combine(date, clock_time)
+    moment = local.replace(tzinfo=zone(), fold=fold).astimezone(UTC)
+    if to_clinic_time(moment).replace(tzinfo=None) != local:
         raise ValidationError(
-            f"{clock_time:%H:%M} does not exist on {date}: the clocks go forward.",
+            _("%(time)s does not exist on %(date)s: the clocks go forward."),
             code="nonexistent_time",
+            params={"time": f"{clock_time:%H:%M}", "date": date},
         )
     return moment
 
 
-def start_of(date):
-    """The first instant of a clinic day."""
+def start_of_day(date):
+    """Return the UTC datetime at which a clinic day starts."""
     return datetime.combine(date, time.min, zone()).astimezone(UTC)
 
 
-def day(date):
-    """The first instant of a clinic day, and that of the next."""
-    return start_of(date), start_of(date + timedelta(days=1))
+def end_of_day(date):
+    """Return the first instant of the next clinic day."""
+    return start_of_day(date + timedelta(days=1))
+
+
+def day_bounds(date):
+    """Return the UTC datetimes at which a clinic day and the next day start."""
+    return start_of_day(date), end_of_day(date)

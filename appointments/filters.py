@@ -1,53 +1,66 @@
 import django_filters
 
+from accounts.models import Doctor
 from appointments import clock
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, TimeSlot
-from config.api.filters import DateFilter, IdFilter
+from config.api.filters import CharFilter, ChoiceFilter, DateFilter, IdFilter
 
 
-class ClinicDayFilter(django_filters.FilterSet):
-    """Days of the clinic's clock, both ends included, over `starts_at`."""
+class ClinicDayFilter(DateFilter):
+    """Compares an instant with the bounds of a day in the clinic's time zone.
 
-    date = DateFilter(method="on_day")
-    date_after = DateFilter(method="from_day")
-    date_before = DateFilter(method="until_day")
+    `bounds` names the lookups of the day's first instant and of the next day's first instant.
+    """
 
-    moment = "starts_at"
+    def __init__(self, *args, bounds, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.bounds = bounds
 
-    def on_day(self, rows, name, value):
-        return self.until_day(self.from_day(rows, name, value), name, value)
+    def arguments(self, value):
+        bounds = dict(zip(("gte", "lt"), clock.day_bounds(value), strict=True))
+        return tuple(bounds[lookup] for lookup in self.bounds)
 
-    def from_day(self, rows, name, value):
-        return rows.filter(**{f"{self.moment}__gte": clock.start_of(value)})
-
-    def until_day(self, rows, name, value):
-        return rows.filter(**{f"{self.moment}__lt": clock.day(value)[1]})
+    def narrow(self, rows, variant, *arguments):
+        limits = zip(self.bounds, arguments, strict=True)
+        return rows.filter(**{f"{self.field_name}__{lookup}": limit for lookup, limit in limits})
 
 
-class TimeSlotFilter(ClinicDayFilter):
-    doctor = IdFilter(field_name="doctor")
-    specialization = django_filters.CharFilter(
-        field_name="doctor__specialization", lookup_expr="iexact"
-    )
-    available = django_filters.ChoiceFilter(
-        choices=[("true", "true"), ("false", "false")], method="by_availability"
-    )
+class AvailableFilter(ChoiceFilter):
+    """Free slots, or the others."""
+
+    def variant(self, value):
+        return value == "true"
+
+    def arguments(self, value):
+        return ()
+
+    def narrow(self, rows, variant):
+        return rows.filter(is_available=variant)
+
+
+class TimeSlotFilter(django_filters.FilterSet):
+    date = ClinicDayFilter("starts_at", bounds=("gte", "lt"))
+    date_after = ClinicDayFilter("starts_at", bounds=("gte",))
+    date_before = ClinicDayFilter("starts_at", bounds=("lt",))
+    doctor = IdFilter("doctor")
+    specialization = CharFilter("doctor__specialization", "iexact")
+    available = AvailableFilter(choices=[("true", "true"), ("false", "false")])
 
     class Meta:
         model = TimeSlot
         fields = []
 
-    def by_availability(self, slots, name, value):
-        return slots.filter(is_available=value == "true")
 
-
-class AppointmentFilter(ClinicDayFilter):
-    status = django_filters.ChoiceFilter(choices=Status.choices)
-    doctor = IdFilter(field_name="doctor")
-    patient = IdFilter(field_name="patient")
-    consultation_type = django_filters.ChoiceFilter(choices=ConsultationType.choices)
-    priority = django_filters.ChoiceFilter(choices=Priority.choices)
+class AppointmentFilter(django_filters.FilterSet):
+    date = ClinicDayFilter("starts_at", bounds=("gte", "lt"))
+    date_after = ClinicDayFilter("starts_at", bounds=("gte",))
+    date_before = ClinicDayFilter("starts_at", bounds=("lt",))
+    status = ChoiceFilter("status", choices=Status.choices)
+    doctor = IdFilter("doctor")
+    patient = IdFilter("patient")
+    consultation_type = ChoiceFilter("consultation_type", choices=ConsultationType.choices)
+    priority = ChoiceFilter("priority", choices=Priority.choices)
 
     class Meta:
         model = Appointment
@@ -55,4 +68,8 @@ class AppointmentFilter(ClinicDayFilter):
 
 
 class DoctorFilter(django_filters.FilterSet):
-    specialization = django_filters.CharFilter(lookup_expr="iexact")
+    specialization = CharFilter("specialization", "iexact")
+
+    class Meta:
+        model = Doctor
+        fields = []

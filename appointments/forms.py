@@ -1,6 +1,9 @@
-"""What is typed about appointments and time slots in the staff admin."""
+"""Forms of the admin for appointments and time slots."""
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDateWidget,
     UnfoldAdminSelect2Widget,
@@ -8,29 +11,36 @@ from unfold.widgets import (
     UnfoldAdminTimeWidget,
 )
 
-from accounts.desk import ServiceForm, StepForm
+from appointments.booking_rules import DATE_FORMAT
 from appointments.models import TimeSlot
+from config.admin.forms import ActionForm, ServiceForm
+from config.api.fields import EARLIEST, LATEST
 
 
-def time_of(timed):
-    """When it is, as one says it at the desk."""
-    return f"{timed.date:%a %d %b %Y}, {timed.start_time:%H:%M}-{timed.end_time:%H:%M}"
+def format_time(row):
+    """Format date and times of a slot or appointment: Mon 07 Dec 2026, 09:00-09:30."""
+    day = date_format(row.date, DATE_FORMAT)
+    return f"{day}, {row.start_time:%H:%M}-{row.end_time:%H:%M}"
 
 
-class MoveForm(StepForm):
-    reason = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+class MoveForm(ActionForm):
+    reason = forms.CharField(
+        label=_("Reason"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
 
 
-class SlotChoice(forms.ModelChoiceField):
+class TimeSlotField(forms.ModelChoiceField):
     widget = UnfoldAdminSelect2Widget
-    default_error_messages = {"invalid_choice": "This time slot is not free any more."}
+    default_error_messages = {"invalid_choice": _("This time slot is not free any more.")}
 
     def label_from_instance(self, slot):
-        return time_of(slot)
+        return format_time(slot)
 
 
 class RescheduleForm(MoveForm):
-    time_slot = SlotChoice(queryset=None, empty_label="Choose a free time", label="New time")
+    time_slot = TimeSlotField(
+        queryset=None, empty_label=_("Choose a free time"), label=_("New time")
+    )
     field_order = ["time_slot", "reason"]
 
     def __init__(self, record, data=None):
@@ -39,11 +49,15 @@ class RescheduleForm(MoveForm):
 
 
 class TimeSlotForm(ServiceForm):
-    """A slot as the clinic's clock shows it."""
+    """A slot, as date and times in the clinic's time zone."""
 
-    date = forms.DateField(widget=UnfoldAdminDateWidget)
-    start_time = forms.TimeField(widget=UnfoldAdminTimeWidget)
-    end_time = forms.TimeField(widget=UnfoldAdminTimeWidget)
+    date = forms.DateField(
+        label=_("Date"),
+        widget=UnfoldAdminDateWidget,
+        validators=[MinValueValidator(EARLIEST), MaxValueValidator(LATEST)],
+    )
+    start_time = forms.TimeField(label=_("Start time"), widget=UnfoldAdminTimeWidget)
+    end_time = forms.TimeField(label=_("End time"), widget=UnfoldAdminTimeWidget)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -1,89 +1,97 @@
-"""The life of an appointment, as a table. Read by services, permissions, serializers and tests."""
+"""The state machine of an appointment, as a table: status, moves, and who may make them when."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import CLINICIANS, EVERYONE, UserType
 
 
 class Status(TextChoices):
-    SCHEDULED = "scheduled"
-    CONFIRMED = "confirmed"
-    IN_PROGRESS = "in_progress", "In progress"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    NO_SHOW = "no_show", "No-show"
+    SCHEDULED = "scheduled", _("Scheduled")
+    CONFIRMED = "confirmed", _("Confirmed")
+    IN_PROGRESS = "in_progress", _("In progress")
+    COMPLETED = "completed", _("Completed")
+    CANCELLED = "cancelled", _("Cancelled")
+    NO_SHOW = "no_show", _("No-show")
 
 
 class ConsultationType(TextChoices):
-    GENERAL = "general"
-    FOLLOW_UP = "follow_up", "Follow-up"
-    EMERGENCY = "emergency"
-    ROUTINE_CHECKUP = "routine_checkup", "Routine check-up"
-    SPECIALIST = "specialist"
+    GENERAL = "general", _("General")
+    FOLLOW_UP = "follow_up", _("Follow-up")
+    EMERGENCY = "emergency", _("Emergency")
+    ROUTINE_CHECKUP = "routine_checkup", _("Routine check-up")
+    SPECIALIST = "specialist", _("Specialist")
 
 
 class Priority(TextChoices):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    URGENT = "urgent"
+    LOW = "low", _("Low")
+    MEDIUM = "medium", _("Medium")
+    HIGH = "high", _("High")
+    URGENT = "urgent", _("Urgent")
 
 
-OPEN = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # ahead of the visit
+UPCOMING = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # before the visit
 
 
 def always(role, has_begun):
     return True
 
 
-def once_begun(role, has_begun):
+def after_start(role, has_begun):
     return has_begun
 
 
-def patients_before_it_begins(role, has_begun):
+def patients_before_start(role, has_begun):
     return role != UserType.PATIENT or not has_begun
 
 
 class Move(NamedTuple):
-    sources: dict[Status, frozenset]  # from which status, and by whom
+    """One row of the state machine.
+
+    `sources` maps each status the move starts from to the roles that may make the move.
+    `condition` takes the role and whether the appointment's start has passed.
+    """
+
+    sources: dict[Status, frozenset]
     target: Status
-    when: Callable[[str, bool], bool] = always  # may this role, now that its time has begun or not
+    condition: Callable[[str, bool], bool] = always
 
     @property
     def roles(self):
-        """Everyone who may ever make this move."""
+        """The roles that may make this move from any status."""
         return frozenset().union(*self.sources.values())
 
-    def leads_on(self, status, role):
-        """Whether this role may ever make it from there."""
+    def is_listed(self, status, role):
+        """Whether the table lists this role for this status, whatever the time."""
         return role in self.sources.get(status, ())
 
-    def is_open(self, *, status, role, starts_at, now):
-        return self.leads_on(status, role) and self.when(role, now >= starts_at)
+    def is_allowed_from(self, *, status, role, starts_at, now):
+        return self.is_listed(status, role) and self.condition(role, now >= starts_at)
 
 
-NEW = {Status.SCHEDULED: CLINICIANS}
-AHEAD = {Status.SCHEDULED: CLINICIANS, Status.CONFIRMED: CLINICIANS}
-ANYBODY_AHEAD = {Status.SCHEDULED: EVERYONE, Status.CONFIRMED: EVERYONE}
-UNDER_WAY = {Status.IN_PROGRESS: CLINICIANS}
+FROM_SCHEDULED = {Status.SCHEDULED: CLINICIANS}
+FROM_UPCOMING = {Status.SCHEDULED: CLINICIANS, Status.CONFIRMED: CLINICIANS}
+FROM_UPCOMING_BY_ANYONE = {Status.SCHEDULED: EVERYONE, Status.CONFIRMED: EVERYONE}
+FROM_IN_PROGRESS = {Status.IN_PROGRESS: CLINICIANS}
 
 MOVES = {
-    # action           from, by                    to                  when
-    "confirm":    Move(NEW,                        Status.CONFIRMED),
-    "start":      Move(AHEAD,                      Status.IN_PROGRESS),
-    "complete":   Move(AHEAD | UNDER_WAY,          Status.COMPLETED),
-    "no_show":    Move(AHEAD,                      Status.NO_SHOW,     once_begun),
-    "cancel":     Move(ANYBODY_AHEAD | UNDER_WAY,  Status.CANCELLED,   patients_before_it_begins),
-    "reschedule": Move(ANYBODY_AHEAD,              Status.SCHEDULED),
-}  # fmt: skip
+    "confirm": Move(FROM_SCHEDULED, Status.CONFIRMED),
+    "start": Move(FROM_UPCOMING, Status.IN_PROGRESS),
+    "complete": Move(FROM_UPCOMING | FROM_IN_PROGRESS, Status.COMPLETED),
+    "no_show": Move(FROM_UPCOMING, Status.NO_SHOW, after_start),
+    "cancel": Move(
+        FROM_UPCOMING_BY_ANYONE | FROM_IN_PROGRESS, Status.CANCELLED, patients_before_start
+    ),
+    "reschedule": Move(FROM_UPCOMING_BY_ANYONE, Status.SCHEDULED),
+}
 
 
 def open_moves(*, status, role, starts_at, now):
-    """The moves open to a role now, in the table's order."""
+    """Return the names of the moves that a role may make now, in the table's order."""
     return list(_open_moves(status, role, now >= starts_at))
 
 
@@ -92,12 +100,12 @@ def _open_moves(status, role, has_begun):
     return [
         action
         for action, move in MOVES.items()
-        if move.leads_on(status, role) and move.when(role, has_begun)
+        if move.is_listed(status, role) and move.condition(role, has_begun)
     ]
 
 
-def action_towards(status):
-    """The move that a `status` in a PUT asks for; None where no move needs only that."""
+def transition_to(status):
+    """Return the move whose target is `status`; None where only `reschedule` leads there."""
     for action, move in MOVES.items():
         if move.target == status and action != "reschedule":
             return action

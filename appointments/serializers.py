@@ -1,18 +1,24 @@
-"""One shape out for an appointment; a small body in for each step."""
+"""Serializers of appointments, moves, history and statistics.
+
+Every move takes a body of its own and answers the whole appointment.
+"""
 
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.doors import VisibleRelatedField
 from accounts.roles import UserType
-from appointments import clock, policy
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField
-from config.api.lean import LeanReading
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.api.fields import VisibleRelatedField
+from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
+from config.db.querysets import hidden_fields
 from patients.models import Patient
+
+read_appointment = row_of(AppointmentRow)
 
 APPOINTMENT_EXAMPLE = {
     "id": 12,
@@ -42,8 +48,8 @@ APPOINTMENT_EXAMPLE = {
 }
 
 
-class AppointmentSerializer(LeanReading, StrictModelSerializer):
-    """An appointment as its reader sees it: `doctor_notes` never goes to the patient."""
+class AppointmentSerializer(StrictModelSerializer):
+    """An appointment as the caller may see it; patients never see `doctor_notes`."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
@@ -54,10 +60,13 @@ class AppointmentSerializer(LeanReading, StrictModelSerializer):
     status = serializers.ChoiceField(
         choices=Status.choices,
         required=False,
-        help_text="For doctors and admins: runs the move that leads there.",
+        help_text=_("For doctors and admins: makes the move that leads to this status."),
     )
-    allowed = serializers.SerializerMethodField(help_text="The moves open to you now.")
-    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
+    allowed = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text=_("The moves that you can make now."),
+    )
     read_only_for = {UserType.PATIENT: {"status"}}
     example = APPOINTMENT_EXAMPLE
 
@@ -76,22 +85,22 @@ class AppointmentSerializer(LeanReading, StrictModelSerializer):
         ]
 
     @cached_property
-    def now(self):
-        return clock.now()
+    def output(self):
+        return appointment_output(self.viewer_role)
 
-    def get_allowed(self, appointment) -> list[str]:
-        return policy.open_moves(appointment, role=self.reader_role, now=self.now)
+    def to_representation(self, appointment):
+        return self.output(read_appointment(appointment))
 
 
-class StepSerializer(StrictSerializer):
-    """What a step asks for going in; the appointment it leaves coming out."""
+class AppointmentActionSerializer(StrictSerializer):
+    """Reads the body of an action, and writes the appointment after the action."""
 
     def to_representation(self, appointment):
         return AppointmentSerializer(appointment, context=self.context).data
 
 
-class BookingSerializer(StepSerializer):
-    """A patient books for himself; doctors (into their own slots) and admins name the patient."""
+class BookingSerializer(AppointmentActionSerializer):
+    """Patients book for themselves; doctors and admins name the patient."""
 
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
     time_slot = VisibleRelatedField(queryset=TimeSlot.objects.all())
@@ -119,13 +128,16 @@ class BookingSerializer(StepSerializer):
     def get_fields(self):
         fields = super().get_fields()
         if self.context["request"].user.is_authenticated and self._is_patient():
-            del fields["doctor_notes"]
+            for name in hidden_fields(Appointment, UserType.PATIENT):
+                fields.pop(name, None)
         return fields
 
     def validate(self, attrs):
         if "patient" not in attrs:
             if not self._is_patient():
-                raise serializers.ValidationError({"patient": ["Say which patient this is for."]})
+                raise serializers.ValidationError(
+                    {"patient": [_("Say which patient this is for.")]}
+                )
             attrs["patient"] = self.context["request"].user
         return attrs
 
@@ -133,9 +145,9 @@ class BookingSerializer(StepSerializer):
         return self.context["request"].user.user_type == UserType.PATIENT
 
 
-class MoveSerializer(StepSerializer):
+class MoveSerializer(AppointmentActionSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
-    example = {"reason": "The patient called."}
+    example: dict[str, object] = {"reason": "The patient called."}
 
 
 class RescheduleSerializer(MoveSerializer):
@@ -158,10 +170,12 @@ HISTORY_EXAMPLE = {
 }
 
 
-class HistorySerializer(serializers.ModelSerializer):
+class HistorySerializer(BaseModelSerializer):
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
-    changes = serializers.SerializerMethodField(help_text="Names of fields, never their values.")
+    changes = serializers.SerializerMethodField(
+        help_text=_("Names of the fields, never their values.")
+    )
     example = HISTORY_EXAMPLE
 
     class Meta:
@@ -170,10 +184,9 @@ class HistorySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_changes(self, entry) -> list[str]:
-        """A patient is not told that there are notes he may not read."""
-        if self.context["request"].user.user_type == UserType.PATIENT:
-            return [name for name in entry.changes if name != "doctor_notes"]
-        return entry.changes
+        """Return the changed fields without those hidden from the caller."""
+        hidden = hidden_fields(Appointment, self.context["request"].user.role)
+        return [name for name in entry.changes if name not in hidden]
 
 
 class PeriodSerializer(serializers.Serializer):

@@ -1,32 +1,31 @@
-"""Booking and everything after it: the transactions, the locks and the history.
+"""Every change of an appointment, with its transaction, locks, history and audit entry.
 
-Locks are taken in one order, so that no two callers wait for each other: people, then slots by id,
-then the appointment. On SQLite the IMMEDIATE transaction is the lock.
+All functions take locks in one order, so that no two callers wait for each other: people, then
+slots by id, then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 """
 
-from datetime import datetime
 from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
 
-from accounts import audit
-from accounts import services as accounts
+from accounts.audit import log as audit
 from accounts.models import Action
-from accounts.versions import check_version
-from appointments import clock, policy
-from appointments.lifecycle import MOVES, OPEN, Status, action_towards
-from appointments.models import Appointment, AppointmentHistory, TimeSlot, sharing_time
+from appointments import booking_rules, clock
+from appointments.lifecycle import MOVES, UPCOMING, transition_to
+from appointments.locks import conflicting_slots, lock_patient, lock_slot, lock_slots
+from appointments.models import Appointment, AppointmentHistory
 from appointments.signals import appointment_changed
-from config.api.compiled import CompiledQuery
-from config.api.refusals import refused
-from config.api.transactions import atomic
-from patients.models import Patient
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
+from config.errors import rule_error
 
-ALTERNATIVES = 3  # how many other slots a refusal offers
+ALTERNATIVES = 3  # the number of other slots in the details of `slot_taken`
 
-CHANGED_BY = {"book": [], "reschedule": ["status", "time_slot"]}  # any other move: the status
+# The fields that a move changes, for the audit; moves not named here change the status alone.
+CHANGED_FIELDS = {"book": [], "reschedule": ["status", "time_slot"]}
 
 VISIT_DETAILS = frozenset(
     {
@@ -39,37 +38,28 @@ VISIT_DETAILS = frozenset(
     }
 )
 
-
-def _slots_to_lock():
-    slots = TimeSlot.objects.select_for_update(of=("self",), no_key=True).order_by()
-    return slots.with_bookable()
-
-
-def _slots_in_the_way(slot, patient, starts_at, ends_at):
-    """Of live appointments: of those in the slot, and of the patient's at that time."""
-    of_patient = Q(patient=patient) & sharing_time(starts_at, ends_at)
-    in_the_way = Appointment.objects.live().filter(Q(time_slot=slot) | of_patient)
-    return in_the_way.order_by().values_list("time_slot", flat=True)
+# A whole sentence for each move: translations cannot be composed of a verb and a status.
+INVALID_MOVES = {
+    "confirm": _("This appointment cannot be confirmed now. Its status is %(status)s."),
+    "start": _("This appointment cannot be started now. Its status is %(status)s."),
+    "complete": _("This appointment cannot be completed now. Its status is %(status)s."),
+    "no_show": _("This appointment cannot be marked as a no-show now. Its status is %(status)s."),
+    "cancel": _("This appointment cannot be cancelled now. Its status is %(status)s."),
+    "reschedule": _("This appointment cannot be rescheduled now. Its status is %(status)s."),
+}
 
 
-# What every booking asks.
-PATIENT_TO_LOCK = CompiledQuery(
-    lambda pk: Patient.objects.select_for_update(no_key=True).order_by().filter(pk=pk), int
-)
-SLOT_TO_LOCK = CompiledQuery(lambda pk: _slots_to_lock().filter(pk=pk), int)
-SLOTS_IN_THE_WAY = CompiledQuery(_slots_in_the_way, int, int, datetime, datetime)
-
-
-@atomic
+@atomic_with_retry
 def book(*, patient, time_slot, by, **details):
-    """A new appointment in a free slot.
+    """Create an appointment in a free slot.
 
-    Refusals: `slot_in_past`, `slot_taken`, `patient_overlap`, those of the policy; a slot that is
-    withdrawn or whose doctor cannot be booked, and a patient whose record is closed, are bad input.
+    Raises ValidationError with the code `slot_in_past`, `slot_taken` or `patient_overlap`, or a
+    code of booking_rules.check_booking(). A withdrawn slot, a doctor who cannot be booked and a
+    patient whose record is closed are plain validation errors.
     """
     patient = lock_patient(patient.pk)
-    slot = _claim(time_slot, patient, by)
-    policy.check_booking(patient, slot, by=by)
+    slot = _lock_free_slot(time_slot, patient, by)
+    booking_rules.check_booking(patient, slot, by=by)
     appointment = Appointment(
         patient=patient,
         doctor=slot.doctor,
@@ -80,163 +70,150 @@ def book(*, patient, time_slot, by, **details):
         **details,
     )
     appointment.save(force_insert=True)
-    _record(appointment, "book", by=by)
+    _record_history(appointment, "book", by=by)
     return appointment
 
 
-@atomic
+@atomic_with_retry
 def move(appointment, action, *, by, reason="", time_slot=None, if_version=None):
-    """Take one step of lifecycle.MOVES; `reschedule` into the `time_slot` given.
+    """Make one move of lifecycle.MOVES; `reschedule` needs the new `time_slot`.
 
-    Refused with `invalid_transition`, and the moves that are open, where the table says no; then
-    by the policy.
+    Raises ValidationError with the code `invalid_transition` where the table does not allow the
+    move, with the allowed moves in its params; otherwise with a code of booking_rules.
     """
     if action == "reschedule":
         patient = lock_patient(appointment.patient_id)
-        _lock_slots({appointment.time_slot_id, time_slot.pk})
+        lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
     state = {"status": appointment.status, "starts_at": appointment.starts_at}
-    if not MOVES[action].is_open(**state, role=by.role, now=clock.now()):
-        raise refusal(appointment, by, f"{action.replace('_', '-')} an appointment")
-    policy.check_move(appointment, action, by=by)
+    if not MOVES[action].is_allowed_from(**state, role=by.role, now=clock.now()):
+        raise invalid_transition(appointment, by, INVALID_MOVES[action])
+    booking_rules.check_move(appointment, action, by=by)
     if action == "reschedule":
         _check_new_slot(appointment, time_slot)
-        slot = _claim(time_slot, patient, by)
-        policy.check_new_time(appointment, slot, by=by)
+        slot = _lock_free_slot(time_slot, patient, by)
+        booking_rules.check_new_time(appointment, slot, by=by)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
     appointment.status = MOVES[action].target
     appointment.save()
-    _record(appointment, action, by=by, before=before, reason=reason)
+    _record_history(appointment, action, by=by, before=before, reason=reason)
     return appointment
 
 
-@atomic
-def amend(appointment, *, by, status=None, if_version=None, **details):
-    """Change visit details (while the visit is ahead) and `doctor_notes` (always).
+@atomic_with_retry
+def update(appointment, *, by, status=None, if_version=None, **details):
+    """Change visit details and `doctor_notes`.
 
-    A `status` is a move: the one whose target it is, in the same transaction.
+    Visit details can change while the appointment is scheduled or confirmed, `doctor_notes` at any
+    time. A new `status` makes the move that has it as target, in the same transaction. Raises
+    ValidationError with the code `invalid_transition`, or a code of move().
     """
     appointment = lock(appointment)
     check_version(appointment, if_version)
     changed = {name for name, value in details.items() if getattr(appointment, name) != value}
-    if changed & VISIT_DETAILS and appointment.status not in OPEN:
-        raise refusal(appointment, by, "change the details of an appointment")
+    if changed & VISIT_DETAILS and appointment.status not in UPCOMING:
+        sentence = _(
+            "The details of this appointment cannot be changed any more. Its status is %(status)s."
+        )
+        raise invalid_transition(appointment, by, sentence)
     if changed:
         for name in changed:
             setattr(appointment, name, details[name])
         appointment.save()
         before = appointment.status, appointment.starts_at
-        _record(appointment, "updated", by=by, before=before, changes=sorted(changed))
+        _record_history(appointment, "updated", by=by, before=before, changes=sorted(changed))
     if status in (None, appointment.status):
         return appointment
-    action = action_towards(status)
+    action = transition_to(status)
     if action is None:
-        raise refusal(appointment, by, f"set back to {Status(status).label.lower()} an appointment")
+        sentence = _(
+            "This appointment can be scheduled again only by moving it to another time. "
+            "Its status is %(status)s."
+        )
+        raise invalid_transition(appointment, by, sentence)
     return move(appointment, action, by=by)
 
 
-@atomic
-def cancel_coming(patient, *, by):
-    """Cancel what a patient whose record is closed still has ahead."""
+@atomic_with_retry
+def cancel_upcoming(patient, *, by):
+    """Cancel the upcoming appointments of a patient whose record is being closed."""
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
-        if lock(appointment).status in OPEN:  # it may have been ended a moment ago
+        if lock(appointment).status in UPCOMING:  # the status may have changed before the lock
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
 
 
-@atomic
-def anonymise(patient, *, by):
-    """Take the phone numbers out of a patient's appointments, and the names out of their log."""
-    rows = Appointment.objects.order_by("pk").filter(patient=patient)
-    of_patient = list(rows.select_for_update(no_key=True))
-    if with_phone := [one for one in of_patient if one.contact_phone]:
-        rows.filter(pk__in=[one.pk for one in with_phone]).update(
-            contact_phone="", version=F("version") + 1, updated_at=clock.now()
-        )
-        audit.changed("appointment.anonymise", *with_phone, by=by, fields=["contact_phone"])
-    accounts.name_by_number(Appointment, [one.pk for one in of_patient])
-
-
 def lock(appointment):
-    """The appointment as it is now, held until the transaction ends."""
+    """Return the current row of the appointment, locked until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",), no_key=True).with_people()
     return rows.get(pk=appointment.pk)
 
 
-def lock_patient(pk):
-    """The patient, held until the transaction ends; one whose record is closed is bad input."""
-    patient = next(iter(PATIENT_TO_LOCK(pk)), None)
-    if patient is None or not patient.is_active:
-        raise ValidationError({"patient": "This patient's record is closed."})
-    return patient
+def invalid_transition(appointment, by, sentence):
+    """Return the error for a change that the status of the appointment does not allow.
 
-
-def refusal(appointment, by, what):
-    """The 409 for something the appointment's state does not allow."""
-    allowed = policy.open_moves(appointment, role=by.role)
-    state = appointment.get_status_display().lower()
-    sentence = "Cannot %(what)s that is %(state)s."
-    return refused(
-        "status", sentence, "invalid_transition", what=what, state=state, allowed=allowed
-    )
-
-
-def _lock_slots(ids):
-    list(_slots_to_lock().filter(pk__in=ids).order_by("pk"))
-
-
-def _claim(time_slot, patient, by):
-    """The slot, locked and free for the patient: the next to ask waits, and then finds it taken.
-
-    Whether it is free is asked in a statement of its own, after the locks: only that sees what
-    another transaction committed while this one waited.
+    `sentence` may name the status as `%(status)s`. The params list the moves allowed to `by`.
     """
-    [slot] = SLOT_TO_LOCK(time_slot.pk)
+    allowed = booking_rules.open_moves(appointment, role=by.role)
+    status = appointment.get_status_display()
+    return rule_error("status", sentence, "invalid_transition", status=status, allowed=allowed)
+
+
+def _lock_free_slot(time_slot, patient, by):
+    """Return the slot, locked, after checking that it is free for the patient.
+
+    A concurrent caller waits for the lock and then finds the slot taken. The check is a separate
+    statement after the lock: only a new statement sees what another transaction committed while
+    this one waited.
+    """
+    slot = lock_slot(time_slot.pk)
     if slot.withdrawn_at or not slot.doctor.is_bookable:
-        raise ValidationError({"time_slot": "This time slot is not offered any more."})
+        raise ValidationError({"time_slot": _("This time slot is not offered any more.")})
     if slot.starts_at <= clock.now():
-        raise refused("time_slot", "This time slot lies in the past.", "slot_in_past")
-    if holders := SLOTS_IN_THE_WAY(slot.pk, patient.pk, slot.starts_at, slot.ends_at):
+        raise rule_error("time_slot", _("This time slot is in the past."), "slot_in_past")
+    if holders := conflicting_slots(slot, patient):
         if slot.pk in holders:
-            others = partial(_alternatives, slot, patient, by)
-            sentence = "This time slot is taken."
-            raise refused("time_slot", sentence, "slot_taken", alternatives=others)
-        sentence = "The patient has another appointment at that time."
-        raise refused("time_slot", sentence, "patient_overlap")
+            alternatives = partial(_alternatives, slot, patient, by)
+            sentence = _("This time slot is taken.")
+            raise rule_error("time_slot", sentence, "slot_taken", alternatives=alternatives)
+        sentence = _("The patient has another appointment at that time.")
+        raise rule_error("time_slot", sentence, "patient_overlap")
     return slot
 
 
 def _alternatives(slot, patient, by):
-    """The doctor's nearest free slots that `by` may book and that leave the patient in one place.
+    """Return the doctor's free slots nearest to `slot`, soonest first, as JSON.
 
-    Soonest first, as a client reads them.
+    `by` may book them, and the patient has no other appointment at their times.
     """
-    elsewhere = patient.appointments.live().overlapping(OuterRef("starts_at"), OuterRef("ends_at"))
-    free = policy.bookable_by(by, slot.doctor.time_slots.filter(~Exists(elsewhere)))
+    overlapping = patient.appointments.live().overlapping(
+        OuterRef("starts_at"), OuterRef("ends_at")
+    )
+    free = booking_rules.bookable_by(by, slot.doctor.time_slots.filter(~Exists(overlapping)))
     later = free.filter(starts_at__gt=slot.starts_at).order_by("starts_at")[:ALTERNATIVES]
     earlier = free.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:ALTERNATIVES]
-    nearest = sorted([*later, *earlier], key=lambda one: abs(one.starts_at - slot.starts_at))
+    nearest = sorted([*later, *earlier], key=lambda other: abs(other.starts_at - slot.starts_at))
     return [
         {
-            "time_slot": one.pk,
-            "starts_at": clock.local(one.starts_at).isoformat(),
-            "ends_at": clock.local(one.ends_at).isoformat(),
+            "time_slot": other.pk,
+            "starts_at": clock.to_clinic_time(other.starts_at).isoformat(),
+            "ends_at": clock.to_clinic_time(other.ends_at).isoformat(),
         }
-        for one in sorted(nearest[:ALTERNATIVES], key=lambda one: one.starts_at)
+        for other in sorted(nearest[:ALTERNATIVES], key=lambda other: other.starts_at)
     ]
 
 
 def _check_new_slot(appointment, time_slot):
     if time_slot.pk == appointment.time_slot_id:
-        raise ValidationError({"time_slot": "The appointment is in this slot already."})
+        raise ValidationError({"time_slot": _("The appointment is in this slot already.")})
     if time_slot.doctor_id != appointment.doctor_id:
-        raise ValidationError({"time_slot": "Choose a slot of the same doctor."})
+        raise ValidationError({"time_slot": _("Choose a slot of the same doctor.")})
 
 
-def _record(appointment, action, *, by, before=("", None), reason="", changes=()):
-    """The history row, the audit's, and word of it to whoever listens, once it is committed."""
+def _record_history(appointment, action, *, by, before=("", None), reason="", changes=()):
+    """Write the history row and the audit entry; send `appointment_changed` after the commit."""
     entry = AppointmentHistory.objects.create(
         appointment=appointment,
         action=action,
@@ -248,11 +225,11 @@ def _record(appointment, action, *, by, before=("", None), reason="", changes=()
         reason=reason,
         changed_by=by,
     )
-    audit.changed(
+    audit.record_change(
         f"appointment.{action}",
         appointment,
         by=by,
-        fields=changes or CHANGED_BY.get(action, ["status"]),
+        fields=changes or CHANGED_FIELDS.get(action, ["status"]),
         action=Action.CREATE if action == "book" else Action.UPDATE,
     )
     transaction.on_commit(

@@ -1,5 +1,6 @@
-"""The door for what follows a change of an appointment, such as notifications."""
+"""Signals for what follows a change of an appointment, such as notifications."""
 
 from django.dispatch import Signal
 
-appointment_changed = Signal()  # entry: the AppointmentHistory row; sent after the commit
+# Sent after the commit. `entry` is the AppointmentHistory row of the change.
+appointment_changed = Signal()

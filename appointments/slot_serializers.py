@@ -1,22 +1,29 @@
-"""Doctors' time: slots one by one, in bulk, and as availability."""
+"""Serializers of time slots, bulk slots, doctors and availability."""
 
 from datetime import timedelta
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.doors import VisibleRelatedField
 from accounts.models import Doctor
 from accounts.roles import UserType
-from appointments import clock, policy
+from appointments import booking_rules, clock
+from appointments.booking_rules import BookingWindow
 from appointments.models import TimeSlot
-from appointments.slots import MOST_DAYS, SKIPPED, Plan
-from config.api.fields import is_plain
-from config.api.filters import EARLIEST, LATEST
-from config.api.lean import LeanReading
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from appointments.output import DoctorRow, TimeSlotRow, doctor_output, row_of, time_slot_output
+from appointments.slot_services import MAX_DAYS, SKIP_REASONS, SlotPlan
+from config.api.fields import (
+    VisibleRelatedField,
+    is_canonical,
+    is_in_calendar,
+    out_of_calendar_error,
+)
+from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 
-MOST_AVAILABILITY_DAYS = 31
+MAX_AVAILABILITY_DAYS = 31
+
+read_time_slot, read_doctor = row_of(TimeSlotRow), row_of(DoctorRow)
 
 SLOT_EXAMPLE = {
     "id": 41,
@@ -34,19 +41,22 @@ SLOT_EXAMPLE = {
 
 
 class ClinicDateField(serializers.DateField):
-    """A day of the clinic's calendar, within what any time zone can hold."""
+    """A day of the clinic's calendar, between fields.EARLIEST and fields.LATEST.
+
+    Outside these dates a conversion between time zones overflows.
+    """
 
     def to_internal_value(self, value):
-        if not is_plain(value):
+        if not is_canonical(value):
             self.fail("invalid", format="YYYY-MM-DD")
         date = super().to_internal_value(value)
-        if not EARLIEST <= date <= LATEST:
-            raise serializers.ValidationError(f"Enter a date between {EARLIEST} and {LATEST}.")
+        if not is_in_calendar(date):
+            raise out_of_calendar_error()
         return date
 
 
 class DoctorField(VisibleRelatedField):
-    """The doctor a body acts for: an admin names one, a doctor is himself."""
+    """The doctor for whom a request acts: admins name one, doctors act for themselves."""
 
     def __init__(self, **kwargs):
         super().__init__(
@@ -55,16 +65,16 @@ class DoctorField(VisibleRelatedField):
 
 
 def doctor_or_self(serializer, attrs):
-    """`attrs` with the doctor the body acts for; an admin has to name one."""
+    """Return `attrs` with the doctor for whom the request acts; admins must name one."""
     user = serializer.context["request"].user
     if "doctor" not in attrs:
         if user.user_type != UserType.DOCTOR:
-            raise serializers.ValidationError({"doctor": ["Say which doctor this is for."]})
+            raise serializers.ValidationError({"doctor": [_("Say which doctor this is for.")]})
         attrs["doctor"] = Doctor.objects.get(pk=user.pk)
     return attrs
 
 
-class TimeSlotSerializer(LeanReading, StrictModelSerializer):
+class TimeSlotSerializer(StrictModelSerializer):
     doctor = DoctorField()
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     doctor_specialization = serializers.CharField(source="doctor.specialization", read_only=True)
@@ -73,7 +83,7 @@ class TimeSlotSerializer(LeanReading, StrictModelSerializer):
     end_time = serializers.TimeField()
     duration_minutes = serializers.IntegerField(read_only=True)
     is_available = serializers.BooleanField(read_only=True)
-    set_once = {"doctor"}
+    immutable_fields = {"doctor"}
     example = SLOT_EXAMPLE
 
     class Meta:
@@ -84,9 +94,12 @@ class TimeSlotSerializer(LeanReading, StrictModelSerializer):
     def validate(self, attrs):
         return doctor_or_self(self, attrs) if self.instance is None else attrs
 
+    def to_representation(self, slot):
+        return slot if isinstance(slot, dict) else time_slot_output(read_time_slot(slot))
+
 
 class BulkSlotsSerializer(StrictSerializer):
-    """The slots of one day (`date`) or of the chosen weekdays from `date_from` to `date_to`."""
+    """Slots of one day (`date`), or of the chosen weekdays from `date_from` to `date_to`."""
 
     doctor = DoctorField()
     date = ClinicDateField(required=False)
@@ -97,13 +110,15 @@ class BulkSlotsSerializer(StrictSerializer):
         required=False,
         allow_empty=False,
         max_length=7,
-        help_text="Monday is 0; every day unless given.",
+        help_text=_("Monday is 0. Every day unless given."),
     )
     start_time = serializers.TimeField()
     end_time = serializers.TimeField()
-    slot_duration = serializers.IntegerField(min_value=5, max_value=24 * 60, help_text="Minutes.")
+    slot_duration = serializers.IntegerField(
+        min_value=5, max_value=24 * 60, help_text=_("Minutes.")
+    )
     break_minutes = serializers.IntegerField(
-        min_value=0, max_value=24 * 60, required=False, help_text="Minutes between two slots."
+        min_value=0, max_value=24 * 60, required=False, help_text=_("Minutes between two slots.")
     )
     example = {
         "date_from": "2026-12-07",
@@ -116,54 +131,54 @@ class BulkSlotsSerializer(StrictSerializer):
     }
 
     def validate(self, attrs):
-        errors = {}
+        errors: dict[str, list] = {}
         if attrs["end_time"] <= attrs["start_time"]:
-            errors["end_time"] = ["It must be after start_time."]
+            errors["end_time"] = [_("The end time must be after the start time.")]
         if "date" in attrs:
             errors |= {
-                name: ["Give either date, or date_from and date_to."]
+                name: [_("Give either date, or date_from and date_to.")]
                 for name in ("date_from", "date_to", "weekdays")
                 if name in attrs
             }
         else:
             errors |= {
-                name: ["This field is required."]
+                name: [_("This field is required.")]
                 for name in ("date_from", "date_to")
                 if name not in attrs
             }
         if not errors and "date" not in attrs:
-            beyond = (attrs["date_to"] - attrs["date_from"]).days
-            if beyond < 0:
-                errors["date_to"] = ["It must not be before date_from."]
-            elif beyond >= MOST_DAYS:
-                errors["date_to"] = [f"Choose at most {MOST_DAYS} days."]
+            days_between = (attrs["date_to"] - attrs["date_from"]).days
+            if days_between < 0:
+                errors["date_to"] = [_("The last day must not be before the first.")]
+            elif days_between >= MAX_DAYS:
+                errors["date_to"] = [_("Choose at most %(days)s days.") % {"days": MAX_DAYS}]
         if errors:
             raise serializers.ValidationError(errors)
         return doctor_or_self(self, attrs)
 
     def plan(self):
-        """What the valid body asks for, as services take it."""
-        asked = self.validated_data
-        first = asked.get("date") or asked["date_from"]
-        last = asked.get("date") or asked["date_to"]
+        """Return the validated data as a SlotPlan."""
+        data = self.validated_data
+        first = data.get("date") or data["date_from"]
+        last = data.get("date") or data["date_to"]
         days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        weekdays = asked.get("weekdays", range(7))
-        return Plan(
+        weekdays = data.get("weekdays", range(7))
+        return SlotPlan(
             dates=[day for day in days if day.weekday() in weekdays],
-            start_time=asked["start_time"],
-            end_time=asked["end_time"],
-            duration=timedelta(minutes=asked["slot_duration"]),
-            pause=timedelta(minutes=asked.get("break_minutes", 0)),
+            start_time=data["start_time"],
+            end_time=data["end_time"],
+            duration=timedelta(minutes=data["slot_duration"]),
+            pause=timedelta(minutes=data.get("break_minutes", 0)),
         )
 
 
 class SkippedSlotSerializer(serializers.Serializer):
     date = serializers.DateField()
     start_time = serializers.TimeField()
-    reason = serializers.ChoiceField(choices=SKIPPED)
+    reason = serializers.ChoiceField(choices=SKIP_REASONS)
 
 
-class BulkSlotsAnswerSerializer(serializers.Serializer):
+class BulkSlotsResponseSerializer(serializers.Serializer):
     created = TimeSlotSerializer(many=True)
     skipped = SkippedSlotSerializer(many=True)
     example = {
@@ -172,12 +187,12 @@ class BulkSlotsAnswerSerializer(serializers.Serializer):
     }
 
 
-class DoctorSerializer(LeanReading, serializers.ModelSerializer):
-    """A doctor as everybody sees him."""
+class DoctorSerializer(BaseModelSerializer):
+    """A doctor as every signed-in user sees them."""
 
     full_name = serializers.CharField(read_only=True)
     next_available = serializers.DateTimeField(
-        read_only=True, allow_null=True, help_text="When the next free slot starts."
+        read_only=True, allow_null=True, help_text=_("The start of the next free slot.")
     )
     example = {
         "id": 3,
@@ -192,17 +207,21 @@ class DoctorSerializer(LeanReading, serializers.ModelSerializer):
         fields = ["id", "full_name", "specialization", "avatar", "next_available"]
         read_only_fields = fields
 
+    def to_representation(self, doctor):
+        return doctor_output(self.context["request"])(read_doctor(doctor))
+
 
 class AvailableDoctorField(VisibleRelatedField):
-    """A doctor in sight, with `next_available`."""
+    """A doctor whom the caller sees, with `next_available`."""
 
     def get_queryset(self):
         doctors = super().get_queryset()
-        return policy.with_next_available(doctors, self.context["request"].user)
+        window = BookingWindow.of(self.context["request"].user)
+        return booking_rules.with_next_available(doctors, window)
 
 
 class AvailabilityQuerySerializer(serializers.Serializer):
-    """Which doctor and days: `date`, or `date_after` and `date_before`, at most 31 days."""
+    """The doctor, and `date` or `date_after` and `date_before`: at most 31 days, default today."""
 
     doctor = AvailableDoctorField(queryset=Doctor.objects.all())
     date = ClinicDateField(required=False)
@@ -210,25 +229,24 @@ class AvailabilityQuerySerializer(serializers.Serializer):
     date_before = ClinicDateField(required=False)
 
     def validate(self, attrs):
-        """Adds the days asked for as `date_after` and `date_before`."""
+        """Return the doctor, and the first and last day as `date_after` and `date_before`."""
         if "date" in attrs:
             for name in ("date_after", "date_before"):
                 if name in attrs:
                     raise serializers.ValidationError(
-                        {name: ["Give either date, or date_after and date_before."]}
+                        {name: [_("Give either date, or date_after and date_before.")]}
                     )
             first = last = attrs["date"]
         else:
             first = attrs.get("date_after") or attrs.get("date_before") or clock.today()
             last = attrs.get("date_before") or first
-        if not 0 <= (last - first).days < MOST_AVAILABILITY_DAYS:
-            raise serializers.ValidationError(
-                {"date_before": [f"Choose 1 to {MOST_AVAILABILITY_DAYS} days."]}
-            )
+        if not 0 <= (last - first).days < MAX_AVAILABILITY_DAYS:
+            sentence = _("Choose 1 to %(days)s days.") % {"days": MAX_AVAILABILITY_DAYS}
+            raise serializers.ValidationError({"date_before": [sentence]})
         return {"doctor": attrs["doctor"], "date_after": first, "date_before": last}
 
 
-class AvailableDoctorSerializer(LeanReading, serializers.ModelSerializer):
+class AvailableDoctorSerializer(BaseModelSerializer):
     full_name = serializers.CharField(read_only=True)
 
     class Meta:

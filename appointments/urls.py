@@ -1,9 +1,10 @@
 from rest_framework.routers import SimpleRouter
 
 from appointments import viewsets
+from config.clinical_records import register_routes
 
 router = SimpleRouter()
-router.register("appointments", viewsets.AppointmentViewSet, basename="appointment")
+register_routes(router, "appointments")
 router.register("time-slots", viewsets.TimeSlotViewSet, basename="timeslot")
 router.register("doctors", viewsets.DoctorViewSet, basename="doctor")
 router.register(

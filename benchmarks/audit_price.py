@@ -22,7 +22,7 @@ LIST_OF = 20
 def without_audit():
     from django.conf import settings
 
-    from accounts import audit
+    from accounts.audit import log as audit
 
     reads, write = settings.AUDIT_READS, audit._write
     settings.AUDIT_READS, audit._write = "off", lambda notes: None

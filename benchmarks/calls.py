@@ -17,8 +17,8 @@ class Calls:
     """Made once the process is configured and the database is filled by `plan`."""
 
     def __init__(self, plan):
+        from accounts.auth.sessions import open_session
         from accounts.models import User
-        from accounts.sessions import open_session
 
         self.plan = plan
         every = len(plan.patients) // PATIENTS

@@ -100,7 +100,7 @@ def _requests(plan):
 def _client(person):
     from rest_framework.test import APIClient
 
-    from accounts.sessions import open_session
+    from accounts.auth.sessions import open_session
 
     client = APIClient(HTTP_HOST="localhost")
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {open_session(person)['access']}")

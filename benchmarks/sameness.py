@@ -67,8 +67,8 @@ def _records(server, request):
 
 def _to_be_refused(product, calls):
     """(name, request) of what must be turned away for the same reason."""
+    from accounts.auth.sessions import open_session
     from accounts.models import User
-    from accounts.sessions import open_session
 
     (patient, slot), (other, next_door) = calls.slots(2)
     _, booked = ask(product, calls.book(patient, slot))

@@ -1,12 +1,12 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self):
-        # Registers the system checks; models must be loaded before it can be imported.
+        # Registers the system checks, which import models.
         from config import checks  # noqa: F401, PLC0415
-        from config.api.numbering import number_aside  # noqa: PLC0415
+        from config.field_names import translate_names  # noqa: PLC0415
 
-        number_aside()
+        translate_names(apps.get_models())

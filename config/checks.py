@@ -1,4 +1,7 @@
-"""What must not reach production: `check --deploy` reports it, config.gate refuses to start."""
+"""System checks for unsafe production settings.
+
+`check --deploy` reports them; config.production_guard refuses to start when one is serious.
+"""
 
 from datetime import timedelta
 
@@ -8,14 +11,14 @@ from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError, connections
 
-from accounts import append_only
-from appointments import guards
-from config.cache import PER_PROCESS
+from accounts.audit import append_only
+from appointments import overlap_constraints
+from config.cache_url import PER_PROCESS
 from consultations.demo import SIGN_INS
 
-SHORTEST_KEY = 50
-FEWEST_CHARACTERS = 5  # distinct ones; Django's own measure of a weak key
-THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
+MIN_KEY_LENGTH = 50
+MIN_UNIQUE_CHARACTERS = 5  # as Django's check security.W009
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 
 @register(Tags.security, deploy=True)
@@ -24,43 +27,43 @@ def unsafe_production(app_configs=None, **kwargs):
         return [*_debug_in_public()]
     return [
         *_weak_keys(),
-        *_any_host(),
+        *_wildcard_hosts(),
         *_demo_accounts(),
-        *_talkative_log(),
-        *_counts_per_worker(),
-        *_no_public_host(),
-        *_printed_letters(),
-        *_borrowed_audit_key(),
-        *_no_checkpoints(),
+        *_unredacted_logging(),
+        *_per_worker_cache(),
+        *_missing_public_host(),
+        *_console_email(),
+        *_shared_audit_key(),
+        *_missing_checkpoints(),
     ]
 
 
 @register()
-def cancelling_by_way_of_a_later_day(app_configs=None, **kwargs):
-    """Who may not cancel, but may still move the visit far ahead, cancels it there."""
+def check_reschedule_cutoff(app_configs=None, **kwargs):
+    """Warn if a patient can reschedule an appointment in order to cancel it."""
     if settings.RESCHEDULE_NOTICE_HOURS >= settings.CANCELLATION_NOTICE_HOURS:
         return []
     return [
         CheckWarning(
             "RESCHEDULE_NOTICE_HOURS is shorter than CANCELLATION_NOTICE_HOURS.",
-            hint="A patient too late to cancel can move the visit ahead and then cancel it.",
+            hint="A patient who is too late to cancel can reschedule first and cancel then.",
             id="config.W003",
         )
     ]
 
 
 @register(Tags.security)
-def impatient_sessions(app_configs=None, **kwargs):
+def check_session_idle_timeout(app_configs=None, **kwargs):
     if timedelta() < settings.SESSION_IDLE <= settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]:
         yield CheckWarning(
             "SESSION_IDLE_MINUTES is not longer than ACCESS_TOKEN_MINUTES.",
-            hint="Clients refresh when the access token runs out; by then the session is over.",
+            hint="Clients refresh when the access token expires; the session has ended by then.",
             id="config.W006",
         )
 
 
 @register()
-def reads_that_cannot_be_required(app_configs=None, **kwargs):
+def check_required_read_audit(app_configs=None, **kwargs):
     if settings.AUDIT_READS_REQUIRED and settings.AUDIT_READS != "sync":
         yield CheckWarning(
             f"AUDIT_READS_REQUIRED does nothing while AUDIT_READS is {settings.AUDIT_READS}.",
@@ -70,28 +73,29 @@ def reads_that_cannot_be_required(app_configs=None, **kwargs):
 
 
 @register(Tags.database)
-def unguarded_database(app_configs=None, databases=None, **kwargs):
-    """Whether the databases still refuse by themselves overlaps (appointments.guards) and a change
-    of the audit (accounts.append_only).
+def check_database_constraints(app_configs=None, databases=None, **kwargs):
+    """Check that the constraints against overlaps and the triggers of the audit exist.
+
+    See appointments.overlap_constraints and accounts.audit.append_only.
     """
     return [
         Error(
-            f"The database {alias} lacks {guard.name}.",
-            hint="Run migrate: it makes what is missing.",
+            f"The database {alias} lacks {constraint.name}.",
+            hint="Run migrate, which creates it.",
             id="config.E004",
         )
         for alias in databases or []
-        for guard in missing_guards(connections[alias])
+        for constraint in missing_database_objects(connections[alias])
     ]
 
 
-def missing_guards(connection):
-    """What the database should refuse by itself, and would not."""
-    return [*guards.missing(connection), *append_only.missing(connection)]
+def missing_database_objects(connection):
+    """Return the constraints and triggers that the database lacks."""
+    return [*overlap_constraints.missing(connection), *append_only.missing(connection)]
 
 
 def _weak_keys():
-    """A retired key is asked too: whoever guesses it can sign what we still believe."""
+    """Check the retired keys too, because their signatures are still accepted."""
     keys = {
         "SECRET_KEY": [settings.SECRET_KEY],
         "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS,
@@ -105,7 +109,7 @@ def _weak_keys():
         name = weak[0] if weak else "SECRET_KEY"
         yield Error(
             f"{name} is generated or weak.",
-            hint=f"Set {name} to {SHORTEST_KEY} random characters or more.",
+            hint=f"Set {name} to {MIN_KEY_LENGTH} random characters or more.",
             id="config.E001",
         )
 
@@ -113,16 +117,16 @@ def _weak_keys():
 def _is_weak(key):
     return (
         key.startswith("django-insecure-")
-        or len(key) < SHORTEST_KEY
-        or len(set(key)) < FEWEST_CHARACTERS
+        or len(key) < MIN_KEY_LENGTH
+        or len(set(key)) < MIN_UNIQUE_CHARACTERS
     )
 
 
-def _any_host():
+def _wildcard_hosts():
     if "*" in settings.ALLOWED_HOSTS:
         yield Error(
             "ALLOWED_HOSTS allows any host.",
-            hint="Set ALLOWED_HOSTS to the names the clinic is reached by.",
+            hint="Set ALLOWED_HOSTS to the host names of the clinic.",
             id="config.E002",
         )
 
@@ -133,8 +137,8 @@ def _demo_accounts():
         found = [one.username for one in accounts if one.check_password(SIGN_INS[one.username])]
     except DatabaseError:
         yield CheckWarning(
-            "The database could not be asked for demo accounts.",
-            hint="Run this check again when it is up and migrated.",
+            "The database could not be searched for demo accounts.",
+            hint="Run this check again when the database is available and migrated.",
             id="config.W001",
         )
         return
@@ -147,63 +151,63 @@ def _demo_accounts():
 
 
 def _debug_in_public():
-    if settings.HTTPS or not set(settings.ALLOWED_HOSTS) <= THIS_MACHINE:
+    if settings.HTTPS or not set(settings.ALLOWED_HOSTS) <= LOOPBACK_HOSTS:
         yield Error(
-            "DEBUG is on where others than this machine are served.",
-            hint="Set DEBUG=false: its pages show settings and records to anyone.",
+            "DEBUG is on, and other machines than this one are served.",
+            hint="Set DEBUG=false, because debug pages show settings and records to everybody.",
             id="config.E005",
         )
 
 
-def _talkative_log():
+def _unredacted_logging():
     if settings.LOG_FORMAT != "json":
         yield Error(
-            "The log quotes what people wrote.",
+            "The log contains personal data.",
             hint="Set LOG_FORMAT=json, or leave it blank.",
             id="config.E006",
         )
 
 
-def _counts_per_worker():
+def _per_worker_cache():
     if settings.WORKERS > 1 and settings.CACHES["default"]["BACKEND"] == PER_PROCESS:
         yield CheckWarning(
-            f"{settings.WORKERS} workers each count requests for themselves.",
-            hint="Set CACHE_URL, or a client has every throttle that many times over.",
+            f"Each of the {settings.WORKERS} workers counts requests separately.",
+            hint="Set CACHE_URL, or every throttle allows that many times more requests.",
             id="config.W002",
         )
 
 
-def _no_public_host():
-    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= THIS_MACHINE:
+def _missing_public_host():
+    if settings.HTTPS and set(settings.ALLOWED_HOSTS) <= LOOPBACK_HOSTS:
         yield CheckWarning(
-            "ALLOWED_HOSTS names this machine alone.",
-            hint="Set ALLOWED_HOSTS to the names the clinic is reached by.",
+            "ALLOWED_HOSTS contains only this machine.",
+            hint="Set ALLOWED_HOSTS to the host names of the clinic.",
             id="config.W004",
         )
 
 
-def _printed_letters():
+def _console_email():
     if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
         yield CheckWarning(
-            "Letters are printed into the log, links to set a password among them.",
+            "E-mails are printed to the log, including links that set a password.",
             hint="Set EMAIL_URL to a mail server.",
             id="config.W005",
         )
 
 
-def _borrowed_audit_key():
+def _shared_audit_key():
     if settings.AUDIT_KEY == settings.SECRET_KEY:
         yield CheckWarning(
-            "The audit is sealed with the SECRET_KEY.",
-            hint="Set AUDIT_KEY, or the SECRET_KEY cannot be changed without breaking the chain.",
+            "The hash chain of the audit uses SECRET_KEY.",
+            hint="Set AUDIT_KEY, or a change of SECRET_KEY breaks the chain.",
             id="config.W007",
         )
 
 
-def _no_checkpoints():
+def _missing_checkpoints():
     if not settings.AUDIT_CHECKPOINTS:
         yield CheckWarning(
-            "The ends of the audit's chain are noted nowhere.",
-            hint="Set AUDIT_CHECKPOINTS: without, a chain that was made again shows nothing.",
+            "No checkpoints of the audit's hash chain are kept.",
+            hint="Set AUDIT_CHECKPOINTS; without, a rewritten chain cannot be detected.",
             id="config.W008",
         )

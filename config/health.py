@@ -1,6 +1,6 @@
-"""For the machines that watch: /healthz, the process is alive; /readyz, it can serve people.
+"""Health checks for monitoring: /healthz (the process runs), /readyz (it can serve requests).
 
-Outside the envelope, for anyone, without a session; they say nothing an outsider could use.
+They are public, have no envelope and reveal nothing about the clinic.
 """
 
 from django.db import Error, connection
@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from config.api.exceptions import RETRY_SECONDS
-from config.checks import missing_guards
+from config.checks import missing_database_objects
 
 
 def database():
@@ -26,16 +26,16 @@ def migrations():
     return f"{len(unapplied)} unapplied" if unapplied else "ok"
 
 
-def guards():
-    missed = missing_guards(connection)
-    return f"{len(missed)} missing" if missed else "ok"
+def database_constraints():
+    missing = missing_database_objects(connection)
+    return f"{len(missing)} missing" if missing else "ok"
 
 
-# Each says "ok" or, in a few words, what is amiss. A further one is a function and its row here.
-CHECKS = {"database": database, "migrations": migrations, "guards": guards}
+# Each function returns "ok" or a short description of the problem.
+CHECKS = {"database": database, "migrations": migrations, "guards": database_constraints}
 
 
-@csrf_exempt  # so that a POST is told 405
+@csrf_exempt  # so that a POST is answered with 405
 @never_cache
 @require_safe
 def healthz(request):

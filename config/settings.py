@@ -1,6 +1,6 @@
-"""Every setting, read from the environment or from `.env`; `.env.example` names them all.
+"""The settings. They come from the environment or `.env`; `.env.example` lists all variables.
 
-They are read in this file only. A blank value means the default.
+No other module reads the environment. A blank value means the default.
 """
 
 import logging
@@ -12,10 +12,10 @@ import dj_database_url
 import dj_email_url
 from corsheaders.defaults import default_headers
 from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
+from django.utils.translation import gettext_lazy as _
 
-from config.cache import cache_from
-from config.keys import generated_key
-from config.navigation import NAVIGATION
+from config.cache_url import parse_cache_url
+from config.secret_key import load_or_create_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -24,7 +24,7 @@ _read = Config(RepositoryEnv(_env_file) if _env_file.exists() else RepositoryEmp
 
 
 def config(name, default="", cast=str):
-    """The variable `name`, or `default` where it is missing or blank; `cast` reads it."""
+    """Return the variable `name`, converted by `cast`, or `default` if it is missing or blank."""
     value = _read(name, default="")
     return _read(name, default=default, cast=cast) if value != "" else default
 
@@ -36,25 +36,24 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 SECRET_KEY = config("SECRET_KEY")
 SECRET_KEY_IS_GENERATED = not SECRET_KEY  # config.checks refuses that in production
 if SECRET_KEY_IS_GENERATED:
-    SECRET_KEY = generated_key(BASE_DIR / ".secret_key")
-# Retired keys, which sign nothing any more: what they have signed is good until it runs out.
+    SECRET_KEY = load_or_create_key(BASE_DIR / ".secret_key")
+# Retired keys: they sign nothing, and their signatures are valid until they expire.
 SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default=[], cast=Csv())
 
 ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"], cast=Csv())
 
-# Whether TLS ends in front of us: redirect, HSTS and secure cookies.
+# Whether a proxy in front terminates TLS: turns on the redirect, HSTS and secure cookies.
 HTTPS = config("HTTPS", default=False, cast=bool)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # asked from inside, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # monitoring inside the network uses no TLS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=[], cast=Csv())
 X_FRAME_OPTIONS = "DENY"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # they name people
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # messages contain names
 
-# Which single-page applications may call the API from a browser. Tokens travel in a header,
-# so credentials (cookies) stay off.
+# The origins whose pages may call the API. Tokens are sent in a header, so cookies are not allowed.
 CORS_ALLOWED_ORIGINS = config(
     "CORS_ALLOWED_ORIGINS",
     default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
@@ -78,12 +77,12 @@ CORS_URLS_REGEX = r"^/(api|media)/.*$"
 
 # --- Rules of the clinic --------------------------------------------------------------------
 
-# Where it holds, a doctor is not bookable and sees no patient until an admin has verified the
-# licence (accounts.models.User.role).
+# If true, a doctor is not bookable and sees no patients until an admin has verified the licence
+# (accounts.models.User.role).
 DOCTOR_VERIFICATION_REQUIRED = config("DOCTOR_VERIFICATION_REQUIRED", default=not DEBUG, cast=bool)
 
-# What patients are held to when they book, cancel and reschedule by themselves (appointments.policy
-# asks); 0 sets no rule. Staff are free.
+# Limits for patients who book, cancel and reschedule online (appointments.booking_rules). 0 means
+# no limit. The limits do not apply to staff.
 BOOKING_NOTICE_MINUTES = config("BOOKING_NOTICE_MINUTES", default=0, cast=int)
 BOOKING_HORIZON_DAYS = config("BOOKING_HORIZON_DAYS", default=0, cast=int)
 CANCELLATION_NOTICE_HOURS = config("CANCELLATION_NOTICE_HOURS", default=0, cast=int)
@@ -92,17 +91,21 @@ MAX_COMING_APPOINTMENTS = config("MAX_COMING_APPOINTMENTS", default=0, cast=int)
 
 TIME_ZONE = config("TIME_ZONE", default="UTC")  # the clinic's; appointments.clock reads it
 USE_TZ = True
-LANGUAGE_CODE = "en-us"
+
+# The language of a response follows the request's Accept-Language; any other language gets English.
 USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # --- Applications ---------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "config.admin.apps.ClinicAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -123,29 +126,31 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.api.middleware.RequestIdMiddleware",
-    "config.api.middleware.AccessLogMiddleware",
-    "config.api.headers.HeadersMiddleware",
-    "config.api.faults.EnvelopeGuard",
+    "config.http.request_id.RequestIdMiddleware",
+    "config.http.access_log.AccessLogMiddleware",
+    "config.http.security_headers.SecurityHeadersMiddleware",
+    # Outside all middleware that may answer an error, for the language of the error.
+    "django.middleware.locale.LocaleMiddleware",
+    "config.http.error_middleware.ErrorEnvelopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.browsers.AuthenticationMiddleware",
-    "config.browsers.MessageMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "config.api.faults.OutageMiddleware",
-    "config.api.middleware.LockedOutMiddleware",
-    "accounts.trail.AuditMiddleware",
+    "config.http.error_middleware.ServiceUnavailableMiddleware",
+    "config.http.lockout_response.LockoutResponseMiddleware",
+    "accounts.audit.middleware.AuditMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
-# For `runserver` alone, which must not pass through config/wsgi.py: that refuses what only a
-# development machine may have. gunicorn.conf.py names it.
-WSGI_APPLICATION = "config.runserver.application"
+# Only `runserver` uses this setting. gunicorn serves config/wsgi.py, which refuses to start with
+# unsafe settings.
+WSGI_APPLICATION = "config.wsgi_dev.application"
 
 TEMPLATES = [
     {
@@ -161,7 +166,7 @@ TEMPLATES = [
         },
     },
 ]
-CSRF_FAILURE_VIEW = "config.api.handlers.csrf_failure"
+CSRF_FAILURE_VIEW = "config.http.error_views.csrf_failure"
 
 # --- Database -------------------------------------------------------------------------------
 
@@ -173,17 +178,16 @@ DATABASES = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE: a transaction that will write holds the write lock from its first statement, which
-    # is what stands in for row locks here. FULL: an acknowledged write survives a power cut.
+    # IMMEDIATE: each transaction takes the write lock at its start, in place of row locks. FULL: a
+    # committed write survives a power failure.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    DATABASES["default"]["ENGINE"] = "config.postgresql"
-    # Nobody waits for ever: not for a statement, for a lock, for a transaction somebody left open,
-    # or for a server that does not pick up. What DATABASE_URL says of these comes last and wins.
+    # Time limits of statements, locks, idle transactions and connecting. Options of DATABASE_URL
+    # take precedence.
     _limits = {
         "statement_timeout": config("STATEMENT_TIMEOUT_MS", default=15_000, cast=int),
         "lock_timeout": config("LOCK_TIMEOUT_MS", default=5_000, cast=int),
@@ -191,60 +195,64 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             "IDLE_TRANSACTION_TIMEOUT_MS", default=30_000, cast=int
         ),
     }
-    _of_the_url = DATABASES["default"].get("OPTIONS", {})
+    _url_options = DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
-        **_of_the_url,
+        **_url_options,
         "options": " ".join(
             [
                 *(f"-c {name}={milliseconds}" for name, milliseconds in _limits.items()),
-                "-c jit=off",  # which compiles for longer than our statements run
-                _of_the_url.get("options", ""),
+                "-c jit=off",  # compiling takes longer than the statements
+                _url_options.get("options", ""),
             ]
         ).strip(),
     }
+# Whether hot reads on PostgreSQL run SQL that is generated once (config.db.prepared). SQLite always
+# runs the querysets.
+FAST_READS = config("FAST_READS", default=True, cast=bool)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Audit ----------------------------------------------------------------------------------
 
-# How the reading of records is written down: sync, one row a request; buffered, a few together (the
-# rule on SQLite, which writes one at a time); off, not at all. Changes always are.
+# How reads of records are audited: "sync" writes one row per request; "buffered" writes several
+# together (the default on SQLite, which has one writer at a time); "off" writes none. Changes are
+# always audited.
 AUDIT_READS = config(
     "AUDIT_READS",
     default="buffered" if "sqlite3" in DATABASES["default"]["ENGINE"] else "sync",
     cast=Choices(["sync", "buffered", "off"]),
 )
-# Where a read cannot be written down, as on a full disk, it is answered and the event goes to the
-# log; with this it is refused (503). Only for sync.
+# If a read cannot be audited, for example because the disk is full, the event is logged and the
+# request answered. If this is true, the response is 503. Only for "sync".
 AUDIT_READS_REQUIRED = config("AUDIT_READS_REQUIRED", default=False, cast=bool)
-# What the chain over the audit is made with (accounts.seals). Kept outside the database, and for as
-# long as the audit is.
+# The HMAC key of the audit's hash chain (accounts.audit.hash_chain). Keep it outside the database
+# as long as the audit exists.
 AUDIT_KEY = config("AUDIT_KEY", default=SECRET_KEY)
-AUDIT_KEY_FALLBACKS = config("AUDIT_KEY_FALLBACKS", default=[], cast=Csv())  # of before
-# Where the end of the chain is noted each time it grows: a file that whoever reaches the database
-# had better not reach.
+AUDIT_KEY_FALLBACKS = config("AUDIT_KEY_FALLBACKS", default=[], cast=Csv())  # earlier keys
+# The file to which the end of the hash chain is appended. It should not be writable for anybody who
+# can write to the database.
 AUDIT_CHECKPOINTS = config("AUDIT_CHECKPOINTS")
-# Older events may be archived; six years, as HIPAA has it (45 CFR 164.316(b)(2)(i)).
+# Older events may be archived. The default is HIPAA's six years (45 CFR 164.316(b)(2)(i)).
 AUDIT_RETENTION_DAYS = config("AUDIT_RETENTION_DAYS", default=2192, cast=int)
 
 # --- Cache ----------------------------------------------------------------------------------
 
-# It holds what the throttles count. Blank, each worker counts for itself; a folder is shared by the
-# workers of one machine, Redis by those of several.
+# The cache holds the counts of the throttles. If CACHE_URL is blank, each worker counts separately;
+# a folder is shared by the workers of one machine, Redis by several machines.
 CACHE_URL = config("CACHE_URL")
 WORKERS = config("WEB_CONCURRENCY", default=1, cast=int)  # config.checks compares the two
-CACHES = {"default": cache_from(CACHE_URL)}
+CACHES = {"default": parse_cache_url(CACHE_URL)}
 
-# --- People and sign-in ---------------------------------------------------------------------
+# --- Accounts and sign-in -------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
-    "accounts.hashers.ClinicArgon2Hasher",
+    "accounts.auth.hashers.ClinicArgon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # older hashes, until the next sign-in
 ]
-AUTHENTICATION_BACKENDS = ["accounts.authentication.CountingBackend"]
-# So many wrong passwords for one account, or from one address, in so many minutes, and no more are
-# looked at for as long (accounts.lockout); 0 sets no limit.
+AUTHENTICATION_BACKENDS = ["accounts.auth.backends.LockoutModelBackend"]
+# The number of wrong passwords for one account, or from one address, within LOCKOUT_MINUTES after
+# which sign-in is locked for as long (accounts.auth.lockout). 0 means no limit.
 LOCKOUT_FAILURES = config("LOCKOUT_FAILURES", default=10, cast=int)
 LOCKOUT_FAILURES_PER_ADDRESS = config("LOCKOUT_FAILURES_PER_ADDRESS", default=100, cast=int)
 LOCKOUT_MINUTES = config("LOCKOUT_MINUTES", default=15, cast=int)
@@ -258,7 +266,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# What tokens are signed with (accounts.tokens.KeyRing); Django's own signatures keep to SECRET_KEY.
+# Signs tokens (accounts.auth.tokens.KeyRotatingBackend). Django's own signatures use SECRET_KEY.
 TOKEN_KEY = config("TOKEN_KEY", default=SECRET_KEY)
 TOKEN_KEY_FALLBACKS = config(
     "TOKEN_KEY_FALLBACKS",
@@ -266,7 +274,7 @@ TOKEN_KEY_FALLBACKS = config(
     cast=Csv(),
 )
 SIMPLE_JWT = {
-    "AUTH_TOKEN_CLASSES": ("accounts.tokens.SessionAccessToken",),
+    "AUTH_TOKEN_CLASSES": ("accounts.auth.tokens.SessionAccessToken",),
     "ACCESS_TOKEN_LIFETIME": timedelta(
         minutes=config("ACCESS_TOKEN_MINUTES", default=15, cast=int)
     ),
@@ -274,24 +282,25 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": TOKEN_KEY,
     "ISSUER": "medical-platform",
-    "LEEWAY": 30,  # seconds two machines' clocks may differ
+    "LEEWAY": 30,  # seconds of tolerated clock difference
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
-# A session that is not refreshed for so long, or is older than that, is over; 0 sets no rule.
+# A session ends if it is not refreshed for SESSION_IDLE or is older than SESSION_ABSOLUTE; 0 means
+# no limit.
 SESSION_IDLE = timedelta(minutes=config("SESSION_IDLE_MINUTES", default=0, cast=int))
 SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, cast=int))
-# Two tabs may refresh with the same token at once; the slower one is told so (409) instead of being
-# taken for a thief, for this many seconds.
+# Two tabs may refresh with the same token at once. Within this time the slower one gets a 409;
+# after it, a used token counts as stolen and ends the session.
 REFRESH_GRACE_SECONDS = 10
 
-SESSION_ENGINE = "config.browser_sessions"
+SESSION_ENGINE = "accounts.auth.session_store"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
 
 FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 
-# Printed letters, with names and links to set a password, are for development.
+# E-mails contain names and links that set a password: print them in development only.
 _email = dj_email_url.parse(
     config("EMAIL_URL", default="console:" if DEBUG else "smtp://localhost:25")
 )
@@ -312,9 +321,9 @@ BROWSABLE_API = config("BROWSABLE_API", default=True, cast=bool)
 API_DOCS = config("API_DOCS", default=True, cast=bool)
 
 REST_FRAMEWORK = {
-    # Bearer first: it is what makes an answer to a stranger a 401 and not a 403.
+    # The first class decides that requests without credentials are answered with 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.SessionJWTAuthentication",
+        "accounts.auth.authentication.SessionJWTAuthentication",
         *(["rest_framework.authentication.SessionAuthentication"] if BROWSABLE_API else []),
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.RoleAccess"],
@@ -323,35 +332,35 @@ REST_FRAMEWORK = {
         "config.api.renderers.EnvelopeJSONRenderer",
         *(["config.api.renderers.EnvelopeBrowsableAPIRenderer"] if BROWSABLE_API else []),
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.Negotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.negotiation.StrictContentNegotiation",
     "DEFAULT_FILTER_BACKENDS": [
-        "config.api.filters.GivenFilters",
+        "config.api.filters.CachedFilterBackend",
         "config.api.filters.BoundedSearchFilter",
         "config.api.filters.StrictOrderingFilter",
     ],
-    "DEFAULT_PAGINATION_CLASS": "config.api.pagination.Pages",
+    "DEFAULT_PAGINATION_CLASS": "config.api.pagination.PagePagination",
     "DEFAULT_METADATA_CLASS": "config.api.metadata.ActionMetadata",
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.EnvelopeAutoSchema",
     "EXCEPTION_HANDLER": "config.api.exceptions.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [
-        "config.api.throttles.PersonThrottle",
-        "config.api.throttles.DoorThrottle",
+        "config.api.throttling.CallerThrottle",
+        "config.api.throttling.EndpointThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         scope: None if DEBUG else config(f"THROTTLE_{scope.upper()}", default=rate)
         for scope, rate in {"user": "600/min", "login": "10/min", "register": "20/hour"}.items()
     },
-    # How many proxies stand in front and write X-Forwarded-For; with none, the header is ignored.
+    # The number of proxies that append to X-Forwarded-For; with 0 the header is ignored.
     "NUM_PROXIES": config("NUM_PROXIES", default=1 if HTTPS else 0, cast=int),
     "COERCE_DECIMAL_TO_STRING": False,
-    # As written in the contract, and nothing else that happens to parse.
+    # Only the documented formats.
     "DATE_INPUT_FORMATS": ["%Y-%m-%d"],
     "TIME_INPUT_FORMATS": ["%H:%M:%S", "%H:%M"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
-# A body longer than this is refused with 413 before it is read; with a file, the second holds.
+# Larger bodies are answered with 413 before they are read. MAX_UPLOAD_BYTES applies to forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 MAX_UPLOAD_BYTES = config("MAX_UPLOAD_MB", default=6, cast=int) * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES
@@ -360,8 +369,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Medical Platform API",
     "DESCRIPTION": (
         "Runs a clinic: accounts, patients, appointments and consultations. Sign in at "
-        "`POST /api/auth/login/` and send `Authorization: Bearer <access>`. Every answer comes in "
-        "the envelope `{status, data, message}`; errors carry a stable `code`."
+        "`POST /api/auth/login/` and send `Authorization: Bearer <access>`. Every response has "
+        "the envelope `{status, data, message}`; errors have a stable `code`."
     ),
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -375,13 +384,13 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.api.schema.document_errors",
-        "config.api.shapes.tell_shapes_apart",
+        "config.api.schema_hooks.fix_polymorphic_schemas",
     ],
     "ENUM_NAME_OVERRIDES": {
         "UserTypeEnum": "accounts.roles.UserType",
         "GenderEnum": "accounts.roles.Gender",
         "AppointmentStatusEnum": "appointments.lifecycle.Status",
-        "ConsultationStatusEnum": "consultations.states.ConsultationStatus",
+        "ConsultationStatusEnum": "consultations.choices.ConsultationStatus",
     },
 }
 
@@ -392,34 +401,34 @@ WHITENOISE_USE_FINDERS = True  # static files are served without a collectstatic
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(config("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 STORAGES = {
-    "default": {"BACKEND": "config.storage.WholeFiles"},
+    "default": {"BACKEND": "config.files.AtomicFileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
 # --- Versions of records (django-simple-history) --------------------------------------------
 
-SIMPLE_HISTORY_REVERT_DISABLED = True  # a revert would go round the services
+SIMPLE_HISTORY_REVERT_DISABLED = True  # a revert would bypass the services
 
 # --- The admin (django-unfold) --------------------------------------------------------------
 
 UNFOLD = {
     "SITE_TITLE": "Medical Platform",
     "SITE_HEADER": "Medical Platform",
-    "SITE_SUBHEADER": "Clinic administration",
+    "SITE_SUBHEADER": _("Clinic administration"),
     "SITE_SYMBOL": "local_hospital",
-    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "config.admin.dashboard.dashboard",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,
-        "navigation": NAVIGATION,
+        "navigation": "config.admin.navigation.sidebar",
     },
 }
 
 # --- Logs -----------------------------------------------------------------------------------
 
-# `json` says what config.api.logs lets it say; `console` is for development and says everything
-# (config.checks refuses it in production).
+# "json" redacts personal data (config.http.log_formatter). "console" does not; it is for
+# development, and config.checks refuses it in production.
 LOG_FORMAT = config(
     "LOG_FORMAT", default="console" if DEBUG else "json", cast=Choices(["json", "console"])
 )
@@ -428,10 +437,10 @@ LOG_LEVEL = config("LOG_LEVEL", default="INFO", cast=str.upper)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "config.api.middleware.RequestIdFilter"}},
+    "filters": {"request_id": {"()": "config.http.request_id.RequestIdFilter"}},
     "formatters": {
         "json": {
-            "()": "config.api.logs.JSONFormatter",
+            "()": "config.http.log_formatter.JSONFormatter",
             "ours": ["config", "accounts", "patients", "appointments", "consultations"],
         },
         "console": {
@@ -448,12 +457,12 @@ LOGGING = {
     },
     "root": {"handlers": ["lines"], "level": LOG_LEVEL},
     "loggers": {
-        # Without Django's own handlers, one of which mails the request and every local variable.
+        # Without Django's own handlers, one of which e-mails the request and all local variables.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # A request's line says what these two would say below an error, without its path.
+        # The access log replaces the warnings of these two, which contain paths.
         "django.request": {"level": "ERROR"},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
-        "django.db.backends": {"level": "INFO"},  # below it, every statement with its values
+        "django.db.backends": {"level": "INFO"},  # DEBUG would log statements with their values
     },
 }
 logging.captureWarnings(capture=True)

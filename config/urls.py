@@ -1,23 +1,21 @@
-"""Every address, once. The apps' routers stand at two mounts: the seed's and the canonical one.
+"""All URLs. The routers of the apps are included twice: at /api/ and at the original prefixes.
 
-The canonical mount comes last, because Django asks the last pattern first when it makes addresses.
+/api/ comes last, because Django reverses the last matching pattern.
 """
 
 from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
-from django.urls.resolvers import RoutePattern
 from django.views.generic import RedirectView
 from django.views.static import serve
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from accounts.admin.people import own_password
+from accounts.admin.users import change_own_password
 from accounts.urls import router as accounts
 from appointments.urls import router as appointments
-from config.api.resolvers import KnowingResolver
 from config.api.routers import RootRouter
-from config.api.views import NoSuchPath
+from config.api.views import ApiNotFoundView, SchemaView
 from config.health import healthz, readyz
 from consultations.urls import below_patients
 from consultations.urls import router as consultations
@@ -32,7 +30,7 @@ urlpatterns = [
     path("readyz", readyz),
     path(
         "admin/password_change/",
-        admin.site.admin_view(own_password, cacheable=True),
+        admin.site.admin_view(change_own_password, cacheable=True),
         name="own_password",
     ),
     path("admin/", admin.site.urls),
@@ -51,7 +49,7 @@ urlpatterns = [
 
 if settings.API_DOCS:
     urlpatterns += [
-        path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+        path("api/schema/", SchemaView.as_view(), name="schema"),
         path(
             "api/docs/",
             SpectacularSwaggerSplitView.as_view(
@@ -64,10 +62,9 @@ if settings.API_DOCS:
 if settings.BROWSABLE_API:
     urlpatterns += [path("api-auth/", include("rest_framework.urls"))]
 
-urlpatterns += [re_path(r"^api(/|$)", NoSuchPath.as_view(), name="no-such-path")]
-urlpatterns = [KnowingResolver(RoutePattern(""), urlpatterns)]
+urlpatterns += [re_path(r"^api(/|$)", ApiNotFoundView.as_view(), name="no-such-path")]
 
-handler400 = "config.api.handlers.bad_request"
-handler403 = "config.api.handlers.forbidden"
-handler404 = "config.api.handlers.not_found"
-handler500 = "config.api.handlers.server_error"
+handler400 = "config.http.error_views.bad_request"
+handler403 = "config.http.error_views.forbidden"
+handler404 = "config.http.error_views.not_found"
+handler500 = "config.http.error_views.server_error"

@@ -1,13 +1,13 @@
-"""What gunicorn serves. It refuses to start where only a development machine may."""
+"""The WSGI application. It does not start with settings that are unsafe in production."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config.api.content_type import wsgi_with_readable_content_type
-from config.gate import refuse_unsafe_production
+from config.http.content_type import wsgi_content_type_check
+from config.production_guard import refuse_unsafe_production
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = wsgi_with_readable_content_type(get_wsgi_application())
+application = wsgi_content_type_check(get_wsgi_application())
 refuse_unsafe_production()

@@ -1,9 +1,10 @@
-"""The clinical record at the desk: written while it is open, read ever after, with its versions."""
+"""Consultations and their parts in the staff admin."""
 
 from functools import partial
 
 from django.contrib import admin
 from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
@@ -12,18 +13,19 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts.desk import DeskAdmin, ReadOnlyAdmin, ReadOnlyInline, Versions
-from appointments.desk import PEOPLE
+from appointments.admin_actions import PEOPLE_SEARCH_FIELDS
+from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin, coloured_label
+from config.admin.history import HistoryAdminMixin
 from consultations import services
-from consultations.forms import OpeningForm
+from consultations.choices import ConsultationStatus
+from consultations.forms import ConsultationCreateForm
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.states import ConsultationStatus
 
 STATUS_COLOURS = {
-    ConsultationStatus.SCHEDULED.label: "info",
-    ConsultationStatus.IN_PROGRESS.label: "warning",
-    ConsultationStatus.COMPLETED.label: "success",
-    ConsultationStatus.CANCELLED.label: "danger",
+    ConsultationStatus.SCHEDULED: "info",
+    ConsultationStatus.IN_PROGRESS: "warning",
+    ConsultationStatus.COMPLETED: "success",
+    ConsultationStatus.CANCELLED: "danger",
 }
 MEASURED = [
     "systolic_bp", "diastolic_bp", "heart_rate", "temperature", "respiratory_rate",
@@ -33,7 +35,7 @@ PRESCRIBED = ["medication_name", "dosage", "frequency", "duration", "medication_
 
 
 class StatusFilter(DropdownFilter):
-    title = "status"
+    title = _("status")
     parameter_name = "status"
 
     def lookups(self, request, model_admin):
@@ -41,7 +43,7 @@ class StatusFilter(DropdownFilter):
 
     def queryset(self, request, queryset):
         known = self.value() in ConsultationStatus.values
-        return queryset.having(self.value()) if known else queryset
+        return queryset.with_status(self.value()) if known else queryset
 
 
 class VitalSignsInline(ReadOnlyInline):
@@ -62,7 +64,7 @@ class PrescriptionInline(ReadOnlyInline):
 
 class NoteInline(ReadOnlyInline):
     model = ConsultationNote
-    verbose_name_plural = "notes"
+    verbose_name_plural = _("notes")
     fields = readonly_fields = [
         "created_at", "note_type", "title", "content", "is_private", "created_by",
     ]  # fmt: skip
@@ -72,8 +74,8 @@ class NoteInline(ReadOnlyInline):
 
 
 @admin.register(Consultation)
-class ConsultationAdmin(Versions, DeskAdmin):
-    """Once completed it is closed, here as everywhere."""
+class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
+    """A completed consultation is closed: its page is read-only."""
 
     list_display = ["day", "patient", "doctor", "state", "complaint", "started_at", "ended_at"]
     list_filter = [
@@ -81,7 +83,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
         ("doctor", AutocompleteSelectFilter),
         ("patient", AutocompleteSelectFilter),
     ]
-    search_fields = [*PEOPLE, "chief_complaint", "diagnosis"]
+    search_fields = [*PEOPLE_SEARCH_FIELDS, "chief_complaint", "diagnosis"]
     date_hierarchy = "created_at"
     autocomplete_fields = ["appointment", "patient", "doctor"]
     inlines = [VitalSignsInline, PrescriptionInline, NoteInline]
@@ -100,7 +102,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
             },
         ),
         (
-            "Findings",
+            _("Findings"),
             {
                 "fields": [
                     "chief_complaint",
@@ -112,7 +114,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
             },
         ),
         (
-            "Plan",
+            _("Plan"),
             {
                 "fields": [
                     "treatment_plan",
@@ -125,11 +127,11 @@ class ConsultationAdmin(Versions, DeskAdmin):
     ]
     add_fieldsets = [
         (
-            "Of an appointment",
+            _("With an appointment"),
             {"fields": ["appointment"]},
         ),
-        ("Without an appointment", {"fields": ["patient", "doctor"]}),
-        ("Complaint", {"fields": ["chief_complaint"]}),
+        (_("Without an appointment"), {"fields": ["patient", "doctor"]}),
+        (_("Complaint"), {"fields": ["chief_complaint"]}),
     ]
 
     def get_queryset(self, request):
@@ -142,7 +144,7 @@ class ConsultationAdmin(Versions, DeskAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
-            kwargs["form"] = OpeningForm
+            kwargs["form"] = ConsultationCreateForm
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
@@ -162,9 +164,9 @@ class ConsultationAdmin(Versions, DeskAdmin):
         return services.open_walk_in(by=by, **opening)
 
     def update(self, record, form, by):
-        return services.write(record, by=by, **form.changes)
+        return services.update_text(record, by=by, **form.changes)
 
-    def open_steps(self, request, record):
+    def possible_actions(self, request, record):
         match record.status:
             case ConsultationStatus.SCHEDULED:
                 return ["start", "complete"]
@@ -172,68 +174,68 @@ class ConsultationAdmin(Versions, DeskAdmin):
                 return ["complete"]
         return []
 
-    @action(description="Start", icon="play_arrow")
+    @action(description=_("Start"), icon="play_arrow")
     def start(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
-            title="Start",
+            title=_("Start"),
             act=partial(services.start, by=request.user),
-            explanation="Its appointment, if it has one, is then in progress.",
-            done="The consultation has started.",
+            explanation=_("Its appointment, if there is one, is then in progress."),
+            done=_("The consultation has started."),
         )
 
-    @action(description="Complete", icon="done_all")
+    @action(description=_("Complete"), icon="done_all")
     def complete(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
-            title="Complete",
+            title=_("Complete"),
             act=partial(services.complete, by=request.user),
-            explanation=(
-                "Its appointment, if it has one, is completed too. The consultation is closed "
-                "from then on and takes only addenda. Save your text before."
+            explanation=_(
+                "Its appointment, if there is one, is completed too. The consultation is then "
+                "closed: only addenda can be added. Save your text first."
             ),
-            done="The consultation is completed.",
+            done=_("The consultation is completed."),
         )
 
-    @display(description="day", ordering="took_place_at")
+    @display(description=_("day"), ordering="took_place_at")
     def day(self, consultation):
         return consultation.took_place_at
 
-    @display(description="status", label=STATUS_COLOURS)
+    @display(description=_("status"))
     def state(self, consultation):
-        return consultation.status.label
+        return coloured_label(consultation.status.label, STATUS_COLOURS[consultation.status])
 
-    @display(description="complaint")
+    @display(description=_("complaint"))
     def complaint(self, consultation):
         return Truncator(consultation.chief_complaint).chars(60)
 
 
-class PartAdmin(Versions, ReadOnlyAdmin):
-    """Written in the consultation and never rewritten."""
+class ConsultationPartAdmin(HistoryAdminMixin, ReadOnlyAdmin):
+    """Base of the admins of the parts of a consultation, which are read-only."""
 
     list_select_related = ["consultation__patient", "consultation__doctor"]
-    search_fields = [f"consultation__{path}" for path in PEOPLE]
+    search_fields = [f"consultation__{path}" for path in PEOPLE_SEARCH_FIELDS]
 
-    @display(description="patient", ordering="consultation__patient__last_name")
+    @display(description=_("patient"), ordering="consultation__patient__last_name")
     def patient(self, part):
         return part.consultation.patient
 
 
 @admin.register(VitalSigns)
-class VitalSignsAdmin(PartAdmin):
+class VitalSignsAdmin(ConsultationPartAdmin):
     list_display = [
         "recorded_at", "patient", "blood_pressure", "heart_rate", "temperature",
         "oxygen_saturation", "bmi", "recorded_by",
     ]  # fmt: skip
     list_filter = [("consultation__patient", AutocompleteSelectFilter)]
-    list_select_related = [*PartAdmin.list_select_related, "recorded_by"]
+    list_select_related = [*ConsultationPartAdmin.list_select_related, "recorded_by"]
     date_hierarchy = "recorded_at"
     ordering = ["-pk"]
     fields = ["consultation", ("recorded_at", "recorded_by"), *MEASURED]
 
-    @display(description="blood pressure")
+    @display(description=_("blood pressure"))
     def blood_pressure(self, measured):
         if measured.systolic_bp is None and measured.diastolic_bp is None:
             return None
@@ -241,15 +243,15 @@ class VitalSignsAdmin(PartAdmin):
 
 
 @admin.register(Prescription)
-class PrescriptionAdmin(PartAdmin):
+class PrescriptionAdmin(ConsultationPartAdmin):
     list_display = ["created_at", "patient", *PRESCRIBED, "prescribed_by"]
     list_filter = [
         ("is_active", BooleanRadioFilter),
         ("medication_type", ChoicesDropdownFilter),
         ("consultation__patient", AutocompleteSelectFilter),
     ]
-    list_select_related = [*PartAdmin.list_select_related, "prescribed_by"]
-    search_fields = ["medication_name", *PartAdmin.search_fields]
+    list_select_related = [*ConsultationPartAdmin.list_select_related, "prescribed_by"]
+    search_fields = ["medication_name", *ConsultationPartAdmin.search_fields]
     date_hierarchy = "created_at"
     ordering = ["-pk"]
     fields = [
@@ -259,15 +261,15 @@ class PrescriptionAdmin(PartAdmin):
 
 
 @admin.register(ConsultationNote)
-class ConsultationNoteAdmin(PartAdmin):
+class ConsultationNoteAdmin(ConsultationPartAdmin):
     list_display = ["created_at", "patient", "note_type", "title", "is_private", "created_by"]
     list_filter = [
         ("note_type", ChoicesDropdownFilter),
         ("is_private", BooleanRadioFilter),
         ("consultation__patient", AutocompleteSelectFilter),
     ]
-    list_select_related = [*PartAdmin.list_select_related, "created_by"]
-    search_fields = ["title", "content", *PartAdmin.search_fields]
+    list_select_related = [*ConsultationPartAdmin.list_select_related, "created_by"]
+    search_fields = ["title", "content", *ConsultationPartAdmin.search_fields]
     date_hierarchy = "created_at"
     ordering = ["-pk"]
     fields = [

@@ -1,18 +1,15 @@
 from django.apps import AppConfig
 
-from config.api import integrity
+from config.db import constraint_errors
 
 
 class ConsultationsConfig(AppConfig):
     name = "consultations"
 
     def ready(self):
-        # Models must be loaded before the services can be.
+        # The services import models, which are loaded only when ready() runs.
         from consultations import services  # noqa: PLC0415
-        from patients.signals import patient_anonymised  # noqa: PLC0415
 
-        def anonymise(sender, patient, **kwargs):
-            services.anonymise(patient)
-
-        patient_anonymised.connect(anonymise, weak=False, dispatch_uid="anonymise_consultations")
-        integrity.REFUSALS["consultations.Consultation.appointment"] = services.exists_already
+        constraint_errors.CONSTRAINT_ERRORS["consultations.Consultation.appointment"] = (
+            services.already_exists
+        )

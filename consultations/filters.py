@@ -1,29 +1,39 @@
 import django_filters
 
 from appointments.filters import ClinicDayFilter
-from config.api.filters import IdFilter
+from config.api.filters import ChoiceFilter, IdFilter
+from consultations.choices import ConsultationStatus
 from consultations.models import Consultation
-from consultations.states import ConsultationStatus
 
 
-class ConsultationFilter(ClinicDayFilter):
-    """The day is the one on which it took place, or was to."""
+class ConsultationDayFilter(ClinicDayFilter):
+    """The day on which the consultation took place or was to take place."""
 
-    status = django_filters.ChoiceFilter(choices=ConsultationStatus.choices, method="by_status")
-    patient = IdFilter(field_name="patient")
-    doctor = IdFilter(field_name="doctor")
+    def narrow(self, rows, variant, *arguments):
+        return super().narrow(rows.with_day(), variant, *arguments)
 
-    moment = "took_place_at"
+
+class ConsultationStatusFilter(ChoiceFilter):
+    """The derived status."""
+
+    def variant(self, value):
+        return value
+
+    def arguments(self, value):
+        return ()
+
+    def narrow(self, rows, variant):
+        return rows.with_status(variant)
+
+
+class ConsultationFilter(django_filters.FilterSet):
+    date = ConsultationDayFilter("took_place_at", bounds=("gte", "lt"))
+    date_after = ConsultationDayFilter("took_place_at", bounds=("gte",))
+    date_before = ConsultationDayFilter("took_place_at", bounds=("lt",))
+    status = ConsultationStatusFilter(choices=ConsultationStatus.choices)
+    patient = IdFilter("patient")
+    doctor = IdFilter("doctor")
 
     class Meta:
         model = Consultation
         fields = []
-
-    def from_day(self, rows, name, value):
-        return super().from_day(rows.with_day(), name, value)
-
-    def until_day(self, rows, name, value):
-        return super().until_day(rows.with_day(), name, value)
-
-    def by_status(self, rows, name, value: str):
-        return rows.having(value)

@@ -1,17 +1,18 @@
-"""Clinical records as their reader may see them, and the bodies that write them."""
+"""Serializers of consultations, vital signs, prescriptions and notes."""
 
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from accounts.doors import VisibleRelatedField
-from accounts.roles import UserType
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
-from config.api.lean import LeanReading
+from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.output import consultation_output, read_consultation
 from patients.models import Patient
 
-TEXT = [
+TEXT_FIELDS = [
     "chief_complaint",
     "history_of_present_illness",
     "physical_examination",
@@ -22,6 +23,8 @@ TEXT = [
     "follow_up_date",
     "doctor_notes",
 ]
+
+PARTS = ["vital_signs", "prescriptions", "notes"]
 
 VITAL_SIGNS_EXAMPLE = {
     "id": 5,
@@ -88,9 +91,9 @@ CONSULTATION_EXAMPLE = {
 }
 
 
-class VitalSignsSerializer(LeanReading, StrictModelSerializer):
+class VitalSignsSerializer(StrictModelSerializer):
     bmi = serializers.DecimalField(
-        max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text="kg/m²"
+        max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text=_("kg/m²")
     )
     example = VITAL_SIGNS_EXAMPLE
 
@@ -101,19 +104,19 @@ class VitalSignsSerializer(LeanReading, StrictModelSerializer):
 
     def validate(self, attrs):
         if all(value is None for value in attrs.values()):
-            raise serializers.ValidationError("Give at least one measurement.")
+            raise serializers.ValidationError(_("Give at least one measurement."))
         systolic, diastolic = attrs.get("systolic_bp"), attrs.get("diastolic_bp")
         if systolic is not None and diastolic is not None and diastolic >= systolic:
             raise serializers.ValidationError(
-                {"diastolic_bp": ["The diastolic pressure lies below the systolic."]}
+                {"diastolic_bp": [_("The diastolic pressure lies below the systolic.")]}
             )
         return attrs
 
 
-class PrescriptionSerializer(LeanReading, StrictModelSerializer):
-    """A prescription; only `is_active` can be changed later."""
+class PrescriptionSerializer(StrictModelSerializer):
+    """A prescription; only `is_active` can change after creation."""
 
-    set_once = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
+    immutable_fields = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
     example = PRESCRIPTION_EXAMPLE
 
     class Meta:
@@ -122,7 +125,7 @@ class PrescriptionSerializer(LeanReading, StrictModelSerializer):
         read_only_fields = ["prescribed_by", "created_at"]
 
 
-class ConsultationNoteSerializer(LeanReading, StrictModelSerializer):
+class ConsultationNoteSerializer(StrictModelSerializer):
     example = NOTE_EXAMPLE
 
     class Meta:
@@ -131,25 +134,31 @@ class ConsultationNoteSerializer(LeanReading, StrictModelSerializer):
         read_only_fields = ["created_by", "created_at"]
 
 
-class ConsultationSerializer(LeanReading, StrictModelSerializer):
-    """A consultation as its reader sees it: `doctor_notes` never goes to the patient."""
+class ConsultationSerializer(StrictModelSerializer):
+    """A consultation as the caller may see it; patients never see `doctor_notes`."""
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     status = serializers.CharField(read_only=True)
     duration_minutes = serializers.IntegerField(read_only=True, allow_null=True)
-    hidden_from = {UserType.PATIENT: {"doctor_notes"}}
     example = CONSULTATION_EXAMPLE
 
     class Meta:
         model = Consultation
         fields = list(CONSULTATION_EXAMPLE)
-        read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT]
+        read_only_fields = [name for name in CONSULTATION_EXAMPLE if name not in TEXT_FIELDS]
         extra_kwargs = {"chief_complaint": {"required": False}}
+
+    @cached_property
+    def output(self):
+        return consultation_output(self.viewer_role)
+
+    def to_representation(self, consultation):
+        return self.output(read_consultation(consultation))
 
 
 class ConsultationDetailSerializer(ConsultationSerializer):
-    """The consultation with its parts, which have addresses of their own to be written at."""
+    """A consultation with its parts. The parts are read-only here: each kind has its own URL."""
 
     vital_signs = VitalSignsSerializer(many=True, read_only=True)
     prescriptions = PrescriptionSerializer(many=True, read_only=True)
@@ -161,11 +170,17 @@ class ConsultationDetailSerializer(ConsultationSerializer):
     }
 
     class Meta(ConsultationSerializer.Meta):
-        fields = [*ConsultationSerializer.Meta.fields, "vital_signs", "prescriptions", "notes"]
+        fields = [*ConsultationSerializer.Meta.fields, *PARTS]
+
+    def to_representation(self, consultation):
+        parts = {
+            name: self.fields[name].to_representation(getattr(consultation, name)) for name in PARTS
+        }
+        return super().to_representation(consultation) | parts
 
 
-class OpeningSerializer(StrictSerializer):
-    """For an own `appointment`, or a walk-in: `patient` and `chief_complaint`."""
+class ConsultationCreateSerializer(StrictSerializer):
+    """A new consultation: `appointment`, or `patient` and `chief_complaint` of a walk-in."""
 
     appointment = VisibleRelatedField(
         queryset=Appointment.objects.with_people(), scope="writable_by", required=False
@@ -177,9 +192,9 @@ class OpeningSerializer(StrictSerializer):
 
     def validate(self, attrs):
         if "appointment" in attrs:
-            return self._as_the_appointment_says(attrs)
+            return self._validate_appointment(attrs)
         errors = {
-            name: ["Give an appointment, or a patient and a chief_complaint."]
+            name: [_("Give an appointment, or a patient and a chief_complaint.")]
             for name in ("patient", "chief_complaint")
             if name not in attrs
         }
@@ -187,21 +202,25 @@ class OpeningSerializer(StrictSerializer):
             raise serializers.ValidationError(errors)
         return doctor_or_self(self, attrs)
 
-    def _as_the_appointment_says(self, attrs):
-        for name in ("patient", "doctor"):
+    def _validate_appointment(self, attrs):
+        sentences = {
+            "patient": _("The appointment has another patient."),
+            "doctor": _("The appointment has another doctor."),
+        }
+        for name, sentence in sentences.items():
             if name in attrs and attrs[name].pk != getattr(attrs["appointment"], f"{name}_id"):
-                raise serializers.ValidationError({name: [f"The appointment has another {name}."]})
+                raise serializers.ValidationError({name: [sentence]})
         return {name: attrs[name] for name in ("appointment", "chief_complaint") if name in attrs}
 
 
 class StartSerializer(StrictSerializer):
-    """Starting asks for nothing."""
+    """The empty body of start_consultation."""
 
     example = {}
 
 
-class ClosingSerializer(ConsultationSerializer):
-    """The fields a consultation may be closed with."""
+class ConsultationCompleteSerializer(ConsultationSerializer):
+    """The fields that complete_consultation may write."""
 
     example = {
         name: CONSULTATION_EXAMPLE[name]
@@ -209,5 +228,5 @@ class ClosingSerializer(ConsultationSerializer):
     }
 
     class Meta(ConsultationSerializer.Meta):
-        fields = TEXT
+        fields = TEXT_FIELDS
         read_only_fields = []

@@ -1,22 +1,32 @@
-"""Consultations, their parts, and the complete history of a patient."""
+"""Endpoints for consultations, their parts, and the consultations of a patient."""
 
 from django.db.models import Prefetch
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
-from accounts.doors import ScopedViewSet, VersionedMixin, idempotent
+from accounts.base_viewsets import ScopedViewSet, idempotent
+from config.api.etags import VersionedMixin
+from config.api.prepared_lists import PreparedListMixin
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.output import ConsultationRow, consultation_output
+from consultations.prepared_queries import (
+    CONSULTATION_ORDER,
+    CONSULTATION_ORDERING_FIELDS,
+    CONSULTATIONS,
+)
 from consultations.serializers import (
-    ClosingSerializer,
+    ConsultationCompleteSerializer,
+    ConsultationCreateSerializer,
     ConsultationDetailSerializer,
     ConsultationNoteSerializer,
     ConsultationSerializer,
-    OpeningSerializer,
     PrescriptionSerializer,
     StartSerializer,
     VitalSignsSerializer,
@@ -25,13 +35,14 @@ from patients.models import Patient
 
 
 class ConsultationViewSet(
+    PreparedListMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
     VersionedMixin,
     ScopedViewSet,
 ):
-    """Clinical records of visits, with appointment or without."""
+    """Consultations, of appointments and of walk-in patients."""
 
     queryset = Consultation.objects.with_names()
     serializer_class = ConsultationDetailSerializer
@@ -44,23 +55,31 @@ class ConsultationViewSet(
         "chief_complaint",
         "diagnosis",
     ]
-    ordering_fields = {"created_at": "created_at"}
-    ordering = ["-created_at", "-pk"]
+    ordering_fields = CONSULTATION_ORDERING_FIELDS
+    ordering = CONSULTATION_ORDER
+    list_query = CONSULTATIONS
+    row_class = ConsultationRow
     access = permissions.CONSULTATIONS
     if_match = frozenset(
         {"update", "partial_update", "start_consultation", "complete_consultation"}
     )
     messages = {
-        "create": "Consultation opened.",
-        "update": "Consultation updated.",
-        "partial_update": "Consultation updated.",
-        "start_consultation": "Consultation started.",
-        "complete_consultation": "Consultation completed.",
+        "create": _("Consultation opened."),
+        "update": _("Consultation updated."),
+        "partial_update": _("Consultation updated."),
+        "start_consultation": _("Consultation started."),
+        "complete_consultation": _("Consultation completed."),
     }
 
     def get_serializer_class(self):
-        shapes = {"list": ConsultationSerializer, "create": OpeningSerializer}
-        return shapes.get(self.action) or super().get_serializer_class()
+        serializers = {"list": ConsultationSerializer, "create": ConsultationCreateSerializer}
+        return serializers.get(self.action) or super().get_serializer_class()
+
+    def list_scope(self):
+        return (), [self.request.user.pk, timezone.now()]
+
+    def row_output(self):
+        return consultation_output(self.request.user.role)
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)
@@ -69,37 +88,37 @@ class ConsultationViewSet(
     @extend_schema(responses={201: ConsultationDetailSerializer})
     @idempotent
     def create(self, request):
-        form = self.read()
-        opens = services.open_for if "appointment" in form.validated_data else services.open_walk_in
-        consultation = opens(by=request.user, **form.validated_data)
-        return Response(self.shown(consultation), status=status.HTTP_201_CREATED)
+        data = self.valid_serializer().validated_data
+        open_consultation = services.open_for if "appointment" in data else services.open_walk_in
+        consultation = open_consultation(by=request.user, **data)
+        return Response(self.serialized(consultation), status=status.HTTP_201_CREATED)
 
-    def perform_update(self, form):
-        services.write(
-            form.instance,
+    def perform_update(self, serializer):
+        services.update_text(
+            serializer.instance,
             by=self.request.user,
             if_version=self.if_version,
-            **form.validated_data,
+            **serializer.validated_data,
         )
-        form.instance = self.reread(form.instance)
+        serializer.instance = self.reread(serializer.instance)
 
     @extend_schema(responses=ConsultationDetailSerializer)
     @action(detail=True, methods=["post"], serializer_class=StartSerializer)
     @idempotent
     def start_consultation(self, request, pk=None):
         consultation = self.get_object()
-        self.read()
+        self.valid_serializer()
         services.start(consultation, by=request.user, if_version=self.if_version)
-        return Response(self.shown(consultation))
+        return Response(self.serialized(consultation))
 
     @extend_schema(responses=ConsultationDetailSerializer)
-    @action(detail=True, methods=["post"], serializer_class=ClosingSerializer)
+    @action(detail=True, methods=["post"], serializer_class=ConsultationCompleteSerializer)
     @idempotent
     def complete_consultation(self, request, pk=None):
         consultation = self.get_object()
-        closing = self.read().validated_data
+        closing = self.valid_serializer().validated_data
         services.complete(consultation, by=request.user, if_version=self.if_version, **closing)
-        return Response(self.shown(consultation))
+        return Response(self.serialized(consultation))
 
     def with_parts(self, queryset):
         notes = ConsultationNote.objects.readable_by(self.request.user)
@@ -110,34 +129,37 @@ class ConsultationViewSet(
     def reread(self, consultation):
         return self.with_parts(self.queryset.filter(pk=consultation.pk)).get()
 
-    def shown(self, consultation):
-        """The whole consultation as it is now."""
+    def serialized(self, consultation):
+        """Read the consultation and its parts again, and serialize them."""
         context = self.get_serializer_context()
         return ConsultationDetailSerializer(self.reread(consultation), context=context).data
 
 
-class OfOneRecordMixin:
-    """A list below another record: where it is empty, the record itself must be in sight."""
+class NestedListMixin:
+    """Lists the rows below a parent record.
+
+    An empty list is a 404 where the caller does not see the parent.
+    """
 
     def list(self, request, *args, **kwargs):
         response = super().list(request, *args, **kwargs)
         self.parent = None if response.data["results"] else get_object_or_404(self.parents())
         return response
 
-    def records_shown(self, response):
-        return super().records_shown(response) or [self.parent]
+    def records_read(self, response):
+        return super().records_read(response) or [self.parent]
 
 
 class PartViewSet(
-    OfOneRecordMixin,
+    NestedListMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,
     ScopedViewSet,
 ):
-    """A part of a consultation, reachable only through it.
+    """The parts of a consultation, below the consultation's URL.
 
-    Parts are neither changed nor deleted: a wrong entry is followed by a right one.
+    Parts are not changed or deleted: a new entry corrects a wrong one.
     """
 
     filter_backends = []
@@ -158,14 +180,15 @@ class PartViewSet(
         self.consultation = get_object_or_404(writable)
         return super().create(request, *args, **kwargs)
 
-    def perform_create(self, form):
-        form.instance = self.add(self.consultation, by=self.request.user, **form.validated_data)
+    def perform_create(self, serializer):
+        data = serializer.validated_data
+        serializer.instance = self.add(self.consultation, by=self.request.user, **data)
 
 
 class VitalSignsViewSet(PartViewSet):
     queryset = VitalSigns.objects.select_related("consultation")
     serializer_class = VitalSignsSerializer
-    messages = {"create": "Vital signs recorded."}
+    messages = {"create": _("Vital signs recorded.")}
     add = staticmethod(services.record_vital_signs)
 
 
@@ -173,32 +196,32 @@ class PrescriptionViewSet(PartViewSet):
     queryset = Prescription.objects.select_related("consultation__appointment")
     serializer_class = PrescriptionSerializer
     access = permissions.PRESCRIPTIONS
-    messages = {"create": "Prescription added.", "partial_update": "Prescription updated."}
+    messages = {"create": _("Prescription added."), "partial_update": _("Prescription updated.")}
     add = staticmethod(services.prescribe)
 
     def partial_update(self, request, *args, **kwargs):
-        """Only `is_active`: stop the medication, or take it up again.
+        """Change `is_active`: stop the medication, or resume it.
 
-        Of a visit that did not take place it can be stopped, and not taken up again.
+        A prescription of a visit that did not take place can be stopped but not resumed.
         """
-        form = self.get_serializer(self.get_object(), data=request.data, partial=True)
-        form.is_valid(raise_exception=True)
-        if "is_active" in form.validated_data:
-            form.instance = services.set_active(
-                form.instance, by=request.user, **form.validated_data
+        serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        if "is_active" in serializer.validated_data:
+            serializer.instance = services.set_active(
+                serializer.instance, by=request.user, **serializer.validated_data
             )
-        return Response(form.data)
+        return Response(serializer.data)
 
 
 class ConsultationNoteViewSet(PartViewSet):
     queryset = ConsultationNote.objects.select_related("consultation")
     serializer_class = ConsultationNoteSerializer
-    messages = {"create": "Note added."}
+    messages = {"create": _("Note added.")}
     add = staticmethod(services.add_note)
 
 
-class PatientConsultationsViewSet(OfOneRecordMixin, mixins.ListModelMixin, ScopedViewSet):
-    """Every consultation of one patient, as far as the caller sees consultations."""
+class PatientConsultationsViewSet(NestedListMixin, mixins.ListModelMixin, ScopedViewSet):
+    """The consultations of one patient that the caller may see."""
 
     queryset = Consultation.objects.with_names()
     serializer_class = ConsultationSerializer

@@ -1,5 +1,8 @@
+"""Patients and emergency access in the staff admin."""
+
 from django.contrib import admin
 from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
@@ -7,91 +10,94 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts.admin.people import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, PersonAdmin
-from accounts.desk import ReadOnlyAdmin
-from accounts.forms import NewPersonForm
+from accounts.admin.users import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, UserAdminBase
+from accounts.forms import UserCreateForm
+from config.admin.base import ReadOnlyAdmin
 from patients import services
 from patients.models import EmergencyAccess, Patient
 
 
-class NewPatientForm(NewPersonForm):
+class NewPatientForm(UserCreateForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["username"].required = False
-        self.fields["username"].help_text = "If left empty, the e-mail address or one nobody has."
+        self.fields["username"].help_text = _(
+            "If left empty: the e-mail address, or a username that nobody has."
+        )
 
 
 @admin.register(Patient)
-class PatientAdmin(PersonAdmin):
-    """The directory. A record is closed and opened by the services, and never deleted."""
+class PatientAdmin(UserAdminBase):
+    """The directory of patients. The services close and reopen a record; nothing deletes it."""
 
     add_form = NewPatientForm
     list_display = ["person", "date_of_birth", "phone", "known_allergies", "is_active"]
     list_filter = [("is_active", BooleanRadioFilter), ("gender", ChoicesDropdownFilter)]
     actions = ["deactivate_patients", "reactivate_patients"]
-    actions_detail = [*PersonAdmin.actions_detail, "deactivate", "reactivate"]
+    actions_detail = [*UserAdminBase.actions_detail, "deactivate", "reactivate"]
     change_form_before_template = "admin/allergies.html"
     fieldsets = [
         (None, {"fields": PERSON}),
-        ("Medical", {"fields": MEDICAL}),
-        ("Account", {"fields": ["is_active", STAMPS]}),
+        (_("Medical"), {"fields": MEDICAL}),
+        (_("Account"), {"fields": ["is_active", STAMPS]}),
     ]
     add_fieldsets = [
         (None, {"fields": PERSON}),
-        ("Medical", {"fields": MEDICAL}),
-        ("Password", {"fields": NEW_PASSWORD}),
+        (_("Medical"), {"fields": MEDICAL}),
+        (_("Password"), {"fields": NEW_PASSWORD}),
     ]
 
     def create(self, form, by):
         return services.create_patient(**form.values)
 
-    def open_steps(self, request, record):
-        return [*PersonAdmin.actions_detail, "deactivate" if record.is_active else "reactivate"]
+    def possible_actions(self, request, record):
+        return [*UserAdminBase.actions_detail, "deactivate" if record.is_active else "reactivate"]
 
-    @action(description="Close record", icon="person_off")
+    @action(description=_("Close record"), icon="person_off")
     def deactivate(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
-            title="Close record",
+            title=_("Close record"),
             act=lambda patient: services.deactivate(patient, by=request.user),
-            explanation=(
-                "The patient is signed out and leaves every list, and the appointments to come "
-                "are cancelled. Nothing is deleted."
+            explanation=_(
+                "The patient is signed out and no longer appears in any list. Upcoming "
+                "appointments are cancelled. Nothing is deleted."
             ),
-            done="The record is closed.",
+            done=_("The record is closed."),
         )
 
-    @action(description="Reopen record", icon="person_check")
+    @action(description=_("Reopen record"), icon="person_check")
     def reactivate(self, request, object_id):
-        return self.step(
+        return self.action_view(
             request,
             object_id,
-            title="Reopen record",
+            title=_("Reopen record"),
             act=services.reactivate,
-            explanation="Cancelled appointments stay cancelled.",
-            done="The record is open again.",
+            explanation=_("Cancelled appointments stay cancelled."),
+            done=_("The record is open again."),
         )
 
-    @admin.action(description="Close the records chosen")
+    @admin.action(description=_("Close the selected records"))
     def deactivate_patients(self, request, queryset):
         def deactivate(patient):
             services.deactivate(patient, by=request.user)
 
-        self.with_each(request, queryset, deactivate, done="Records closed")
+        self.for_each_selected(request, queryset, deactivate, _("Records closed: %(count)d."))
 
-    @admin.action(description="Reopen the records chosen")
+    @admin.action(description=_("Reopen the selected records"))
     def reactivate_patients(self, request, queryset):
-        self.with_each(request, queryset, services.reactivate, done="Records reopened")
+        done = _("Records reopened: %(count)d.")
+        self.for_each_selected(request, queryset, services.reactivate, done)
 
-    @display(description="allergies", label="danger")
+    @display(description=_("allergies"), label="danger")
     def known_allergies(self, patient):
         return Truncator(patient.allergies).chars(40)
 
 
 @admin.register(EmergencyAccess)
 class EmergencyAccessAdmin(ReadOnlyAdmin):
-    """Who went past the rule, and why."""
+    """Which doctors read a record in an emergency, and why."""
 
     fields = list_display = ["created_at", "doctor", "patient", "reason", "expires_at"]
     list_filter = [("doctor", AutocompleteSelectFilter), ("patient", AutocompleteSelectFilter)]

@@ -1,4 +1,6 @@
-"""Patients, and the access to their records that a doctor has in an emergency."""
+"""Patients, and the emergency access of doctors to their records."""
+
+from typing import ClassVar
 
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
@@ -6,60 +8,66 @@ from django.db.models import PROTECT, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Doctor, PeopleManager, User
+from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
-from accounts.scoping import EVERYTHING, ScopedQuerySet
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
 
-SHORTEST_REASON = 10  # characters
+MIN_REASON_LENGTH = 10  # characters
 
 
 def own_record(user):
     """Their own, while it is open."""
-    return open_records(user) & Q(pk=user.pk)
+    return active_records(user) & Q(pk=user.pk)
 
 
-def open_records(user):
+def active_records(user):
     """All that are open."""
     return Q(is_active=True)
 
 
 class PatientQuerySet(ScopedQuerySet):
-    """Verified doctors see the whole directory; a patient sees the own record."""
+    """Verified doctors and admins see all active patients; patients see their own record."""
 
-    owners = {
+    readable_rows = {
         UserType.PATIENT: own_record,
-        UserType.DOCTOR: open_records,
-        UserType.ADMIN: open_records,
+        UserType.DOCTOR: active_records,
+        UserType.ADMIN: active_records,
     }
 
 
-class PatientManager(PeopleManager.from_queryset(PatientQuerySet)):
+class PatientManager(UserManager.from_queryset(PatientQuerySet)):  # type: ignore[misc]  # made at run time
     def get_queryset(self):
         return super().get_queryset().filter(user_type=UserType.PATIENT)
 
 
 class Patient(User):
-    """A user as a patient: the record of the clinic."""
+    """A user who is a patient, with the fields of the patient's record."""
 
-    objects = PatientManager()
+    objects: ClassVar[PatientManager] = PatientManager()
 
     class Meta:
         proxy = True
 
 
 class EmergencyAccessQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: EVERYTHING}
-    writers = {}
+    readable_rows = {
+        UserType.PATIENT: "patient",
+        UserType.DOCTOR: "doctor",
+        UserType.ADMIN: ALL_ROWS,
+    }
+    writable_rows = {}
 
-    def live(self):
-        return self.filter(expires_at__gt=timezone.now())
+    def live(self, now=None):
+        """Accesses that have not expired at `now`, by default the current time."""
+        return self.filter(expires_at__gt=now or timezone.now())
 
 
 class EmergencyAccess(models.Model):
-    """Why a doctor who does not treat a patient read the record, and until when he may.
+    """Permission for a doctor to read the record of a patient whom they do not treat.
 
-    Granted by services.grant_emergency_access(), and never changed afterwards.
+    services.grant_emergency_access() creates the row; nothing changes it afterwards.
     """
 
     patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses", db_index=False)
@@ -67,7 +75,7 @@ class EmergencyAccess(models.Model):
         Doctor, PROTECT, related_name="emergency_accesses_of_doctor", db_index=False
     )
     reason = models.TextField(
-        validators=[MinLengthValidator(SHORTEST_REASON), MaxLengthValidator(2000)]
+        validators=[MinLengthValidator(MIN_REASON_LENGTH), MaxLengthValidator(2000)]
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
@@ -76,12 +84,12 @@ class EmergencyAccess(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        verbose_name_plural = "emergency access"
+        verbose_name_plural = _("emergency access")
         constraints = [
             models.CheckConstraint(
-                condition=GreaterThanOrEqual(Length("reason"), SHORTEST_REASON),
+                condition=GreaterThanOrEqual(Length("reason"), MIN_REASON_LENGTH),
                 name="emergency_access_has_a_reason",
-                violation_error_message="Say why, in ten characters or more.",
+                violation_error_message=_("Say why, in ten characters or more."),
             ),
         ]
         indexes = [
@@ -90,7 +98,11 @@ class EmergencyAccess(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.doctor} to the record of {self.patient}, {self.created_at:%Y-%m-%d %H:%M}"
+        return _("%(doctor)s to the record of %(patient)s, %(time)s") % {
+            "doctor": self.doctor,
+            "patient": self.patient,
+            "time": f"{self.created_at:%Y-%m-%d %H:%M}",
+        }
 
     @property
     def subject_id(self):

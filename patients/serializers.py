@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from accounts.models import AuditEvent
+from accounts.models import Action, AuditEvent
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
@@ -10,11 +10,11 @@ from accounts.serializers import (
 from config.api.serializers import StrictModelSerializer
 from patients.models import EmergencyAccess, Patient
 
-NOT_IN_LISTS = ("address", "medical_history", "allergies", "avatar")
+DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar")
 
 
 class PatientSerializer(PatientProfileSerializer):
-    """The record. Also what its own patient edits, with the password for a new e-mail address."""
+    """A patient's record. Patients who change their own e-mail address send `current_password`."""
 
     class Meta(PatientProfileSerializer.Meta):
         model = Patient
@@ -22,19 +22,22 @@ class PatientSerializer(PatientProfileSerializer):
 
 
 class PatientListSerializer(PatientSerializer):
-    example = {name: value for name, value in PATIENT_EXAMPLE.items() if name not in NOT_IN_LISTS}
-    avatar = current_password = None
+    example = {
+        name: value for name, value in PATIENT_EXAMPLE.items() if name not in DETAIL_ONLY_FIELDS
+    }
+    avatar = None  # type: ignore[assignment]  # DRF's way to remove a field
+    current_password = None  # type: ignore[assignment]
 
     class Meta(PatientSerializer.Meta):
         fields = [
             name
             for name in PatientSerializer.Meta.fields
-            if name not in (*NOT_IN_LISTS, "current_password")
+            if name not in (*DETAIL_ONLY_FIELDS, "current_password")
         ]
 
 
 class PatientRegistrationSerializer(StrictModelSerializer):
-    """A patient entered at the desk; the answer is the record."""
+    """A patient whom the clinic registers; the response is the whole record."""
 
     password = PasswordField(required=False)
     example = {
@@ -70,7 +73,7 @@ ACCESS_EXAMPLE = {
 
 
 class AccessLogSerializer(StrictModelSerializer):
-    """Who had to do with a record, when, and with what kinds of it; never with which."""
+    """One access to a record: who, when and to what kinds of data, never to which rows."""
 
     actor_name = serializers.CharField(allow_null=True)
     action = serializers.SerializerMethodField()
@@ -82,7 +85,7 @@ class AccessLogSerializer(StrictModelSerializer):
         fields = read_only_fields = list(ACCESS_EXAMPLE)
 
     def get_action(self, event) -> str:
-        return event.get_action_display().lower()
+        return Action(event.action).name.lower()  # not the label, which is translated
 
     def get_kinds(self, event) -> list[str]:
         return sorted({reference.partition("/")[0] for reference in event.records})
@@ -100,7 +103,7 @@ EMERGENCY_EXAMPLE = {
 
 
 class EmergencyAccessSerializer(StrictModelSerializer):
-    """The reason is for the patient and the clinic to read."""
+    """One emergency access. The patient and the admins can read the reason."""
 
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     example = EMERGENCY_EXAMPLE

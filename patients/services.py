@@ -1,27 +1,32 @@
+"""Every change of a patient's record, with its transaction and audit entry."""
+
 import secrets
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts import audit, sessions
 from accounts import services as accounts
+from accounts.audit import log as audit
+from accounts.auth import sessions
 from accounts.models import Action
 from accounts.roles import UserType
-from accounts.versions import check_version
-from config.api.transactions import atomic
+from config.clinical_records import clinical_records
+from config.db.transactions import atomic_with_retry
+from config.db.versioning import check_version
 from patients.models import EmergencyAccess, Patient
 from patients.signals import patient_anonymised, patient_deactivated
 
-EMERGENCY = timedelta(minutes=60)
+EMERGENCY_ACCESS_DURATION = timedelta(minutes=60)
 
 
-@atomic
+@atomic_with_retry
 def create_patient(*, username="", email="", password=None, **fields):
-    """A new patient, registered at the desk.
+    """Register a patient for the clinic.
 
-    The username defaults to the e-mail address, where that can be one, or to one nobody has. With
-    an address and no password, a letter invites the patient to choose one.
+    `username` defaults to the e-mail address, or to a random name where the address is empty or
+    not a valid username. With an e-mail address and without a password, an e-mail invites the
+    patient to choose a password.
     """
     user = accounts.register(
         username=username or _username_from(email),
@@ -32,22 +37,23 @@ def create_patient(*, username="", email="", password=None, **fields):
     )
     if email and password is None:
         accounts.invite(user)
-    audit.created("patient.create", user)
+    audit.record_create("patient.create", user)
     return Patient.objects.get(pk=user.pk)
 
 
 def _username_from(email):
     try:
         return Patient._meta.get_field("username").clean(email, None)
-    except ValidationError:  # there is none, or it holds what a username may not
+    except ValidationError:  # empty, or not a valid username
         return f"patient-{secrets.token_hex(4)}"
 
 
-@atomic
+@atomic_with_retry
 def deactivate(patient, *, by, if_version=None):
-    """Close a record: it leaves every list and its coming appointments are cancelled.
+    """Close a record: no list shows the patient, and their upcoming appointments are cancelled.
 
-    No clinical row is deleted, and the e-mail address stays taken.
+    No clinical row is deleted, and the e-mail address stays in use. Raises ValidationError with
+    the code `stale_version` where `if_version` is not the version of the record.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     check_version(patient, if_version)
@@ -56,31 +62,36 @@ def deactivate(patient, *, by, if_version=None):
     patient.save()
     sessions.end_all(patient)
     patient_deactivated.send(sender=Patient, patient=patient, by=by)
-    audit.changed("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
+    audit.record_change("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
     return patient
 
 
-@atomic
+@atomic_with_retry
 def grant_emergency_access(patient, *, by, reason):
-    """Let a doctor read one patient's record for an hour, as if he treated the patient.
+    """Let a doctor read a patient's record for an hour, as doctors do who treat the patient.
 
-    A `reason` of less than ten characters is bad input.
+    Raises ValidationError where `reason` has less than ten characters.
     """
     now = timezone.now()
     access = EmergencyAccess(
-        patient=patient, doctor_id=by.pk, reason=reason, created_at=now, expires_at=now + EMERGENCY
+        patient=patient,
+        doctor_id=by.pk,
+        reason=reason,
+        created_at=now,
+        expires_at=now + EMERGENCY_ACCESS_DURATION,
     )
     access.full_clean(validate_constraints=False)
     access.save(force_insert=True)
-    audit.created("emergencyaccess.grant", access, by=by)
+    audit.record_create("emergencyaccess.grant", access, by=by)
     return access
 
 
-@atomic
+@atomic_with_retry
 def anonymise(patient, *, by):
-    """Take out of a record, and of all its versions, what says whose it was; it is closed for good.
+    """Remove what identifies the patient from the record and all its versions, and close it.
 
-    What was found and done stays, under the number; so may a name that somebody wrote into a text.
+    The record cannot be reopened. Clinical data stays, under the patient's id, and may contain a
+    name that somebody wrote into a text.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     if accounts.is_anonymised(patient):
@@ -88,17 +99,46 @@ def anonymise(patient, *, by):
     if patient.is_active:
         deactivate(patient, by=by)
     patient = accounts.anonymise(patient, by=by)
+    for record in clinical_records():
+        _anonymise_records(record, patient, by)
     patient_anonymised.send(sender=Patient, patient=patient, by=by)
-    audit.changed("patient.anonymise", patient, by=by)
+    audit.record_change("patient.anonymise", patient, by=by)
     return patient
 
 
-@atomic
+def _anonymise_records(record, patient, by):
+    """Empties the personal fields of the patient's rows of one registered clinical record.
+
+    The admin's log names these rows by number from then on. All other text stays.
+    """
+    rows = record.of_patient(patient.pk).order_by("pk")
+    empty = dict.fromkeys(record.personal, "")
+    if empty:
+        locked = list(rows.select_for_update(of=("self",), no_key=True))
+        changed = [row for row in locked if any(getattr(row, name) for name in empty)]
+        for row in changed:
+            for name in empty:
+                setattr(row, name, "")
+            row._history_user = by
+            row.save()
+        if record.versions:
+            versions = record.model.history.model.objects.filter(**{record.patient: patient.pk})
+            versions.update(**empty)
+        if changed:
+            event = f"{record.model._meta.model_name}.anonymise"
+            audit.record_change(event, *changed, by=by, fields=record.personal)
+    accounts.redact_admin_log(record.model, rows.values_list("pk", flat=True))
+
+
+@atomic_with_retry
 def reactivate(patient):
-    """Open a closed record again; its cancelled appointments stay cancelled."""
+    """Reopen a closed record; its cancelled appointments stay cancelled.
+
+    Raises ValidationError where the record is anonymised.
+    """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
-    accounts.refuse_anonymised(patient)
+    accounts.check_not_anonymised(patient)
     patient.is_active = True
     patient.save()
-    audit.changed("patient.reopen", patient, fields=["is_active"])
+    audit.record_change("patient.reopen", patient, fields=["is_active"])
     return patient

@@ -1,6 +1,9 @@
-"""The door through which later apps hear of a patient; sent inside the transaction."""
+"""Signals for the apps that depend on patients, sent inside the transaction of the change.
+
+Receivers get `patient` and `by`, the user who makes the change.
+"""
 
 from django.dispatch import Signal
 
-patient_deactivated = Signal()  # patient, by
-patient_anonymised = Signal()  # patient, by
+patient_deactivated = Signal()
+patient_anonymised = Signal()

@@ -1,11 +1,6 @@
 from rest_framework.routers import SimpleRouter
 
-from patients.viewsets import EmergencyAccessViewSet, PatientViewSet
+from config.clinical_records import register_routes
 
 router = SimpleRouter()
-router.register("patients", PatientViewSet, basename="patient")
-router.register(
-    r"patients/(?P<patient>[0-9]+)/emergency-access",
-    EmergencyAccessViewSet,
-    basename="emergencyaccess",
-)
+register_routes(router, "patients")

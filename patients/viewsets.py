@@ -1,17 +1,29 @@
-"""The patients' directory and records, who read them, and the way in for an emergency."""
+"""Endpoints for patient records, their access log and emergency access."""
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 
-from accounts.doors import ScopedViewSet, VersionedMixin, idempotent, proving
+from accounts.audit.log import RecordReference
+from accounts.auth.lockout import counting_password_attempt
+from accounts.base_viewsets import ScopedViewSet, idempotent
 from accounts.models import AuditEvent, Outcome
+from accounts.output import user_output
 from accounts.services import update_profile
+from config.api.etags import VersionedMixin
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
+from config.api.prepared_lists import PreparedListMixin
 from patients import permissions, services
 from patients.filters import PatientFilter
 from patients.models import EmergencyAccess, Patient
+from patients.prepared_queries import (
+    PATIENT_ORDER,
+    PATIENT_ORDERING_FIELDS,
+    PATIENTS,
+    PatientRow,
+)
 from patients.serializers import (
     AccessLogSerializer,
     EmergencyAccessSerializer,
@@ -28,6 +40,7 @@ SERIALIZERS = {
 
 
 class PatientViewSet(
+    PreparedListMixin,
     mixins.ListModelMixin,
     mixins.CreateModelMixin,
     mixins.RetrieveModelMixin,
@@ -36,7 +49,7 @@ class PatientViewSet(
     VersionedMixin,
     ScopedViewSet,
 ):
-    """The patients' directory and records."""
+    """The directory of patients and their records."""
 
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
@@ -45,45 +58,49 @@ class PatientViewSet(
     if_none_match = frozenset({"retrieve"})
     filterset_class = PatientFilter
     search_fields = ["first_name", "last_name", "email", "phone"]
-    ordering_fields = {
-        "last_name": "last_name",
-        "first_name": "first_name",
-        "created_at": "created_at",
-    }
-    ordering = ["last_name", "first_name", "pk"]
+    ordering_fields = PATIENT_ORDERING_FIELDS
+    ordering = PATIENT_ORDER
+    list_query = PATIENTS
+    row_class = PatientRow
     messages = {
-        "create": "Patient created.",
-        "update": "Patient updated.",
-        "partial_update": "Patient updated.",
+        "create": _("Patient created."),
+        "update": _("Patient updated."),
+        "partial_update": _("Patient updated."),
     }
 
     def get_parsers(self):
-        if self.detail:  # where a picture may travel
+        if self.detail:  # a request for one patient may carry an avatar
             return [StrictJSONParser(), BoundedMultiPartParser()]
         return super().get_parsers()
 
     def get_serializer_class(self):
         return SERIALIZERS.get(self.action, PatientSerializer)
 
+    def row_output(self):
+        return user_output(PatientListSerializer.Meta.fields, self.request)
+
+    def row_reference(self, row):
+        return RecordReference(f"patient/{row.id}", row.id)
+
     create = idempotent(mixins.CreateModelMixin.create)
 
     def retrieve(self, request, pk=None):
         return self.answer(self.get_object(), self.get_serializer)
 
-    def perform_create(self, form):
-        form.instance = services.create_patient(**form.validated_data)
+    def perform_create(self, serializer):
+        serializer.instance = services.create_patient(**serializer.validated_data)
 
     def update(self, request, *args, **kwargs):
-        self.count_as_sign_in(request)
+        self.throttle_as_login(request)
         return super().update(request, *args, **kwargs)
 
-    def perform_update(self, form):
-        with proving(self.request, "current_password"):
-            form.instance = update_profile(
-                form.instance,
+    def perform_update(self, serializer):
+        with counting_password_attempt(self.request, "current_password"):
+            serializer.instance = update_profile(
+                serializer.instance,
                 by=self.request.user,
                 if_version=self.if_version,
-                **form.validated_data,
+                **serializer.validated_data,
             )
 
     def perform_destroy(self, patient):
@@ -97,31 +114,32 @@ class PatientViewSet(
         serializer_class=AccessLogSerializer,
     )
     def access_log(self, request, pk=None):
-        """Who read or changed the record, the latest first."""
+        """List who read or changed the record, latest first."""
         self.patient = self.get_object()
         events = AuditEvent.objects.visible_to(request.user).about(self.patient.pk)
-        shown = events.filter(outcome=Outcome.SUCCESS).with_actor_name()
-        page = self.paginate_queryset(shown)
+        accesses = events.filter(outcome=Outcome.SUCCESS).with_actor_name()
+        page = self.paginate_queryset(accesses)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def is_list(self):
+    def is_list_action(self):
         return self.action in ("list", "access_log")
 
-    def records_shown(self, response):
-        shown = super().records_shown(response)
-        return [self.patient] if self.action == "access_log" else shown
+    def records_read(self, response):
+        if self.action == "access_log":
+            return [self.patient]
+        return super().records_read(response)
 
 
 class EmergencyAccessViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, ScopedViewSet
 ):
-    """For a doctor who does not treat the patient and must read the record now."""
+    """Access of a doctor to the record of a patient whom they do not treat, in an emergency."""
 
     queryset = EmergencyAccess.objects.select_related("doctor")
     serializer_class = EmergencyAccessSerializer
     filter_backends = []
     access = permissions.EMERGENCY_ACCESS
-    messages = {"create": "You can read this record for an hour. The patient will know."}
+    messages = {"create": _("You can read this record for an hour. The patient will know.")}
 
     def get_queryset(self):
         self.patient = self.visible_patient()
@@ -131,15 +149,15 @@ class EmergencyAccessViewSet(
         visible = Patient.objects.visible_to(self.request.user)
         return get_object_or_404(visible, pk=self.kwargs["patient"])
 
-    def records_shown(self, response):
-        return super().records_shown(response) or [self.patient]
+    def records_read(self, response):
+        return super().records_read(response) or [self.patient]
 
     @idempotent
     def create(self, request, *args, **kwargs):
         self.patient = self.visible_patient()
         return super().create(request, *args, **kwargs)
 
-    def perform_create(self, form):
-        form.instance = services.grant_emergency_access(
-            self.patient, by=self.request.user, **form.validated_data
+    def perform_create(self, serializer):
+        serializer.instance = services.grant_emergency_access(
+            self.patient, by=self.request.user, **serializer.validated_data
         )

@@ -66,7 +66,7 @@ class Clinic:
         self.admin = self._person("admin", 0)
         self.doctors = [self._person("doctor", n) for n in range(doctors)]
         self.patients = [self._person("patient", n) for n in range(patients)]
-        self._next = clock.start_of(clock.today() + timedelta(days=2))
+        self._next = clock.start_of_day(clock.today() + timedelta(days=2))
 
     def hour(self):
         """The start of an hour in which nothing has been opened or booked."""
@@ -98,7 +98,7 @@ class Clinic:
     @staticmethod
     def _person(user_type, n):
         from accounts import services
-        from accounts.sessions import open_session
+        from accounts.auth.sessions import open_session
         from patients.models import Patient
 
         fields = {"username": f"{user_type}{n}", "user_type": user_type}

@@ -42,7 +42,7 @@ def somebody():
 
 def race(rounds, clients):
     """(answers, rounds with another outcome) of refreshing, with one token a round."""
-    from accounts.sessions import open_session
+    from accounts.auth.sessions import open_session
 
     token = open_session(somebody())["refresh"]
     answers, spoiled = Counter(), 0
@@ -64,8 +64,8 @@ def race(rounds, clients):
 
 
 def open_session_again():
+    from accounts.auth.sessions import open_session
     from accounts.models import User
-    from accounts.sessions import open_session
 
     return open_session(User.objects.get(username="jane"))["refresh"]
 

@@ -21,27 +21,27 @@ def tamper(kind, dice):
     """(named, expected): the first broken seal by the verifier, and by who broke it."""
     from django.db import connection, transaction
 
-    from accounts import append_only, seals
-    from accounts.tests.tampering import COUNT, write
+    from accounts.audit import append_only, hash_chain
+    from accounts.tests.audit_tampering import COUNT, write_events
 
     with transaction.atomic():
-        write()
-        seals.seal()
-        checkpoint = seals.end()
+        write_events()
+        hash_chain.append_hashes()
+        checkpoint = hash_chain.head()
         append_only.remove(connection)
         expected = kind(dice, dice.randrange(1, COUNT + 1))
-        named = seals.verify([checkpoint]).broken
+        named = hash_chain.verify([checkpoint]).broken
         transaction.set_rollback(True)
     return named, expected
 
 
 def tamperings(count, seed):
     """({kind: found}, what was missed or named wrongly)."""
-    from accounts.tests.tampering import KINDS
+    from accounts.tests.audit_tampering import TAMPERINGS
 
     dice, found, wrong = random.Random(seed), Counter(), []  # noqa: S311
     for number in range(count):
-        kind = KINDS[number % len(KINDS)]
+        kind = TAMPERINGS[number % len(TAMPERINGS)]
         named, expected = tamper(kind, dice)
         if named == expected:
             found[kind.__name__] += 1
@@ -52,7 +52,7 @@ def tamperings(count, seed):
 
 def rates(rows):
     """(rows sealed a second, rows verified a second) of a chain of so many events like a day's."""
-    from accounts import seals
+    from accounts.audit import hash_chain
     from accounts.models import AuditEvent
 
     for start in range(0, rows, 10_000):
@@ -60,9 +60,9 @@ def rates(rows):
             [_event(number) for number in range(start, start + 10_000)], batch_size=1000
         )
     sealing = time.perf_counter()
-    sealed = seals.seal()
+    sealed = hash_chain.append_hashes()
     verifying = time.perf_counter()
-    checked = seals.verify()
+    checked = hash_chain.verify()
     end = time.perf_counter()
     if (checked.n, checked.broken) != (sealed, None):
         sys.exit(f"The chain is {checked}.")

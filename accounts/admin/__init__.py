@@ -1,5 +1,5 @@
-"""Accounts at the desk. Django asks for this module, and finds what these register."""
+"""The staff admin of accounts. Django imports this module, and with it the registrations."""
 
-from accounts.admin import audit, people, sign_in
+from accounts.admin import audit, sessions, users
 
-__all__ = ["audit", "people", "sign_in"]
+__all__ = ["audit", "sessions", "users"]

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 'ordering': ['last_name', 'first_name', 'pk'],
             },
             managers=[
-                ('objects', accounts.models.PeopleManager()),
+                ('objects', accounts.models.UserManager()),
             ],
         ),
         migrations.CreateModel(

@@ -3,7 +3,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from accounts import append_only
+from accounts.audit import append_only
 
 
 def make_triggers(apps, schema_editor):

@@ -1,21 +1,20 @@
-"""People, what their signing in leaves behind, and the audit of what they do."""
+"""The models of users, sessions and the audit."""
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
-from accounts.models.people import (
-    BOOKABLE,
-    NAME,
-    Doctor,
-    DoctorManager,
-    PeopleManager,
+from accounts.models.doctor import Doctor, DoctorManager
+from accounts.models.session import MAX_USER_AGENT_LENGTH, IdempotencyKey, LoginCounter, Session
+from accounts.models.user import (
+    BOOKABLE_FIELDS,
+    NAME_FIELDS,
     User,
+    UserManager,
     avatar_path,
 )
-from accounts.models.sign_in import LONGEST_USER_AGENT, IdempotencyKey, LoginCounter, Session
 
 __all__ = [
-    "BOOKABLE",
-    "LONGEST_USER_AGENT",
-    "NAME",
+    "BOOKABLE_FIELDS",
+    "MAX_USER_AGENT_LENGTH",
+    "NAME_FIELDS",
     "Action",
     "AuditEvent",
     "AuditSeal",
@@ -24,8 +23,8 @@ __all__ = [
     "IdempotencyKey",
     "LoginCounter",
     "Outcome",
-    "PeopleManager",
     "Session",
     "User",
+    "UserManager",
     "avatar_path",
 ]

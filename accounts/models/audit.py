@@ -1,36 +1,36 @@
-"""Who did what to which record, and the chain that seals it. Rows are added, and nothing else.
+"""The audit log and its hash chain. Rows are only inserted, never changed or deleted.
 
-No row here refers to a person or a record by a foreign key: what was written down outlives both.
+No row refers to a user or a record by a foreign key, because the log outlives both.
 """
 
 from django.db import models
 from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models.people import User
+from accounts.models.user import User
 from accounts.roles import UserType
-from accounts.scoping import EVERYTHING, ScopedQuerySet
-from config.api.rows import IntoRow
+from config.db.querysets import ALL_ROWS, ScopedQuerySet
 
 
 class Action(models.TextChoices):
-    """As FHIR's AuditEvent and IHE's BALP name them."""
+    """The actions of FHIR's AuditEvent and IHE's BALP."""
 
-    CREATE = "C"
-    READ = "R"
-    UPDATE = "U"
-    DELETE = "D"
-    EXECUTE = "E"
+    CREATE = "C", _("Create")
+    READ = "R", _("Read")
+    UPDATE = "U", _("Update")
+    DELETE = "D", _("Delete")
+    EXECUTE = "E", _("Execute")
 
 
 class Outcome(models.TextChoices):
-    SUCCESS = "success"
-    REFUSED = "refused"
+    SUCCESS = "success", _("Success")
+    REFUSED = "refused", _("Refused")
 
 
-class Holds(Func):
-    """Whether a JSON list of numbers holds a number."""
+class JSONArrayContains(Func):
+    """Whether a JSON list of numbers contains a number."""
 
     arity = 2
     output_field = models.BooleanField()
@@ -44,25 +44,25 @@ class Holds(Func):
         return f"{numbers} @> jsonb_build_array({number}::bigint)", params
 
 
-def about_them(user):
+def about_own_record(user):
     """Those about them."""
     return _about(user.pk)
 
 
 def _about(patient):
-    return Q(Holds(F("patients"), Value(patient)))
+    return Q(JSONArrayContains(F("patients"), Value(patient)))
 
 
 class AuditEventQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: about_them, UserType.ADMIN: EVERYTHING}
-    writers = {}
+    readable_rows = {UserType.PATIENT: about_own_record, UserType.ADMIN: ALL_ROWS}
+    writable_rows = {}
 
     def about(self, patient):
-        """Those that concern the patient of that id."""
+        """Return the events about the patient with this id."""
         return self.filter(_about(patient))
 
     def with_actor_name(self):
-        """Adds `actor_name`, as it is today; what was written down is the number."""
+        """Add `actor_name`, the current name of the user whose id the event stores."""
         name = Coalesce(
             NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value("")), "username"
         )
@@ -70,11 +70,11 @@ class AuditEventQuerySet(ScopedQuerySet):
         return self.annotate(actor_name=Subquery(person))
 
 
-class AuditEvent(IntoRow, models.Model):
-    """One thing that was done, or refused. Ids and names of fields, never a word of a record.
+class AuditEvent(models.Model):
+    """An action on records that succeeded or was refused. It contains no value of a record.
 
-    Written by `accounts.audit`. `records` are references as in "appointment/7", `patients` the ids
-    of those they are about.
+    `accounts.audit` writes the events. `records` are references such as "appointment/7"; `patients`
+    are the ids of the patients whom the records are about.
     """
 
     at = models.DateTimeField(default=timezone.now)
@@ -85,7 +85,9 @@ class AuditEvent(IntoRow, models.Model):
     event = models.CharField(max_length=80)
     records = models.JSONField(default=list)
     patients = models.JSONField(default=list)
-    changed = models.JSONField(default=list, help_text="Names of the fields, never their values.")
+    changed = models.JSONField(
+        default=list, help_text=_("Names of the fields, never their values.")
+    )
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.SUCCESS)
     request_id = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=39, blank=True)
@@ -94,7 +96,7 @@ class AuditEvent(IntoRow, models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
-        indexes = [  # and patients, which a migration indexes on PostgreSQL
+        indexes = [  # a migration adds an index of `patients` on PostgreSQL
             models.Index(fields=["actor", "id"], name="audit_of_actor"),
             models.Index(fields=["at", "id"], name="audit_by_time"),
         ]
@@ -104,10 +106,10 @@ class AuditEvent(IntoRow, models.Model):
 
 
 class AuditSeal(models.Model):
-    """A link of the chain over the events: see `accounts.seals`.
+    """A link of the hash chain over the events (accounts.audit.hash_chain).
 
-    Where the events before it were archived, the first link left stands for them: it has no event
-    any more, and a `proof`.
+    If earlier events were archived, the first remaining link represents them: it has no event, but
+    a `proof`.
     """
 
     n = models.BigIntegerField(primary_key=True)
@@ -119,4 +121,4 @@ class AuditSeal(models.Model):
         ordering = ["n"]
 
     def __str__(self):
-        return f"Seal {self.n}"
+        return f"Link {self.n}"

@@ -1,11 +1,11 @@
-"""Fixtures of this app's tests."""
+"""Fixtures of the tests of accounts."""
 
 import pytest
 
 
 @pytest.fixture
-def proxies_are(settings):
-    """Sets how many proxies stand in front, as NUM_PROXIES would at the start."""
+def set_num_proxies(settings):
+    """Sets NUM_PROXIES, the number of reverse proxies in front of the application."""
 
     def set_number(number):
         settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": number}

@@ -7,14 +7,14 @@ PASSWORD = "correct-horse-battery"  # noqa: S105
 
 
 class UserFactory(factory.django.DjangoModelFactory):
-    """Anybody; the factories below make somebody."""
+    """A user without a role; the subclasses set one."""
 
     class Meta:
         model = User
         skip_postgeneration_save = True
 
     username = factory.Sequence(lambda n: f"person{n}")
-    email = factory.LazyAttribute(lambda person: f"{person.username}@example.com")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
     first_name = factory.Sequence(lambda n: f"Alex{n}")
     last_name = factory.Sequence(lambda n: f"Person{n}")
     password = factory.django.Password(PASSWORD)

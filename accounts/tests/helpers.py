@@ -1,4 +1,4 @@
-"""Words the tests of this app share."""
+"""Helpers of the tests of accounts: requests, response parsing, tokens, mail and concurrency."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +13,9 @@ from django.core import mail
 from django.db import connection, transaction
 from PIL import Image
 
-from accounts.mail import postman
+from accounts.mail import mail_executor
 
-on_postgresql = pytest.mark.skipif(
+requires_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite lets one thread write at a time"
 )
 
@@ -24,20 +24,20 @@ TOKEN_REFUSED = (*TOKEN_INVALID, {"detail": ["The token is invalid, expired or r
 
 
 def data(response, status=200):
-    """What the envelope of a success carries."""
+    """Checks the status and returns the `data` of the success envelope."""
     assert response.status_code == status, response.content
     return response.json()["data"]
 
 
-def refusal(response):
-    """(status, code, errors) of an answer that refuses."""
+def error_details(response):
+    """Returns (status, code, errors) of an error response."""
     body = response.json()
     assert body["status"] == "error", body
     return response.status_code, body["code"], body["errors"]
 
 
 def status_and_code(response):
-    return refusal(response)[:2]
+    return error_details(response)[:2]
 
 
 def sign_in(client, username, password):
@@ -52,37 +52,37 @@ def profile(client, access):
     return client.get("/api/auth/profile/", HTTP_AUTHORIZATION=f"Bearer {access}")
 
 
-def claims_of(token):
+def decode_claims(token):
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def signed(claims, **changes):
-    """A token with those claims under our own key; a claim changed to `...` is left out."""
+def sign_token(claims, **changes):
+    """Signs a token with our own key; `changes` override claims, and `...` removes one."""
     claims = {name: value for name, value in (claims | changes).items() if value is not ...}
     return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
 
 
-def letters():
-    """Every letter that has left, once the postman is back."""
-    postman.submit(int).result()
+def sent_mail():
+    """Returns all sent messages, after the mail thread has finished."""
+    mail_executor.submit(int).result()
     return mail.outbox
 
 
-def link_in(letter):
-    """What a letter's link carries, as the SPA would read it from its address."""
-    address = next(word for word in letter.body.split() if word.startswith("http"))
+def link_params(message):
+    """Returns the query parameters of the link in an e-mail message."""
+    address = next(word for word in message.body.split() if word.startswith("http"))
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
-def picture(kind="PNG", size=(40, 30), mode="RGB", **options):
-    """A picture file, as the bytes of it."""
-    written = io.BytesIO()
-    Image.new(mode, size).save(written, kind, **options)
-    return written.getvalue()
+def image_bytes(kind="PNG", size=(40, 30), mode="RGB", **options):
+    """Returns the bytes of an image file."""
+    buffer = io.BytesIO()
+    Image.new(mode, size).save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
-def at_once(*calls):
-    """What each call returns when all start together, each in a thread of its own."""
+def run_concurrently(*calls):
+    """Starts all calls at the same time, each in its own thread, and returns their results."""
     start = Barrier(len(calls))
 
     def run(call):
@@ -96,8 +96,11 @@ def at_once(*calls):
         return list(pool.map(run, calls))
 
 
-def while_held(hold, call):
-    """What `call` returns that starts, and has to wait, while the changes of `hold` are open."""
+def run_behind_transaction(hold, call):
+    """Runs `call` in a thread while the transaction of `hold` is open; returns both results.
+
+    The transaction is committed as soon as `call` waits for one of its locks.
+    """
 
     def run():
         try:
@@ -108,13 +111,13 @@ def while_held(hold, call):
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             held = hold()
-            waiting = pool.submit(run)
-            while not (_somebody_waits_for_us() or waiting.done()):
+            future = pool.submit(run)
+            while not (_is_blocking_a_connection() or future.done()):
                 sleep(0.01)
-        return held, waiting.result(timeout=10)
+        return held, future.result(timeout=10)
 
 
-def _somebody_waits_for_us():
+def _is_blocking_a_connection():
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted"

@@ -1,4 +1,4 @@
-"""The audit's rows cannot be changed, removed or replaced, whoever asks and however."""
+"""Rows of the audit tables cannot be updated, deleted or replaced."""
 
 import re
 import secrets
@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
 
-from accounts import append_only, seals
+from accounts.audit import append_only, hash_chain
 from accounts.models import Action, AuditEvent, AuditSeal
 from appointments import services
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 
 ON_POSTGRESQL = connection.vendor == "postgresql"
 
@@ -22,7 +22,7 @@ ON_POSTGRESQL = connection.vendor == "postgresql"
 def event(db):
     event = AuditEvent.objects.create(event="appointment.book", action=Action.CREATE, actor=7)
     AuditEvent.objects.create(event="appointment.list", action=Action.READ)
-    seals.seal()
+    hash_chain.append_hashes()
     return event
 
 
@@ -31,7 +31,7 @@ def execute(statement):
         cursor.execute(statement)
 
 
-UNWRITING = {
+CHANGES = {
     "queryset update": lambda event: AuditEvent.objects.update(actor=None),
     "queryset delete": lambda event: AuditEvent.objects.all().delete(),
     "instance save": lambda event: event.save(),
@@ -43,18 +43,18 @@ UNWRITING = {
         unique_fields=["id"],
         update_fields=["event"],
     ),
-    "seal update": lambda event: AuditSeal.objects.update(hash="0" * 64),
-    "seal delete": lambda event: AuditSeal.objects.all()._raw_delete(connection.alias),
+    "hash update": lambda event: AuditSeal.objects.update(hash="0" * 64),
+    "hash delete": lambda event: AuditSeal.objects.all()._raw_delete(connection.alias),
     "raw update": lambda event: execute("UPDATE accounts_auditevent SET actor = 1"),
     "raw delete": lambda event: execute("DELETE FROM accounts_auditevent"),
 }
 if ON_POSTGRESQL:
-    UNWRITING |= {
+    CHANGES |= {
         "truncate": lambda event: execute("TRUNCATE accounts_auditevent"),
-        "truncate seals": lambda event: execute("TRUNCATE accounts_auditseal"),
+        "truncate hashes": lambda event: execute("TRUNCATE accounts_auditseal"),
     }
 else:
-    UNWRITING |= {
+    CHANGES |= {
         "replace": lambda event: execute(
             "REPLACE INTO accounts_auditseal (n, event, hash, proof) VALUES (1, 1, 'x', '')"
         ),
@@ -76,30 +76,30 @@ def rows():
     return list(AuditEvent.objects.values_list()), list(AuditSeal.objects.values_list())
 
 
-@pytest.mark.parametrize("how", UNWRITING)
-def test_what_is_written_stays_written(event, how):
+@pytest.mark.parametrize("how", CHANGES)
+def test_audit_rows_cannot_be_changed(event, how):
     before = rows()
 
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        UNWRITING[how](event)
+        CHANGES[how](event)
 
     assert rows() == before
 
 
-def test_adding_goes_on(event):
+def test_audit_rows_can_be_added(event):
     AuditEvent.objects.create(event="patient.list", action=Action.READ)
 
-    assert seals.seal() == 1
+    assert hash_chain.append_hashes() == 1
 
 
 @pytest.fixture
-def without_a_trigger(event):
+def missing_trigger(event):
     table = "accounts_auditseal"
     on = f" ON {table}" if ON_POSTGRESQL else ""
     execute(f"DROP TRIGGER {table}_delete{on}")
 
 
-def test_a_trigger_that_is_gone_is_missed_and_made_again(without_a_trigger):
+def test_a_missing_trigger_is_reported_and_reinstalled(missing_trigger):
     assert [one.name for one in append_only.missing(connection)] == ["accounts_auditseal_delete"]
     with pytest.raises(SystemCheckError, match="accounts_auditseal_delete"):
         call_command("check", databases=["default"])
@@ -109,7 +109,7 @@ def test_a_trigger_that_is_gone_is_missed_and_made_again(without_a_trigger):
     assert append_only.missing(connection) == []
 
 
-def test_a_trigger_of_the_same_name_that_lets_everything_pass_is_missed(without_a_trigger):
+def test_a_same_named_trigger_without_effect_is_reported(missing_trigger):
     if ON_POSTGRESQL:
         execute(
             "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
@@ -137,7 +137,7 @@ def test_a_trigger_of_the_same_name_that_lets_everything_pass_is_missed(without_
         ),
     ],
 )
-def test_our_function_at_another_place_is_no_trigger_of_ours(without_a_trigger, instead):
+def test_a_trigger_on_the_wrong_table_or_condition_is_reported(missing_trigger, instead):
     execute("CREATE TABLE bait (n integer)")
     execute(f"CREATE TRIGGER accounts_auditseal_delete {instead}")
 
@@ -145,7 +145,7 @@ def test_our_function_at_another_place_is_no_trigger_of_ours(without_a_trigger, 
 
 
 @pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite cannot switch a trigger off")
-def test_a_trigger_that_is_switched_off_is_missed(event):
+def test_a_disabled_trigger_is_reported(event):
     execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER accounts_auditevent_update")
 
     assert [one.name for one in append_only.missing(connection)] == ["accounts_auditevent_update"]
@@ -153,7 +153,7 @@ def test_a_trigger_that_is_switched_off_is_missed(event):
 
 @pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL never rebuilds a table")
 @pytest.mark.django_db(transaction=True)
-def test_a_table_that_sqlite_rebuilds_has_them_again_after_migrate():
+def test_triggers_are_reinstalled_by_migrate_after_sqlite_rebuilds_a_table():
     with connection.schema_editor() as editor:
         editor._remake_table(AuditEvent)
     assert len(append_only.missing(connection)) == 3
@@ -163,12 +163,12 @@ def test_a_table_that_sqlite_rebuilds_has_them_again_after_migrate():
     assert append_only.missing(connection) == []
 
 
-# --- The role of docs/operations.md ---------------------------------------------------------
+# --- The database role of docs/operations.md ------------------------------------------------
 
 
 @pytest.fixture
-def as_the_documented_role(event):
-    """What the page says is run by the owner, and from then on the platform is that role."""
+def documented_role(event):
+    """Runs the page's SQL as the owner and then takes on the role that the SQL creates."""
     page = (settings.BASE_DIR / "docs" / "operations.md").read_text()
     (statements,) = re.findall(r"```sql\n(CREATE ROLE.*?)```", page, re.DOTALL)
     role = f"clinic_app_{secrets.token_hex(4)}"
@@ -178,7 +178,7 @@ def as_the_documented_role(event):
     execute("RESET ROLE")
 
 
-TAKEN_APART = [
+TAMPERING = [
     "UPDATE accounts_auditevent SET actor = 1",
     "DELETE FROM accounts_auditseal",
     "TRUNCATE accounts_auditevent",
@@ -191,8 +191,8 @@ TAKEN_APART = [
 
 
 @pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no roles")
-@pytest.mark.parametrize("statement", TAKEN_APART)
-def test_the_role_of_the_page_takes_nothing_apart(as_the_documented_role, statement):
+@pytest.mark.parametrize("statement", TAMPERING)
+def test_the_documented_role_cannot_tamper_with_the_audit(documented_role, statement):
     with (
         pytest.raises(DatabaseError, match=r"permission denied|must be owner"),
         transaction.atomic(),
@@ -201,10 +201,10 @@ def test_the_role_of_the_page_takes_nothing_apart(as_the_documented_role, statem
 
 
 @pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no roles")
-def test_the_role_of_the_page_runs_the_clinic(as_the_documented_role):
-    visit = an_appointment()
+def test_the_documented_role_can_run_the_application(documented_role):
+    visit = make_appointment()
     services.move(visit, "confirm", by=visit.doctor)
 
     assert AuditEvent.objects.filter(event="appointment.confirm").count() == 1
-    assert seals.seal() > 0
-    assert seals.verify().broken is None
+    assert hash_chain.append_hashes() > 0
+    assert hash_chain.verify().broken is None

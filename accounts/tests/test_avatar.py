@@ -13,14 +13,20 @@ from PIL import Image
 from accounts.avatars import MAX_BYTES
 from accounts.models import User
 from accounts.tests.factories import AdminFactory, DoctorFactory, UserFactory
-from accounts.tests.helpers import data, on_postgresql, picture, refusal, status_and_code
+from accounts.tests.helpers import (
+    data,
+    error_details,
+    image_bytes,
+    requires_postgresql,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.django_db
 
 PROFILE = "/api/auth/profile/"
-NO_PICTURE = {"avatar": ["This is not a JPEG, PNG, WebP or GIF picture."]}
+NOT_AN_IMAGE = {"avatar": ["This is not a JPEG, PNG, WebP or GIF picture."]}
 DAMAGED = {"avatar": ["The picture is damaged."]}
-TURNED = 0x0112  # EXIF: how the camera was held
+ORIENTATION = 0x0112  # EXIF: the rotation of the camera
 
 
 def upload(client, content, name="me.png", method="patch", **fields):
@@ -29,7 +35,7 @@ def upload(client, content, name="me.png", method="patch", **fields):
 
 
 def fetch(api, address):
-    """The picture as a stranger gets it."""
+    """Returns the image as an anonymous client gets it."""
     response = api().get(urlsplit(address).path)
     assert response.status_code == 200
     return response, b"".join(response.streaming_content)
@@ -39,8 +45,8 @@ def name_of(address):
     return urlsplit(address).path.removeprefix("/media/")
 
 
-def a_png_header(width, height):
-    """A PNG that claims that size and has nothing to show for it."""
+def png_header(width, height):
+    """Returns a PNG header that claims this size, without image data."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"".join(
         [
@@ -57,17 +63,17 @@ def a_png_header(width, height):
 
 def with_metadata(kind="JPEG"):
     exif = Image.Exif()
-    exif[TURNED] = 6
+    exif[ORIENTATION] = 6
     exif[0x010E] = "Jane at home"
     exif.get_ifd(0x8825)[1] = "N"
-    return picture(kind, exif=exif, comment=b"taken by Jane")
+    return image_bytes(kind, exif=exif, comment=b"taken by Jane")
 
 
 @pytest.mark.parametrize("person", [UserFactory, DoctorFactory, AdminFactory])
-def test_a_picture_becomes_the_avatar_and_anyone_with_its_address_sees_it(api, person):
+def test_an_uploaded_image_becomes_the_avatar_and_is_public_by_its_url(api, person):
     client = api(person())
 
-    address = data(upload(client, picture()))["avatar"]
+    address = data(upload(client, image_bytes()))["avatar"]
 
     response, content = fetch(api, address)
     assert data(client.get(PROFILE))["avatar"] == address
@@ -92,8 +98,8 @@ def test_a_picture_becomes_the_avatar_and_anyone_with_its_address_sees_it(api, p
         ("WEBP", "RGBA"),
     ],
 )
-def test_every_kind_of_picture_becomes_a_webp(api, kind, mode):
-    address = data(upload(api(UserFactory()), picture(kind, mode=mode)))["avatar"]
+def test_every_image_format_is_converted_to_webp(api, kind, mode):
+    address = data(upload(api(UserFactory()), image_bytes(kind, mode=mode)))["avatar"]
 
     _, content = fetch(api, address)
 
@@ -104,15 +110,15 @@ def test_every_kind_of_picture_becomes_a_webp(api, kind, mode):
     ("size", "shown"),
     [((1024, 512), (512, 256)), ((3, 2000), (1, 512)), ((512, 512), (512, 512)), ((1, 1), (1, 1))],
 )
-def test_a_large_picture_is_made_smaller(api, size, shown):
-    address = data(upload(api(UserFactory()), picture(size=size)))["avatar"]
+def test_a_large_image_is_scaled_down(api, size, shown):
+    address = data(upload(api(UserFactory()), image_bytes(size=size)))["avatar"]
 
     _, content = fetch(api, address)
 
     assert Image.open(io.BytesIO(content)).size == shown
 
 
-def test_a_picture_stands_upright_and_says_nothing_about_the_place(api):
+def test_an_image_is_rotated_upright_and_loses_its_location(api):
     address = data(upload(api(UserFactory()), with_metadata()))["avatar"]
 
     _, content = fetch(api, address)
@@ -124,10 +130,10 @@ def test_a_picture_stands_upright_and_says_nothing_about_the_place(api):
     assert b"EXIF" not in content
 
 
-def test_what_hangs_on_to_a_picture_is_left_behind(api):
+def test_metadata_of_an_image_is_removed(api):
     stowaway = b"<script>alert(1)</script>"
 
-    address = data(upload(api(UserFactory()), picture() + stowaway, name="me.html"))["avatar"]
+    address = data(upload(api(UserFactory()), image_bytes() + stowaway, name="me.html"))["avatar"]
 
     _, content = fetch(api, address)
     assert stowaway not in content
@@ -144,7 +150,7 @@ def test_what_hangs_on_to_a_picture_is_left_behind(api):
         ("JPEG", b"\0\x01\0\x02\0\0\0\x02N", b"\0\x02\0\x02\0\0\0\x02N"),
     ],
 )
-def test_damaged_metadata_does_not_spoil_a_picture(api, kind, sound, damaged):
+def test_an_image_with_broken_metadata_is_accepted(api, kind, sound, damaged):
     photo = with_metadata(kind)
     assert photo.count(sound) == 1
 
@@ -157,39 +163,39 @@ def test_damaged_metadata_does_not_spoil_a_picture(api, kind, sound, damaged):
 @pytest.mark.parametrize(
     ("content", "errors"),
     [
-        (b"", NO_PICTURE),
-        (b"I am a picture", NO_PICTURE),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", NO_PICTURE),
-        (b"GIF89a", NO_PICTURE),
-        (b"GIF89a/*<script>alert(1)</script>*/", NO_PICTURE),
-        (b"%PDF-1.7\n", NO_PICTURE),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
-        (picture("BMP"), NO_PICTURE),
-        (picture("TIFF"), NO_PICTURE),
-        (picture("ICO"), NO_PICTURE),
-        (picture("PPM"), NO_PICTURE),
-        (picture("PNG")[:60], DAMAGED),
-        (picture("JPEG")[:-20], DAMAGED),
-        (picture("WEBP")[:-20], DAMAGED),
-        (a_png_header(10, 10), DAMAGED),
-        (a_png_header(20_000, 20_000), DAMAGED),
-        (a_png_header(2**31 - 1, 2**31 - 1), DAMAGED),
-        (a_png_header(8_000, 8_000), {"avatar": ["The picture has too many pixels."]}),
-        (picture() + b"\0" * MAX_BYTES, {"avatar": ["The picture is larger than 5632 kB."]}),
+        (b"", NOT_AN_IMAGE),
+        (b"I am a picture", NOT_AN_IMAGE),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", NOT_AN_IMAGE),
+        (b"GIF89a", NOT_AN_IMAGE),
+        (b"GIF89a/*<script>alert(1)</script>*/", NOT_AN_IMAGE),
+        (b"%PDF-1.7\n", NOT_AN_IMAGE),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NOT_AN_IMAGE),
+        (image_bytes("BMP"), NOT_AN_IMAGE),
+        (image_bytes("TIFF"), NOT_AN_IMAGE),
+        (image_bytes("ICO"), NOT_AN_IMAGE),
+        (image_bytes("PPM"), NOT_AN_IMAGE),
+        (image_bytes("PNG")[:60], DAMAGED),
+        (image_bytes("JPEG")[:-20], DAMAGED),
+        (image_bytes("WEBP")[:-20], DAMAGED),
+        (png_header(10, 10), DAMAGED),
+        (png_header(20_000, 20_000), DAMAGED),
+        (png_header(2**31 - 1, 2**31 - 1), DAMAGED),
+        (png_header(8_000, 8_000), {"avatar": ["The picture has too many pixels."]}),
+        (image_bytes() + b"\0" * MAX_BYTES, {"avatar": ["The picture is larger than 5632 kB."]}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else f"{value[:12]!r}-{len(value)}",
 )
-def test_what_is_no_harmless_picture_is_refused_and_nothing_is_kept(api, content, errors):
+def test_an_unsafe_image_is_refused_and_not_stored(api, content, errors):
     jane = UserFactory()
 
     response = upload(api(jane), content, phone="030 1")
 
-    assert refusal(response) == (400, "validation_error", errors)
+    assert error_details(response) == (400, "validation_error", errors)
     after = User.objects.get()
     assert (bool(after.avatar), after.phone) == (False, "")
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_read(api, settings):
+def test_an_oversized_body_is_refused_before_it_is_read(api, settings):
     client = api(UserFactory())
 
     response = upload(client, b"\0" * (settings.MAX_UPLOAD_BYTES + 1))
@@ -197,21 +203,21 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(api, settings):
     assert status_and_code(response) == (413, "too_large")
 
 
-def test_a_picture_may_travel_with_other_fields(api):
+def test_an_image_can_be_sent_with_other_fields(api):
     jane = UserFactory(address="1 Main Street")
 
-    changed = data(upload(api(jane), picture(), phone="030 1", date_of_birth=""))
+    changed = data(upload(api(jane), image_bytes(), phone="030 1", date_of_birth=""))
 
     assert (changed["phone"], changed["address"]) == ("030 1", "1 Main Street")
     assert changed["date_of_birth"] is None
     assert changed["avatar"] is not None
 
 
-def test_a_put_with_a_picture_keeps_what_it_does_not_name(api):
+def test_a_put_with_an_image_keeps_omitted_fields(api):
     jane = UserFactory(phone="030 1")
     body = {"email": jane.email, "first_name": "Janet", "last_name": "Dough"}
 
-    changed = data(upload(api(jane), picture(), method="put", **body))
+    changed = data(upload(api(jane), image_bytes(), method="put", **body))
 
     assert (changed["full_name"], changed["phone"]) == ("Janet Dough", "030 1")
     assert changed["avatar"] is not None
@@ -226,52 +232,55 @@ def test_a_put_with_a_picture_keeps_what_it_does_not_name(api):
         ("phone", "ab\0c", "validation_error"),
     ],
 )
-def test_a_form_is_read_as_strictly_as_json(api, name, value, code):
+def test_a_form_is_validated_as_strictly_as_json(api, name, value, code):
     jane = UserFactory()
 
-    response = upload(api(jane), picture(), **{name: value})
+    response = upload(api(jane), image_bytes(), **{name: value})
 
     assert status_and_code(response) == (400, code)
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert not User.objects.get().avatar
 
 
 @pytest.mark.parametrize("name", ["avatar", "phone"])
-def test_a_field_given_twice_in_a_form_is_refused(api, name):
-    files = [SimpleUploadedFile("me.png", picture()), SimpleUploadedFile("you.png", picture())]
+def test_a_duplicate_form_field_is_refused(api, name):
+    files = [
+        SimpleUploadedFile("me.png", image_bytes()),
+        SimpleUploadedFile("you.png", image_bytes()),
+    ]
     values = files if name == "avatar" else ["030 1", "030 2"]
 
     response = api(UserFactory()).patch(PROFILE, {name: values}, format="multipart")
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["Give this field once."]},
+        {name: ["Give this field only once."]},
     )
     assert not User.objects.get().avatar
 
 
-def test_text_in_place_of_the_picture_is_refused(api):
+def test_text_instead_of_an_image_is_refused(api):
     response = api(UserFactory()).patch(PROFILE, {"avatar": "me.png"}, format="multipart")
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == ["avatar"]
+    assert list(error_details(response)[2]) == ["avatar"]
 
 
-def test_each_upload_has_an_address_nobody_can_guess(api):
+def test_each_upload_has_an_unguessable_url(api):
     jane, paul = UserFactory(), UserFactory()
 
-    first = data(upload(api(jane), picture()))["avatar"]
-    second = data(upload(api(paul), picture()))["avatar"]
+    first = data(upload(api(jane), image_bytes()))["avatar"]
+    second = data(upload(api(paul), image_bytes()))["avatar"]
 
     names = [name_of(address).removeprefix("avatars/") for address in (first, second)]
     assert names[0] != names[1]
     assert [len(name) for name in names] == [len(".webp") + 32] * 2
 
 
-def test_its_own_address_leaves_the_picture_as_it_is(api):
+def test_sending_the_current_avatar_url_keeps_the_image(api):
     client = api(UserFactory())
-    address = data(upload(client, picture()))["avatar"]
+    address = data(upload(client, image_bytes()))["avatar"]
 
     changed = data(client.patch(PROFILE, {"avatar": address, "phone": "030 1"}))
 
@@ -279,38 +288,39 @@ def test_its_own_address_leaves_the_picture_as_it_is(api):
     assert default_storage.exists(name_of(address))
 
 
-def test_the_address_of_another_is_refused(api):
-    pauls = data(upload(api(UserFactory()), picture()))["avatar"]
+def test_the_avatar_url_of_another_user_is_refused(api):
+    pauls = data(upload(api(UserFactory()), image_bytes()))["avatar"]
     client = api(UserFactory())
-    data(upload(client, picture()))
+    data(upload(client, image_bytes()))
 
     response = client.patch(PROFILE, {"avatar": pauls})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == ["avatar"]
+    assert list(error_details(response)[2]) == ["avatar"]
 
 
-def take_away(client):
+def remove_avatar(client):
     return client.patch(PROFILE, {"avatar": None})
 
 
-def take_away_in_a_form(client):
+def remove_avatar_in_a_form(client):
     return client.patch(PROFILE, {"avatar": ""}, format="multipart")
 
 
-def replace(client):
-    return upload(client, picture(size=(10, 10)))
+def replace_avatar(client):
+    return upload(client, image_bytes(size=(10, 10)))
 
 
 @pytest.mark.parametrize(
-    ("change", "has_one"), [(take_away, False), (take_away_in_a_form, False), (replace, True)]
+    ("change", "has_one"),
+    [(remove_avatar, False), (remove_avatar_in_a_form, False), (replace_avatar, True)],
 )
-def test_the_old_picture_is_gone_after_the_commit(
+def test_the_old_image_is_deleted_after_commit(
     api, django_capture_on_commit_callbacks, change, has_one
 ):
-    pauls = data(upload(api(UserFactory()), picture()))["avatar"]
+    pauls = data(upload(api(UserFactory()), image_bytes()))["avatar"]
     client = api(UserFactory())
-    old = data(upload(client, picture()))["avatar"]
+    old = data(upload(client, image_bytes()))["avatar"]
 
     with django_capture_on_commit_callbacks() as callbacks:
         changed = data(change(client))
@@ -325,7 +335,7 @@ def test_the_old_picture_is_gone_after_the_commit(
     assert default_storage.exists(name_of(pauls))
 
 
-VERSION = 'INSERT INTO "accounts_historicaluser"'  # written last, when the picture lies there
+VERSION = 'INSERT INTO "accounts_historicaluser"'  # the last statement
 FAILURES = {
     "refused": "INSERT INTO accounts_session DEFAULT VALUES",
     "given up": "DO $$ BEGIN RAISE EXCEPTION 'No' USING ERRCODE = '40P01'; END $$",
@@ -333,8 +343,8 @@ FAILURES = {
 
 
 @contextmanager
-def failing(failure, times):
-    """The database fails a change of a person so many times."""
+def failing_update(failure, times):
+    """Makes the first `times` updates of a user fail with `failure`."""
     failed = []
 
     def fail(execute, sql, params, many, context):
@@ -348,37 +358,37 @@ def failing(failure, times):
     assert len(failed) == times
 
 
-def pictures(settings):
+def stored_images(settings):
     return {path.name for path in settings.MEDIA_ROOT.rglob("*.webp")}
 
 
-def test_a_picture_that_is_not_saved_after_all_is_gone_and_the_old_one_stays(api, settings):
+def test_an_unsaved_image_is_deleted_and_the_old_one_kept(api, settings):
     client = api(UserFactory(), raise_request_exception=False)
-    old = data(upload(client, picture()))["avatar"]
-    there = pictures(settings)
+    old = data(upload(client, image_bytes()))["avatar"]
+    there = stored_images(settings)
 
-    with failing("refused", times=1):
-        refused = replace(client)
-    with failing("refused", times=1):
+    with failing_update("refused", times=1):
+        refused = replace_avatar(client)
+    with failing_update("refused", times=1):
         other = client.patch(PROFILE, {"phone": "030 1"})
 
     assert refused.status_code == other.status_code == 500
-    assert pictures(settings) == there
+    assert stored_images(settings) == there
     assert data(client.get(PROFILE))["avatar"] == old
     fetch(api, old)
 
 
-@on_postgresql
+@requires_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_picture_that_is_saved_in_the_second_try_is_there_once(api, settings):
+def test_an_image_saved_in_the_second_attempt_is_stored_once(api, settings):
     client = api(UserFactory())
-    there = pictures(settings)
+    there = stored_images(settings)
 
-    with failing("given up", times=1):
-        address = data(upload(client, picture()))["avatar"]
+    with failing_update("given up", times=1):
+        address = data(upload(client, image_bytes()))["avatar"]
 
     _, content = fetch(api, address)
-    assert pictures(settings) - there == {name_of(address).removeprefix("avatars/")}
+    assert stored_images(settings) - there == {name_of(address).removeprefix("avatars/")}
     assert Image.open(io.BytesIO(content)).size == (40, 30)
 
 
@@ -393,7 +403,7 @@ def test_a_picture_that_is_saved_in_the_second_try_is_there_once(api, settings):
         "/media/manage.py",
     ],
 )
-def test_nothing_but_a_picture_is_served(api, path):
-    data(upload(api(UserFactory()), picture()))
+def test_only_avatars_are_served_as_media(api, path):
+    data(upload(api(UserFactory()), image_bytes()))
 
     assert api().get(path).status_code == 404

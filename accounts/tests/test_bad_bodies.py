@@ -1,13 +1,13 @@
-"""What every door of accounts answers to a body, a parameter or a method not its own."""
+"""Responses of the account endpoints to invalid bodies, query parameters and methods."""
 
 import json
 
 import pytest
 
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
-from accounts.tests.factories import PASSWORD, UserFactory
-from accounts.tests.helpers import refusal, status_and_code
+from accounts.tests.factories import PASSWORD
+from accounts.tests.helpers import error_details, status_and_code
 
 pytestmark = pytest.mark.django_db
 
@@ -34,32 +34,27 @@ def good_bodies():
     }
 
 
-DOORS = list(good_bodies())
+ENDPOINTS = list(good_bodies())
 METHODS = {"get", "head", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture
-def jane():
-    return UserFactory(username="jane", email="jane@example.com")
-
-
-@pytest.fixture
 def send(api, jane):
-    """Sends a body to a door as Jane, who may pass each of them."""
+    """Sends a body to an endpoint as Jane, who may use all of them."""
     client = api(jane)
 
-    def send(door, body, *, query="", content_type="application/json", method=None):
-        method = method or ("patch" if door == "profile" else "post")
+    def send(endpoint, body, *, query="", content_type="application/json", method=None):
+        method = method or ("patch" if endpoint == "profile" else "post")
         if isinstance(body, dict):
             body = json.dumps(body)
-        return client.generic(method.upper(), f"/api/auth/{door}/{query}", body, content_type)
+        return client.generic(method.upper(), f"/api/auth/{endpoint}/{query}", body, content_type)
 
     return send
 
 
 @pytest.fixture
-def nothing_happens(jane, api):
-    """Afterwards the database is as it was."""
+def database_unchanged(jane, api):
+    """Checks that the test leaves the database unchanged."""
     open_session(jane)
     before = list(User.objects.values("pk", "password", "phone"))
 
@@ -86,142 +81,148 @@ UNREADABLE = {
     "no UTF-8": b'{"username": "\xff"}',
     "UTF-16": '{"username": "jane"}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"username": "jane"}',
-    "an overlong letter": b'{"username": "\xc0\xaf"}',
-    "a tower of lists": b"[" * 100_000,
-    "a tower of objects": b'{"a":' * 100_000,
+    "an overlong encoding": b'{"username": "\xc0\xaf"}',
+    "nested lists": b"[" * 100_000,
+    "nested objects": b'{"a":' * 100_000,
 }
 
 
-@pytest.mark.usefixtures("nothing_happens")
+@pytest.mark.usefixtures("database_unchanged")
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-@pytest.mark.parametrize("door", ["login", "profile"])
-def test_a_body_that_is_no_object_of_json_is_refused(send, door, body):
-    assert status_and_code(send(door, body)) == (400, "parse_error")
+@pytest.mark.parametrize("endpoint", ["login", "profile"])
+def test_a_body_that_is_not_a_json_object_is_refused(send, endpoint, body):
+    assert status_and_code(send(endpoint, body)) == (400, "parse_error")
 
 
-@pytest.mark.usefixtures("nothing_happens")
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_wants_an_object(send, door):
-    answers = [send(door, body) for body in (b"[]", b"null", b"1", b"{")]
+@pytest.mark.usefixtures("database_unchanged")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_every_endpoint_requires_a_json_object(send, endpoint):
+    answers = [send(endpoint, body) for body in (b"[]", b"null", b"1", b"{")]
 
     assert [status_and_code(answer) for answer in answers] == [(400, "parse_error")] * 4
 
 
-@pytest.mark.usefixtures("nothing_happens")
-@pytest.mark.parametrize("door", DOORS)
-def test_a_field_given_twice_is_refused_under_its_name(send, door):
-    name, value = next(iter(good_bodies()[door].items()))
+@pytest.mark.usefixtures("database_unchanged")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_duplicate_field_is_refused_by_name(send, endpoint):
+    name, value = next(iter(good_bodies()[endpoint].items()))
     once = json.dumps({name: value})[1:-1]
 
-    response = send(door, f"{{{once}, {once}}}".encode())
+    response = send(endpoint, f"{{{once}, {once}}}".encode())
 
-    assert refusal(response) == (400, "validation_error", {name: ["Give this field once."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["Give this field only once."]},
+    )
 
 
-@pytest.mark.usefixtures("nothing_happens")
+@pytest.mark.usefixtures("database_unchanged")
 @pytest.mark.parametrize("value", [b'"x\\ud800"', b'{"\\udfff": 1}'])
-@pytest.mark.parametrize("door", DOORS)
-def test_half_a_letter_is_refused_under_the_name_of_its_field(send, door, value):
-    name = next(iter(good_bodies()[door]))
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_unpaired_surrogate_is_refused_by_field_name(send, endpoint, value):
+    name = next(iter(good_bodies()[endpoint]))
 
-    response = send(door, b'{"%s": %s}' % (name.encode(), value))
+    response = send(endpoint, b'{"%s": %s}' % (name.encode(), value))
 
-    assert refusal(response)[:2] == (400, "validation_error")
-    assert list(refusal(response)[2]) == [name]
+    assert error_details(response)[:2] == (400, "validation_error")
+    assert list(error_details(response)[2]) == [name]
 
 
-@pytest.mark.usefixtures("nothing_happens")
-@pytest.mark.parametrize("door", DOORS)
-def test_deep_nesting_is_refused_under_the_name_of_its_field(send, door):
-    name = next(iter(good_bodies()[door]))
+@pytest.mark.usefixtures("database_unchanged")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_deep_nesting_is_refused_by_field_name(send, endpoint):
+    name = next(iter(good_bodies()[endpoint]))
 
-    response = send(door, b'{"%s": %s%s}' % (name.encode(), b"[" * 50, b"]" * 50))
+    response = send(endpoint, b'{"%s": %s%s}' % (name.encode(), b"[" * 50, b"]" * 50))
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {name: ["This is nested too deeply."]},
     )
 
 
-@pytest.mark.usefixtures("nothing_happens")
+@pytest.mark.usefixtures("database_unchanged")
 @pytest.mark.parametrize("name", ["surprise", "user", "\0"])
-@pytest.mark.parametrize("door", DOORS)
-def test_a_field_the_door_does_not_know_is_refused_under_its_name(send, door, name):
-    response = send(door, good_bodies()[door] | {name: "x"})
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_unknown_field_is_refused_by_name(send, endpoint, name):
+    response = send(endpoint, good_bodies()[endpoint] | {name: "x"})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "unknown_field",
-        {name: ["This operation knows no such field."]},
+        {name: ["This operation does not know this field."]},
     )
 
 
-@pytest.mark.usefixtures("nothing_happens")
+@pytest.mark.usefixtures("database_unchanged")
 @pytest.mark.parametrize("query", ["?surprise=1", "?page=1"])
-@pytest.mark.parametrize("door", DOORS)
-def test_a_parameter_no_door_knows_is_refused(send, door, query):
-    response = send(door, good_bodies()[door], query=query)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_unknown_query_parameter_is_refused(send, endpoint, query):
+    response = send(endpoint, good_bodies()[endpoint], query=query)
 
     assert status_and_code(response) == (400, "unknown_parameter")
-    assert list(refusal(response)[2]) == [query[1:].split("=")[0]]
+    assert list(error_details(response)[2]) == [query[1:].split("=")[0]]
 
 
-@pytest.mark.usefixtures("nothing_happens")
+@pytest.mark.usefixtures("database_unchanged")
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain"])
-@pytest.mark.parametrize("door", DOORS)
-def test_only_json_is_read(send, door, content_type):
-    response = send(door, good_bodies()[door], content_type=content_type)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_only_json_is_accepted(send, endpoint, content_type):
+    response = send(endpoint, good_bodies()[endpoint], content_type=content_type)
 
     assert status_and_code(response) == (415, "unsupported_media_type")
 
 
-@pytest.mark.usefixtures("nothing_happens")
-@pytest.mark.parametrize("door", [door for door in DOORS if door != "profile"])
-def test_a_form_is_read_where_a_picture_may_travel_and_nowhere_else(send, door):
-    response = send(door, good_bodies()[door], content_type="multipart/form-data; boundary=x")
+@pytest.mark.usefixtures("database_unchanged")
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint in ENDPOINTS if endpoint != "profile"])
+def test_a_form_is_accepted_only_where_an_image_can_be_uploaded(send, endpoint):
+    response = send(
+        endpoint, good_bodies()[endpoint], content_type="multipart/form-data; boundary=x"
+    )
 
     assert status_and_code(response) == (415, "unsupported_media_type")
 
 
-@pytest.mark.usefixtures("nothing_happens")
-@pytest.mark.parametrize("door", DOORS)
-def test_a_body_over_the_limit_is_too_large(send, settings, door):
+@pytest.mark.usefixtures("database_unchanged")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_oversized_body_is_413(send, settings, endpoint):
     body = b'{"x": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
 
-    assert status_and_code(send(door, body)) == (413, "too_large")
+    assert status_and_code(send(endpoint, body)) == (413, "too_large")
 
 
-@pytest.mark.usefixtures("nothing_happens")
+@pytest.mark.usefixtures("database_unchanged")
 @pytest.mark.parametrize(
-    ("door", "method"),
+    ("endpoint", "method"),
     [
-        (door, method)
-        for door in DOORS
+        (endpoint, method)
+        for endpoint in ENDPOINTS
         for method in sorted(
-            METHODS - ({"get", "head", "put", "patch"} if door == "profile" else {"post"})
+            METHODS - ({"get", "head", "put", "patch"} if endpoint == "profile" else {"post"})
         )
     ],
 )
-def test_a_door_answers_no_other_method(send, door, method):
-    response = send(door, good_bodies()[door], method=method)
+def test_other_methods_are_405(send, endpoint, method):
+    response = send(endpoint, good_bodies()[endpoint], method=method)
 
     assert response.status_code == 405
     if method != "head":
-        assert refusal(response)[1] == "method_not_allowed"
+        assert error_details(response)[1] == "method_not_allowed"
 
 
-@pytest.mark.usefixtures("nothing_happens")
-@pytest.mark.parametrize("door", DOORS)
-def test_without_the_last_slash_there_is_nothing(api, door):
-    response = api().post(f"/api/auth/{door}", good_bodies()[door])
+@pytest.mark.usefixtures("database_unchanged")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_path_without_the_trailing_slash_is_404(api, endpoint):
+    response = api().post(f"/api/auth/{endpoint}", good_bodies()[endpoint])
 
     assert status_and_code(response) == (404, "not_found")
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door != "profile"])
-def test_options_describes_the_body_and_names_nobody(api, jane, door):
-    response = api(jane).options(f"/api/auth/{door}/")
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint in ENDPOINTS if endpoint != "profile"])
+def test_options_describes_the_body_without_user_data(api, jane, endpoint):
+    response = api(jane).options(f"/api/auth/{endpoint}/")
 
     assert response.status_code == 200
     assert list(response.json()["data"]["actions"]) == ["POST"]

@@ -1,46 +1,46 @@
-"""Argon2id, and the PBKDF2 hashes of before."""
+"""Argon2id is the password hasher; hashes by PBKDF2 are upgraded at login."""
 
 import pytest
 from django.contrib.auth import hashers
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from accounts import services
-from accounts.hashers import ClinicArgon2Hasher
+from accounts.auth.hashers import ClinicArgon2Hasher
+from accounts.auth.sessions import open_session
 from accounts.models import User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.helpers import data, profile, refresh, sign_in
 
 pytestmark = pytest.mark.django_db
 
-ARGON2 = "accounts.hashers.ClinicArgon2Hasher"
+ARGON2 = "accounts.auth.hashers.ClinicArgon2Hasher"
 PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 NEW = "an-even-better-battery"
 
 
-class QuickPBKDF2(PBKDF2PasswordHasher):
-    """Hashes as they were, without the wait."""
+class FastPBKDF2(PBKDF2PasswordHasher):
+    """PBKDF2 with few iterations."""
 
     iterations = 1000
 
 
 @pytest.fixture
-def hashed_before(settings):
-    """Jane, whose password was hashed by PBKDF2, after the change to Argon2id."""
-    settings.PASSWORD_HASHERS = [f"{__name__}.QuickPBKDF2"]
+def pbkdf2_user(settings):
+    """Jane, whose password was hashed with PBKDF2, under settings that prefer Argon2id."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.FastPBKDF2"]
     jane = UserFactory(username="jane")
-    settings.PASSWORD_HASHERS = [ARGON2, f"{__name__}.QuickPBKDF2"]
+    settings.PASSWORD_HASHERS = [ARGON2, f"{__name__}.FastPBKDF2"]
     assert jane.password.startswith("pbkdf2_sha256$")
     return jane
 
 
-def test_production_hashes_with_argon2id_and_still_reads_what_it_hashed_before():
+def test_production_uses_argon2id_and_accepts_pbkdf2():
     from config import settings as real  # noqa: PLC0415 - the tests' own hasher is a quick one
 
     assert real.PASSWORD_HASHERS == [ARGON2, PBKDF2]
 
 
-def test_a_hash_costs_more_than_the_floor(settings):
+def test_a_hash_costs_at_least_the_recommended_minimum(settings):
     settings.PASSWORD_HASHERS = [ARGON2]
 
     encoded = hashers.make_password(PASSWORD)
@@ -54,8 +54,8 @@ def test_a_hash_costs_more_than_the_floor(settings):
     assert not hashers.check_password(NEW, encoded)
 
 
-def test_an_older_hash_signs_in_and_is_renewed_and_ends_no_session(api, hashed_before):
-    elsewhere = open_session(hashed_before)
+def test_a_login_upgrades_an_old_hash_and_keeps_the_sessions(api, pbkdf2_user):
+    elsewhere = open_session(pbkdf2_user)
     version = User.objects.get().version
 
     here = data(sign_in(api(), "jane", PASSWORD))
@@ -69,22 +69,20 @@ def test_an_older_hash_signs_in_and_is_renewed_and_ends_no_session(api, hashed_b
     assert sign_in(api(), "jane", PASSWORD).status_code == 200
 
 
-def test_a_wrong_password_renews_nothing(api, hashed_before):
+def test_a_wrong_password_upgrades_nothing(api, pbkdf2_user):
     response = sign_in(api(), "jane", NEW)
 
     assert response.status_code == 401
-    assert User.objects.get().password == hashed_before.password
+    assert User.objects.get().password == pbkdf2_user.password
 
 
-def test_a_password_changed_while_the_old_hash_is_renewed_stays_changed(
-    api, hashed_before, monkeypatch
-):
-    """The sign-in has verified the old password and hashes it anew; the owner is quicker."""
+def test_a_concurrent_password_change_wins_over_the_upgrade(api, pbkdf2_user, monkeypatch):
+    """The password changes after the login has verified it and before the upgrade is saved."""
     encode = ClinicArgon2Hasher.encode
 
     def meanwhile(self, password, salt):
         monkeypatch.undo()
-        services.change_password(hashed_before, old_password=PASSWORD, new_password=NEW)
+        services.change_password(pbkdf2_user, old_password=PASSWORD, new_password=NEW)
         return encode(self, password, salt)
 
     monkeypatch.setattr(ClinicArgon2Hasher, "encode", meanwhile)
@@ -96,7 +94,9 @@ def test_a_password_changed_while_the_old_hash_is_renewed_stays_changed(
     assert sign_in(api(), "jane", NEW).status_code == 200
 
 
-def test_two_sign_ins_at_once_renew_one_hash_and_both_succeed(api, hashed_before, monkeypatch):
+def test_two_concurrent_logins_upgrade_the_hash_once_and_both_succeed(
+    api, pbkdf2_user, monkeypatch
+):
     encode = ClinicArgon2Hasher.encode
     answers = []
 

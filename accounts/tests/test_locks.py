@@ -1,4 +1,4 @@
-"""Who comes second waits, and then decides on what the first has left."""
+"""The second of two transactions waits for the first and then reads what the first committed."""
 
 from datetime import timedelta
 
@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts import idempotency, services, sessions
+from accounts import idempotency, services
+from accounts.auth import sessions
 from accounts.models import IdempotencyKey, User
 from accounts.tests.factories import (
     PASSWORD,
@@ -18,9 +19,9 @@ from accounts.tests.factories import (
     UnverifiedDoctorFactory,
     UserFactory,
 )
-from config.tests.waiting import on_row_locks, second_in_line
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 NEW, NEWER = "a-new-password-of-hers", "a-newer-password-of-hers"
 
@@ -33,10 +34,10 @@ def set_password(person, password):
     services.change_password(person, old_password=PASSWORD, new_password=password)
 
 
-def test_of_two_changes_of_a_profile_neither_is_lost():
+def test_concurrent_profile_changes_are_both_kept():
     jane = UserFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.update_profile(jane, by=jane, address="Main Street 1"),
     )
@@ -45,10 +46,10 @@ def test_of_two_changes_of_a_profile_neither_is_lost():
     assert (now(jane).phone, now(jane).address, now(jane).version) == ("030 1", "Main Street 1", 3)
 
 
-def test_a_version_is_compared_with_what_the_change_before_it_left():
+def test_if_match_is_compared_after_waiting_for_the_lock():
     jane = UserFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.update_profile(jane, by=jane, phone="030 2", if_version={1}),
     )
@@ -57,10 +58,10 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
     assert now(jane).phone == "030 1"
 
 
-def test_a_licence_number_changed_a_moment_ago_is_what_gets_verified():
+def test_verifying_a_licence_keeps_a_concurrent_change_of_its_number():
     doctor = UnverifiedDoctorFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.update_profile(doctor, by=doctor, medical_license_number="MD-NEW"),
         lambda: services.verify_licence(doctor),
     )
@@ -69,23 +70,23 @@ def test_a_licence_number_changed_a_moment_ago_is_what_gets_verified():
     assert (now(doctor).medical_license_number, now(doctor).license_verified) == ("MD-NEW", True)
 
 
-def test_a_password_changed_a_moment_ago_proves_nothing_any_more():
+def test_a_password_check_sees_a_concurrent_password_change():
     jane = UserFactory()
 
-    outcome = second_in_line(lambda: set_password(jane, NEW), lambda: set_password(jane, NEWER))
+    outcome = run_behind_lock(lambda: set_password(jane, NEW), lambda: set_password(jane, NEWER))
 
     assert outcome == (True, "This is not the current password.")
     assert now(jane).check_password(NEW)
 
 
-def test_a_link_used_a_moment_ago_is_used_up():
+def test_a_reset_link_cannot_be_used_twice_concurrently():
     jane = UserFactory()
     link = {
         "uid": urlsafe_base64_encode(force_bytes(jane.pk)),
         "token": default_token_generator.make_token(now(jane)),
     }
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.reset_password(**link, new_password=NEW),
         lambda: services.reset_password(**link, new_password=NEWER),
     )
@@ -94,11 +95,11 @@ def test_a_link_used_a_moment_ago_is_used_up():
     assert now(jane).check_password(NEW)
 
 
-def test_who_was_deactivated_a_moment_ago_gets_no_session():
+def test_a_concurrently_deactivated_user_gets_no_session():
     doctor = DoctorFactory()
     opened = []
 
-    waited, _ = second_in_line(
+    waited, _ = run_behind_lock(
         lambda: services.update_profile(doctor, by=AdminFactory(), is_active=False),
         lambda: opened.append(sessions.open_session(doctor)),
     )
@@ -107,11 +108,11 @@ def test_who_was_deactivated_a_moment_ago_gets_no_session():
     assert not doctor.sessions.exists()
 
 
-def test_a_password_changed_while_it_was_checked_opens_no_session():
+def test_a_concurrently_changed_password_opens_no_session():
     jane = UserFactory()
     opened = []
 
-    waited, _ = second_in_line(
+    waited, _ = run_behind_lock(
         lambda: set_password(jane, NEW), lambda: opened.append(sessions.open_session(jane))
     )
 
@@ -119,10 +120,10 @@ def test_a_password_changed_while_it_was_checked_opens_no_session():
     assert not jane.sessions.exists()
 
 
-def test_of_two_who_rotate_one_token_the_second_is_told_of_the_newer():
+def test_the_second_rotation_of_a_token_is_refused_as_superseded():
     pair = sessions.open_session(UserFactory())
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: sessions.rotate(pair["refresh"]), lambda: sessions.rotate(pair["refresh"])
     )
 
@@ -132,27 +133,27 @@ def test_of_two_who_rotate_one_token_the_second_is_told_of_the_newer():
 # --- The idempotency key --------------------------------------------------------------------
 
 
-def test_the_second_with_a_key_waits_for_the_first_and_is_not_new():
+def test_a_second_claim_of_a_key_waits_and_is_not_new():
     jane, new = UserFactory(), []
 
-    outcome = second_in_line(lambda: claim(jane, new), lambda: claim(jane, new))
+    outcome = run_behind_lock(lambda: claim(jane, new), lambda: claim(jane, new))
 
     assert outcome == (True, "done")
     assert new == [True, False]
 
 
-def test_a_key_whose_day_is_over_is_new_to_one_of_two():
+def test_an_expired_key_is_new_to_only_one_of_two_claims():
     jane, new = UserFactory(), []
     claim(jane, new)
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
 
-    outcome = second_in_line(lambda: claim(jane, new), lambda: claim(jane, new))
+    outcome = run_behind_lock(lambda: claim(jane, new), lambda: claim(jane, new))
 
     assert outcome == (True, "done")
     assert new == [True, True, False]
 
 
-def test_a_key_whose_day_is_over_is_held_by_who_took_it_over_until_the_work_is_done():
+def test_a_reclaimed_expired_key_stays_locked_until_the_work_is_done():
     jane, new, taken = UserFactory(), [], []
     claim(jane, new)
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
@@ -163,22 +164,22 @@ def test_a_key_whose_day_is_over_is_held_by_who_took_it_over_until_the_work_is_d
     def finish():
         [(row, is_new)] = taken
         assert is_new
-        idempotency.keep(row, made=8, status_code=201)
+        idempotency.store_result(row, made=8, status_code=201)
 
-    outcome = second_in_line(take_over, lambda: claim(jane, new), while_it_waits=finish)
+    outcome = run_behind_lock(take_over, lambda: claim(jane, new), while_waiting=finish)
 
     assert outcome == (True, "done")
     assert new == [True, False]
 
 
-def test_a_key_pruned_while_somebody_waits_for_it_is_new():
+def test_a_key_pruned_while_a_claim_waits_is_new():
     jane, new = UserFactory(), []
     claim(jane, new)
     keys = IdempotencyKey.objects.filter(user=jane)
     keys.update(created_at=timezone.now() - timedelta(hours=25))
 
-    outcome = second_in_line(
-        keys.select_for_update().get, lambda: claim(jane, new), while_it_waits=idempotency.prune
+    outcome = run_behind_lock(
+        keys.select_for_update().get, lambda: claim(jane, new), while_waiting=idempotency.prune
     )
 
     assert outcome == (True, "done")
@@ -187,9 +188,9 @@ def test_a_key_pruned_while_somebody_waits_for_it_is_new():
 
 
 def claim(person, new):
-    """As a request does it; notes whether the key was new."""
+    """Claims the key as a request does and appends to `new` whether the key was new."""
     with transaction.atomic():
         row, is_new = idempotency.claim(user=person, key="key", fingerprint="mark")
         new.append(is_new)
         if is_new:
-            idempotency.keep(row, made=7, status_code=201)
+            idempotency.store_result(row, made=7, status_code=201)

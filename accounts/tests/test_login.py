@@ -3,8 +3,8 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db.models import F
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -13,13 +13,13 @@ from accounts.tests.factories import (
     UserFactory,
 )
 from accounts.tests.helpers import (
-    at_once,
-    claims_of,
     data,
-    on_postgresql,
+    decode_claims,
+    error_details,
     profile,
     refresh,
-    refusal,
+    requires_postgresql,
+    run_concurrently,
     sign_in,
     status_and_code,
 )
@@ -31,18 +31,18 @@ NEW = "an-even-better-battery"
 REFUSED = (
     401,
     "invalid_credentials",
-    {"detail": ["No account matches these credentials."]},
+    {"detail": ["The username or the password is wrong."]},
 )
 
 
-class RenewedHasher(MD5PasswordHasher):
-    """What a release of Django brings: the old hashes are renewed at the next sign-in."""
+class UpgradedHasher(MD5PasswordHasher):
+    """A hasher with more iterations, as a new Django release may bring."""
 
     algorithm = "renewed"
 
 
 class CountingHasher(MD5PasswordHasher):
-    """Counts the work a sign-in costs."""
+    """Counts the hashing work of a login."""
 
     work = 0
 
@@ -51,8 +51,8 @@ class CountingHasher(MD5PasswordHasher):
         return super().encode(password, salt)
 
 
-class PasswordChangesMeanwhile(MD5PasswordHasher):
-    """Hashing takes its time, and somebody else is quicker."""
+class PasswordChangedDuringCheck(MD5PasswordHasher):
+    """Changes the password while the old one is being checked."""
 
     def verify(self, password, encoded):
         fits = super().verify(password, encoded)
@@ -60,7 +60,7 @@ class PasswordChangesMeanwhile(MD5PasswordHasher):
         return fits
 
 
-class AccountClosesMeanwhile(MD5PasswordHasher):
+class AccountDeactivatedDuringCheck(MD5PasswordHasher):
     def verify(self, password, encoded):
         fits = super().verify(password, encoded)
         User.objects.update(is_active=False)
@@ -68,7 +68,7 @@ class AccountClosesMeanwhile(MD5PasswordHasher):
 
 
 @pytest.mark.parametrize("name", ["jane", "JANE", "jane@example.com", "Jane@EXAMPLE.com", " jane "])
-def test_a_person_signs_in_with_username_or_address_in_any_case(api, name):
+def test_a_user_signs_in_with_username_or_email_in_any_case(api, name):
     UserFactory(username="jane")
 
     response = sign_in(api(), name, PASSWORD)
@@ -80,7 +80,7 @@ def test_a_person_signs_in_with_username_or_address_in_any_case(api, name):
 @pytest.mark.parametrize(
     "person", [UserFactory, DoctorFactory, UnverifiedDoctorFactory, AdminFactory]
 )
-def test_the_answer_is_a_pair_of_tokens_and_the_profile(api, person):
+def test_the_response_has_two_tokens_and_the_profile(api, person):
     person(username="jane")
 
     answer = data(sign_in(api(), "jane", PASSWORD))
@@ -90,12 +90,12 @@ def test_the_answer_is_a_pair_of_tokens_and_the_profile(api, person):
     assert list(data(refresh(api(), answer["refresh"]))) == ["access", "refresh"]
 
 
-def test_the_tokens_say_who_and_for_how_long_and_nothing_else(api):
+def test_tokens_hold_only_the_user_session_and_lifetime(api):
     jane = UserFactory(username="jane")
 
     answer = data(sign_in(api(), "jane", PASSWORD))
 
-    access, refresh_ = claims_of(answer["access"]), claims_of(answer["refresh"])
+    access, refresh_ = decode_claims(answer["access"]), decode_claims(answer["refresh"])
     session = Session.objects.get()
     names = {"token_type", "exp", "iat", "jti", "user_id", "iss", "sid"}
     assert set(access) == set(refresh_) == names
@@ -108,30 +108,30 @@ def test_the_tokens_say_who_and_for_how_long_and_nothing_else(api):
     assert session.expires_at.timestamp() == refresh_["exp"]
 
 
-def test_no_token_is_kept_in_the_database(api):
+def test_no_token_is_stored_in_the_database(api):
     UserFactory(username="jane")
 
     answer = data(sign_in(api(), "jane", PASSWORD))
 
     kept = " ".join(str(value) for row in Session.objects.values() for value in row.values())
-    assert claims_of(answer["refresh"])["jti"] in kept
+    assert decode_claims(answer["refresh"])["jti"] in kept
     for token in (answer["refresh"], answer["access"]):
         assert token not in kept
         assert token.rsplit(".", 1)[1] not in kept
 
 
-def test_each_sign_in_is_a_session_of_its_own(api):
+def test_each_login_opens_its_own_session(api):
     UserFactory(username="jane")
 
     phone = data(sign_in(api(), "jane", PASSWORD))
     tablet = data(sign_in(api(), "jane", PASSWORD))
 
     assert Session.objects.live().count() == 2
-    assert claims_of(phone["access"])["sid"] != claims_of(tablet["access"])["sid"]
+    assert decode_claims(phone["access"])["sid"] != decode_claims(tablet["access"])["sid"]
     assert data(profile(api(), phone["access"])) == data(profile(api(), tablet["access"]))
 
 
-def test_a_sign_in_is_noted_on_the_account_and_is_no_change_of_it(api):
+def test_a_login_updates_last_login_without_a_new_version(api):
     jane = UserFactory(username="jane")
 
     data(sign_in(api(), "jane", PASSWORD))
@@ -142,7 +142,7 @@ def test_a_sign_in_is_noted_on_the_account_and_is_no_change_of_it(api):
     assert after.updated_at == jane.updated_at
 
 
-def test_a_stale_token_does_not_bar_the_way_in(api):
+def test_a_stale_authorization_header_does_not_prevent_a_login(api):
     UserFactory(username="jane")
     client = api()
     client.credentials(HTTP_AUTHORIZATION="Bearer of.bad.news")
@@ -150,7 +150,7 @@ def test_a_stale_token_does_not_bar_the_way_in(api):
     assert sign_in(client, "jane", PASSWORD).status_code == 200
 
 
-def test_every_cause_of_a_refusal_gets_the_same_answer(api):
+def test_every_failed_login_gets_the_same_response(api):
     UserFactory(username="jane")
     UserFactory(username="paul", is_active=False)
     invited = services.register(
@@ -170,7 +170,7 @@ def test_every_cause_of_a_refusal_gets_the_same_answer(api):
 
     answers = [sign_in(api(), name, password) for name, password in attempts]
 
-    assert [refusal(answer) for answer in answers] == [REFUSED] * len(attempts)
+    assert [error_details(answer) for answer in answers] == [REFUSED] * len(attempts)
     bodies = [answer.json() | {"request_id": ""} for answer in answers]
     assert bodies == [bodies[0]] * len(attempts)
     assert {answer["WWW-Authenticate"] for answer in answers} == {'Bearer realm="api"'}
@@ -186,7 +186,7 @@ def test_every_cause_of_a_refusal_gets_the_same_answer(api):
         ("paul", PASSWORD),
     ],
 )
-def test_every_attempt_costs_the_same_work(api, settings, name, password):
+def test_every_login_attempt_costs_the_same_hashing_work(api, settings, name, password):
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     UserFactory(username="jane")
     UserFactory(username="paul", is_active=False)
@@ -197,18 +197,18 @@ def test_every_attempt_costs_the_same_work(api, settings, name, password):
     assert CountingHasher.work == 1
 
 
-@pytest.mark.parametrize("hasher", [PasswordChangesMeanwhile, AccountClosesMeanwhile])
-def test_who_changes_while_the_password_is_checked_is_not_signed_in(api, settings, hasher):
+@pytest.mark.parametrize("hasher", [PasswordChangedDuringCheck, AccountDeactivatedDuringCheck])
+def test_a_user_changed_during_the_password_check_is_not_signed_in(api, settings, hasher):
     UserFactory(username="jane")
     settings.PASSWORD_HASHERS = [f"{__name__}.{hasher.__name__}"]
 
     response = sign_in(api(), "jane", PASSWORD)
 
-    assert refusal(response) == REFUSED
+    assert error_details(response) == REFUSED
     assert not Session.objects.exists()
 
 
-def test_a_person_read_before_a_change_of_password_opens_no_session():
+def test_a_user_loaded_before_a_password_change_opens_no_session():
     stale = UserFactory()
     services.change_password(stale, old_password=PASSWORD, new_password=NEW)
 
@@ -219,7 +219,7 @@ def test_a_person_read_before_a_change_of_password_opens_no_session():
     assert User.objects.get().last_login is None
 
 
-def test_a_person_read_before_the_deactivation_opens_no_session():
+def test_a_user_loaded_before_the_deactivation_opens_no_session():
     stale = UserFactory()
     User.objects.update(is_active=False)
 
@@ -229,11 +229,11 @@ def test_a_person_read_before_the_deactivation_opens_no_session():
     assert not Session.objects.exists()
 
 
-def test_a_hash_renewed_at_sign_in_ends_no_session(api, settings):
+def test_upgrading_the_hash_at_login_ends_no_session(api, settings):
     jane = UserFactory(username="jane")
     before = open_session(jane)
     settings.PASSWORD_HASHERS = [
-        f"{__name__}.RenewedHasher",
+        f"{__name__}.UpgradedHasher",
         "django.contrib.auth.hashers.MD5PasswordHasher",
     ]
 
@@ -255,27 +255,27 @@ def test_a_hash_renewed_at_sign_in_ends_no_session(api, settings):
         for value in ["", "p" * 129, None, True, [], {"gt": ""}, [PASSWORD], f"{PASSWORD}\0"]
     ],
 )
-def test_a_bad_value_is_refused_under_its_name(api, name, value):
+def test_an_invalid_value_is_refused_by_field_name(api, name, value):
     UserFactory(username="jane")
 
     response = api().post(LOGIN, {"username": "jane", "password": PASSWORD} | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert not Session.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["jane'--", "' OR 1=1 --", "%", "j%", "j_ne", "*", "\\", "💊"])
-def test_a_name_is_no_pattern(api, name):
+def test_a_username_is_not_a_pattern(api, name):
     UserFactory(username="jane")
 
-    assert refusal(sign_in(api(), name, PASSWORD)) == REFUSED
+    assert error_details(sign_in(api(), name, PASSWORD)) == REFUSED
 
 
-@on_postgresql
+@requires_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_no_session_opened_with_the_old_password_outlives_its_change(api):
-    """Whoever comes first: a sign-in that passes the change is refused, one before it is ended."""
+def test_a_concurrent_login_does_not_survive_a_password_change(api):
+    """A login after the change is refused; a session opened before the change is ended."""
     jane = UserFactory(username="jane")
     old, new = PASSWORD, NEW
 
@@ -284,7 +284,7 @@ def test_no_session_opened_with_the_old_password_outlives_its_change(api):
         client = api(before)
         change = {"old_password": old, "new_password": new}
 
-        signed_in, again, changed = at_once(
+        signed_in, again, changed = run_concurrently(
             lambda password=old: sign_in(api(), "jane", password),
             lambda person=before: open_session(person),
             lambda client=client, change=change: client.post("/api/auth/password/change/", change),

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts import services
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
-from accounts.tests.helpers import data, letters
+from accounts.tests.helpers import data, sent_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -17,13 +17,13 @@ RESET = "/api/auth/password/reset/"
 
 
 class RefusingServer(BaseEmailBackend):
-    """A mail server that answers, and will have none of it."""
+    """A mail server that refuses every message."""
 
     def send_messages(self, messages):
         raise SMTPDataError(554, b"No, thank you")
 
 
-def nobody_listens(settings):
+def closed_port(settings):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         settings.EMAIL_PORT = free.getsockname()[1]
@@ -31,17 +31,17 @@ def nobody_listens(settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
-def no_such_host(settings):
+def unknown_host(settings):
     settings.EMAIL_HOST = "mail.invalid"
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
-def refuses(settings):
+def refusing_server(settings):
     settings.EMAIL_BACKEND = f"{__name__}.RefusingServer"
 
 
-@pytest.mark.parametrize("trouble", [nobody_listens, no_such_host, refuses])
-def test_a_dead_mail_server_is_logged_and_changes_no_answer(
+@pytest.mark.parametrize("trouble", [closed_port, unknown_host, refusing_server])
+def test_a_mail_failure_is_logged_and_does_not_change_the_response(
     api, settings, caplog, django_capture_on_commit_callbacks, trouble
 ):
     UserFactory(email="jane@example.com")
@@ -50,62 +50,62 @@ def test_a_dead_mail_server_is_logged_and_changes_no_answer(
 
     with django_capture_on_commit_callbacks(execute=True):
         dead = api().post(RESET, {"email": "jane@example.com"})
-    sent = letters()
+    sent = sent_mail()
 
     assert (dead.status_code, dead.content) == (alive.status_code, alive.content)
     assert sent == []
     logged = [r for r in caplog.records if r.name == "accounts.mail"]
     assert [(r.levelno, r.message) for r in logged] == [
-        (logging.ERROR, "A letter could not be sent")
+        (logging.ERROR, "An e-mail could not be sent")
     ]
 
 
-def test_the_log_names_neither_the_address_nor_the_link(
+def test_the_log_contains_neither_the_email_address_nor_the_link(
     api, settings, caplog, django_capture_on_commit_callbacks
 ):
     UserFactory(email="jane@example.com")
-    refuses(settings)
+    refusing_server(settings)
 
     with django_capture_on_commit_callbacks(execute=True):
         api().post(RESET, {"email": "jane@example.com"})
-    letters()
+    sent_mail()
 
-    assert "A letter could not be sent" in caplog.text
+    assert "An e-mail could not be sent" in caplog.text
     assert "jane@example.com" not in caplog.text
     assert "token=" not in caplog.text
 
 
-def test_after_a_failure_the_next_letter_leaves(api, settings, django_capture_on_commit_callbacks):
+def test_mail_is_sent_after_an_earlier_failure(api, settings, django_capture_on_commit_callbacks):
     UserFactory(email="jane@example.com")
     backend = settings.EMAIL_BACKEND
-    refuses(settings)
+    refusing_server(settings)
     with django_capture_on_commit_callbacks(execute=True):
         api().post(RESET, {"email": "jane@example.com"})
-    letters()
+    sent_mail()
     settings.EMAIL_BACKEND = backend
 
     with django_capture_on_commit_callbacks(execute=True):
         api().post(RESET, {"email": "jane@example.com"})
 
-    assert [letter.to for letter in letters()] == [["jane@example.com"]]
+    assert [message.to for message in sent_mail()] == [["jane@example.com"]]
 
 
-def test_a_letter_leaves_after_the_commit(django_capture_on_commit_callbacks):
+def test_mail_is_sent_after_commit(django_capture_on_commit_callbacks):
     jane = UserFactory(email="jane@example.com")
 
     with django_capture_on_commit_callbacks() as callbacks:
         services.invite(jane)
-    before = list(letters())
+    before = list(sent_mail())
     for callback in callbacks:
         callback()
 
     assert before == []
-    assert [letter.to for letter in letters()] == [["jane@example.com"]]
+    assert [message.to for message in sent_mail()] == [["jane@example.com"]]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_sends_no_letter():
-    def open_an_account(name, *, fail):
+def test_no_mail_is_sent_after_a_rollback():
+    def create_account(name, *, fail):
         with transaction.atomic():
             services.invite(
                 services.register(
@@ -119,31 +119,31 @@ def test_what_is_rolled_back_sends_no_letter():
                 raise LookupError
 
     with pytest.raises(LookupError):
-        open_an_account("jane", fail=True)
-    open_an_account("paul", fail=False)
+        create_account("jane", fail=True)
+    create_account("paul", fail=False)
 
-    assert [letter.to for letter in letters()] == [["paul@example.com"]]
+    assert [message.to for message in sent_mail()] == [["paul@example.com"]]
     assert list(User.objects.values_list("username", flat=True)) == ["paul"]
 
 
-def test_an_invitation_leads_to_a_password(api, django_capture_on_commit_callbacks):
+def test_an_invitation_link_sets_a_password(api, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         jane = services.register(
             username="jane", email="jane@example.com", first_name="Jane", last_name="Doe"
         )
         services.invite(jane)
 
-    (letter,) = letters()
-    address = next(word for word in letter.body.split() if word.startswith("http"))
+    (message,) = sent_mail()
+    address = next(word for word in message.body.split() if word.startswith("http"))
     uid, token = (part.split("=")[1] for part in address.split("?")[1].split("&"))
     body = {"uid": uid, "token": token, "new_password": PASSWORD}
-    assert letter.subject == "Your account at the clinic"
+    assert message.subject == "Your account at the clinic"
     data(api().post("/api/auth/password/reset/confirm/", body))
     signed_in = api().post("/api/auth/login/", {"username": "jane", "password": PASSWORD})
     assert signed_in.status_code == 200
 
 
-def test_a_name_cannot_write_the_head_of_a_letter(django_capture_on_commit_callbacks):
+def test_a_name_cannot_inject_mail_headers(django_capture_on_commit_callbacks):
     jane = UserFactory(
         email="jane@example.com", first_name="Jane\nBcc: all@example.com", last_name="Doe"
     )
@@ -151,6 +151,6 @@ def test_a_name_cannot_write_the_head_of_a_letter(django_capture_on_commit_callb
     with django_capture_on_commit_callbacks(execute=True):
         services.invite(jane)
 
-    (letter,) = letters()
-    assert letter.recipients() == ["jane@example.com"]
-    assert letter.message()["Bcc"] is None
+    (message,) = sent_mail()
+    assert message.recipients() == ["jane@example.com"]
+    assert message.message()["Bcc"] is None

@@ -4,9 +4,9 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from accounts import services
+from accounts.auth.sessions import open_session
 from accounts.models import Doctor, Session, User
 from accounts.roles import UserType
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -15,8 +15,8 @@ from accounts.tests.factories import (
     UserFactory,
 )
 from accounts.tests.helpers import data, sign_in
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from config.api.exceptions import describe
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.api.exceptions import problem_from
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def row(person):
         {"user_type": "admin", "is_superuser": True},
     ],
 )
-def test_the_database_itself_refuses(changes):
+def test_the_database_refuses_invalid_rows(changes):
     DoctorFactory(username="paul", email="paul@example.com", medical_license_number="MD-7")
     jane = DoctorFactory(username="jane", email="jane@example.com")
     before = row(jane)
@@ -54,9 +54,9 @@ def test_the_database_itself_refuses(changes):
         User.objects.filter(pk=jane.pk).update(**changes)
 
     assert row(jane) == before
-    told = describe(error.value)
+    told = problem_from(error.value)
     assert told.status == 400
-    assert "%(" not in str(told.errors)  # a sentence for people
+    assert "%(" not in str(told.errors)  # a message for users
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_database_itself_refuses(changes):
         {"is_staff": False, "is_superuser": False},
     ],
 )
-def test_an_admin_is_staff_with_full_access_or_no_admin(changes):
+def test_admins_have_both_staff_flags_and_others_none(changes):
     ada = AdminFactory()
     before = row(ada)
 
@@ -79,14 +79,14 @@ def test_an_admin_is_staff_with_full_access_or_no_admin(changes):
     assert row(ada) == before
 
 
-def test_any_number_of_people_have_no_address_and_no_licence():
+def test_email_and_licence_number_may_be_empty_for_many_users():
     UserFactory(email="")
     UserFactory(email="")
 
     assert User.objects.filter(email="", medical_license_number="").count() == 2
 
 
-def test_the_own_address_in_any_case_may_be_the_username():
+def test_the_username_may_be_the_own_email_in_any_case():
     jane = UserFactory(username="jane", email="jane@example.com")
 
     changed = User.objects.filter(pk=jane.pk).update(username="Jane@Example.com")
@@ -106,7 +106,7 @@ def test_the_staff_flags_follow_the_role(person):
         assert (row(person)["is_staff"], row(person)["is_superuser"]) == (is_admin, is_admin)
 
 
-def test_createsuperuser_makes_an_admin_who_can_sign_in(api, monkeypatch):
+def test_createsuperuser_creates_an_admin_who_can_sign_in(api, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin123")
 
     call_command(
@@ -133,7 +133,7 @@ def test_createsuperuser_makes_an_admin_who_can_sign_in(api, monkeypatch):
         ("böss", "boss@example.com"),
     ],
 )
-def test_createsuperuser_keeps_to_the_rules_of_names(monkeypatch, username, email):
+def test_createsuperuser_validates_the_username(monkeypatch, username, email):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "admin123")
     UserFactory(username="jane", email="jane@example.com")
 
@@ -145,13 +145,13 @@ def test_createsuperuser_keeps_to_the_rules_of_names(monkeypatch, username, emai
     assert User.objects.count() == 1
 
 
-def test_a_superuser_is_an_admin_whatever_else_is_asked_for():
+def test_a_superuser_is_always_an_admin():
     boss = User.objects.create_superuser("boss", "boss@example.com", PASSWORD, user_type="patient")
 
     assert (boss.user_type, boss.is_staff) == ("admin", True)
 
 
-def test_an_admin_can_be_registered_by_the_desk():
+def test_the_register_service_creates_an_admin():
     ada = services.register(
         username="ada",
         email="ada@example.com",
@@ -175,13 +175,13 @@ def test_the_role_of_a_doctor_with_a_slot_cannot_change(kind):
         house.full_clean()
 
     assert refused.value.message_dict == {
-        "user_type": ["The role of a person who has records cannot change."]
+        "user_type": ["The role of a user who has records cannot change."]
     }
 
 
 @pytest.mark.parametrize("side", ["patient", "doctor"])
-def test_the_role_of_who_has_an_appointment_cannot_change(side):
-    person = User.objects.get(pk=getattr(an_appointment(), side).pk)
+def test_the_role_of_a_user_with_an_appointment_cannot_change(side):
+    person = User.objects.get(pk=getattr(make_appointment(), side).pk)
     person.user_type = "admin"
 
     with pytest.raises(ValidationError) as refused:
@@ -191,7 +191,7 @@ def test_the_role_of_who_has_an_appointment_cannot_change(side):
 
 
 @pytest.mark.parametrize("kind", ["patient", "admin"])
-def test_without_records_the_role_may_change(kind):
+def test_the_role_of_a_user_without_records_can_change(kind):
     TimeSlotFactory()
     house = DoctorFactory()
     open_session(house)
@@ -202,19 +202,19 @@ def test_without_records_the_role_may_change(kind):
     assert User.objects.get(pk=house.pk).user_type == kind
 
 
-def test_who_becomes_a_doctor_needs_a_licence():
+def test_changing_the_role_to_doctor_requires_a_licence():
     jane = UserFactory()
 
     with pytest.raises(ValidationError) as refused:
         services.update_profile(jane, by=AdminFactory(), user_type="doctor")
 
     assert refused.value.message_dict == {
-        "medical_license_number": ["A doctor needs this."],
-        "specialization": ["A doctor needs this."],
+        "medical_license_number": ["This field is required for a doctor."],
+        "specialization": ["This field is required for a doctor."],
     }
 
 
-def test_nobody_but_owner_and_admin_changes_an_address():
+def test_only_the_user_and_an_admin_change_an_email():
     jane = UserFactory(email="jane@example.com")
 
     with pytest.raises(ValidationError) as refused:
@@ -231,7 +231,7 @@ def test_nobody_but_owner_and_admin_changes_an_address():
     ("person", "verified"),
     [(DoctorFactory, True), (UnverifiedDoctorFactory, False)],
 )
-def test_a_doctor_is_bookable_while_active_and_verified_where_that_matters(
+def test_a_doctor_is_bookable_if_active_and_verified_as_required(
     settings, person, verified, active, required
 ):
     settings.DOCTOR_VERIFICATION_REQUIRED = required
@@ -259,7 +259,7 @@ def test_only_doctors_are_bookable(person):
         (UnverifiedDoctorFactory, False, "doctor"),
     ],
 )
-def test_a_doctor_nobody_has_verified_has_a_role_of_his_own(settings, person, required, role):
+def test_an_unverified_doctor_has_a_separate_role(settings, person, required, role):
     settings.DOCTOR_VERIFICATION_REQUIRED = required
 
     assert person().role == role
@@ -273,7 +273,7 @@ def test_verifying_a_licence_makes_the_doctor_bookable():
     assert Doctor.objects.get().is_bookable is True
 
 
-def test_people_are_called_by_their_names():
+def test_str_is_the_full_name_or_username():
     jane = UserFactory(username="jane", first_name="Jane", last_name="Doe")
     nameless = UserFactory(username="nameless", first_name="", last_name="")
     house = DoctorFactory(first_name="Dr. Gregory", last_name="House")
@@ -285,7 +285,7 @@ def test_people_are_called_by_their_names():
     ]
 
 
-def test_doctors_are_the_people_of_that_kind():
+def test_the_doctor_proxy_contains_only_doctors():
     UserFactory()
     AdminFactory()
     house = DoctorFactory()
@@ -293,7 +293,7 @@ def test_doctors_are_the_people_of_that_kind():
     assert list(Doctor.objects.all()) == [house]
 
 
-def test_everyone_sees_his_own_sessions_and_an_admin_all():
+def test_users_see_their_own_sessions_and_admins_see_all():
     jane, house, ada = UserFactory(), DoctorFactory(), AdminFactory()
     for person in (jane, house, ada):
         open_session(person)

@@ -1,4 +1,4 @@
-"""A person's own sessions: seen, and ended one by one or all at once."""
+"""Endpoints by which users list and end their own sessions."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -20,8 +20,8 @@ from accounts.tests.factories import (
 )
 from accounts.tests.helpers import (
     TOKEN_INVALID,
-    claims_of,
     data,
+    decode_claims,
     profile,
     refresh,
     sign_in,
@@ -36,7 +36,7 @@ NOT_FOUND = (404, "not_found")
 
 
 def id_of(token):
-    return claims_of(token)["sid"]
+    return decode_claims(token)["sid"]
 
 
 def listed(client):
@@ -52,7 +52,7 @@ def bearer(api, access):
 @pytest.mark.parametrize(
     "person", [UserFactory, DoctorFactory, UnverifiedDoctorFactory, AdminFactory]
 )
-def test_everybody_sees_the_own_sessions_and_no_others(api, person):
+def test_users_see_only_their_own_sessions(api, person):
     jane, paul = person(username="jane"), UserFactory()
     phone, tablet = open_session(jane), open_session(jane)
     open_session(paul)
@@ -63,7 +63,7 @@ def test_everybody_sees_the_own_sessions_and_no_others(api, person):
     assert [row["is_current"] for row in rows] == [False, True]
 
 
-def test_a_session_shows_where_it_was_opened_and_nothing_of_its_tokens(api):
+def test_a_session_shows_its_origin_and_no_token(api):
     UserFactory(username="jane")
     client = api(REMOTE_ADDR="203.0.113.7", HTTP_USER_AGENT="Firefox/145.0")
     tokens = data(sign_in(client, "jane", PASSWORD))
@@ -82,7 +82,7 @@ def test_a_session_shows_where_it_was_opened_and_nothing_of_its_tokens(api):
     assert session.jti not in str(page)
 
 
-def test_a_refresh_is_what_counts_as_use(api):
+def test_a_refresh_updates_last_used(api):
     tokens = open_session(UserFactory())
     [opened] = listed(bearer(api, tokens["access"]))
     [again] = listed(bearer(api, tokens["access"]))
@@ -95,7 +95,7 @@ def test_a_refresh_is_what_counts_as_use(api):
     assert opened["created_at"] == refreshed["created_at"]
 
 
-def test_what_is_over_is_not_listed(api):
+def test_ended_sessions_are_not_listed(api):
     jane = UserFactory()
     client = api(jane)
     Session.objects.filter(pk=id_of(open_session(jane)["access"])).end()
@@ -107,17 +107,17 @@ def test_what_is_over_is_not_listed(api):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_the_list_costs_three_statements_however_long(api, rows, django_assert_num_queries):
+def test_the_list_costs_three_queries_for_any_length(api, rows, django_assert_num_queries):
     jane = UserFactory()
     client = api(jane)
     for _ in range(rows - 1):
         open_session(jane)
 
-    with django_assert_num_queries(3):  # who, how many, which
+    with django_assert_num_queries(3):  # user, count, page
         assert len(listed(client)) == rows
 
 
-def test_pages_are_as_long_as_asked(api):
+def test_page_size_sets_the_page_length(api):
     jane = UserFactory()
     client = api(jane)
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_pages_are_as_long_as_asked(api):
     assert status_and_code(client.get(SESSIONS + "?user=1")) == (400, "unknown_parameter")
 
 
-def test_one_session_is_ended_and_the_others_live_on(api):
+def test_ending_one_session_keeps_the_others(api):
     jane = UserFactory()
     here, lost = open_session(jane), open_session(jane)
     client = bearer(api, here["access"])
@@ -144,7 +144,7 @@ def test_one_session_is_ended_and_the_others_live_on(api):
     assert status_and_code(client.delete(f"{SESSIONS}{id_of(lost['access'])}/")) == NOT_FOUND
 
 
-def test_the_current_session_is_ended_like_any_other(api):
+def test_the_current_session_can_be_ended(api):
     tokens = open_session(UserFactory())
 
     response = bearer(api, tokens["access"]).delete(f"{SESSIONS}{id_of(tokens['access'])}/")
@@ -154,7 +154,7 @@ def test_the_current_session_is_ended_like_any_other(api):
 
 
 @pytest.mark.parametrize("person", [UserFactory, AdminFactory])
-def test_the_session_of_another_and_one_that_never_was_are_answered_alike(api, person):
+def test_the_session_of_another_user_and_a_missing_one_are_both_404(api, person):
     pauls = open_session(UserFactory())
     client = api(person())
 
@@ -195,7 +195,7 @@ def test_an_id_has_one_spelling(api, spelling):
     assert client.delete(f"{SESSIONS}{sid}/").status_code == 204
 
 
-def test_all_sessions_are_ended_at_once_this_one_too(api):
+def test_all_sessions_including_the_current_one_are_ended(api):
     jane, paul = UserFactory(), UserFactory()
     here, there, pauls = open_session(jane), open_session(jane), open_session(paul)
     by_cookie = Client()
@@ -211,7 +211,7 @@ def test_all_sessions_are_ended_at_once_this_one_too(api):
     assert profile(api(), pauls["access"]).status_code == 200
 
 
-def test_who_has_ended_all_sessions_signs_in_anew(api):
+def test_a_user_without_sessions_can_sign_in_again(api):
     UserFactory(username="jane")
     data(bearer(api, data(sign_in(api(), "jane", PASSWORD))["access"]).post(END_ALL))
     by_cookie = Client()
@@ -223,7 +223,7 @@ def test_who_has_ended_all_sessions_signs_in_anew(api):
     assert by_cookie.get("/api/auth/profile/").status_code == 200
 
 
-def test_a_body_that_says_something_ends_nothing(api):
+def test_a_body_is_refused_and_ends_nothing(api):
     client = api(UserFactory())
 
     response = client.post(END_ALL, {"except": "this"})
@@ -232,7 +232,7 @@ def test_a_body_that_says_something_ends_nothing(api):
     assert len(listed(client)) == 1
 
 
-def test_an_end_is_no_change_of_the_account(api):
+def test_ending_a_session_is_no_new_version_of_the_user(api):
     jane = UserFactory()
     before = User.objects.values("version", "updated_at").get()
     versions = jane.history.count()
@@ -243,12 +243,12 @@ def test_an_end_is_no_change_of_the_account(api):
     assert jane.history.count() == versions
 
 
-def test_revocation_costs_the_next_request_no_extra_statement(api, django_assert_num_queries):
+def test_checking_for_revocation_costs_no_extra_query(api, django_assert_num_queries):
     jane = UserFactory()
     tokens = open_session(jane)
     client = bearer(api, tokens["access"])
 
-    with django_assert_num_queries(2):  # who asks, and the audit's
+    with django_assert_num_queries(2):  # the user and session, and the audit event
         assert client.get("/api/auth/profile/").status_code == 200
     data(api(jane).post(END_ALL))
     with django_assert_num_queries(2):
@@ -258,7 +258,7 @@ def test_revocation_costs_the_next_request_no_extra_statement(api, django_assert
 DAYS_30, MINUTE = timedelta(days=30), timedelta(minutes=1)
 
 
-def test_prune_deletes_what_has_been_over_for_a_month_and_nothing_else(api, capsys):
+def test_prune_deletes_sessions_that_ended_a_month_ago_only(api, capsys):
     jane, now = UserFactory(), timezone.now()
     live = open_session(jane)
     changes = {
@@ -282,7 +282,7 @@ def test_prune_deletes_what_has_been_over_for_a_month_and_nothing_else(api, caps
     assert refresh(api(), live["refresh"]).status_code == 200
 
 
-def test_prune_deletes_the_sign_ins_by_cookie_that_have_expired():
+def test_prune_deletes_expired_cookie_sessions():
     jane, paul = Client(), Client()
     for browser in (jane, paul):
         browser.force_login(UserFactory())
@@ -303,7 +303,7 @@ AGENTS = {
 
 
 @pytest.mark.parametrize(("sent", "kept"), AGENTS.values(), ids=AGENTS)
-def test_whatever_a_program_calls_itself_it_signs_in(api, sent, kept):
+def test_any_user_agent_can_sign_in(api, sent, kept):
     UserFactory(username="jane")
     headers = {} if sent is None else {"HTTP_USER_AGENT": sent}
 
@@ -334,9 +334,11 @@ def test_whatever_a_program_calls_itself_it_signs_in(api, sent, kept):
         ({"REMOTE_ADDR": "fe80::1%eth0"}, 0, "fe80::1"),
     ],
 )
-def test_the_address_is_kept_as_far_as_it_can_be_believed(api, proxies_are, headers, proxies, kept):
+def test_a_session_stores_the_client_ip_behind_trusted_proxies(
+    api, set_num_proxies, headers, proxies, kept
+):
     UserFactory(username="jane")
-    proxies_are(proxies)
+    set_num_proxies(proxies)
 
     response = sign_in(api(**headers), "jane", PASSWORD)
 
@@ -344,7 +346,7 @@ def test_the_address_is_kept_as_far_as_it_can_be_believed(api, proxies_are, head
     assert Session.objects.get().address == kept
 
 
-def test_the_session_of_a_new_password_is_noted_too(api):
+def test_the_session_opened_by_a_password_change_stores_its_origin(api):
     client = api(UserFactory(), REMOTE_ADDR="203.0.113.7")
     change = {"old_password": PASSWORD, "new_password": "an-even-better-battery"}
 

@@ -1,17 +1,17 @@
 import pytest
 
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, AdminFactory, UnverifiedDoctorFactory, UserFactory
 from accounts.tests.helpers import (
     TOKEN_REFUSED,
-    at_once,
-    claims_of,
     data,
-    on_postgresql,
+    decode_claims,
+    error_details,
     profile,
     refresh,
-    refusal,
+    requires_postgresql,
+    run_concurrently,
     sign_in,
     status_and_code,
 )
@@ -24,18 +24,18 @@ BODY = {"old_password": PASSWORD, "new_password": NEW}
 
 
 @pytest.mark.parametrize("person", [UserFactory, UnverifiedDoctorFactory, AdminFactory])
-def test_from_then_on_only_the_new_password_opens(api, person):
+def test_after_a_change_only_the_new_password_is_accepted(api, person):
     person = person(username="jane")
 
     response = api(person).post(CHANGE, BODY)
 
     assert response.status_code == 200
-    assert response.json()["message"] == "Password changed. Every other session has ended."
+    assert response.json()["message"] == "Password changed. All other sessions have ended."
     assert sign_in(api(), "jane", NEW).status_code == 200
     assert sign_in(api(), "jane", PASSWORD).status_code == 401
 
 
-def test_every_other_session_ends_and_this_one_gets_new_tokens(api):
+def test_the_other_sessions_end_and_the_current_one_gets_new_tokens(api):
     jane, paul = UserFactory(), UserFactory()
     here, there, pauls = open_session(jane), open_session(jane), open_session(paul)
     client = api()
@@ -45,15 +45,15 @@ def test_every_other_session_ends_and_this_one_gets_new_tokens(api):
 
     assert list(new) == ["access", "refresh"]
     for old in (here, there):
-        assert refusal(profile(api(), old["access"])) == TOKEN_REFUSED
-        assert refusal(refresh(api(), old["refresh"])) == TOKEN_REFUSED
+        assert error_details(profile(api(), old["access"])) == TOKEN_REFUSED
+        assert error_details(refresh(api(), old["refresh"])) == TOKEN_REFUSED
     assert data(profile(api(), new["access"]))["id"] == jane.pk
     assert refresh(api(), new["refresh"]).status_code == 200
     assert profile(api(), pauls["access"]).status_code == 200
     assert Session.objects.live().filter(user=jane).count() == 1
 
 
-def test_a_stranger_changes_nothing(api):
+def test_an_anonymous_request_is_refused(api):
     jane = UserFactory()
 
     response = api().post(CHANGE, BODY)
@@ -62,13 +62,13 @@ def test_a_stranger_changes_nothing(api):
     assert User.objects.get().password == jane.password
 
 
-def test_the_old_password_must_be_right(api):
+def test_a_wrong_old_password_is_refused(api):
     jane = UserFactory()
     client = api(jane)
 
     response = client.post(CHANGE, BODY | {"old_password": "wrong-horse-battery"})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"old_password": ["This is not the current password."]},
@@ -80,42 +80,42 @@ def test_the_old_password_must_be_right(api):
 @pytest.mark.parametrize(
     "password", ["1", "correct", "password", "12345678", "jane-doe-1", "jane-doe-1@example.com"]
 )
-def test_a_weak_password_is_refused_and_no_session_ends(api, password):
+def test_a_weak_password_is_refused_and_sessions_stay(api, password):
     jane = UserFactory(username="jane-doe-1")
     client = api(jane)
 
     response = client.post(CHANGE, BODY | {"new_password": password})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == ["new_password"]
+    assert list(error_details(response)[2]) == ["new_password"]
     assert User.objects.get().password == jane.password
     assert client.get("/api/auth/profile/").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["old_password", "new_password"])
 @pytest.mark.parametrize("value", ["", "p" * 129, None, True, [], {}, "p\0ssword-battery"])
-def test_a_bad_value_is_refused_under_its_name(api, name, value):
+def test_an_invalid_value_is_refused_by_field_name(api, name, value):
     jane = UserFactory()
 
     response = api(jane).post(CHANGE, BODY | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert User.objects.get().password == jane.password
 
 
 @pytest.mark.parametrize("name", BODY)
-def test_both_passwords_are_needed(api, name):
+def test_both_passwords_are_required(api, name):
     jane = UserFactory()
     body = {key: value for key, value in BODY.items() if key != name}
 
     response = api(jane).post(CHANGE, body)
 
-    assert refusal(response) == (400, "validation_error", {name: ["This field is required."]})
+    assert error_details(response) == (400, "validation_error", {name: ["This field is required."]})
 
 
 @pytest.mark.parametrize("name", ["user", "id", "username", "user_id"])
-def test_nobody_changes_the_password_of_another(api, name):
+def test_a_user_cannot_change_the_password_of_another(api, name):
     paul = UserFactory(username="paul")
 
     response = api(AdminFactory()).post(CHANGE, BODY | {name: paul.pk})
@@ -124,7 +124,7 @@ def test_nobody_changes_the_password_of_another(api, name):
     assert User.objects.get(pk=paul.pk).password == paul.password
 
 
-def test_neither_password_stands_in_the_answer_or_the_history(api):
+def test_response_and_history_contain_no_password(api):
     response = api(UserFactory()).post(CHANGE, BODY)
 
     assert PASSWORD not in response.content.decode()
@@ -133,14 +133,14 @@ def test_neither_password_stands_in_the_answer_or_the_history(api):
     assert User.objects.get().password not in versions
 
 
-@on_postgresql
+@requires_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_of_two_changes_at_once_exactly_one_succeeds(api):
+def test_only_one_of_two_concurrent_changes_succeeds(api):
     for _ in range(4):
         jane = UserFactory()
         one, two = api(jane), api(jane)
 
-        first, second = at_once(
+        first, second = run_concurrently(
             lambda client=one: client.post(CHANGE, BODY),
             lambda client=two: client.post(CHANGE, BODY),
         )
@@ -148,4 +148,4 @@ def test_of_two_changes_at_once_exactly_one_succeeds(api):
         won, lost = sorted([first, second], key=lambda answer: answer.status_code)
         assert (won.status_code, lost.status_code in {400, 401}) == (200, True)
         session = Session.objects.live().get(user=jane)
-        assert str(session.pk) == claims_of(data(won)["refresh"])["sid"]
+        assert str(session.pk) == decode_claims(data(won)["refresh"])["sid"]

@@ -1,7 +1,7 @@
 import pytest
 
+from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.sessions import open_session
 from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
@@ -9,7 +9,7 @@ from accounts.tests.factories import (
     UnverifiedDoctorFactory,
     UserFactory,
 )
-from accounts.tests.helpers import data, refusal, sign_in, status_and_code
+from accounts.tests.helpers import data, error_details, sign_in, status_and_code
 
 pytestmark = pytest.mark.django_db
 
@@ -23,13 +23,13 @@ PATIENT = [
     "medical_history", "allergies", "emergency_contact", "emergency_contact_phone",
     "emergency_contact_relation",
 ]  # fmt: skip
-UNKNOWN = ["This operation knows no such field."]
+UNKNOWN = ["This operation does not know this field."]
 READ_ONLY = ["This field is read-only."]
 EVERY_ROLE = [UserFactory, DoctorFactory, UnverifiedDoctorFactory, AdminFactory]
 
 
 def row(person):
-    """The person's row as it stands in the database, but for the sign-ins."""
+    """Returns the user's database row without `last_login`."""
     return User.objects.filter(pk=person.pk).values().get() | {"last_login": None}
 
 
@@ -42,11 +42,11 @@ def row(person):
         (AdminFactory, PERSON),
     ],
 )
-def test_the_profile_shows_what_the_role_has_and_nothing_else(api, person, names):
+def test_the_profile_contains_the_fields_of_the_role_only(api, person, names):
     assert list(data(api(person()).get(PROFILE))) == names
 
 
-def test_the_profile_is_ones_own(api):
+def test_users_read_their_own_profile(api):
     UserFactory(first_name="Paul")
     jane = UserFactory(first_name="Jane")
     UserFactory(first_name="Max")
@@ -61,12 +61,12 @@ def test_the_profile_costs_one_query(api, django_assert_num_queries, person):
     person = person()
     client = api(person)
 
-    with django_assert_num_queries(2 if person.user_type == "patient" else 1):  # the audit's
+    with django_assert_num_queries(2 if person.user_type == "patient" else 1):  # the audit event
         data(client.get(PROFILE))
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options", "put", "patch"])
-def test_a_stranger_has_no_profile(api, method):
+def test_anonymous_requests_are_refused(api, method):
     UserFactory()
 
     response = getattr(api(), method)(PROFILE)
@@ -75,8 +75,8 @@ def test_a_stranger_has_no_profile(api, method):
     assert response["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
-def test_the_refusal_of_a_stranger_says_what_is_missing(api):
-    assert refusal(api().get(PROFILE)) == (
+def test_the_401_response_names_the_missing_credentials(api):
+    assert error_details(api().get(PROFILE)) == (
         401,
         "not_authenticated",
         {"detail": ["Authentication credentials were not provided."]},
@@ -84,7 +84,7 @@ def test_the_refusal_of_a_stranger_says_what_is_missing(api):
 
 
 @pytest.mark.parametrize("method", ["post", "delete"])
-def test_a_profile_is_neither_made_nor_deleted(api, method):
+def test_a_profile_cannot_be_created_or_deleted(api, method):
     jane = UserFactory()
 
     response = getattr(api(jane), method)(PROFILE)
@@ -94,7 +94,7 @@ def test_a_profile_is_neither_made_nor_deleted(api, method):
 
 
 @pytest.mark.parametrize("person", EVERY_ROLE)
-def test_options_describes_the_body_and_names_nobody(api, person):
+def test_options_describes_the_body_without_user_data(api, person):
     other = UserFactory(first_name="Paulchen")
 
     response = api(person()).options(PROFILE)
@@ -104,7 +104,7 @@ def test_options_describes_the_body_and_names_nobody(api, person):
 
 
 @pytest.mark.parametrize("person", EVERY_ROLE)
-def test_what_get_shows_can_be_put_back(api, person):
+def test_a_get_response_can_be_put_back(api, person):
     client = api(person(phone="030 1", address="1 Main Street"))
     shown = data(client.get(PROFILE))
 
@@ -134,7 +134,7 @@ def test_what_get_shows_can_be_put_back(api, person):
         (AdminFactory, "phone", "0"),
     ],
 )
-def test_a_person_changes_his_own_details(api, person, name, value):
+def test_users_change_their_own_details(api, person, name, value):
     person = person(phone="030 1", date_of_birth="1980-01-01")
     other = UserFactory()
     others = row(other)
@@ -148,7 +148,7 @@ def test_a_person_changes_his_own_details(api, person, name, value):
     assert row(other) == others
 
 
-def test_a_put_keeps_what_it_does_not_name(api):
+def test_a_put_keeps_omitted_fields(api):
     jane = UserFactory(phone="030 1", allergies="Penicillin")
     body = {"email": jane.email, "first_name": "Janet", "last_name": "Dough"}
 
@@ -168,13 +168,13 @@ def test_a_put_keeps_what_it_does_not_name(api):
         ),
     ],
 )
-def test_a_put_wants_what_a_registration_wants(api, person, required):
+def test_a_put_requires_the_fields_of_a_registration(api, person, required):
     person = person()
     before = row(person)
 
     response = api(person).put(PROFILE, {"phone": "030 1"})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {name: ["This field is required."] for name in required},
@@ -182,7 +182,7 @@ def test_a_put_wants_what_a_registration_wants(api, person, required):
     assert row(person) == before
 
 
-def test_a_superuser_made_at_the_console_has_no_name_and_can_put_that_back(api):
+def test_a_superuser_without_a_name_can_put_the_profile_back(api):
     boss = User.objects.create_superuser("boss", password=PASSWORD)
     client = api(boss)
     shown = data(client.get(PROFILE))
@@ -192,7 +192,7 @@ def test_a_superuser_made_at_the_console_has_no_name_and_can_put_that_back(api):
     assert (changed["full_name"], changed["email"], changed["phone"]) == ("boss", "", "030 1")
 
 
-def test_a_patch_wants_nothing(api):
+def test_a_patch_requires_no_field(api):
     jane = UserFactory()
 
     changed = data(api(jane).patch(PROFILE, {}))
@@ -214,7 +214,7 @@ def test_a_patch_wants_nothing(api):
     ],
 )
 @pytest.mark.parametrize("method", ["put", "patch"])
-def test_what_is_read_only_is_refused_unless_it_is_an_echo(api, method, name, value):
+def test_a_changed_read_only_field_is_refused(api, method, name, value):
     jane = UserFactory(username="jane")
     client = api(jane)
     body = data(client.get(PROFILE)) | {"phone": "030 1", name: value}
@@ -222,17 +222,17 @@ def test_what_is_read_only_is_refused_unless_it_is_an_echo(api, method, name, va
 
     response = getattr(client, method)(PROFILE, body)
 
-    assert refusal(response) == (400, "validation_error", {name: READ_ONLY})
+    assert error_details(response) == (400, "validation_error", {name: READ_ONLY})
     assert row(jane) == before
 
 
 @pytest.mark.parametrize("value", [True, "True", "true", 1, None, "", []])
-def test_no_doctor_verifies_himself(api, value):
+def test_doctors_cannot_verify_themselves(api, value):
     new = UnverifiedDoctorFactory()
 
     response = api(new).patch(PROFILE, {"license_verified": value})
 
-    assert refusal(response) == (400, "validation_error", {"license_verified": READ_ONLY})
+    assert error_details(response) == (400, "validation_error", {"license_verified": READ_ONLY})
     assert row(new)["license_verified"] is False
 
 
@@ -253,13 +253,13 @@ def test_no_doctor_verifies_himself(api, value):
     ],
 )
 @pytest.mark.parametrize("person", EVERY_ROLE)
-def test_a_privilege_in_the_body_is_refused_by_name(api, person, name, value):
+def test_a_privilege_field_is_refused_by_name(api, person, name, value):
     person = person()
     before = row(person)
 
     response = api(person).patch(PROFILE, {"phone": "030 1", name: value})
 
-    assert refusal(response) == (400, "unknown_field", {name: UNKNOWN})
+    assert error_details(response) == (400, "unknown_field", {name: UNKNOWN})
     assert row(person) == before
 
 
@@ -275,7 +275,7 @@ def test_a_privilege_in_the_body_is_refused_by_name(api, person, name, value):
 def test_a_field_of_another_role_is_unknown(api, person, names):
     response = api(person()).patch(PROFILE, dict.fromkeys(names, ""))
 
-    assert refusal(response) == (400, "unknown_field", dict.fromkeys(names, UNKNOWN))
+    assert error_details(response) == (400, "unknown_field", dict.fromkeys(names, UNKNOWN))
 
 
 BAD_VALUES = {
@@ -301,7 +301,7 @@ BAD_VALUES = {
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in BAD_VALUES.items() for value in values]
 )
-def test_a_bad_value_is_refused_under_its_name_and_nothing_is_kept(api, name, value):
+def test_an_invalid_value_is_refused_by_field_name_and_not_saved(api, name, value):
     jane = UserFactory(phone="030 1")
     client = api(jane)
     before = row(jane)
@@ -309,7 +309,7 @@ def test_a_bad_value_is_refused_under_its_name_and_nothing_is_kept(api, name, va
     response = client.patch(PROFILE, {"address": "2 Main Street"} | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert row(jane) == before
     assert User.history.filter(history_type="~").count() == 0
 
@@ -324,22 +324,22 @@ def test_a_bad_value_is_refused_under_its_name_and_nothing_is_kept(api, name, va
         ("specialization", "S" * 101),
     ],
 )
-def test_a_bad_value_of_a_doctor_is_refused_under_its_name(api, name, value):
+def test_an_invalid_doctor_value_is_refused_by_field_name(api, name, value):
     house = DoctorFactory()
 
     response = api(house).patch(PROFILE, {name: value})
 
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert row(house)["license_verified"] is True
 
 
-def test_another_doctors_licence_is_refused(api):
+def test_the_licence_number_of_another_doctor_is_refused(api):
     DoctorFactory(medical_license_number="MD-7")
     house = DoctorFactory(medical_license_number="MD-8")
 
     response = api(house).patch(PROFILE, {"medical_license_number": "md-7"})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"medical_license_number": ["This licence number belongs to another account."]},
@@ -348,7 +348,7 @@ def test_another_doctors_licence_is_refused(api):
     assert row(house)["license_verified"] is True
 
 
-def test_a_new_licence_number_has_to_be_verified_again(api):
+def test_a_new_licence_number_resets_the_verification(api):
     house = DoctorFactory()
 
     changed = data(api(house).patch(PROFILE, {"medical_license_number": "MD-new"}))
@@ -358,7 +358,7 @@ def test_a_new_licence_number_has_to_be_verified_again(api):
 
 
 @pytest.mark.parametrize("name", ["medical_license_number", "specialization", "phone"])
-def test_the_licence_stays_verified_while_its_number_stays(api, name):
+def test_an_unchanged_licence_number_stays_verified(api, name):
     house = DoctorFactory(phone="030 1")
     client = api(house)
     body = {name: data(client.get(PROFILE))[name], "address": "2 Main Street"}
@@ -373,7 +373,7 @@ def test_the_licence_stays_verified_while_its_number_stays(api, name):
     [
         (
             {},
-            {"current_password": ["Changing the e-mail address needs the current password."]},
+            {"current_password": ["Enter your current password to change the e-mail address."]},
         ),
         (
             {"current_password": "wrong-horse-battery"},
@@ -382,17 +382,17 @@ def test_the_licence_stays_verified_while_its_number_stays(api, name):
     ],
 )
 @pytest.mark.parametrize("email", ["new@example.com", "taken@example.com"])
-def test_a_new_address_needs_the_current_password(api, email, proof, errors):
+def test_a_new_email_requires_the_current_password(api, email, proof, errors):
     UserFactory(email="taken@example.com")
     jane = UserFactory(email="jane@example.com")
 
     response = api(jane).patch(PROFILE, {"email": email, "phone": "030 1"} | proof)
 
-    assert refusal(response) == (400, "validation_error", errors)
+    assert error_details(response) == (400, "validation_error", errors)
     assert (row(jane)["email"], row(jane)["phone"]) == ("jane@example.com", "")
 
 
-def test_with_the_current_password_the_address_changes(api):
+def test_the_email_changes_with_the_current_password(api):
     jane = UserFactory(username="jane", email="jane@example.com")
     body = {"email": "new@example.com", "current_password": PASSWORD}
 
@@ -404,7 +404,7 @@ def test_with_the_current_password_the_address_changes(api):
     assert sign_in(api(), "jane@example.com", PASSWORD).status_code == 401
 
 
-def test_the_same_address_needs_no_password(api):
+def test_an_unchanged_email_requires_no_password(api):
     jane = UserFactory(email="jane@example.com")
 
     changed = data(api(jane).patch(PROFILE, {"email": "jane@example.com", "phone": "030 1"}))
@@ -413,13 +413,13 @@ def test_the_same_address_needs_no_password(api):
 
 
 @pytest.mark.parametrize("email", ["paul@example.com", "PAUL@Example.com"])
-def test_an_address_that_is_taken_in_any_case_is_refused(api, email):
+def test_an_email_in_use_is_refused_in_any_case(api, email):
     UserFactory(email="paul@example.com")
     jane = UserFactory(email="jane@example.com")
 
     response = api(jane).patch(PROFILE, {"email": email, "current_password": PASSWORD})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"email": ["This e-mail address has an account already."]},
@@ -427,7 +427,7 @@ def test_an_address_that_is_taken_in_any_case_is_refused(api, email):
     assert row(jane)["email"] == "jane@example.com"
 
 
-def test_a_username_that_was_the_address_follows_it(api):
+def test_a_username_equal_to_the_email_follows_it(api):
     jane = UserFactory(username="jane@example.com", email="jane@example.com")
     client = api(jane)
     body = {"email": "new@example.com", "current_password": PASSWORD}
@@ -438,7 +438,7 @@ def test_a_username_that_was_the_address_follows_it(api):
     assert sign_in(api(), "new@example.com", PASSWORD).status_code == 200
 
 
-def test_a_change_is_a_version_that_names_its_author(api):
+def test_a_change_creates_a_version_with_its_author(api):
     jane = UserFactory(first_name="Jane")
 
     data(api(jane).patch(PROFILE, {"first_name": "Janet"}))
@@ -447,7 +447,7 @@ def test_a_change_is_a_version_that_names_its_author(api):
     assert list(versions) == [("~", "Janet", jane.pk), ("+", "Jane", None)]
 
 
-def test_a_change_of_the_profile_ends_no_session(api):
+def test_a_profile_change_ends_no_session(api):
     jane = UserFactory(email="jane@example.com")
     open_session(jane)
 

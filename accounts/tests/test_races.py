@@ -1,10 +1,10 @@
-"""What holds at the door however many come at once, whatever the engine."""
+"""Races of logins, registrations and refreshes on both database engines."""
 
 from collections import Counter
 
 import pytest
 
-from accounts.tests import scenes
+from accounts.tests import builders
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -13,47 +13,50 @@ LOCKED = (429, "throttled", "detail")
 ROUNDS = 3
 
 
-def race(callers, scene):
-    """What was answered, how often, and what there is afterwards."""
-    calls = callers.at_the_desk(scene)
-    answers = callers.all_at_once(scenes.knock, calls)
+def race(callers, scenario):
+    """Runs the scenario; returns a count of the responses and the database state afterwards."""
+    calls = callers.run(scenario)
+    answers = callers.run_concurrently(builders.send_requests, calls)
     return (
         Counter(answer for each in answers for answer in each),
-        callers.at_the_desk(scenes.what_there_is),
+        callers.run(builders.database_state),
     )
 
 
 @pytest.mark.parametrize(
-    "scene",
+    "scenario",
     [
-        scenes.eight_guess_at_one_account,
-        scenes.eight_guess_at_nobody,
-        scenes.eight_guess_again_later,
+        builders.password_attempts_at_one_account,
+        builders.password_attempts_at_unknown_account,
+        builders.password_attempts_after_lockout,
     ],
 )
-def test_of_forty_eight_guesses_at_once_exactly_ten_are_looked_at(callers, scene):
+def test_48_concurrent_password_attempts_check_exactly_ten(callers, scenario):
     for _ in range(ROUNDS):
-        answers, (_, _, counts) = race(callers, scene)
+        answers, (_, _, counts) = race(callers, scenario)
 
         assert answers == {WRONG: 10, LOCKED: 38}
         assert counts == {10: 1}
 
 
 @pytest.mark.parametrize(
-    ("scene", "field"),
-    [(scenes.six_register_one_name, "username"), (scenes.six_register_one_address, "email")],
+    ("scenario", "field"),
+    [
+        (builders.registrations_with_one_username, "username"),
+        (builders.registrations_with_one_email, "email"),
+    ],
 )
-def test_of_six_who_register_one_name_in_any_case_exactly_one_gets_it(callers, scene, field):
+def test_six_concurrent_registrations_of_one_name_create_one_account(callers, scenario, field):
     for _ in range(ROUNDS):
-        answers, (people, _, _) = race(callers, scene)
+        answers, (people, _, _) = race(callers, scenario)
 
         assert answers == {(201, None): 1, (400, "validation_error", field): 5}
         assert people == 1
 
 
-def test_of_six_who_refresh_with_one_token_exactly_one_gets_a_new_one(callers):
+def test_six_concurrent_refreshes_of_one_token_rotate_it_once(callers):
     for _ in range(ROUNDS):
-        answers, (_, sessions, _) = race(callers, scenes.six_refresh_one_token)
+        answers, (_, sessions, _) = race(callers, builders.refreshes_of_one_token)
 
         assert answers == {(200, None): 1, (409, "refresh_superseded", "refresh"): 5}
         assert sessions == 1

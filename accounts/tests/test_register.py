@@ -5,12 +5,19 @@ from django.utils import timezone
 
 from accounts.models import Session, User
 from accounts.tests.factories import DoctorFactory, UserFactory
-from accounts.tests.helpers import at_once, data, on_postgresql, refusal, sign_in, status_and_code
+from accounts.tests.helpers import (
+    data,
+    error_details,
+    requires_postgresql,
+    run_concurrently,
+    sign_in,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.django_db
 
 REGISTER = "/api/auth/register/"
-JANE = {
+PATIENT = {
     "username": "jane",
     "email": "jane@example.com",
     "password": "correct-horse-battery",
@@ -18,14 +25,14 @@ JANE = {
     "first_name": "Jane",
     "last_name": "Doe",
 }
-HOUSE = JANE | {
+DOCTOR = PATIENT | {
     "username": "house",
     "email": "house@example.com",
     "user_type": "doctor",
     "medical_license_number": "MD123456",
     "specialization": "Diagnostics",
 }
-UNKNOWN = ["This operation knows no such field."]
+UNKNOWN = ["This operation does not know this field."]
 REQUIRED = ["This field is required."]
 LATIN_ONLY = {
     "username": "Enter a valid username. This value may contain only unaccented lowercase a-z and"
@@ -39,7 +46,7 @@ def without(body, name):
 
 
 def test_a_patient_registers(api):
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
     person = data(response, 201)
     jane = User.objects.get()
@@ -68,8 +75,8 @@ def test_a_patient_registers(api):
     assert (jane.is_active, jane.is_staff, jane.is_superuser) == (True, False, False)
 
 
-def test_a_doctor_registers_and_nobody_has_seen_the_licence(api):
-    person = data(api().post(REGISTER, HOUSE), 201)
+def test_a_doctor_registers_with_an_unverified_licence(api):
+    person = data(api().post(REGISTER, DOCTOR), 201)
 
     house = User.objects.get()
     assert person["medical_license_number"] == "MD123456"
@@ -78,7 +85,7 @@ def test_a_doctor_registers_and_nobody_has_seen_the_licence(api):
     assert (house.is_staff, house.is_superuser) == (False, False)
 
 
-def test_everything_a_patient_says_is_kept(api):
+def test_all_fields_of_a_patient_are_stored(api):
     said = {
         "phone": "+49 (30) 123-45.67/8",
         "date_of_birth": "1990-04-12",
@@ -91,12 +98,12 @@ def test_everything_a_patient_says_is_kept(api):
         "emergency_contact_relation": "brother",
     }
 
-    person = data(api().post(REGISTER, JANE | said), 201)
+    person = data(api().post(REGISTER, PATIENT | said), 201)
 
     assert {name: person[name] for name in said} == said
 
 
-def test_the_example_of_the_documentation_works_as_written(api):
+def test_the_documented_example_works(api):
     body = {
         "username": "doctor1",
         "email": "doctor@example.com",
@@ -113,35 +120,35 @@ def test_the_example_of_the_documentation_works_as_written(api):
     assert person["full_name"] == "Dr. John Smith"
 
 
-def test_the_new_person_can_sign_in_at_once_and_is_not_signed_in_before(api):
-    data(api().post(REGISTER, JANE), 201)
+def test_a_new_user_can_sign_in_but_is_not_signed_in_by_registering(api):
+    data(api().post(REGISTER, PATIENT), 201)
 
     sessions_before = Session.objects.count()
-    response = sign_in(api(), "jane", JANE["password"])
+    response = sign_in(api(), "jane", PATIENT["password"])
 
     assert sessions_before == 0
     assert data(response)["user"]["username"] == "jane"
 
 
-def test_the_password_is_kept_only_as_a_hash(api):
-    response = api().post(REGISTER, JANE)
+def test_only_a_hash_of_the_password_is_stored(api):
+    response = api().post(REGISTER, PATIENT)
 
     jane = User.objects.get()
-    assert JANE["password"] not in jane.password
-    assert JANE["password"].encode() not in response.content
+    assert PATIENT["password"] not in jane.password
+    assert PATIENT["password"].encode() not in response.content
     assert jane.password.encode() not in response.content
 
 
-def test_a_stale_token_does_not_bar_the_way_in(api):
-    response = api().post(REGISTER, JANE, HTTP_AUTHORIZATION="Bearer of.bad.news")
+def test_a_stale_authorization_header_does_not_prevent_a_registration(api):
+    response = api().post(REGISTER, PATIENT, HTTP_AUTHORIZATION="Bearer of.bad.news")
 
     assert response.status_code == 201
 
 
-def test_nobody_registers_as_an_admin(api):
-    response = api().post(REGISTER, JANE | {"user_type": "admin"})
+def test_registering_as_an_admin_is_refused(api):
+    response = api().post(REGISTER, PATIENT | {"user_type": "admin"})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"user_type": ['"admin" is not a valid choice.']},
@@ -172,11 +179,11 @@ def test_nobody_registers_as_an_admin(api):
         ("", "nothing"),
     ],
 )
-@pytest.mark.parametrize("body", [JANE, HOUSE], ids=["patient", "doctor"])
-def test_a_privilege_in_the_body_is_refused_by_name(api, body, name, value):
+@pytest.mark.parametrize("body", [PATIENT, DOCTOR], ids=["patient", "doctor"])
+def test_a_privilege_field_is_refused_by_name(api, body, name, value):
     response = api().post(REGISTER, body | {name: value})
 
-    assert refusal(response) == (400, "unknown_field", {name: UNKNOWN})
+    assert error_details(response) == (400, "unknown_field", {name: UNKNOWN})
     assert not User.objects.exists()
 
 
@@ -191,62 +198,66 @@ def test_a_privilege_in_the_body_is_refused_by_name(api, body, name, value):
     ],
 )
 @pytest.mark.parametrize("value", ["1", ""])
-def test_a_doctor_has_no_field_of_a_patient(api, name, value):
-    response = api().post(REGISTER, HOUSE | {name: value})
+def test_a_doctor_cannot_set_patient_fields(api, name, value):
+    response = api().post(REGISTER, DOCTOR | {name: value})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["A doctor has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["medical_license_number", "specialization"])
 @pytest.mark.parametrize("value", ["1", ""])
-def test_a_patient_has_no_field_of_a_doctor(api, name, value):
-    response = api().post(REGISTER, JANE | {name: value})
+def test_a_patient_cannot_set_doctor_fields(api, name, value):
+    response = api().post(REGISTER, PATIENT | {name: value})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["A patient has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
 
-@pytest.mark.parametrize("name", JANE)
-def test_a_required_field_cannot_be_left_out(api, name):
-    response = api().post(REGISTER, without(JANE, name))
+@pytest.mark.parametrize("name", PATIENT)
+def test_a_required_field_cannot_be_omitted(api, name):
+    response = api().post(REGISTER, without(PATIENT, name))
 
-    assert refusal(response) == (400, "validation_error", {name: REQUIRED})
+    assert error_details(response) == (400, "validation_error", {name: REQUIRED})
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["medical_license_number", "specialization"])
 @pytest.mark.parametrize(
-    "body", [lambda name: without(HOUSE, name), lambda name: HOUSE | {name: " "}]
+    "body", [lambda name: without(DOCTOR, name), lambda name: DOCTOR | {name: " "}]
 )
-def test_a_doctor_names_licence_and_specialization(api, name, body):
+def test_a_doctor_requires_licence_number_and_specialization(api, name, body):
     response = api().post(REGISTER, body(name))
 
-    assert refusal(response) == (400, "validation_error", {name: ["A doctor needs this."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["This field is required for a doctor."]},
+    )
     assert not User.objects.exists()
 
 
-def test_every_field_that_is_missing_is_named_at_once(api):
+def test_all_missing_fields_are_named_at_once(api):
     response = api().post(REGISTER, {})
 
-    assert refusal(response) == (400, "validation_error", dict.fromkeys(JANE, REQUIRED))
+    assert error_details(response) == (400, "validation_error", dict.fromkeys(PATIENT, REQUIRED))
 
 
 @pytest.mark.parametrize("username", ["JANE", "Jane", "jAnE"])
-def test_a_second_account_with_the_same_username_in_other_case_is_refused(api, username):
+def test_a_username_in_use_is_refused_in_another_case(api, username):
     UserFactory(username="jane", email="other@example.com")
 
-    response = api().post(REGISTER, JANE | {"username": username})
+    response = api().post(REGISTER, PATIENT | {"username": username})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"username": ["This username is taken."]},
@@ -254,23 +265,23 @@ def test_a_second_account_with_the_same_username_in_other_case_is_refused(api, u
     assert User.objects.count() == 1
 
 
-def test_a_second_account_with_the_same_username_is_refused(api):
+def test_a_username_in_use_is_refused(api):
     UserFactory(username="jane", email="other@example.com")
 
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
-    assert refusal(response)[:2] == (400, "validation_error")
-    assert list(refusal(response)[2]) == ["username"]
+    assert error_details(response)[:2] == (400, "validation_error")
+    assert list(error_details(response)[2]) == ["username"]
     assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize("email", ["jane@example.com", "JANE@example.com", "Jane@EXAMPLE.com"])
-def test_a_second_account_with_the_same_email_in_any_case_is_refused(api, email):
+def test_an_email_in_use_is_refused_in_any_case(api, email):
     UserFactory(username="other", email="jane@example.com")
 
-    response = api().post(REGISTER, JANE | {"email": email})
+    response = api().post(REGISTER, PATIENT | {"email": email})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"email": ["This e-mail address has an account already."]},
@@ -278,21 +289,21 @@ def test_a_second_account_with_the_same_email_in_any_case_is_refused(api, email)
     assert User.objects.count() == 1
 
 
-def test_the_address_of_a_deactivated_account_stays_taken(api):
+def test_the_email_of_a_deactivated_account_stays_in_use(api):
     UserFactory(username="other", email="jane@example.com", is_active=False)
 
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
-    assert refusal(response)[2] == {"email": ["This e-mail address has an account already."]}
+    assert error_details(response)[2] == {"email": ["This e-mail address has an account already."]}
 
 
 @pytest.mark.parametrize("number", ["MD-7", "md-7"])
-def test_a_licence_has_one_doctor(api, number):
+def test_a_licence_number_belongs_to_one_doctor(api, number):
     DoctorFactory(medical_license_number="MD-7")
 
-    response = api().post(REGISTER, HOUSE | {"medical_license_number": number})
+    response = api().post(REGISTER, DOCTOR | {"medical_license_number": number})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"medical_license_number": ["This licence number belongs to another account."]},
@@ -300,12 +311,12 @@ def test_a_licence_has_one_doctor(api, number):
     assert User.objects.count() == 1
 
 
-def test_the_same_licence_in_letters_beyond_ascii_is_refused_under_its_name(api):
+def test_a_licence_number_in_use_is_refused_with_non_ascii_letters(api):
     DoctorFactory(medical_license_number="ÄK-7")
 
-    response = api().post(REGISTER, HOUSE | {"medical_license_number": "ÄK-7"})
+    response = api().post(REGISTER, DOCTOR | {"medical_license_number": "ÄK-7"})
 
-    assert list(refusal(response)[2]) == ["medical_license_number"]
+    assert list(error_details(response)[2]) == ["medical_license_number"]
     assert User.objects.count() == 1
 
 
@@ -324,12 +335,12 @@ def test_the_same_licence_in_letters_beyond_ascii_is_refused_under_its_name(api)
         "<b>file</b>",
     ],
 )
-def test_a_username_that_only_looks_like_latin_letters_is_refused(api, username):
+def test_a_username_with_look_alike_letters_is_refused(api, username):
     UserFactory(username="file")
 
-    response = api().post(REGISTER, JANE | {"username": username})
+    response = api().post(REGISTER, PATIENT | {"username": username})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"username": [LATIN_ONLY["username"]]},
@@ -346,27 +357,27 @@ def test_a_username_that_only_looks_like_latin_letters_is_refused(api, username)
         "jake@exámple.com",
     ],
 )
-def test_an_address_that_only_looks_like_latin_letters_is_refused(api, email):
+def test_an_email_with_look_alike_letters_is_refused(api, email):
     UserFactory(username="jake", email="jake@example.com")
 
-    response = api().post(REGISTER, JANE | {"email": email})
+    response = api().post(REGISTER, PATIENT | {"email": email})
 
-    assert refusal(response) == (400, "validation_error", {"email": [LATIN_ONLY["email"]]})
+    assert error_details(response) == (400, "validation_error", {"email": [LATIN_ONLY["email"]]})
     assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize("username", ["jane@example.com", "Jane@Example.COM"])
-def test_the_own_address_may_be_the_username(api, username):
-    person = data(api().post(REGISTER, JANE | {"username": username}), 201)
+def test_the_username_may_be_the_own_email(api, username):
+    person = data(api().post(REGISTER, PATIENT | {"username": username}), 201)
 
     assert person["username"] == username
 
 
 @pytest.mark.parametrize("username", ["paul@example.com", "@", "jane@", "jane@example.com.org"])
-def test_a_username_with_an_at_sign_is_no_other_address(api, username):
-    response = api().post(REGISTER, JANE | {"username": username})
+def test_a_username_with_an_at_sign_must_be_the_own_email(api, username):
+    response = api().post(REGISTER, PATIENT | {"username": username})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"username": ["A username with @ must be the account's e-mail address."]},
@@ -389,25 +400,25 @@ def test_a_username_with_an_at_sign_is_no_other_address(api, username):
 def test_a_weak_password_is_refused(api, password):
     names = {"username": "jane-doe-1", "first_name": "Janedoe", "last_name": "Doe"}
 
-    response = api().post(REGISTER, JANE | names | {"password": password})
+    response = api().post(REGISTER, PATIENT | names | {"password": password})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == ["password"]
+    assert list(error_details(response)[2]) == ["password"]
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("password", ["kx7-Qp2w", "kx7-Qp2w" * 16, " kx7-Qp2w ", "пароль-и-конь"])
-def test_a_password_of_8_to_128_characters_is_taken_to_the_letter(api, password):
-    data(api().post(REGISTER, JANE | {"password": password}), 201)
+def test_a_password_of_8_to_128_characters_is_accepted_unchanged(api, password):
+    data(api().post(REGISTER, PATIENT | {"password": password}), 201)
 
     assert sign_in(api(), "jane", password).status_code == 200
     assert sign_in(api(), "jane", password[:-1]).status_code == 401
 
 
-def test_a_password_of_129_characters_is_refused_before_it_is_hashed(api):
-    response = api().post(REGISTER, JANE | {"password": "kx7-Qp2w" * 16 + "!"})
+def test_a_password_of_129_characters_is_refused_before_hashing(api):
+    response = api().post(REGISTER, PATIENT | {"password": "kx7-Qp2w" * 16 + "!"})
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         400,
         "validation_error",
         {"password": ["Ensure this field has no more than 128 characters."]},
@@ -440,11 +451,11 @@ BAD_VALUES = {
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in BAD_VALUES.items() for value in values]
 )
-def test_a_bad_value_is_refused_under_its_name_and_nothing_is_kept(api, name, value):
-    response = api().post(REGISTER, JANE | {name: value})
+def test_an_invalid_value_is_refused_by_field_name_and_nothing_is_stored(api, name, value):
+    response = api().post(REGISTER, PATIENT | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert not User.objects.exists()
 
 
@@ -460,36 +471,36 @@ def test_a_bad_value_is_refused_under_its_name_and_nothing_is_kept(api, name, va
         ("specialization", []),
     ],
 )
-def test_a_bad_value_of_a_doctor_is_refused_under_its_name(api, name, value):
-    response = api().post(REGISTER, HOUSE | {name: value})
+def test_an_invalid_doctor_value_is_refused_by_field_name(api, name, value):
+    response = api().post(REGISTER, DOCTOR | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
-    assert list(refusal(response)[2]) == [name]
+    assert list(error_details(response)[2]) == [name]
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("day", ["1900-01-01", "2000-02-29"])
-def test_any_day_since_1900_is_a_date_of_birth(api, day):
-    assert data(api().post(REGISTER, JANE | {"date_of_birth": day}), 201)["date_of_birth"] == day
+def test_any_date_of_birth_since_1900_is_accepted(api, day):
+    assert data(api().post(REGISTER, PATIENT | {"date_of_birth": day}), 201)["date_of_birth"] == day
 
 
-def test_nobody_is_born_tomorrow(api):
+def test_a_date_of_birth_in_the_future_is_refused(api):
     tomorrow = timezone.localdate() + timedelta(days=1)
 
-    response = api().post(REGISTER, JANE | {"date_of_birth": tomorrow.isoformat()})
+    response = api().post(REGISTER, PATIENT | {"date_of_birth": tomorrow.isoformat()})
 
-    assert list(refusal(response)[2]) == ["date_of_birth"]
+    assert list(error_details(response)[2]) == ["date_of_birth"]
     assert not User.objects.exists()
 
 
-def test_the_registration_is_the_first_version_of_the_record(api):
-    data(api().post(REGISTER, JANE), 201)
+def test_a_registration_creates_the_first_version(api):
+    data(api().post(REGISTER, PATIENT), 201)
 
     assert list(User.history.values_list("history_type", "username")) == [("+", "jane")]
     assert "password" not in {field.name for field in User.history.model._meta.fields}
 
 
-@on_postgresql
+@requires_postgresql
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("field", "values"),
@@ -500,9 +511,9 @@ def test_the_registration_is_the_first_version_of_the_record(api):
         ("medical_license_number", ["MD-7", "md-7", "Md-7"] * 2),
     ],
 )
-def test_of_those_who_register_one_name_at_once_exactly_one_succeeds(api, field, values):
+def test_one_of_several_concurrent_registrations_of_a_name_succeeds(api, field, values):
     bodies = [
-        HOUSE
+        DOCTOR
         | {
             "username": f"doctor{n}",
             "email": f"doctor{n}@example.com",
@@ -512,8 +523,8 @@ def test_of_those_who_register_one_name_at_once_exactly_one_succeeds(api, field,
         for n, value in enumerate(values)
     ]
 
-    answers = at_once(*[lambda body=body: api().post(REGISTER, body) for body in bodies])
+    answers = run_concurrently(*[lambda body=body: api().post(REGISTER, body) for body in bodies])
 
     assert sorted(answer.status_code for answer in answers) == [201] + [400] * 5
-    assert [list(refusal(a)[2]) for a in answers if a.status_code == 400] == [[field]] * 5
+    assert [list(error_details(a)[2]) for a in answers if a.status_code == 400] == [[field]] * 5
     assert User.objects.count() == 1

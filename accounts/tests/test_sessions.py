@@ -1,4 +1,4 @@
-"""What opens a session's doors, and what closes them, whatever is asked behind them."""
+"""Valid and invalid tokens, and the events that end a session."""
 
 import base64
 import hashlib
@@ -14,22 +14,23 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts import services, sessions
+from accounts import services
+from accounts.auth import sessions
+from accounts.auth.sessions import open_session
+from accounts.auth.tokens import SessionAccessToken
 from accounts.models import Session, User
 from accounts.roles import UserType
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, AdminFactory, DoctorFactory, UserFactory
 from accounts.tests.helpers import (
     TOKEN_INVALID,
     TOKEN_REFUSED,
-    claims_of,
     data,
+    decode_claims,
     profile,
     refresh,
-    signed,
+    sign_token,
     status_and_code,
 )
-from accounts.tokens import SessionAccessToken
 
 pytestmark = pytest.mark.django_db
 
@@ -38,69 +39,73 @@ NEW = "an-even-better-battery"
 OTHER_KEY = "a key of somebody else, long enough for every check of anybody"
 
 
-def part(value):
-    """A part of a token, spelled as the standard says."""
+def encode_part(value):
+    """Encodes a part of a token as base64url without padding."""
     content = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def forged(header, claims, key, digest=hashlib.sha256):
-    """A token signed by hand, for what no library would sign."""
-    body = f"{part(header)}.{part(claims)}"
+def forge_token(header, claims, key, digest=hashlib.sha256):
+    """Signs a token by hand, for tokens that no library would sign."""
+    body = f"{encode_part(header)}.{encode_part(claims)}"
     signature = hmac.new(key.encode(), body.encode(), digest).digest()
-    return f"{body}.{part(signature)}"
+    return f"{body}.{encode_part(signature)}"
 
 
-def unsigned(header, claims):
-    return f"{part(header)}.{part(claims)}."
+def unsigned_token(header, claims):
+    return f"{encode_part(header)}.{encode_part(claims)}."
 
 
-def head(token):
+def token_header(token):
     return jwt.get_unverified_header(token)
 
 
 FORGERIES = {
-    "no algorithm": lambda token, claims: unsigned({"alg": "none", "typ": "JWT"}, claims),
-    "None": lambda token, claims: unsigned({"alg": "None"}, claims),
-    "an empty algorithm": lambda token, claims: unsigned({"alg": ""}, claims),
-    "an algorithm that is null": lambda token, claims: unsigned({"alg": None}, claims),
-    "algorithms": lambda token, claims: unsigned({"alg": ["HS256", "none"]}, claims),
-    "no header": lambda token, claims: unsigned({}, claims),
-    "a header that is a list": lambda token, claims: unsigned([], claims),
+    "no algorithm": lambda token, claims: unsigned_token({"alg": "none", "typ": "JWT"}, claims),
+    "None": lambda token, claims: unsigned_token({"alg": "None"}, claims),
+    "an empty algorithm": lambda token, claims: unsigned_token({"alg": ""}, claims),
+    "an algorithm that is null": lambda token, claims: unsigned_token({"alg": None}, claims),
+    "algorithms": lambda token, claims: unsigned_token({"alg": ["HS256", "none"]}, claims),
+    "no header": lambda token, claims: unsigned_token({}, claims),
+    "a header that is a list": lambda token, claims: unsigned_token([], claims),
     "no signature": lambda token, claims: token.rsplit(".", 1)[0] + ".",
     "the signature cut short": lambda token, claims: token[:-10],
     "two parts": lambda token, claims: token.rsplit(".", 1)[0],
     "four parts": lambda token, claims: token + ".x",
-    "another key": lambda token, claims: forged(head(token), claims, OTHER_KEY),
-    "an empty key": lambda token, claims: forged(head(token), claims, ""),
-    "a key that comes along": lambda token, claims: forged(
-        {"alg": "HS256", "jwk": {"kty": "oct", "k": part(OTHER_KEY.encode())}}, claims, OTHER_KEY
+    "another key": lambda token, claims: forge_token(token_header(token), claims, OTHER_KEY),
+    "an empty key": lambda token, claims: forge_token(token_header(token), claims, ""),
+    "a key in the header": lambda token, claims: forge_token(
+        {"alg": "HS256", "jwk": {"kty": "oct", "k": encode_part(OTHER_KEY.encode())}},
+        claims,
+        OTHER_KEY,
     ),
-    "a key from elsewhere": lambda token, claims: forged(
+    "a key from a URL": lambda token, claims: forge_token(
         {"alg": "HS256", "jku": "http://127.0.0.1:9/keys", "x5u": "http://127.0.0.1:9/x"},
         claims,
         OTHER_KEY,
     ),
-    "a key from a file": lambda token, claims: forged(
+    "a key from a file": lambda token, claims: forge_token(
         {"alg": "HS256", "kid": "../../../dev/null"}, claims, ""
     ),
-    "our key, another algorithm": lambda token, claims: forged(
+    "our key, another algorithm": lambda token, claims: forge_token(
         {"alg": "RS256", "typ": "JWT"}, claims, settings.SECRET_KEY
     ),
-    "our key, a longer hash": lambda token, claims: forged(
+    "our key, a longer hash": lambda token, claims: forge_token(
         {"alg": "HS512", "typ": "JWT"}, claims, settings.SECRET_KEY, hashlib.sha512
     ),
     "claims changed under the old signature": lambda token, claims: ".".join(
-        [token.split(".")[0], part(claims | {"exp": claims["exp"] + 1}), token.split(".")[2]]
+        [token.split(".")[0], encode_part(claims | {"exp": claims["exp"] + 1}), token.split(".")[2]]
     ),
-    "claims that are a list": lambda token, claims: forged(
-        head(token), [claims], settings.SECRET_KEY
+    "claims that are a list": lambda token, claims: forge_token(
+        token_header(token), [claims], settings.SECRET_KEY
     ),
-    "claims that are no JSON": lambda token, claims: forged(
-        head(token), b"\xff\xfe{", settings.SECRET_KEY
+    "claims that are no JSON": lambda token, claims: forge_token(
+        token_header(token), b"\xff\xfe{", settings.SECRET_KEY
     ),
-    "deep claims": lambda token, claims: forged(head(token), b"[" * 2000, settings.SECRET_KEY),
-    "a deep header": lambda token, claims: f"{part(b'[' * 2000)}.{part(claims)}.x",
+    "deep claims": lambda token, claims: forge_token(
+        token_header(token), b"[" * 2000, settings.SECRET_KEY
+    ),
+    "a deep header": lambda token, claims: f"{encode_part(b'[' * 2000)}.{encode_part(claims)}.x",
     "letters": lambda token, claims: "letters",
     "dots": lambda token, claims: "..",
     "accents": lambda token, claims: "é.é.é",
@@ -108,18 +113,18 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_access_token_opens_nothing(api, forgery):
+def test_a_forged_access_token_is_refused(api, forgery):
     tokens = open_session(UserFactory())
-    token = forgery(tokens["access"], claims_of(tokens["access"]))
+    token = forgery(tokens["access"], decode_claims(tokens["access"]))
 
     assert status_and_code(profile(api(), token)) == TOKEN_INVALID
     assert profile(api(), tokens["access"]).status_code == 200
 
 
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_refresh_token_opens_nothing_and_ends_nothing(api, forgery):
+def test_a_forged_refresh_token_is_refused_and_ends_nothing(api, forgery):
     tokens = open_session(UserFactory())
-    token = forgery(tokens["refresh"], claims_of(tokens["refresh"]))
+    token = forgery(tokens["refresh"], decode_claims(tokens["refresh"]))
 
     refreshed = refresh(api(), token)
     signed_out = api().post("/api/auth/logout/", {"refresh": token})
@@ -128,14 +133,14 @@ def test_a_forged_refresh_token_opens_nothing_and_ends_nothing(api, forgery):
     assert refresh(api(), tokens["refresh"]).status_code == 200
 
 
-NOBODYS = "5405aad7-59af-4862-8843-50595bafa323"
+UNKNOWN_SESSION = "5405aad7-59af-4862-8843-50595bafa323"
 
 
 def in_seconds(seconds):
     return int(timezone.now().timestamp()) + seconds
 
 
-# Claims under our own key that must not be believed all the same; `...` stands for none.
+# Invalid claims signed with our own key; `...` removes a claim.
 WRONG_CLAIMS = [
     ("user_id", value)
     for value in (
@@ -144,7 +149,7 @@ WRONG_CLAIMS = [
 ] + [
     ("sid", value)
     for value in (
-        [..., None, "", "x", 1, True, {}, [], "' OR 1=1 --", "0" * 32, "\0", NOBODYS]
+        [..., None, "", "x", 1, True, {}, [], "' OR 1=1 --", "0" * 32, "\0", UNKNOWN_SESSION]
     )
 ] + [
     ("token_type", value) for value in [..., None, "", "sliding", 1, ["access", "refresh"], {}]
@@ -171,27 +176,27 @@ WRONG_CLAIMS = [
 
 
 @pytest.mark.parametrize(("claim", "value"), WRONG_CLAIMS)
-def test_a_genuine_access_token_with_a_wrong_claim_opens_nothing(api, claim, value):
+def test_an_access_token_with_an_invalid_claim_is_refused(api, claim, value):
     tokens = open_session(UserFactory())
-    token = signed(claims_of(tokens["access"]), **{claim: value})
+    token = sign_token(decode_claims(tokens["access"]), **{claim: value})
 
     assert status_and_code(profile(api(), token)) == TOKEN_INVALID
-    assert profile(api(), signed(claims_of(tokens["access"]))).status_code == 200
+    assert profile(api(), sign_token(decode_claims(tokens["access"]))).status_code == 200
 
 
 @pytest.mark.parametrize(("claim", "value"), WRONG_CLAIMS)
-def test_a_genuine_refresh_token_with_a_wrong_claim_opens_nothing(api, claim, value):
+def test_a_refresh_token_with_an_invalid_claim_is_refused(api, claim, value):
     tokens = open_session(UserFactory())
-    token = signed(claims_of(tokens["refresh"]), **{claim: value})
+    token = sign_token(decode_claims(tokens["refresh"]), **{claim: value})
 
     assert status_and_code(refresh(api(), token)) == TOKEN_INVALID
-    assert refresh(api(), signed(claims_of(tokens["refresh"]))).status_code == 200
+    assert refresh(api(), sign_token(decode_claims(tokens["refresh"]))).status_code == 200
 
 
-def test_a_token_the_session_never_had_is_taken_for_a_copy_of_an_old_one(api):
+def test_an_unknown_refresh_token_is_treated_as_reused(api):
     tokens = open_session(UserFactory())
 
-    response = refresh(api(), signed(claims_of(tokens["refresh"]), jti="of-old"))
+    response = refresh(api(), sign_token(decode_claims(tokens["refresh"]), jti="of-old"))
 
     assert status_and_code(response) == TOKEN_INVALID
     assert not Session.objects.live().exists()
@@ -209,18 +214,16 @@ def test_a_token_the_session_never_had_is_taken_for_a_copy_of_an_old_one(api):
         ("nbf", 120, 401),
     ],
 )
-def test_two_clocks_may_differ_by_half_a_minute(api, claim, seconds, status):
+def test_clocks_may_differ_by_thirty_seconds(api, claim, seconds, status):
     tokens = open_session(UserFactory())
-    access = signed(claims_of(tokens["access"]), **{claim: in_seconds(seconds)})
-    renewing = signed(claims_of(tokens["refresh"]), **{claim: in_seconds(seconds)})
+    access = sign_token(decode_claims(tokens["access"]), **{claim: in_seconds(seconds)})
+    renewing = sign_token(decode_claims(tokens["refresh"]), **{claim: in_seconds(seconds)})
 
     assert profile(api(), access).status_code == status
     assert refresh(api(), renewing).status_code == status
 
 
-def test_a_token_that_opened_the_door_before_is_asked_again_whether_it_has_expired(
-    api, monkeypatch
-):
+def test_a_cached_token_is_checked_for_expiry_again(api, monkeypatch):
     access = open_session(UserFactory())["access"]
     in_time = profile(api(), access)
 
@@ -232,16 +235,16 @@ def test_a_token_that_opened_the_door_before_is_asked_again_whether_it_has_expir
     assert status_and_code(profile(api(), access)) == TOKEN_INVALID
 
 
-def test_what_one_reader_of_a_token_writes_into_it_no_other_reads():
+def test_decoded_claims_are_not_shared_between_requests():
     access = open_session(UserFactory())["access"]
-    sid = claims_of(access)["sid"]
+    sid = decode_claims(access)["sid"]
 
-    SessionAccessToken(access)["sid"] = NOBODYS
+    SessionAccessToken(access)["sid"] = UNKNOWN_SESSION
 
     assert SessionAccessToken(access)["sid"] == sid
 
 
-def test_a_refresh_token_is_no_access_token_and_the_reverse(api):
+def test_access_and_refresh_tokens_are_not_interchangeable(api):
     tokens = open_session(UserFactory())
 
     as_access = profile(api(), tokens["refresh"])
@@ -253,12 +256,12 @@ def test_a_refresh_token_is_no_access_token_and_the_reverse(api):
 
 
 @pytest.mark.parametrize("which", ["user_id", "sid"])
-def test_nobody_rides_in_the_session_of_another(api, which):
+def test_a_token_with_the_session_of_another_user_is_refused(api, which):
     janes, pauls = open_session(UserFactory()), open_session(UserFactory())
-    stolen = {which: claims_of(pauls["access"])[which]}
+    stolen = {which: decode_claims(pauls["access"])[which]}
 
-    access = signed(claims_of(janes["access"]), **stolen)
-    renewing = signed(claims_of(janes["refresh"]), **stolen)
+    access = sign_token(decode_claims(janes["access"]), **stolen)
+    renewing = sign_token(decode_claims(janes["refresh"]), **stolen)
 
     assert status_and_code(profile(api(), access)) == TOKEN_INVALID
     assert status_and_code(refresh(api(), renewing)) == TOKEN_INVALID
@@ -284,7 +287,7 @@ def test_nobody_rides_in_the_session_of_another(api, which):
         ('Bearer "{access}"', "token_invalid"),
     ],
 )
-def test_a_damaged_header_is_a_stranger(api, header, code):
+def test_a_malformed_authorization_header_is_401(api, header, code):
     access = open_session(UserFactory())["access"]
 
     response = api().get(PROFILE, HTTP_AUTHORIZATION=header.format(access=access))
@@ -294,7 +297,7 @@ def test_a_damaged_header_is_a_stranger(api, header, code):
 
 
 @pytest.mark.parametrize("where", ["?access={}", "?token={}", "?access_token={}"])
-def test_a_token_in_the_address_is_not_looked_at(api, where):
+def test_a_token_in_the_query_string_is_ignored(api, where):
     access = open_session(UserFactory())["access"]
 
     response = api().get(PROFILE + where.format(access))
@@ -315,10 +318,10 @@ def remove(session):
 
 
 @pytest.mark.parametrize("event", [expire, end, remove])
-def test_a_token_outlives_its_session_by_no_request(api, event):
+def test_a_token_is_invalid_as_soon_as_its_session_has_ended(api, event):
     jane = UserFactory()
     tokens, elsewhere = open_session(jane), open_session(jane)
-    event(Session.objects.filter(pk=claims_of(tokens["access"])["sid"]))
+    event(Session.objects.filter(pk=decode_claims(tokens["access"])["sid"]))
 
     response = profile(api(), tokens["access"])
 
@@ -326,7 +329,7 @@ def test_a_token_outlives_its_session_by_no_request(api, event):
     assert profile(api(), elsewhere["access"]).status_code == 200
 
 
-def test_a_deactivation_acts_on_the_next_request(api):
+def test_a_deactivation_applies_to_the_next_request(api):
     jane = UserFactory()
     tokens, pauls = open_session(jane), open_session(UserFactory())
     before = profile(api(), tokens["access"])
@@ -338,7 +341,7 @@ def test_a_deactivation_acts_on_the_next_request(api):
     assert profile(api(), pauls["access"]).status_code == 200
 
 
-def test_the_tokens_of_a_deleted_account_open_nothing(api):
+def test_tokens_of_a_deleted_account_are_invalid(api):
     jane = UserFactory()
     tokens = open_session(jane)
     jane.delete()
@@ -347,7 +350,7 @@ def test_the_tokens_of_a_deleted_account_open_nothing(api):
     assert status_and_code(refresh(api(), tokens["refresh"])) == TOKEN_INVALID
 
 
-def test_a_change_of_role_acts_on_the_next_request(api):
+def test_a_change_of_role_applies_to_the_next_request(api):
     person = UserFactory(medical_license_number="MD-7", specialization="Surgery")
     client = api(person)
     as_patient = client.get("/api/patients/")
@@ -362,7 +365,7 @@ def test_a_change_of_role_acts_on_the_next_request(api):
     assert as_doctor.status_code == 200
 
 
-def test_what_an_admin_takes_away_is_gone_on_the_next_request(api):
+def test_a_change_by_an_admin_applies_to_the_next_request(api):
     house = DoctorFactory()
     client = api(house)
     before = client.get("/api/patients/")
@@ -372,7 +375,7 @@ def test_what_an_admin_takes_away_is_gone_on_the_next_request(api):
     assert status_and_code(client.get("/api/patients/")) == (403, "license_not_verified")
 
 
-def change(jane, monkeypatch):
+def set_by_endpoint(jane, monkeypatch):
     services.change_password(jane, old_password=PASSWORD, new_password=NEW)
 
 
@@ -381,18 +384,20 @@ def set_and_save(jane, monkeypatch):
     jane.save()
 
 
-def set_and_save_that_field(jane, monkeypatch):
+def set_and_save_the_field(jane, monkeypatch):
     jane.set_password(NEW)
     jane.save(update_fields=["password"])
 
 
-def at_the_console(jane, monkeypatch):
+def set_by_command(jane, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda prompt: NEW)
     call_command("changepassword", jane.username, stdout=StringIO())
 
 
-@pytest.mark.parametrize("way", [change, set_and_save, set_and_save_that_field, at_the_console])
-def test_a_password_set_anywhere_ends_the_sessions_of_that_person(api, monkeypatch, way):
+@pytest.mark.parametrize(
+    "way", [set_by_endpoint, set_and_save, set_and_save_the_field, set_by_command]
+)
+def test_setting_a_password_by_any_means_ends_all_sessions(api, monkeypatch, way):
     jane = UserFactory()
     tokens, pauls = open_session(jane), open_session(UserFactory())
 
@@ -403,7 +408,7 @@ def test_a_password_set_anywhere_ends_the_sessions_of_that_person(api, monkeypat
     assert profile(api(), pauls["access"]).status_code == 200
 
 
-def test_a_sign_in_at_the_browsable_api_ends_with_the_password_too(api):
+def test_a_password_change_ends_browsable_api_logins(api):
     jane = AdminFactory()
     client = api()
     client.force_login(jane)
@@ -415,7 +420,7 @@ def test_a_sign_in_at_the_browsable_api_ends_with_the_password_too(api):
     assert status_and_code(client.get(PROFILE)) == (401, "not_authenticated")
 
 
-def test_a_cookie_alone_changes_nothing(api):
+def test_a_cookie_without_csrf_token_cannot_write(api):
     jane = UserFactory(phone="030 1")
     client = api(enforce_csrf_checks=True)
     client.force_login(jane)
@@ -426,7 +431,7 @@ def test_a_cookie_alone_changes_nothing(api):
     assert User.objects.get().phone == "030 1"
 
 
-def test_a_change_of_anything_else_ends_no_session(api):
+def test_other_changes_end_no_session(api):
     jane = UserFactory()
     tokens = open_session(jane)
 
@@ -436,12 +441,14 @@ def test_a_change_of_anything_else_ends_no_session(api):
     assert data(profile(api(), tokens["access"]))["first_name"] == "Janet"
 
 
-def test_every_refusal_of_a_token_reads_the_same(api):
+def test_every_refused_token_gets_the_same_response(api):
     jane = UserFactory()
     ended, expired = open_session(jane), open_session(jane)
-    sessions.close(ended["refresh"])
-    Session.objects.filter(pk=claims_of(expired["access"])["sid"]).update(expires_at=timezone.now())
-    foreign = signed(claims_of(open_session(jane)["access"]), sid=str(uuid4()))
+    sessions.end_by_refresh_token(ended["refresh"])
+    Session.objects.filter(pk=decode_claims(expired["access"])["sid"]).update(
+        expires_at=timezone.now()
+    )
+    foreign = sign_token(decode_claims(open_session(jane)["access"]), sid=str(uuid4()))
 
     bodies = [
         profile(api(), token).json() | {"request_id": ""}

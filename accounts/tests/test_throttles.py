@@ -5,15 +5,15 @@ import pytest
 from django.conf import settings as real_settings
 from rest_framework.throttling import SimpleRateThrottle
 
+from accounts.auth.sessions import open_session
 from accounts.models import User
-from accounts.sessions import open_session
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.helpers import data, refresh, sign_in, status_and_code
 
 pytestmark = pytest.mark.django_db
 
 SETTINGS = Path(real_settings.BASE_DIR) / "config" / "settings.py"
-GUESSING = {
+ATTEMPTS = {
     "login": {"username": "jane", "password": "wrong-horse-battery"},
     "password/reset": {"email": "jane@example.com"},
     "password/reset/confirm": {"uid": "MQ", "token": "guess", "new_password": PASSWORD},
@@ -23,7 +23,7 @@ THROTTLED = (429, "throttled")
 
 @pytest.fixture(autouse=True)
 def without_lockout(settings):
-    """What is counted here is requests, whatever came of them."""
+    """Disables the lockout, so that only the throttles count requests."""
     settings.LOCKOUT_FAILURES = settings.LOCKOUT_FAILURES_PER_ADDRESS = 0
 
 
@@ -33,7 +33,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The throttles' clock, which stands still unless moved."""
+    """The clock of the throttles; it stands still unless a test moves it."""
     clock = Clock()
     monkeypatch.setattr(SimpleRateThrottle, "timer", lambda self: clock.now)
     return clock
@@ -41,7 +41,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def rates(monkeypatch):
-    """Sets the rates, as the settings would at the start."""
+    """Sets the throttle rates, as the settings would."""
 
     def set_rates(**rates):
         monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
@@ -49,8 +49,8 @@ def rates(monkeypatch):
     return set_rates
 
 
-def knock(client, door, **extra):
-    return client.post(f"/api/auth/{door}/", GUESSING[door], **extra)
+def post_attempt(client, endpoint, **extra):
+    return client.post(f"/api/auth/{endpoint}/", ATTEMPTS[endpoint], **extra)
 
 
 def settings_with(monkeypatch, **environment):
@@ -59,7 +59,7 @@ def settings_with(monkeypatch, **environment):
     return runpy.run_path(str(SETTINGS))["REST_FRAMEWORK"]
 
 
-def test_the_documented_rates_hold(settings):
+def test_the_default_rates_match_the_documentation(settings):
     assert settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] == {
         "user": "600/min",
         "login": "10/min",
@@ -85,43 +85,43 @@ def test_the_rates_are_settings(monkeypatch):
     assert read["NUM_PROXIES"] == 2
 
 
-def test_there_are_no_rates_while_debug_is_on(monkeypatch):
+def test_debug_disables_the_rates(monkeypatch):
     read = settings_with(monkeypatch, DEBUG="true", THROTTLE_LOGIN="3/min")
 
     assert read["DEFAULT_THROTTLE_RATES"] == {"user": None, "login": None, "register": None}
 
 
-@pytest.mark.parametrize("door", GUESSING)
-def test_every_door_to_guess_at_closes_after_ten_attempts(api, clock, door):
+@pytest.mark.parametrize("endpoint", ATTEMPTS)
+def test_every_password_endpoint_is_throttled_after_ten_attempts(api, clock, endpoint):
     UserFactory(username="jane")
 
-    answers = [knock(api(), door) for _ in range(12)]
+    answers = [post_attempt(api(), endpoint) for _ in range(12)]
 
     assert THROTTLED not in {(answer.status_code, "throttled") for answer in answers[:10]}
     assert [status_and_code(answer) for answer in answers[10:]] == [THROTTLED] * 2
 
 
-def test_the_doors_share_one_count(api, clock):
-    for door in ["login"] * 5 + ["password/reset/confirm"] * 5:
-        knock(api(), door)
+def test_the_password_endpoints_share_one_count(api, clock):
+    for endpoint in ["login"] * 5 + ["password/reset/confirm"] * 5:
+        post_attempt(api(), endpoint)
 
-    assert status_and_code(knock(api(), "password/reset")) == THROTTLED
+    assert status_and_code(post_attempt(api(), "password/reset")) == THROTTLED
 
 
-def test_who_is_signed_in_already_is_not_held_up_at_the_door(api, clock):
+def test_a_refresh_is_not_throttled_by_login_attempts(api, clock):
     tokens = open_session(UserFactory())
     for _ in range(11):
-        knock(api(), "login")
+        post_attempt(api(), "login")
 
     refreshed = [refresh(api(), tokens["refresh"]) for _ in range(12)]
 
     assert [answer.status_code for answer in refreshed] == [200] + [409] * 11
 
 
-def test_the_right_password_does_not_open_a_closed_door_but_time_does(api, clock):
+def test_a_throttled_login_succeeds_only_after_the_wait(api, clock):
     UserFactory(username="jane")
     for _ in range(10):
-        knock(api(), "login")
+        post_attempt(api(), "login")
 
     closed = sign_in(api(), "jane", PASSWORD)
     clock.now += int(closed["Retry-After"])
@@ -131,51 +131,49 @@ def test_the_right_password_does_not_open_a_closed_door_but_time_does(api, clock
     assert opened.status_code == 200
 
 
-def test_the_answer_says_when_to_come_back(api, clock):
+def test_a_throttled_response_says_how_long_to_wait(api, clock):
     for _ in range(10):
-        knock(api(), "login")
+        post_attempt(api(), "login")
     clock.now += 45
 
-    response = knock(api(), "login")
+    response = post_attempt(api(), "login")
     clock.now += 14
-    too_early = knock(api(), "login")
+    too_early = post_attempt(api(), "login")
     clock.now += int(response["Retry-After"]) - 14
-    in_time = knock(api(), "login")
+    in_time = post_attempt(api(), "login")
 
     assert response.json()["message"] == "Request was throttled. Expected available in 15 seconds."
     assert (too_early.status_code, in_time.status_code) == (429, 401)
 
 
-def test_an_attempt_counts_whatever_is_in_it(api, clock):
+def test_an_invalid_body_counts_as_an_attempt(api, clock):
     for body in ["[]", "{", "{}", '{"username": 1}', "\xff"] * 2:
         api().post("/api/auth/login/", body, content_type="application/json")
 
-    assert status_and_code(knock(api(), "login")) == THROTTLED
+    assert status_and_code(post_attempt(api(), "login")) == THROTTLED
 
 
-def test_another_address_is_not_held_up(api, clock):
+def test_another_ip_address_is_not_throttled(api, clock):
     for _ in range(11):
-        knock(api(), "login", REMOTE_ADDR="10.0.0.1")
+        post_attempt(api(), "login", REMOTE_ADDR="10.0.0.1")
 
-    assert knock(api(), "login", REMOTE_ADDR="10.0.0.1").status_code == 429
-    assert knock(api(), "login", REMOTE_ADDR="10.0.0.2").status_code == 401
+    assert post_attempt(api(), "login", REMOTE_ADDR="10.0.0.1").status_code == 429
+    assert post_attempt(api(), "login", REMOTE_ADDR="10.0.0.2").status_code == 401
 
 
-def test_whoever_holds_a_whole_network_of_ipv6_is_one_caller(api, clock):
-    answers = [knock(api(), "login", REMOTE_ADDR=f"2001:db8:1:2::{n:x}") for n in range(11)]
+def test_an_ipv6_network_counts_as_one_caller(api, clock):
+    answers = [post_attempt(api(), "login", REMOTE_ADDR=f"2001:db8:1:2::{n:x}") for n in range(11)]
     registered = [
         api().post("/api/auth/register/", {}, REMOTE_ADDR=f"2001:db8:1:2::{n:x}") for n in range(21)
     ]
-    neighbour = knock(api(), "login", REMOTE_ADDR="2001:db8:1:3::1")
+    neighbour = post_attempt(api(), "login", REMOTE_ADDR="2001:db8:1:3::1")
 
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]
     assert [answer.status_code for answer in registered] == [400] * 20 + [429]
     assert neighbour.status_code == 401
 
 
-def test_a_stranger_has_one_rate_for_everything_whichever_of_his_addresses_he_uses(
-    api, clock, rates
-):
+def test_an_anonymous_ipv6_network_shares_one_user_rate(api, clock, rates):
     rates(user="3/min", login=None, register=None)
 
     answers = [
@@ -186,24 +184,28 @@ def test_a_stranger_has_one_rate_for_everything_whichever_of_his_addresses_he_us
     assert [answer.status_code for answer in answers] == [401] * 3 + [429]
 
 
-def test_the_port_a_proxy_writes_makes_no_new_address(api, clock, proxies_are):
-    proxies_are(1)
+def test_the_port_in_a_forwarded_address_is_ignored(api, clock, set_num_proxies):
+    set_num_proxies(1)
 
-    answers = [knock(api(), "login", HTTP_X_FORWARDED_FOR=f"10.0.0.1:{port}") for port in range(11)]
+    answers = [
+        post_attempt(api(), "login", HTTP_X_FORWARDED_FOR=f"10.0.0.1:{port}") for port in range(11)
+    ]
 
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]
 
 
-def test_a_header_anyone_can_write_makes_no_new_address(api, clock):
+def test_a_forged_header_does_not_change_the_ip_address(api, clock):
     answers = [
-        knock(api(), "login", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}", HTTP_X_REAL_IP=f"10.0.1.{n}")
+        post_attempt(
+            api(), "login", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}", HTTP_X_REAL_IP=f"10.0.1.{n}"
+        )
         for n in range(11)
     ]
 
     assert status_and_code(answers[-1]) == THROTTLED
 
 
-def test_the_old_password_cannot_be_guessed_faster_from_many_addresses(api, clock):
+def test_password_changes_are_throttled_per_user_across_ip_addresses(api, clock):
     jane, paul = UserFactory(), UserFactory()
     client = api(jane)
     guess = {"old_password": "wrong-horse-battery", "new_password": "an-even-better-battery"}
@@ -218,7 +220,7 @@ def test_the_old_password_cannot_be_guessed_faster_from_many_addresses(api, cloc
     assert User.objects.get(pk=jane.pk).password == jane.password
 
 
-def test_the_password_cannot_be_guessed_at_the_profile_either(api, clock):
+def test_email_changes_at_the_profile_are_throttled(api, clock):
     jane = UserFactory(email="jane@example.com")
     client = api(jane)
     guess = {"email": "new@example.com", "current_password": "wrong-horse-battery"}
@@ -230,7 +232,7 @@ def test_the_password_cannot_be_guessed_at_the_profile_either(api, clock):
     assert plain.status_code == 200
 
 
-def test_registration_has_a_count_of_its_own(api, clock):
+def test_registration_has_its_own_rate(api, clock):
     for _ in range(20):
         api().post("/api/auth/register/", {})
 
@@ -238,19 +240,19 @@ def test_registration_has_a_count_of_its_own(api, clock):
 
     assert status_and_code(closed) == THROTTLED
     assert 3600 <= int(closed["Retry-After"]) <= 3601
-    assert knock(api(), "login").status_code == 401
+    assert post_attempt(api(), "login").status_code == 401
 
 
-def test_who_wants_out_is_never_held_up_at_the_door(api, clock):
+def test_logout_is_not_throttled_by_login_attempts(api, clock):
     for _ in range(11):
-        knock(api(), "login")
+        post_attempt(api(), "login")
 
     response = api().post("/api/auth/logout/", {"refresh": "guess"})
 
     assert response.status_code == 401
 
 
-def test_a_person_has_a_rate_for_everything(api, clock, rates):
+def test_a_user_has_a_rate_for_all_requests(api, clock, rates):
     rates(user="3/min", login=None, register=None)
     client, other = api(UserFactory()), api(UserFactory())
 
@@ -260,17 +262,17 @@ def test_a_person_has_a_rate_for_everything(api, clock, rates):
     assert other.get("/api/auth/profile/").status_code == 200
 
 
-def test_without_a_rate_no_door_closes(api, clock, rates):
+def test_without_rates_nothing_is_throttled(api, clock, rates):
     rates(user=None, login=None, register=None)
 
-    answers = [knock(api(), "login") for _ in range(15)]
+    answers = [post_attempt(api(), "login") for _ in range(15)]
     registered = [api().post("/api/auth/register/", {}) for _ in range(25)]
 
     assert {answer.status_code for answer in answers} == {401}
     assert {answer.status_code for answer in registered} == {400}
 
 
-def test_a_throttled_registration_makes_nobody(api, clock, rates):
+def test_a_throttled_registration_creates_no_account(api, clock, rates):
     rates(user=None, login=None, register="1/min")
     body = {
         "username": "jane",

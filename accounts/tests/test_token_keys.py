@@ -1,4 +1,4 @@
-"""Keys change; tokens name theirs, and only our own keys are ever asked."""
+"""Rotation of the token signing key: each token names its key."""
 
 import builtins
 import hashlib
@@ -9,18 +9,18 @@ from django.contrib.auth import get_user
 from django.core import signing
 from django.test import Client
 
-from accounts.sessions import open_session
+from accounts.auth.sessions import open_session
 from accounts.tests.factories import AdminFactory, UserFactory
 from accounts.tests.helpers import (
     TOKEN_INVALID,
-    claims_of,
     data,
+    decode_claims,
     profile,
     refresh,
-    signed,
+    sign_token,
     status_and_code,
 )
-from accounts.tests.test_sessions import forged
+from accounts.tests.test_sessions import forge_token
 
 pytestmark = pytest.mark.django_db
 
@@ -37,15 +37,15 @@ def kid(token):
 
 
 @pytest.fixture
-def keys(settings):
+def set_signing_key(settings):
     def use(first, *fallbacks):
         settings.TOKEN_KEY, settings.TOKEN_KEY_FALLBACKS = first, list(fallbacks)
 
     return use
 
 
-def test_a_token_names_the_key_that_signed_it(keys):
-    keys(NEW, OLD)
+def test_a_token_names_the_key_that_signed_it(set_signing_key):
+    set_signing_key(NEW, OLD)
 
     tokens = open_session(UserFactory())
 
@@ -55,15 +55,15 @@ def test_a_token_names_the_key_that_signed_it(keys):
         jwt.decode(tokens["access"], OLD, ["HS256"])
 
 
-def test_a_change_of_key_signs_nobody_out_until_the_old_one_is_dropped(api, keys):
+def test_a_new_key_keeps_tokens_valid_until_the_old_key_is_dropped(api, set_signing_key):
     jane = UserFactory()
-    keys(OLD)
+    set_signing_key(OLD)
     before, unused = open_session(jane), open_session(jane)
 
-    keys(NEW, OLD)
+    set_signing_key(NEW, OLD)
     opened = profile(api(), before["access"])
     renewed = data(refresh(api(), before["refresh"]))
-    keys(NEW)
+    set_signing_key(NEW)
 
     assert opened.status_code == 200
     assert kid(renewed["access"]) == kid(renewed["refresh"]) == name_of(NEW)
@@ -74,12 +74,16 @@ def test_a_change_of_key_signs_nobody_out_until_the_old_one_is_dropped(api, keys
 
 
 @pytest.mark.parametrize(("first", "status"), [("same", 200), ("another", 401)])
-def test_a_token_from_before_keys_had_names_is_good_under_the_first_key(
-    api, keys, settings, first, status
+def test_a_token_without_a_key_id_is_verified_with_the_first_key(
+    api, set_signing_key, settings, first, status
 ):
-    keys(*([settings.SECRET_KEY, OLD] if first == "same" else [NEW, settings.SECRET_KEY]))
+    set_signing_key(
+        *([settings.SECRET_KEY, OLD] if first == "same" else [NEW, settings.SECRET_KEY])
+    )
     tokens = open_session(UserFactory())
-    access, renewing = (signed(claims_of(one)) for one in (tokens["access"], tokens["refresh"]))
+    access, renewing = (
+        sign_token(decode_claims(one)) for one in (tokens["access"], tokens["refresh"])
+    )
     assert kid(access) is None
 
     assert profile(api(), access).status_code == status
@@ -93,18 +97,18 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_a_key_nobody_knows_is_looked_for_nowhere(
-    api, keys, name, django_assert_num_queries, monkeypatch
+def test_an_unknown_key_id_is_refused_without_any_lookup(
+    api, set_signing_key, name, django_assert_num_queries, monkeypatch
 ):
-    keys(NEW, OLD)
-    claims = claims_of(open_session(UserFactory())["access"])
+    set_signing_key(NEW, OLD)
+    claims = decode_claims(open_session(UserFactory())["access"])
     token = jwt.encode(claims, NEW, "HS256", headers={"kid": name})
     client = api()
 
     def no_file(*args, **kwargs):
         raise AssertionError("a file was opened")
 
-    with django_assert_num_queries(2):  # the audit's of each refusal
+    with django_assert_num_queries(2):  # the audit events of the denials
         monkeypatch.setattr(builtins, "open", no_file)
         monkeypatch.setattr("io.open", no_file)
         response = profile(client, token)
@@ -114,17 +118,17 @@ def test_a_key_nobody_knows_is_looked_for_nowhere(
 
 
 @pytest.mark.parametrize("value", [None, 1, True, [], {}, [name_of(NEW)]])
-def test_a_name_that_is_no_word_opens_nothing(api, keys, value):
-    keys(NEW, OLD)
-    claims = claims_of(open_session(UserFactory())["access"])
-    token = forged({"alg": "HS256", "typ": "JWT", "kid": value}, claims, NEW)
+def test_a_key_id_that_is_no_string_is_refused(api, set_signing_key, value):
+    set_signing_key(NEW, OLD)
+    claims = decode_claims(open_session(UserFactory())["access"])
+    token = forge_token({"alg": "HS256", "typ": "JWT", "kid": value}, claims, NEW)
 
     assert status_and_code(profile(api(), token)) == TOKEN_INVALID
 
 
-def test_a_name_does_not_lend_its_key_to_another(api, keys):
-    keys(NEW, OLD)
-    claims = claims_of(open_session(UserFactory())["access"])
+def test_a_token_signed_with_another_key_than_it_names_is_refused(api, set_signing_key):
+    set_signing_key(NEW, OLD)
+    claims = decode_claims(open_session(UserFactory())["access"])
 
     crossed = jwt.encode(claims, OLD, "HS256", headers={"kid": name_of(NEW)})
     forged = jwt.encode(claims, "k" * 50, "HS256", headers={"kid": name_of(OLD)})
@@ -136,16 +140,16 @@ def test_a_name_does_not_lend_its_key_to_another(api, keys):
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_the_right_key_under_another_algorithm_opens_nothing(api, keys, algorithm):
-    keys(NEW, OLD)
-    claims = claims_of(open_session(UserFactory())["access"])
+def test_the_right_key_with_another_algorithm_is_refused(api, set_signing_key, algorithm):
+    set_signing_key(NEW, OLD)
+    claims = decode_claims(open_session(UserFactory())["access"])
 
     token = jwt.encode(claims, NEW, algorithm, headers={"kid": name_of(NEW)})
 
     assert status_and_code(profile(api(), token)) == TOKEN_INVALID
 
 
-def test_what_django_signed_outlives_its_key_too(settings):
+def test_django_signatures_survive_a_key_rotation(settings):
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OLD, []
     ada = AdminFactory()
     client = Client()
@@ -158,6 +162,6 @@ def test_what_django_signed_outlives_its_key_too(settings):
 
     assert kept.status_code == 200
     assert get_user(kept.wsgi_request) == ada
-    assert client.get("/admin/").status_code == 200  # signed anew under the new key
+    assert client.get("/admin/").status_code == 200  # signed again with the new key
     with pytest.raises(signing.BadSignature):
         signing.loads(link)

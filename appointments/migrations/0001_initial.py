@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-starts_at', '-pk'],
             },
-            bases=(appointments.models.Timed, models.Model),
+            bases=(appointments.models.LocalTimesMixin, models.Model),
         ),
         migrations.CreateModel(
             name='AppointmentHistory',
@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['starts_at', 'pk'],
             },
-            bases=(appointments.models.Timed, models.Model),
+            bases=(appointments.models.LocalTimesMixin, models.Model),
         ),
         migrations.AddField(
             model_name='appointment',

@@ -1,14 +1,14 @@
 from django.db import migrations
 
-from appointments import guards
+from appointments import overlap_constraints
 
 
 def install(apps, schema_editor):
-    guards.install(schema_editor.connection)
+    overlap_constraints.install(schema_editor.connection)
 
 
 def remove(apps, schema_editor):
-    guards.remove(schema_editor.connection)
+    overlap_constraints.remove(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from config.api.vacuum import vacuum_sooner
+from config.db.autovacuum import lower_autovacuum_threshold
 
 
 class Migration(migrations.Migration):
@@ -24,5 +24,5 @@ class Migration(migrations.Migration):
             model_name='appointment',
             index=models.Index(condition=models.Q(('status', 'cancelled'), _negated=True), fields=['doctor', 'patient', 'booked_by'], name='who_treats_whom'),
         ),
-        vacuum_sooner("appointments_appointment", "appointments_timeslot"),
+        lower_autovacuum_threshold("appointments_appointment", "appointments_timeslot"),
     ]

@@ -1,4 +1,4 @@
-"""Appointments with a past: each reaches its status by the real moves."""
+"""Factories of slots and appointments; appointments reach their status through the services."""
 
 from datetime import timedelta
 
@@ -10,8 +10,8 @@ from appointments.lifecycle import Status
 from appointments.models import TimeSlot
 from patients.tests.factories import PatientFactory
 
-# The moves that lead to a status, made by the doctor.
-PATHS = {
+# Actions of the doctor that lead from `scheduled` to the status.
+ACTIONS_TO_REACH = {
     Status.SCHEDULED: [],
     Status.CONFIRMED: ["confirm"],
     Status.IN_PROGRESS: ["confirm", "start"],
@@ -22,12 +22,12 @@ PATHS = {
 
 
 def noon(days_ahead=1):
-    """The instant of noon on the clinic's clock, some days from today."""
-    return clock.start_of(clock.today() + timedelta(days=days_ahead)) + timedelta(hours=12)
+    """Returns noon of the clinic's day that many days from today, as a datetime."""
+    return clock.start_of_day(clock.today() + timedelta(days=days_ahead)) + timedelta(hours=12)
 
 
 class TimeSlotFactory(factory.django.DjangoModelFactory):
-    """Half an hour, a day of its own for each slot, so that none overlaps another."""
+    """Slots of 30 minutes, each on its own day, so that none overlaps another."""
 
     class Meta:
         model = TimeSlot
@@ -37,16 +37,16 @@ class TimeSlotFactory(factory.django.DjangoModelFactory):
     ends_at = factory.LazyAttribute(lambda slot: slot.starts_at + timedelta(minutes=30))
 
 
-def an_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
-    """An appointment booked by its patient (or `by`), in the status asked for."""
+def make_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
+    """Books an appointment as its patient (or `by`) and moves it to the status."""
     slot = details.pop("time_slot", None) or TimeSlotFactory(
         **({"doctor": doctor} if doctor else {})
     )
     patient = patient or PatientFactory()
     details = {"reason_for_visit": "A cough that does not go away"} | details
     appointment = services.book(patient=patient, time_slot=slot, by=by or patient, **details)
-    for action in PATHS[Status(status)]:
+    for action in ACTIONS_TO_REACH[Status(status)]:
         moment = slot.starts_at if action == "no_show" else clock.now()
-        with clock.at(moment):
+        with clock.frozen_at(moment):
             appointment = services.move(appointment, action, by=slot.doctor)
     return appointment

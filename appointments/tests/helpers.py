@@ -1,4 +1,4 @@
-"""Words the tests of this app share: the clinic's clock, slots at a time, and counted queries."""
+"""Helpers of the tests of appointments: times, slots, response parsing and query counts."""
 
 import re
 from contextlib import contextmanager
@@ -14,48 +14,47 @@ BERLIN = ZoneInfo("Europe/Berlin")
 DATA_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 
 
-def berlin(shown):
-    """The instant at which the clinic's clock shows, for instance, "2026-12-07 09:00"."""
-    return datetime.fromisoformat(shown).replace(tzinfo=BERLIN).astimezone(UTC)
+def clinic_time(local):
+    """Converts local time of the clinic, such as "2026-12-07 09:00", to a UTC datetime."""
+    return datetime.fromisoformat(local).replace(tzinfo=BERLIN).astimezone(UTC)
 
 
-def a_slot(shown="2026-12-07 09:00", minutes=30, **details):
-    starts_at = berlin(shown)
+def make_slot(local="2026-12-07 09:00", minutes=30, **details):
+    starts_at = clinic_time(local)
     ends_at = starts_at + timedelta(minutes=minutes)
     return TimeSlotFactory(starts_at=starts_at, ends_at=ends_at, **details)
 
 
 def data(response, status=200):
-    """What the envelope of a success carries."""
+    """Checks the status and returns the `data` of the success envelope."""
     assert response.status_code == status, response.content
     return response.json()["data"]
 
 
 def ids(response):
-    """The ids of a page, in its order."""
+    """Returns the ids on a page, in order."""
     return [row["id"] for row in data(response)["results"]]
 
 
-def refusal(response):
-    """(status, code, errors) of an answer that refuses."""
+def error_details(response):
+    """Returns (status, code, errors) of an error response."""
     body = response.json()
     assert body["status"] == "error"
     return response.status_code, body["code"], body["errors"]
 
 
-def code(response):
-    """(status, code) of an answer that refuses."""
-    return refusal(response)[:2]
+def status_and_code(response):
+    return error_details(response)[:2]
 
 
-def snapshot(*models):
-    """Every row of the models, to show that nothing was written."""
+def all_rows(*models):
+    """Returns every row of the models, to compare before and after."""
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 @contextmanager
-def data_statements(expected):
-    """Exactly so many statements that read or write rows; savepoints are not counted."""
+def assert_data_queries(expected):
+    """Checks the number of SELECT, INSERT, UPDATE and DELETE statements; ignores savepoints."""
     with CaptureQueriesContext(connection) as captured:
         yield
     sent = [query["sql"] for query in captured if DATA_STATEMENT.match(query["sql"])]

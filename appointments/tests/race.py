@@ -1,6 +1,7 @@
-"""Many callers at the same moment: threads on PostgreSQL, processes on a file of SQLite's.
+"""Runs requests concurrently: in threads on PostgreSQL, in processes on a SQLite file.
 
-A process starts here, so that Django is set up, with that file, before anything of ours is loaded.
+Spawned processes import this module first, so it sets up Django (with that file) in an
+initializer, before the work and its modules are unpickled.
 """
 
 import os
@@ -11,65 +12,66 @@ from threading import Barrier
 import django
 from django.core.management import call_command
 
-CALLERS = 8
-PATIENCE = 60  # seconds after which one who waits for the others gives up
+PROCESS_COUNT = 8
+BARRIER_TIMEOUT = 60  # seconds
 
-_here = {}  # of this process: the `gate` where it waits for the others
+_process = {}  # holds the barrier of this worker process
 
 
 class Threads:
-    """Callers on the database of the test itself."""
+    """Runs work on the test's own database."""
 
-    def at_the_desk(self, work, *given):
-        return work(*given)
+    def run(self, work, *args):
+        return work(*args)
 
-    def all_at_once(self, work, calls):
-        gate = Barrier(len(calls))
+    def run_concurrently(self, work, calls):
+        barrier = Barrier(len(calls))
 
         def wait_and_work(call):
-            gate.wait(PATIENCE)
+            barrier.wait(BARRIER_TIMEOUT)
             return work(call)
 
-        with ThreadPoolExecutor(len(calls)) as callers:
-            return list(callers.map(wait_and_work, calls))
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(wait_and_work, calls))
 
 
 class Processes:
-    """Callers on a database of their own, which the `desk`, a process too, prepares."""
+    """Runs work on a separate SQLite file; one more process sets up and inspects the data."""
 
     def __init__(self, file):
         context = get_context("spawn")
-        gate = context.Barrier(CALLERS)
-        self.desk, self.callers = (
+        barrier = context.Barrier(PROCESS_COUNT)
+        self.single, self.pool = (
             ProcessPoolExecutor(
-                people,
+                count,
                 mp_context=context,
-                initializer=_wake,
-                initargs=(f"sqlite:///{file}", gate),
+                initializer=_set_up,
+                initargs=(f"sqlite:///{file}", barrier),
             )
-            for people in (1, CALLERS)
+            for count in (1, PROCESS_COUNT)
         )
-        self.at_the_desk(call_command, "migrate", "--verbosity=0")
+        self.run(call_command, "migrate", "--verbosity=0")
 
-    def at_the_desk(self, work, *given):
-        return self.desk.submit(work, *given).result()
+    def run(self, work, *args):
+        return self.single.submit(work, *args).result()
 
-    def all_at_once(self, work, calls):
-        bystanders = [None] * (CALLERS - len(calls))  # the gate opens for eight
-        asked = [self.callers.submit(_wait_and_work, work, call) for call in [*calls, *bystanders]]
-        return [one.result() for one in asked][: len(calls)]
+    def run_concurrently(self, work, calls):
+        # The barrier expects PROCESS_COUNT callers, so the remaining ones get no work.
+        padded = [*calls, *[None] * (PROCESS_COUNT - len(calls))]
+        futures = [self.pool.submit(_wait_and_work, work, call) for call in padded]
+        return [future.result() for future in futures][: len(calls)]
 
     def close(self):
-        self.callers.shutdown()
-        self.desk.shutdown()
+        self.pool.shutdown()
+        self.single.shutdown()
 
 
-def _wake(url, gate):
+def _set_up(url, barrier):
     os.environ["DATABASE_URL"] = url
-    _here["gate"] = gate
+    _process["barrier"] = barrier
     django.setup()
 
 
 def _wait_and_work(work, call):
-    _here["gate"].wait(PATIENCE)
+    _process["barrier"].wait(BARRIER_TIMEOUT)
     return work(call) if call else None

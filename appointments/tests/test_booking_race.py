@@ -1,65 +1,65 @@
-"""Of many who ask at once exactly one gets it, whatever the engine."""
+"""Exactly one of several concurrent requests succeeds, on both database engines."""
 
 from collections import Counter
 
 import pytest
 
-from appointments.tests import scenes
+from appointments.tests import builders
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def race(callers, scene):
-    """The answers of a race, and what it added to (appointments, live, slots, history)."""
-    calls = callers.at_the_desk(scene)
-    before = callers.at_the_desk(scenes.rows)
-    answers = callers.all_at_once(scenes.ask, calls)
-    after = callers.at_the_desk(scenes.rows)
-    assert callers.at_the_desk(scenes.double_bookings) == ([], [])
-    assert callers.at_the_desk(scenes.torn) == []
+def race(callers, scenario):
+    """Runs a scenario; returns a count of the responses and the row counts that the race added."""
+    calls = callers.run(scenario)
+    before = callers.run(builders.row_counts)
+    answers = callers.run_concurrently(builders.post_as, calls)
+    after = callers.run(builders.row_counts)
+    assert callers.run(builders.double_bookings) == ([], [])
+    assert callers.run(builders.inconsistent_appointments) == []
     added = tuple(now - then for now, then in zip(after, before, strict=True))
     return Counter(answers), added
 
 
-def test_of_eight_who_want_one_slot_exactly_one_gets_it(callers):
-    answers, added = race(callers, scenes.eight_patients_want_one_slot)
+def test_one_of_eight_concurrent_bookings_of_a_slot_succeeds(callers):
+    answers, added = race(callers, builders.bookings_of_one_slot)
 
     assert answers == {(201, None): 1, (409, "slot_taken"): 7}
     assert added == (1, 1, 0, 1)
 
 
-def test_one_patient_cannot_book_two_doctors_at_once(callers):
-    answers, added = race(callers, scenes.one_patient_wants_two_doctors_at_once)
+def test_one_of_two_overlapping_bookings_of_a_patient_succeeds(callers):
+    answers, added = race(callers, builders.overlapping_bookings_of_one_patient)
 
     assert answers == {(201, None): 1, (409, "patient_overlap"): 1}
     assert added == (1, 1, 0, 1)
 
 
-def test_of_two_slots_that_overlap_exactly_one_is_opened(callers):
-    answers, added = race(callers, scenes.a_doctor_opens_two_slots_that_overlap)
+def test_one_of_two_overlapping_slots_is_opened(callers):
+    answers, added = race(callers, builders.overlapping_slots_of_one_doctor)
 
     assert answers == {(201, None): 1, (409, "slot_overlap"): 1}
     assert added == (0, 0, 1, 0)
 
 
-def test_of_eight_who_move_to_one_slot_the_others_keep_the_old_one(callers):
-    answers, added = race(callers, scenes.eight_patients_move_to_one_slot)
+def test_one_of_eight_reschedules_to_a_slot_succeeds(callers):
+    answers, added = race(callers, builders.reschedules_to_one_slot)
 
     assert answers == {(200, None): 1, (409, "slot_taken"): 7}
     assert added == (0, 0, 0, 1)
 
 
-def test_of_moves_that_exclude_each_other_exactly_one_is_made(callers):
-    answers, added = race(callers, scenes.four_complete_what_four_others_cancel)
+def test_one_of_several_conflicting_transitions_succeeds(callers):
+    answers, added = race(callers, builders.completions_and_cancellations)
 
     assert answers == {(200, None): 1, (409, "invalid_transition"): 7}
     assert (added[0], added[3]) == (0, 1)
 
 
-def test_an_appointment_moved_completed_and_cancelled_at_once_ends_once(callers):
-    answers, added = race(callers, scenes.one_appointment_is_moved_completed_and_cancelled)
+def test_concurrent_reschedules_completions_and_cancellations_end_once(callers):
+    answers, added = race(callers, builders.conflicting_transitions)
 
-    *moves, end = callers.at_the_desk(scenes.newest_story)[1:]
+    *moves, end = callers.run(builders.latest_appointment_actions)[1:]
     assert end in {"complete", "cancel"}
     assert set(moves) <= {"reschedule"}
     assert answers == Counter(
@@ -68,9 +68,9 @@ def test_an_appointment_moved_completed_and_cancelled_at_once_ends_once(callers)
     assert added == (0, -1 if end == "cancel" else 0, 0, len(moves) + 1)
 
 
-def test_of_eight_who_open_a_consultation_exactly_one_does(callers):
-    answers, added = race(callers, scenes.eight_open_the_consultation_of_one_appointment)
+def test_one_of_eight_consultations_of_an_appointment_is_opened(callers):
+    answers, added = race(callers, builders.consultations_of_one_appointment)
 
     assert answers == {(201, None): 1, (409, "consultation_exists"): 7}
     assert added == (0, 0, 0, 0)
-    assert callers.at_the_desk(scenes.consultations_of_the_newest) == 1
+    assert callers.run(builders.latest_appointment_consultation_count) == 1

@@ -1,9 +1,15 @@
-"""A doctor's free slots, and never whose the others are."""
+"""The availability endpoint lists free slots and reveals no patient."""
 
 import pytest
 
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, code, data, data_statements, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -12,25 +18,25 @@ URL = "/api/doctor-availability/"
 
 @pytest.fixture
 def week(smith, meyer, omar, wednesday):
-    """Free, taken, withdrawn and past slots of Dr. Smith's, and one of Dr. Meyer's."""
-    an_appointment(
-        time_slot=a_slot("2026-12-02 11:00", doctor=smith),
+    """Available, taken, withdrawn and past slots of Dr. Smith, and one slot of Dr. Meyer."""
+    make_appointment(
+        time_slot=make_slot("2026-12-02 11:00", doctor=smith),
         patient=omar,
         reason_for_visit="Xylophobia",
     )
-    a_slot("2026-12-02 09:00", doctor=smith)
-    a_slot("2026-12-02 14:00", doctor=smith, withdrawn_at=wednesday)
-    a_slot("2026-12-02 15:00", doctor=meyer)
-    a_slot("2026-12-02 23:30", 29, doctor=smith)
-    a_slot("2026-12-03 00:00", doctor=smith)
-    a_slot("2026-12-07 09:00", doctor=smith)
+    make_slot("2026-12-02 09:00", doctor=smith)
+    make_slot("2026-12-02 14:00", doctor=smith, withdrawn_at=wednesday)
+    make_slot("2026-12-02 15:00", doctor=meyer)
+    make_slot("2026-12-02 23:30", 29, doctor=smith)
+    make_slot("2026-12-03 00:00", doctor=smith)
+    make_slot("2026-12-07 09:00", doctor=smith)
 
 
 def starts(response):
     return [(slot["date"], slot["start_time"][:5]) for slot in data(response)["slots"]]
 
 
-def test_today_unless_asked_otherwise(api, week, smith, jane):
+def test_the_default_day_is_today(api, week, smith, jane):
     response = api(jane).get(URL, {"doctor": smith.pk})
 
     told = data(response)
@@ -59,7 +65,7 @@ def test_today_unless_asked_otherwise(api, week, smith, jane):
 
 
 @pytest.mark.parametrize("who", ["jane", "smith", "meyer", "nils", "ada"])
-def test_it_never_tells_of_a_patient(who, api, request, week, smith):
+def test_availability_reveals_no_patient(who, api, request, week, smith):
     response = api(request.getfixturevalue(who)).get(
         URL, {"doctor": smith.pk, "date_after": "2026-12-01", "date_before": "2026-12-31"}
     )
@@ -97,20 +103,20 @@ def test_it_never_tells_of_a_patient(who, api, request, week, smith):
         ),
     ],
 )
-def test_the_days_asked_for(*, asked, found, api, week, smith, jane):
+def test_slots_of_the_requested_days_are_listed(*, asked, found, api, week, smith, jane):
     response = api(jane).get(URL, asked | {"doctor": smith.pk})
 
     assert starts(response) == found
     assert data(response)["next_available"] == "2026-12-02T23:30:00+01:00"
 
 
-def test_a_doctor_without_a_free_slot_has_no_next_one(api, smith, jane):
+def test_next_available_is_null_without_free_slots(api, smith, jane):
     told = data(api(jane).get(URL, {"doctor": smith.pk}))
 
     assert (told["slots"], told["next_available"]) == ([], None)
 
 
-def test_31_days_are_the_most(api, week, smith, jane):
+def test_a_range_is_limited_to_31_days(api, week, smith, jane):
     client = api(jane)
     asked = {"doctor": smith.pk, "date_after": "2026-12-01"}
 
@@ -118,7 +124,7 @@ def test_31_days_are_the_most(api, week, smith, jane):
     too_many = client.get(URL, asked | {"date_before": "2027-01-01"})
 
     assert len(starts(most)) == 3
-    assert refusal(too_many)[::2] == (400, {"date_before": ["Choose 1 to 31 days."]})
+    assert error_details(too_many)[::2] == (400, {"date_before": ["Choose 1 to 31 days."]})
 
 
 @pytest.mark.parametrize(
@@ -139,39 +145,39 @@ def test_31_days_are_the_most(api, week, smith, jane):
         ({"page": 1}, "unknown_parameter", "page"),
     ],
 )
-def test_a_bad_parameter_is_refused_under_its_name(*, asked, expected, field, api, smith, jane):
+def test_an_invalid_parameter_is_refused_by_name(*, asked, expected, field, api, smith, jane):
     query = {
         name: value for name, value in ({"doctor": smith.pk} | asked).items() if value is not None
     }
 
     response = api(jane).get(URL, query)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
 
 
-def test_a_doctor_who_is_not_bookable_is_as_if_he_did_not_exist(api, nils, jane):
-    a_slot("2026-12-02 15:00", doctor=nils)
+def test_an_unbookable_doctor_and_a_missing_one_are_both_refused(api, nils, jane):
+    make_slot("2026-12-02 15:00", doctor=nils)
 
     response = api(jane).get(URL, {"doctor": nils.pk})
 
-    assert refusal(response)[::2] == (
+    assert error_details(response)[::2] == (
         400,
         {"doctor": [f'Invalid pk "{nils.pk}" - object does not exist.']},
     )
 
 
-def test_a_stranger_is_asked_who_he_is(api, week, smith):
-    assert code(api().get(URL, {"doctor": smith.pk})) == (401, "not_authenticated")
+def test_an_anonymous_request_is_401(api, week, smith):
+    assert status_and_code(api().get(URL, {"doctor": smith.pk})) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_it_costs_the_same_however_many_there_are(count, api, smith, jane):
+def test_availability_costs_the_same_queries_for_any_number_of_slots(count, api, smith, jane):
     for hour in range(count):
-        a_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith)
+        make_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith)
     client = api(jane)
 
-    with data_statements(3):  # who asks, the doctor and when he is next free, the slots
+    with assert_data_queries(3):  # user, doctor with the next free slot, slots
         response = client.get(URL, {"doctor": smith.pk})
 
     assert len(starts(response)) == count

@@ -1,10 +1,17 @@
-"""The doctors who can be booked, as everybody signed in sees them."""
+"""Endpoints that list and retrieve bookable doctors."""
 
 import pytest
 
 from accounts.tests.factories import DoctorFactory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, code, data, data_statements, ids, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    data,
+    error_details,
+    ids,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -12,11 +19,11 @@ URL = "/api/doctors/"
 
 
 def test_a_doctor_is_shown_with_the_next_free_slot(api, smith, jane, wednesday):
-    a_slot("2026-12-01 09:00", doctor=smith)
-    a_slot("2026-12-03 09:00", doctor=smith, withdrawn_at=wednesday)
-    an_appointment(time_slot=a_slot("2026-12-04 09:00", doctor=smith), patient=jane)
-    a_slot("2026-12-08 09:00", doctor=smith)
-    a_slot("2026-12-07 09:00", doctor=smith)
+    make_slot("2026-12-01 09:00", doctor=smith)
+    make_slot("2026-12-03 09:00", doctor=smith, withdrawn_at=wednesday)
+    make_appointment(time_slot=make_slot("2026-12-04 09:00", doctor=smith), patient=jane)
+    make_slot("2026-12-08 09:00", doctor=smith)
+    make_slot("2026-12-07 09:00", doctor=smith)
 
     response = api(jane).get(f"{URL}{smith.pk}/")
 
@@ -29,14 +36,14 @@ def test_a_doctor_is_shown_with_the_next_free_slot(api, smith, jane, wednesday):
     }
 
 
-def test_a_doctor_without_a_free_slot_is_listed_all_the_same(api, smith, jane):
+def test_a_doctor_without_a_free_slot_is_listed(api, smith, jane):
     [row] = data(api(jane).get(URL))["results"]
 
     assert (row["id"], row["next_available"]) == (smith.pk, None)
 
 
 @pytest.mark.parametrize("who", ["jane", "smith", "nils", "ada"])
-def test_everyone_signed_in_sees_who_can_be_booked_by_name(
+def test_every_signed_in_user_lists_bookable_doctors_by_name(
     *, who, api, request, smith, meyer, nils
 ):
     DoctorFactory(last_name="Abel", is_active=False)
@@ -44,25 +51,25 @@ def test_everyone_signed_in_sees_who_can_be_booked_by_name(
 
     assert ids(client.get(URL)) == [meyer.pk, smith.pk]
     assert data(client.get(f"{URL}{smith.pk}/"))["full_name"] == "John Smith"
-    assert code(client.get(f"{URL}{nils.pk}/")) == (404, "not_found")
+    assert status_and_code(client.get(f"{URL}{nils.pk}/")) == (404, "not_found")
 
 
-def test_where_no_verification_is_required_all_are_listed(settings, api, smith, nils, jane):
+def test_all_doctors_are_listed_if_no_verification_is_required(settings, api, smith, nils, jane):
     settings.DOCTOR_VERIFICATION_REQUIRED = False
 
     assert ids(api(jane).get(URL)) == [nils.pk, smith.pk]
 
 
-def test_neither_a_patient_nor_an_admin_is_a_doctor(api, smith, jane, omar, ada):
+def test_patients_and_admins_are_not_listed_as_doctors(api, smith, jane, omar, ada):
     client = api(jane)
 
     assert ids(client.get(URL)) == [smith.pk]
-    assert code(client.get(f"{URL}{omar.pk}/")) == (404, "not_found")
-    assert code(client.get(f"{URL}{ada.pk}/")) == (404, "not_found")
+    assert status_and_code(client.get(f"{URL}{omar.pk}/")) == (404, "not_found")
+    assert status_and_code(client.get(f"{URL}{ada.pk}/")) == (404, "not_found")
 
 
-def test_a_stranger_sees_none(api, smith):
-    assert code(api().get(URL)) == (401, "not_authenticated")
+def test_an_anonymous_request_is_401(api, smith):
+    assert status_and_code(api().get(URL)) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_a_stranger_sees_none(api, smith):
         ({"search": "example.com"}, []),
     ],
 )
-def test_the_list_is_narrowed(*, asked, found, api, smith, meyer, jane):
+def test_the_list_is_filtered(*, asked, found, api, smith, meyer, jane):
     names = {smith.pk: "smith", meyer.pk: "meyer"}
 
     response = api(jane).get(URL, asked)
@@ -87,33 +94,33 @@ def test_the_list_is_narrowed(*, asked, found, api, smith, meyer, jane):
 def test_an_unknown_parameter_is_refused(api, smith, jane):
     response = api(jane).get(URL, {"email": smith.email})
 
-    assert code(response) == (400, "unknown_parameter")
-    assert list(refusal(response)[2]) == ["email"]
+    assert status_and_code(response) == (400, "unknown_parameter")
+    assert list(error_details(response)[2]) == ["email"]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_doctors_are_only_read_here(method, api, smith, ada):
+def test_doctors_are_read_only(method, api, smith, ada):
     address = URL if method == "post" else f"{URL}{smith.pk}/"
 
-    assert code(getattr(api(ada), method)(address)) == (405, "method_not_allowed")
+    assert status_and_code(getattr(api(ada), method)(address)) == (405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_costs_the_same_however_long_it_is(count, api, jane):
+def test_the_list_costs_the_same_queries_for_any_length(count, api, jane):
     for doctor in DoctorFactory.create_batch(count):
-        a_slot(doctor=doctor)
+        make_slot(doctor=doctor)
     client = api(jane)
 
-    with data_statements(3):
+    with assert_data_queries(3):
         response = client.get(URL)
 
     assert data(response)["count"] == count
 
 
-def test_one_doctor_costs_two_statements(api, smith, jane):
+def test_a_detail_costs_two_queries(api, smith, jane):
     client = api(jane)
 
-    with data_statements(2):
+    with assert_data_queries(2):
         response = client.get(f"{URL}{smith.pk}/")
 
     assert data(response)["id"] == smith.pk

@@ -1,4 +1,4 @@
-"""What happened to an appointment, as its readers are told."""
+"""The history of an appointment, and what each role sees of it."""
 
 from datetime import timedelta
 
@@ -6,29 +6,36 @@ import pytest
 
 from appointments import clock, services
 from appointments.models import AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, code, data, data_statements, refusal, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
 
-def address(appointment):
+def url_of(appointment):
     return f"/api/appointments/{appointment.pk}/history/"
 
 
 @pytest.fixture
 def visit(smith, jane):
-    """Jane's appointment with Dr. Smith on Monday at nine."""
-    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    """Jane's appointment with Dr. Smith on Monday at 9:00."""
+    return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
-def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
-    tuesday = a_slot("2026-12-08 09:00", doctor=smith)
-    with clock.at(wednesday + timedelta(hours=1)):
-        services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+def test_history_is_ordered_oldest_first(api, visit, wednesday, smith, jane):
+    tuesday = make_slot("2026-12-08 09:00", doctor=smith)
+    with clock.frozen_at(wednesday + timedelta(hours=1)):
+        services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
         services.move(visit, "reschedule", by=jane, time_slot=tuesday, reason="Work")
 
-    response = api(smith).get(address(visit))
+    response = api(smith).get(url_of(visit))
 
     told = data(response)
     pks = list(visit.history.values_list("pk", flat=True))
@@ -76,11 +83,11 @@ def test_the_history_is_told_oldest_first(api, visit, wednesday, smith, jane):
     ]
 
 
-def test_it_never_tells_what_a_text_said(api, visit, smith):
-    services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
-    services.amend(visit, by=smith, symptoms="Zoanthropy")
+def test_history_contains_no_text_of_changed_fields(api, visit, smith):
+    services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+    services.update(visit, by=smith, symptoms="Zoanthropy")
 
-    told = api(smith).get(address(visit)).content
+    told = api(smith).get(url_of(visit)).content
 
     assert [word in told for word in (b"Xylophobia", b"Quixotic", b"Zoanthropy")] == [False] * 3
 
@@ -94,84 +101,84 @@ def test_it_never_tells_what_a_text_said(api, visit, smith):
         ("omar", 404),
         ("meyer", 404),
         ("nils", 403),
-        ("stranger", 401),
+        ("anonymous", 401),
     ],
 )
-def test_it_is_in_sight_where_its_appointment_is(who, expected, api, request, visit):
-    client = api(None if who == "stranger" else request.getfixturevalue(who))
+def test_history_is_visible_to_readers_of_the_appointment(who, expected, api, request, visit):
+    client = api(None if who == "anonymous" else request.getfixturevalue(who))
 
-    response = client.get(address(visit))
+    response = client.get(url_of(visit))
 
     assert response.status_code == expected
 
 
-def test_the_history_of_anothers_is_as_if_it_did_not_exist(api, visit, omar):
+def test_the_history_of_an_invisible_appointment_is_404(api, visit, omar):
     client = api(omar)
 
-    anothers = client.get(address(visit)).json() | {"request_id": None}
+    anothers = client.get(url_of(visit)).json() | {"request_id": None}
     missing = client.get(f"/api/appointments/{visit.pk + 1000}/history/").json()
 
     assert anothers == missing | {"request_id": None}
 
 
-def test_it_is_of_one_appointment_only(api, visit, smith):
-    an_appointment("confirmed", doctor=smith)
+def test_history_belongs_to_one_appointment(api, visit, smith):
+    make_appointment("confirmed", doctor=smith)
 
-    told = data(api(smith).get(address(visit)))
+    told = data(api(smith).get(url_of(visit)))
 
     assert [entry["id"] for entry in told["results"]] == [visit.history.get().pk]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_nobody_writes_history(method, api, visit, ada):
-    before = snapshot(AppointmentHistory)
+def test_history_is_read_only(method, api, visit, ada):
+    before = all_rows(AppointmentHistory)
 
-    response = getattr(api(ada), method)(address(visit))
+    response = getattr(api(ada), method)(url_of(visit))
 
-    assert code(response) == (405, "method_not_allowed")
-    assert snapshot(AppointmentHistory) == before
+    assert status_and_code(response) == (405, "method_not_allowed")
+    assert all_rows(AppointmentHistory) == before
 
 
-def test_it_comes_in_pages_and_knows_no_other_parameter(api, visit, smith):
+def test_history_is_paginated_and_takes_no_other_parameter(api, visit, smith):
     services.move(visit, "confirm", by=smith)
     client = api(smith)
 
-    page = data(client.get(address(visit), {"page_size": 1, "page": 2}))
-    refused = client.get(address(visit), {"ordering": "created_at"})
+    page = data(client.get(url_of(visit), {"page_size": 1, "page": 2}))
+    refused = client.get(url_of(visit), {"ordering": "created_at"})
 
     assert [entry["action"] for entry in page["results"]] == ["confirm"]
-    assert code(refused) == (400, "unknown_parameter")
-    assert list(refusal(refused)[2]) == ["ordering"]
+    assert status_and_code(refused) == (400, "unknown_parameter")
+    assert list(error_details(refused)[2]) == ["ordering"]
 
 
-def test_a_patient_is_not_told_of_notes_that_are_not_for_him(api, visit, smith, jane):
-    services.amend(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
+def test_a_change_of_doctor_notes_is_hidden_from_the_patient(api, visit, smith, jane):
+    services.update(visit, by=smith, symptoms="Xylophobia", doctor_notes="Quixotic")
 
-    told = data(api(jane).get(address(visit)))["results"]
+    told = data(api(jane).get(url_of(visit)))["results"]
 
     assert [entry["changes"] for entry in told] == [[], ["symptoms"]]
 
 
-def test_an_edit_of_these_notes_alone_is_no_entry_of_the_patient_s(api, visit, smith, jane, ada):
-    services.amend(visit, by=smith, doctor_notes="Quixotic")
-    services.amend(visit, by=ada, doctor_notes="Quieter", status="confirmed")
+def test_a_change_of_doctor_notes_alone_is_no_entry_for_the_patient(api, visit, smith, jane, ada):
+    services.update(visit, by=smith, doctor_notes="Quixotic")
+    services.update(visit, by=ada, doctor_notes="Quieter", status="confirmed")
     everything = ["book", "updated", "updated", "confirm"]
 
     for reader, actions in ((jane, ["book", "confirm"]), (smith, everything), (ada, everything)):
-        told = data(api(reader).get(address(visit)))
+        told = data(api(reader).get(url_of(visit)))
 
         assert [entry["action"] for entry in told["results"]] == actions
         assert told["count"] == len(actions)
-    assert data(api(jane).get(address(visit), {"page_size": 1, "page": 2}))["next"] is None
+    assert data(api(jane).get(url_of(visit), {"page_size": 1, "page": 2}))["next"] is None
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_it_costs_the_same_however_long_it_is(count, api, visit, smith):
+def test_the_list_costs_the_same_queries_for_any_length(count, api, visit, smith):
     for number in range(count - 1):
-        services.amend(visit, by=smith, doctor_notes=f"Note {number}")
+        services.update(visit, by=smith, doctor_notes=f"Note {number}")
     client = api(smith)
 
-    with data_statements(4):  # who asks, how many, these, and the audit's
-        response = client.get(address(visit))
+    with assert_data_queries(4):  # user, count, page, and the audit event
+        response = client.get(url_of(visit))
 
     assert data(response)["count"] == count

@@ -1,4 +1,4 @@
-"""The table of moves: walked through the service, and pinned once."""
+"""The transition table: run through the services, and compared with a fixed copy."""
 
 from datetime import timedelta
 
@@ -7,14 +7,14 @@ from django.core.exceptions import ValidationError
 
 from accounts.roles import EVERYONE, UNVERIFIED, UserType
 from appointments import clock, services
-from appointments.lifecycle import MOVES, Status, action_towards, open_moves
+from appointments.lifecycle import MOVES, Status, open_moves, transition_to
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import all_rows, clinic_time, make_slot
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
-START = berlin("2026-12-07 09:00")
+START = clinic_time("2026-12-07 09:00")
 AN_HOUR = timedelta(hours=1)
 
 BEFORE = START - AN_HOUR
@@ -25,20 +25,20 @@ AFTER = START + AN_HOUR
 @pytest.mark.parametrize("role", UserType)
 @pytest.mark.parametrize("action", MOVES)
 @pytest.mark.parametrize("status", Status)
-def test_a_move_is_made_exactly_where_the_table_allows_it(
+def test_a_transition_succeeds_exactly_where_the_table_allows_it(
     *, status, action, role, moment, smith, jane, ada
 ):
-    appointment = an_appointment(
-        status, patient=jane, time_slot=a_slot("2026-12-07 09:00", doctor=smith)
+    appointment = make_appointment(
+        status, patient=jane, time_slot=make_slot("2026-12-07 09:00", doctor=smith)
     )
-    other_slot = a_slot("2026-12-08 09:00", doctor=smith)
+    other_slot = make_slot("2026-12-08 09:00", doctor=smith)
     by = {"doctor": smith, "patient": jane, "admin": ada}[role]
     new_slot = {"time_slot": other_slot} if action == "reschedule" else {}
-    before = snapshot(Appointment, AppointmentHistory)
+    before = all_rows(Appointment, AppointmentHistory)
     move = MOVES[action]
 
-    with clock.at(moment):
-        if role in move.sources.get(status, ()) and move.when(role, moment >= START):
+    with clock.frozen_at(moment):
+        if role in move.sources.get(status, ()) and move.condition(role, moment >= START):
             moved = services.move(appointment, action, by=by, reason="because", **new_slot)
 
             entry = moved.history.last()
@@ -56,13 +56,14 @@ def test_a_move_is_made_exactly_where_the_table_allows_it(
 
             [error] = refused.value.error_dict["status"]
             assert error.code == "invalid_transition"
-            assert snapshot(Appointment, AppointmentHistory) == before
+            assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def when(move, status, role):
-    """In words, from what the table answers an hour before and an hour after the start."""
+def condition_of(move, status, role):
+    """Describes the condition, from the table's answers an hour before and after the start."""
     answers = tuple(
-        move.is_open(status=status, role=role, starts_at=START, now=now) for now in (BEFORE, AFTER)
+        move.is_allowed_from(status=status, role=role, starts_at=START, now=now)
+        for now in (BEFORE, AFTER)
     )
     return {
         (True, True): "at any time",
@@ -72,10 +73,10 @@ def when(move, status, role):
     }[answers]
 
 
-def test_the_table_is_the_one_we_agreed():
-    """The rest walks the table, so it cannot notice a wrong row; this does."""
+def test_the_table_matches_the_agreed_one():
+    """The other tests follow the table, so only this test detects a wrong row."""
     rows = {
-        (action, status.value, role, move.target.value, when(move, status, role))
+        (action, status.value, role, move.target.value, condition_of(move, status, role))
         for action, move in MOVES.items()
         for status in Status
         for role in [*EVERYONE, UNVERIFIED]
@@ -115,7 +116,7 @@ def test_the_table_is_the_one_we_agreed():
     }
 
 
-def test_who_may_ever_make_a_move_is_the_sum_of_its_rows():
+def test_roles_of_an_action_are_the_union_of_its_rows():
     assert {action: move.roles for action, move in MOVES.items()} == {
         "confirm": {"doctor", "admin"},
         "start": {"doctor", "admin"},
@@ -126,7 +127,7 @@ def test_who_may_ever_make_a_move_is_the_sum_of_its_rows():
     }
 
 
-def test_at_the_very_start_the_visit_has_begun():
+def test_the_visit_has_begun_at_its_exact_start():
     state = {"status": "scheduled", "starts_at": START, "now": START}
 
     assert open_moves(role="patient", **state) == ["reschedule"]
@@ -140,8 +141,8 @@ def test_at_the_very_start_the_visit_has_begun():
     ]
 
 
-def test_a_status_stands_for_the_move_that_leads_there():
-    assert {status.value: action_towards(status) for status in Status} == {
+def test_a_status_maps_to_the_transition_that_leads_to_it():
+    assert {status.value: transition_to(status) for status in Status} == {
         "scheduled": None,
         "confirmed": "confirm",
         "in_progress": "start",

@@ -1,7 +1,7 @@
-"""Who comes second waits, and then decides on what the first has left.
+"""The second of two transactions waits for the first and then reads what the first committed.
 
-Each test is one lock: without it the second would decide on what it read before, and be done, or be
-stopped by the database alone.
+Each test covers one lock. Without the lock, the second transaction would act on stale data, or only
+a database constraint would stop it.
 """
 
 from datetime import timedelta
@@ -10,17 +10,17 @@ import pytest
 
 from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments import services, slots
+from appointments import services, slot_services
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment, noon
-from config.tests.waiting import on_row_locks, second_in_line
+from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from consultations import services as consultations
 from patients import services as patients
 from patients.tests.factories import PatientFactory
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
-NO_LONGER_OFFERED = "This time slot is not offered any more."
+NOT_OFFERED = "This time slot is not offered any more."
 
 
 def slot_at(starts_at, doctor=None, minutes=30):
@@ -32,8 +32,8 @@ def book(patient, slot):
     services.book(patient=patient, time_slot=slot, by=patient, reason_for_visit="A cough")
 
 
-def lock(slot):
-    """At once, or not at all."""
+def lock_nowait(slot):
+    """Locks the slot, or fails immediately."""
     TimeSlot.objects.select_for_update(nowait=True).get(pk=slot.pk)
 
 
@@ -41,143 +41,149 @@ def reschedule(appointment, slot):
     services.move(appointment, "reschedule", by=appointment.patient, time_slot=slot)
 
 
-# --- The slot -------------------------------------------------------------------------------
+# --- Locks on slots -------------------------------------------------------------------------
 
 
-def test_who_books_a_slot_second_is_told_that_it_is_taken():
+def test_a_concurrent_booking_of_a_slot_is_refused_as_taken():
     slot, jane, paul = TimeSlotFactory(), PatientFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: book(paul, slot))
+    outcome = run_behind_lock(lambda: book(jane, slot), lambda: book(paul, slot))
 
     assert outcome == (True, "slot_taken")
     assert [one.patient_id for one in slot.appointments.all()] == [jane.pk]
 
 
-def test_a_slot_withdrawn_a_moment_ago_is_not_booked():
+def test_a_concurrently_withdrawn_slot_is_not_booked():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: slots.withdraw(slot), lambda: book(jane, slot))
+    outcome = run_behind_lock(lambda: slot_services.withdraw(slot), lambda: book(jane, slot))
 
-    assert outcome == (True, NO_LONGER_OFFERED)
+    assert outcome == (True, NOT_OFFERED)
     assert not slot.appointments.exists()
 
 
-def test_a_slot_booked_a_moment_ago_is_not_withdrawn():
+def test_a_concurrently_booked_slot_is_not_withdrawn():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: slots.withdraw(slot))
+    outcome = run_behind_lock(lambda: book(jane, slot), lambda: slot_services.withdraw(slot))
 
     assert outcome == (True, "slot_in_use")
     assert TimeSlot.objects.get(pk=slot.pk).withdrawn_at is None
 
 
-def test_a_slot_booked_a_moment_ago_is_not_moved():
+def test_a_concurrently_booked_slot_is_not_changed():
     slot, jane = TimeSlotFactory(), PatientFactory()
     later = noon(400).date()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: slots.change_slot(slot, date=later))
+    outcome = run_behind_lock(
+        lambda: book(jane, slot), lambda: slot_services.change_slot(slot, date=later)
+    )
 
     assert outcome == (True, "slot_in_use")
     assert TimeSlot.objects.get(pk=slot.pk).starts_at == slot.starts_at
 
 
-def test_who_moves_into_a_slot_second_stays_where_he_was():
+def test_a_reschedule_to_a_concurrently_taken_slot_keeps_the_old_slot():
     doctor = DoctorFactory()
-    visit, slot = an_appointment(doctor=doctor), TimeSlotFactory(doctor=doctor)
+    visit, slot = make_appointment(doctor=doctor), TimeSlotFactory(doctor=doctor)
     paul = PatientFactory()
 
-    outcome = second_in_line(lambda: book(paul, slot), lambda: reschedule(visit, slot))
+    outcome = run_behind_lock(lambda: book(paul, slot), lambda: reschedule(visit, slot))
 
     assert outcome == (True, "slot_taken")
     assert Appointment.objects.get(pk=visit.pk).time_slot_id == visit.time_slot_id
 
 
-def test_slots_are_locked_by_id_whichever_the_appointment_comes_from():
-    """While it waits for the lower, it holds nothing of the higher yet."""
+def test_slots_are_locked_in_order_of_id():
+    """While the reschedule waits for the lower id, the higher id is not locked yet."""
     doctor = DoctorFactory()
     lower, higher = slot_at(noon(401), doctor), slot_at(noon(400), doctor)
-    visit = an_appointment(time_slot=higher)
+    visit = make_appointment(time_slot=higher)
 
-    outcome = second_in_line(
-        lambda: lock(lower), lambda: reschedule(visit, lower), while_it_waits=lambda: lock(higher)
+    outcome = run_behind_lock(
+        lambda: lock_nowait(lower),
+        lambda: reschedule(visit, lower),
+        while_waiting=lambda: lock_nowait(higher),
     )
 
     assert outcome == (True, "done")
 
 
-def test_a_reschedule_holds_the_slot_that_it_leaves():
-    """Before the new one, should that come later by id; so nobody takes them the other way."""
+def test_a_reschedule_locks_the_old_slot_too():
+    """The old slot has the lower id here and is locked first, which prevents deadlocks."""
     doctor = DoctorFactory()
     old, new = slot_at(noon(400), doctor), slot_at(noon(401), doctor)
-    visit = an_appointment(time_slot=old)
+    visit = make_appointment(time_slot=old)
 
-    outcome = second_in_line(
-        lambda: lock(old), lambda: reschedule(visit, new), while_it_waits=lambda: lock(new)
+    outcome = run_behind_lock(
+        lambda: lock_nowait(old),
+        lambda: reschedule(visit, new),
+        while_waiting=lambda: lock_nowait(new),
     )
 
     assert outcome == (True, "done")
 
 
-# --- The patient ----------------------------------------------------------------------------
+# --- Locks on patients ----------------------------------------------------------------------
 
 
-def test_a_patient_books_no_two_overlapping_visits_at_once():
+def test_concurrent_overlapping_bookings_of_a_patient_are_refused():
     jane = PatientFactory()
     one, other = slot_at(noon()), slot_at(noon() + timedelta(minutes=15))
 
-    outcome = second_in_line(lambda: book(jane, one), lambda: book(jane, other))
+    outcome = run_behind_lock(lambda: book(jane, one), lambda: book(jane, other))
 
     assert outcome == (True, "patient_overlap")
     assert jane.appointments.count() == 1
 
 
-def test_a_patient_moves_and_books_no_two_overlapping_visits_at_once():
+def test_an_overlapping_reschedule_and_booking_of_a_patient_are_refused():
     jane = PatientFactory()
-    visit = an_appointment(patient=jane)
+    visit = make_appointment(patient=jane)
     one = slot_at(noon(400), doctor=visit.doctor)
     other = slot_at(noon(400) + timedelta(minutes=15))
 
-    outcome = second_in_line(lambda: book(jane, other), lambda: reschedule(visit, one))
+    outcome = run_behind_lock(lambda: book(jane, other), lambda: reschedule(visit, one))
 
     assert outcome == (True, "patient_overlap")
     assert Appointment.objects.get(pk=visit.pk).time_slot_id == visit.time_slot_id
 
 
-def test_the_last_booking_that_the_clinic_allows_is_made_once(settings):
+def test_the_limit_of_appointments_holds_for_concurrent_bookings(settings):
     settings.MAX_COMING_APPOINTMENTS = 1
     jane, one, other = PatientFactory(), TimeSlotFactory(), TimeSlotFactory()
 
-    outcome = second_in_line(lambda: book(jane, one), lambda: book(jane, other))
+    outcome = run_behind_lock(lambda: book(jane, one), lambda: book(jane, other))
 
     assert outcome == (True, "too_many_bookings")
     assert jane.appointments.count() == 1
 
 
-def test_a_record_closed_a_moment_ago_is_booked_for_no_more():
+def test_a_concurrently_deactivated_patient_is_not_booked():
     jane, slot, ada = PatientFactory(), TimeSlotFactory(), AdminFactory()
 
-    outcome = second_in_line(lambda: patients.deactivate(jane, by=ada), lambda: book(jane, slot))
+    outcome = run_behind_lock(lambda: patients.deactivate(jane, by=ada), lambda: book(jane, slot))
 
     assert outcome == (True, "This patient's record is closed.")
     assert not slot.appointments.exists()
 
 
-def test_what_was_booked_a_moment_ago_is_cancelled_with_its_record():
+def test_deactivating_a_patient_cancels_a_concurrent_booking():
     jane, slot, ada = PatientFactory(), TimeSlotFactory(), AdminFactory()
 
-    outcome = second_in_line(lambda: book(jane, slot), lambda: patients.deactivate(jane, by=ada))
+    outcome = run_behind_lock(lambda: book(jane, slot), lambda: patients.deactivate(jane, by=ada))
 
     assert outcome == (True, "done")
     assert [one.status for one in slot.appointments.all()] == ["cancelled"]
 
 
-# --- The appointment ------------------------------------------------------------------------
+# --- Locks on appointments ------------------------------------------------------------------
 
 
-def test_a_move_is_decided_on_what_the_one_before_it_left():
-    visit = an_appointment()
+def test_a_transition_reads_the_status_after_waiting():
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "cancel", by=visit.patient),
         lambda: services.move(visit, "complete", by=visit.doctor),
     )
@@ -186,11 +192,11 @@ def test_a_move_is_decided_on_what_the_one_before_it_left():
     assert Appointment.objects.get(pk=visit.pk).status == "cancelled"
 
 
-def test_what_was_cancelled_a_moment_ago_is_not_moved_to_another_time():
-    visit = an_appointment()
+def test_a_concurrently_cancelled_appointment_is_not_rescheduled():
+    visit = make_appointment()
     slot = TimeSlotFactory(doctor=visit.doctor)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "cancel", by=visit.doctor), lambda: reschedule(visit, slot)
     )
 
@@ -198,12 +204,12 @@ def test_what_was_cancelled_a_moment_ago_is_not_moved_to_another_time():
     assert not slot.appointments.exists()
 
 
-def test_of_two_amendments_neither_is_lost():
-    visit = an_appointment()
+def test_concurrent_updates_of_details_are_both_kept():
+    visit = make_appointment()
 
-    outcome = second_in_line(
-        lambda: services.amend(visit, by=visit.patient, symptoms="Fever"),
-        lambda: services.amend(visit, by=visit.doctor, doctor_notes="Calm"),
+    outcome = run_behind_lock(
+        lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
+        lambda: services.update(visit, by=visit.doctor, doctor_notes="Calm"),
     )
 
     now = Appointment.objects.get(pk=visit.pk)
@@ -211,23 +217,23 @@ def test_of_two_amendments_neither_is_lost():
     assert (now.symptoms, now.doctor_notes, now.version) == ("Fever", "Calm", 3)
 
 
-def test_details_are_not_amended_once_the_visit_has_just_begun():
-    visit = an_appointment()
+def test_details_are_not_changed_after_a_concurrent_start():
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "start", by=visit.doctor),
-        lambda: services.amend(visit, by=visit.patient, symptoms="Fever"),
+        lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
     )
 
     assert outcome == (True, "invalid_transition")
     assert Appointment.objects.get(pk=visit.pk).symptoms == ""
 
 
-def test_a_version_is_compared_with_what_the_change_before_it_left():
-    visit = an_appointment()
+def test_if_match_is_compared_after_waiting_for_the_lock():
+    visit = make_appointment()
 
-    outcome = second_in_line(
-        lambda: services.amend(visit, by=visit.doctor, doctor_notes="Calm"),
+    outcome = run_behind_lock(
+        lambda: services.update(visit, by=visit.doctor, doctor_notes="Calm"),
         lambda: services.move(visit, "confirm", by=visit.doctor, if_version={1}),
     )
 
@@ -235,38 +241,38 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
     assert Appointment.objects.get(pk=visit.pk).status == "scheduled"
 
 
-def test_what_was_started_a_moment_ago_is_not_cancelled_with_its_record():
-    visit = an_appointment()
+def test_a_concurrently_started_appointment_is_not_cancelled_with_its_patient():
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.move(visit, "start", by=visit.doctor),
-        lambda: services.cancel_coming(visit.patient, by=AdminFactory()),
+        lambda: services.cancel_upcoming(visit.patient, by=AdminFactory()),
     )
 
     assert outcome == (True, "done")
     assert Appointment.objects.get(pk=visit.pk).status == "in_progress"
 
 
-def test_coming_appointments_are_cancelled_by_id():
-    """While it waits for the lower, it holds nothing of the higher yet."""
+def test_coming_appointments_are_locked_in_order_of_id():
+    """While the cancellation waits for the lower id, the higher one is not locked yet."""
     jane, ada = PatientFactory(), AdminFactory()
     lower, higher = (
-        an_appointment(patient=jane, time_slot=slot_at(noon(days))) for days in (400, 401)
+        make_appointment(patient=jane, time_slot=slot_at(noon(days))) for days in (400, 401)
     )
 
-    def lock(appointment):
+    def lock_nowait(appointment):
         Appointment.objects.select_for_update(nowait=True).get(pk=appointment.pk)
 
-    outcome = second_in_line(
-        lambda: lock(lower),
-        lambda: services.cancel_coming(jane, by=ada),
-        while_it_waits=lambda: lock(higher),
+    outcome = run_behind_lock(
+        lambda: lock_nowait(lower),
+        lambda: services.cancel_upcoming(jane, by=ada),
+        while_waiting=lambda: lock_nowait(higher),
     )
 
     assert outcome == (True, "done")
 
 
-# --- The doctor -----------------------------------------------------------------------------
+# --- Locks on doctors -----------------------------------------------------------------------
 
 
 def local_hours(starts_at, minutes):
@@ -274,76 +280,78 @@ def local_hours(starts_at, minutes):
     return {"date": slot.date, "start_time": slot.start_time, "end_time": slot.end_time}
 
 
-def test_of_two_overlapping_slots_the_second_is_refused_by_the_service():
+def test_a_concurrent_overlapping_slot_is_refused_by_the_service():
     doctor = DoctorFactory()
     ten, quarter_past = noon(400), noon(400) + timedelta(minutes=15)
 
-    outcome = second_in_line(
-        lambda: slots.open_slot(doctor=doctor, **local_hours(ten, 30)),
-        lambda: slots.open_slot(doctor=doctor, **local_hours(quarter_past, 30)),
+    outcome = run_behind_lock(
+        lambda: slot_services.open_slot(doctor=doctor, **local_hours(ten, 30)),
+        lambda: slot_services.open_slot(doctor=doctor, **local_hours(quarter_past, 30)),
     )
 
     assert outcome == (True, "slot_overlap")
     assert doctor.time_slots.count() == 1
 
 
-def test_a_series_skips_what_was_opened_a_moment_ago():
+def test_bulk_creation_skips_a_concurrently_opened_slot():
     doctor = DoctorFactory()
     hours = local_hours(noon(400), 60)
     half_an_hour = timedelta(minutes=30)
-    plan = slots.Plan([hours["date"]], hours["start_time"], hours["end_time"], half_an_hour)
+    plan = slot_services.SlotPlan(
+        [hours["date"]], hours["start_time"], hours["end_time"], half_an_hour
+    )
 
-    outcome = second_in_line(
-        lambda: slots.open_slot(doctor=doctor, **local_hours(noon(400), 30)),
-        lambda: slots.open_slots(doctor=doctor, plan=plan),
+    outcome = run_behind_lock(
+        lambda: slot_services.open_slot(doctor=doctor, **local_hours(noon(400), 30)),
+        lambda: slot_services.open_slots(doctor=doctor, plan=plan),
     )
 
     assert outcome == (True, "done")
     assert doctor.time_slots.count() == 2
 
 
-def test_a_slot_is_not_moved_onto_one_opened_a_moment_ago():
+def test_a_slot_is_not_moved_onto_a_concurrently_opened_one():
     slot = slot_at(noon(400))
 
-    outcome = second_in_line(
-        lambda: slots.open_slot(doctor=slot.doctor, **local_hours(noon(401), 30)),
-        lambda: slots.change_slot(slot, **local_hours(noon(401), 30)),
+    outcome = run_behind_lock(
+        lambda: slot_services.open_slot(doctor=slot.doctor, **local_hours(noon(401), 30)),
+        lambda: slot_services.change_slot(slot, **local_hours(noon(401), 30)),
     )
 
     assert outcome == (True, "slot_overlap")
     assert TimeSlot.objects.get(pk=slot.pk).starts_at == slot.starts_at
 
 
-# --- Whom nobody keeps waiting --------------------------------------------------------------
+# --- Transactions that do not wait ----------------------------------------------------------
 
 
-def test_booking_goes_on_while_the_doctors_slots_are_opened():
-    """The lock on a person lets rows through that only name him."""
+def test_a_booking_does_not_wait_while_slots_are_opened():
+    """The lock on the doctor's row allows inserts that refer to the doctor."""
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(
-        lambda: slots.open_slot(doctor=slot.doctor, **local_hours(noon(400), 30)),
+    outcome = run_behind_lock(
+        lambda: slot_services.open_slot(doctor=slot.doctor, **local_hours(noon(400), 30)),
         lambda: book(jane, slot),
     )
 
     assert outcome == (False, "done")
 
 
-def test_a_patient_who_books_keeps_nobody_from_his_record():
+def test_a_booking_does_not_block_a_consultation_of_the_patient():
     jane, slot = PatientFactory(), TimeSlotFactory()
-    visit = an_appointment(patient=jane)
+    visit = make_appointment(patient=jane)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: book(jane, slot), lambda: consultations.open_for(visit, by=visit.doctor)
     )
 
     assert outcome == (False, "done")
 
 
-def test_a_doctor_works_on_while_his_profile_is_saved():
-    visit = an_appointment()
+def test_a_profile_change_of_a_doctor_does_not_block_a_transition():
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(visit.doctor, by=visit.doctor, phone="030 1"),
         lambda: services.move(visit, "confirm", by=visit.doctor),
     )
@@ -351,10 +359,10 @@ def test_a_doctor_works_on_while_his_profile_is_saved():
     assert outcome == (False, "done")
 
 
-def test_a_move_does_not_lock_the_people_of_the_appointment():
-    visit = an_appointment()
+def test_a_transition_does_not_lock_the_users_of_the_appointment():
+    visit = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.lock(visit),
         lambda: accounts.update_profile(visit.doctor, by=visit.doctor, phone="030 1"),
     )
@@ -362,10 +370,10 @@ def test_a_move_does_not_lock_the_people_of_the_appointment():
     assert outcome == (False, "done")
 
 
-def test_who_books_does_not_lock_the_doctor():
+def test_a_booking_does_not_lock_the_doctor():
     slot, jane = TimeSlotFactory(), PatientFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: book(jane, slot),
         lambda: accounts.update_profile(slot.doctor, by=slot.doctor, phone="030 1"),
     )

@@ -1,4 +1,4 @@
-"""Each step of an appointment's life as a POST: who may, when, and what it leaves."""
+"""Endpoints of the appointment actions: permissions, conditions and effects."""
 
 from datetime import timedelta
 
@@ -6,13 +6,20 @@ import pytest
 
 from appointments import clock, services
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, code, data, refusal, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    all_rows,
+    clinic_time,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
 URL = "/api/appointments/"
-START = berlin("2026-12-07 09:00")
+START = clinic_time("2026-12-07 09:00")
 
 DONE, NOT_YOURS = (200, None), (404, "not_found")
 NEVER, WHO, LICENCE = (
@@ -27,16 +34,16 @@ STAFF_ONLY = {
     "omar": NEVER,
     "meyer": NOT_YOURS,
     "nils": LICENCE,
-    "stranger": WHO,
+    "anonymous": WHO,
 }
-ALL_CONCERNED = STAFF_ONLY | {"jane": DONE, "omar": NOT_YOURS}
-WHO_MAY = {
+STAFF_AND_PATIENT = STAFF_ONLY | {"jane": DONE, "omar": NOT_YOURS}
+PERMISSIONS = {
     "confirm": STAFF_ONLY,
     "start": STAFF_ONLY,
     "complete": STAFF_ONLY,
     "no_show": STAFF_ONLY,
-    "cancel": ALL_CONCERNED,
-    "reschedule": ALL_CONCERNED,
+    "cancel": STAFF_AND_PATIENT,
+    "reschedule": STAFF_AND_PATIENT,
 }
 TARGETS = {
     "confirm": "confirmed",
@@ -55,7 +62,7 @@ MESSAGES = {
 }
 
 
-def address(appointment, action):
+def url_of(appointment, action):
     return f"{URL}{appointment.pk}/{action}/"
 
 
@@ -65,39 +72,43 @@ def outcome(response):
 
 @pytest.fixture
 def visit(smith, jane):
-    """Jane's appointment with Dr. Smith on Monday at nine."""
-    return an_appointment(time_slot=a_slot("2026-12-07 09:00", doctor=smith), patient=jane)
+    """Jane's appointment with Dr. Smith on Monday at 9:00."""
+    return make_appointment(time_slot=make_slot("2026-12-07 09:00", doctor=smith), patient=jane)
 
 
 @pytest.fixture
 def other_slot(smith):
-    return a_slot("2026-12-08 09:00", doctor=smith)
+    return make_slot("2026-12-08 09:00", doctor=smith)
 
 
 @pytest.mark.parametrize(
     ("action", "who", "expected"),
-    [(action, who, expected) for action, row in WHO_MAY.items() for who, expected in row.items()],
+    [
+        (action, who, expected)
+        for action, row in PERMISSIONS.items()
+        for who, expected in row.items()
+    ],
 )
-def test_each_move_is_made_by_those_who_may_and_by_nobody_else(
+def test_each_action_is_allowed_to_its_roles_only(
     *, action, who, expected, api, request, visit, other_slot
 ):
-    client = api(None if who == "stranger" else request.getfixturevalue(who))
+    client = api(None if who == "anonymous" else request.getfixturevalue(who))
     body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
-    before = snapshot(Appointment, AppointmentHistory)
+    before = all_rows(Appointment, AppointmentHistory)
 
-    with clock.at(START if action == "no_show" else clock.now()):
-        response = client.post(address(visit, action), body)
+    with clock.frozen_at(START if action == "no_show" else clock.now()):
+        response = client.post(url_of(visit, action), body)
 
     assert outcome(response) == expected
     if expected == DONE:
         visit.refresh_from_db()
         assert data(response)["status"] == visit.status == TARGETS[action]
     else:
-        assert snapshot(Appointment, AppointmentHistory) == before
+        assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "no_show"])
-def test_what_a_patient_may_never_do_is_refused_before_anything_is_looked_up(
+def test_an_action_never_allowed_to_patients_is_403_before_any_lookup(
     action, api, visit, jane, omar
 ):
     client = api(jane)
@@ -112,7 +123,7 @@ def test_what_a_patient_may_never_do_is_refused_before_anything_is_looked_up(
 
 
 @pytest.mark.parametrize("action", ["confirm", "start", "complete", "cancel"])
-def test_anothers_appointment_is_as_if_it_did_not_exist(action, api, visit, meyer):
+def test_an_action_on_an_invisible_appointment_is_404(action, api, visit, meyer):
     client = api(meyer)
 
     answers = [
@@ -125,13 +136,13 @@ def test_anothers_appointment_is_as_if_it_did_not_exist(action, api, visit, meye
 
 
 @pytest.mark.parametrize("action", MESSAGES)
-def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, visit, smith):
+def test_an_action_returns_the_appointment_and_writes_one_history_entry(action, api, visit, smith):
     client = api(smith)
     shown = data(client.get(f"{URL}{visit.pk}/"))
     now = START + timedelta(minutes=1)
 
-    with clock.at(now):
-        response = client.post(address(visit, action), {"reason": "As agreed"})
+    with clock.frozen_at(now):
+        response = client.post(url_of(visit, action), {"reason": "As agreed"})
         after = data(client.get(f"{URL}{visit.pk}/"))
 
     assert response.json()["message"] == MESSAGES[action]
@@ -170,34 +181,37 @@ def test_a_move_answers_the_whole_appointment_and_writes_one_row(action, api, vi
         ("jane", "cancelled", "cancel", []),
     ],
 )
-def test_a_move_the_status_forbids_is_a_conflict_that_names_the_open_ones(
+def test_a_forbidden_transition_is_a_conflict_that_lists_the_allowed_ones(
     *, who, status, action, allowed, api, request, smith, jane
 ):
-    appointment = an_appointment(status, doctor=smith, patient=jane)
-    before = snapshot(Appointment, AppointmentHistory)
+    appointment = make_appointment(status, doctor=smith, patient=jane)
+    before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(request.getfixturevalue(who)).post(address(appointment, action))
+    response = api(request.getfixturevalue(who)).post(url_of(appointment, action))
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": allowed}
-    assert list(refusal(response)[2]) == ["status"]
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert list(error_details(response)[2]) == ["status"]
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def test_a_refusal_is_a_sentence(api, visit, smith):
+def test_a_conflict_has_a_readable_message(api, visit, smith):
     services.move(visit, "complete", by=smith)
 
-    response = api(smith).post(address(visit, "cancel"))
+    response = api(smith).post(url_of(visit, "cancel"))
 
-    assert response.json()["message"] == "Cannot cancel an appointment that is completed."
+    assert (
+        response.json()["message"]
+        == "This appointment cannot be cancelled now. Its status is Completed."
+    )
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(-1, 200), (0, 409), (1, 409)])
-def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit, jane):
+def test_a_patient_can_cancel_until_the_start(seconds, expected, api, visit, jane):
     client = api(jane)
 
-    with clock.at(START + timedelta(seconds=seconds)):
-        response = client.post(address(visit, "cancel"))
+    with clock.frozen_at(START + timedelta(seconds=seconds)):
+        response = client.post(url_of(visit, "cancel"))
 
     assert response.status_code == expected
     visit.refresh_from_db()
@@ -205,11 +219,11 @@ def test_a_patient_cancels_until_the_visit_begins(seconds, expected, api, visit,
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(-1, 409), (0, 200), (1, 200)])
-def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, api, visit, smith):
+def test_a_no_show_is_refused_before_the_start(seconds, expected, api, visit, smith):
     client = api(smith)
 
-    with clock.at(START + timedelta(seconds=seconds)):
-        response = client.post(address(visit, "no_show"))
+    with clock.frozen_at(START + timedelta(seconds=seconds)):
+        response = client.post(url_of(visit, "no_show"))
 
     assert response.status_code == expected
     visit.refresh_from_db()
@@ -217,16 +231,16 @@ def test_a_no_show_waits_until_the_visit_should_have_begun(seconds, expected, ap
 
 
 @pytest.mark.parametrize("who", ["smith", "ada"])
-def test_staff_cancel_a_visit_under_way(who, api, request, smith, jane):
-    appointment = an_appointment("in_progress", doctor=smith, patient=jane)
+def test_staff_cancel_an_appointment_in_progress(who, api, request, smith, jane):
+    appointment = make_appointment("in_progress", doctor=smith, patient=jane)
 
-    response = api(request.getfixturevalue(who)).post(address(appointment, "cancel"))
+    response = api(request.getfixturevalue(who)).post(url_of(appointment, "cancel"))
 
     assert data(response)["status"] == "cancelled"
 
 
-def test_a_cancelled_slot_is_free_at_once(api, visit, jane, omar):
-    api(jane).post(address(visit, "cancel"))
+def test_the_slot_of_a_cancelled_appointment_is_available_immediately(api, visit, jane, omar):
+    api(jane).post(url_of(visit, "cancel"))
 
     body = {"time_slot": visit.time_slot_id, "reason_for_visit": "A cough"}
     response = api(omar).post(URL, body)
@@ -245,35 +259,35 @@ def test_a_cancelled_slot_is_free_at_once(api, visit, jane, omar):
         ({"time_slot": 1}, "unknown_field", "time_slot"),
     ],
 )
-def test_a_bad_body_moves_nothing(*, body, expected, field, api, visit, smith):
-    before = snapshot(Appointment, AppointmentHistory)
+def test_an_invalid_body_changes_nothing(*, body, expected, field, api, visit, smith):
+    before = all_rows(Appointment, AppointmentHistory)
 
-    response = api(smith).post(address(visit, "confirm"), body)
+    response = api(smith).post(url_of(visit, "confirm"), body)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_a_move_is_a_post(method, api, visit, smith):
-    before = snapshot(Appointment, AppointmentHistory)
+def test_an_action_requires_a_post(method, api, visit, smith):
+    before = all_rows(Appointment, AppointmentHistory)
 
-    response = getattr(api(smith), method)(address(visit, "confirm"))
+    response = getattr(api(smith), method)(url_of(visit, "confirm"))
 
-    assert code(response) == (405, "method_not_allowed")
-    assert snapshot(Appointment, AppointmentHistory) == before
+    assert status_and_code(response) == (405, "method_not_allowed")
+    assert all_rows(Appointment, AppointmentHistory) == before
 
 
-def test_a_query_parameter_moves_nothing(api, visit, smith):
-    response = api(smith).post(f"{address(visit, 'confirm')}?force=true")
+def test_a_query_parameter_is_refused(api, visit, smith):
+    response = api(smith).post(f"{url_of(visit, 'confirm')}?force=true")
 
-    assert code(response) == (400, "unknown_parameter")
+    assert status_and_code(response) == (400, "unknown_parameter")
     visit.refresh_from_db()
     assert visit.status == "scheduled"
 
 
-def test_the_seeds_path_leads_to_the_same_move(api, visit, smith):
+def test_the_seed_path_runs_the_same_action(api, visit, smith):
     response = api(smith).post(f"/api/appointments/api/appointments/{visit.pk}/confirm/")
 
     assert data(response)["status"] == "confirmed"

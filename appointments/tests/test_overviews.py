@@ -1,4 +1,4 @@
-"""What is ahead, and the clinic's day."""
+"""Upcoming appointments, and the appointments of the clinic's day."""
 
 from datetime import timedelta
 
@@ -6,24 +6,32 @@ import pytest
 
 from appointments import clock
 from appointments.lifecycle import Status
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, code, data, data_statements, ids, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    clinic_time,
+    data,
+    error_details,
+    ids,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
 UPCOMING, TODAY = "/api/upcoming/", "/api/today/"
 
 
-def visit(shown, doctor, patient, status="scheduled", minutes=30):
-    """Booked the day before."""
-    slot = a_slot(shown, minutes, doctor=doctor)
-    with clock.at(slot.starts_at - timedelta(days=1)):
-        return an_appointment(status, time_slot=slot, patient=patient)
+def visit(local, doctor, patient, status="scheduled", minutes=30):
+    """An appointment booked the day before."""
+    slot = make_slot(local, minutes, doctor=doctor)
+    with clock.frozen_at(slot.starts_at - timedelta(days=1)):
+        return make_appointment(status, time_slot=slot, patient=patient)
 
 
 @pytest.fixture
-def world(smith, meyer, jane, omar):
-    """Appointments by name, around ten o'clock on Wednesday, 2 December."""
+def appointments(smith, meyer, jane, omar):
+    """Appointments by name, around 10:00 on Wednesday, 2 December."""
     return {
         visit("2026-12-03 09:00", smith, jane, "confirmed").pk: "tomorrow",
         visit("2026-12-02 09:30", smith, jane).pk: "missed",
@@ -48,10 +56,12 @@ def world(smith, meyer, jane, omar):
         ("ada", ["next", "late", "tomorrow"]),
     ],
 )
-def test_upcoming_is_what_is_open_and_ahead_soonest_first(who, expected, api, request, world):
+def test_upcoming_lists_scheduled_and_confirmed_future_appointments_in_order(
+    who, expected, api, request, appointments
+):
     response = api(request.getfixturevalue(who)).get(UPCOMING)
 
-    assert [world[pk] for pk in ids(response)] == expected
+    assert [appointments[pk] for pk in ids(response)] == expected
 
 
 @pytest.mark.parametrize(
@@ -64,12 +74,12 @@ def test_upcoming_is_what_is_open_and_ahead_soonest_first(who, expected, api, re
         ("ada", ["no_show", "completed", "missed", "now", "next", "early", "late"]),
     ],
 )
-def test_today_is_the_clinics_day_without_cancelled_ones_soonest_first(
-    who, expected, api, request, world
+def test_today_lists_uncancelled_appointments_of_the_local_day_in_order(
+    who, expected, api, request, appointments
 ):
     response = api(request.getfixturevalue(who)).get(TODAY)
 
-    assert [world[pk] for pk in ids(response)] == expected
+    assert [appointments[pk] for pk in ids(response)] == expected
 
 
 @pytest.mark.parametrize(
@@ -81,13 +91,13 @@ def test_today_is_the_clinics_day_without_cancelled_ones_soonest_first(
         ("2026-12-03 00:00:00", []),
     ],
 )
-def test_the_day_begins_and_ends_at_the_clinics_midnight(now, expected, api, world, meyer):
+def test_the_day_begins_and_ends_at_local_midnight(now, expected, api, appointments, meyer):
     client = api(meyer)
 
-    with clock.at(berlin(now)):
+    with clock.frozen_at(clinic_time(now)):
         response = client.get(TODAY)
 
-    assert [world[pk] for pk in ids(response)] == expected
+    assert [appointments[pk] for pk in ids(response)] == expected
 
 
 @pytest.mark.parametrize(
@@ -97,72 +107,72 @@ def test_the_day_begins_and_ends_at_the_clinics_midnight(now, expected, api, wor
         ("2027-10-31 00:00", "2027-10-31 23:30", "2027-11-01 00:00"),  # 25 hours
     ],
 )
-def test_a_day_on_which_the_clocks_change_is_a_whole_day(
-    *, first, last, day_after, api, smith, jane
-):
+def test_a_day_with_a_clock_change_is_complete(*, first, last, day_after, api, smith, jane):
     expected = [visit(first, smith, jane).pk, visit(last, smith, jane).pk]
     visit(day_after, smith, jane)
     client = api(smith)
 
-    with clock.at(berlin(first)):
+    with clock.frozen_at(clinic_time(first)):
         response = client.get(TODAY)
 
     assert ids(response) == expected
 
 
-def test_the_day_is_the_clinics_whatever_the_clock_of_the_caller(api, world, meyer):
-    """Half past midnight in Berlin is still yesterday in UTC."""
+def test_the_day_is_local_to_the_clinic_and_not_to_the_caller(api, appointments, meyer):
+    """00:30 in Berlin is still the previous day in UTC."""
     client = api(meyer)
 
-    with clock.at(berlin("2026-12-02 00:30")):
+    with clock.frozen_at(clinic_time("2026-12-02 00:30")):
         response = client.get(TODAY)
 
-    assert [world[pk] for pk in ids(response)] == ["no_show", "completed", "early", "late"]
+    assert [appointments[pk] for pk in ids(response)] == ["no_show", "completed", "early", "late"]
 
 
 @pytest.mark.parametrize("status", Status)
-def test_only_what_is_scheduled_or_confirmed_is_upcoming(status, api, smith):
-    an_appointment(status, doctor=smith)
+def test_other_statuses_are_not_upcoming(status, api, smith):
+    make_appointment(status, doctor=smith)
 
     assert len(ids(api(smith).get(UPCOMING))) == (status in {"scheduled", "confirmed"})
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
-def test_a_row_is_what_the_appointments_list_shows(url, api, world, jane):
+def test_a_row_equals_that_of_the_appointment_list(url, api, appointments, jane):
     client = api(jane)
     rows = data(client.get("/api/appointments/"))["results"]
 
-    shown = data(client.get(url))["results"]
+    local = data(client.get(url))["results"]
 
-    assert shown == [next(row for row in rows if row["id"] == one["id"]) for one in shown]
+    assert local == [next(row for row in rows if row["id"] == one["id"]) for one in local]
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
-def test_it_comes_in_pages_and_knows_no_filter(url, api, world, jane):
+def test_overviews_are_paginated_and_take_no_filter(url, api, appointments, jane):
     client = api(jane)
 
     page = data(client.get(url, {"page_size": 1, "page": 2}))
     refused = client.get(url, {"status": "confirmed"})
 
     assert (len(page["results"]), page["count"] > 1) == (1, True)
-    assert code(refused) == (400, "unknown_parameter")
-    assert list(refusal(refused)[2]) == ["status"]
+    assert status_and_code(refused) == (400, "unknown_parameter")
+    assert list(error_details(refused)[2]) == ["status"]
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
-def test_who_may_look(url, api, world, nils):
-    assert code(api().get(url)) == (401, "not_authenticated")
-    assert code(api(nils).get(url)) == (403, "license_not_verified")
+def test_permissions_of_the_overviews(url, api, appointments, nils):
+    assert status_and_code(api().get(url)) == (401, "not_authenticated")
+    assert status_and_code(api(nils).get(url)) == (403, "license_not_verified")
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
-def test_it_costs_the_same_however_long_it_is(url, count, api, smith, jane):
+def test_the_list_costs_the_same_queries_for_any_length(url, count, api, smith, jane):
     for hour in range(count):
-        an_appointment(time_slot=a_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith), patient=jane)
+        make_appointment(
+            time_slot=make_slot(f"2026-12-02 1{hour + 1}:00", doctor=smith), patient=jane
+        )
     client = api(jane)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url)
 
     assert data(response)["count"] == count

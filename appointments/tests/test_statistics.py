@@ -1,4 +1,4 @@
-"""Numbers over what the caller sees, compared with counts by hand."""
+"""Statistics over the appointments a caller can see, compared with counts made by hand."""
 
 from datetime import timedelta
 
@@ -7,8 +7,15 @@ from django.utils import timezone
 
 from appointments import clock, services
 from appointments.models import Appointment
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import a_slot, berlin, code, data, data_statements, refusal
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import (
+    assert_data_queries,
+    clinic_time,
+    data,
+    error_details,
+    make_slot,
+    status_and_code,
+)
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -18,20 +25,20 @@ NOTHING = dict.fromkeys(
 )
 
 
-def visit(shown, doctor, patient, *steps):
-    """Booked a day ahead; each step is taken when the visit begins."""
-    slot = a_slot(shown, doctor=doctor)
-    with clock.at(slot.starts_at - timedelta(days=1)):
-        appointment = an_appointment(time_slot=slot, patient=patient)
-    with clock.at(slot.starts_at):
+def visit(local, doctor, patient, *steps):
+    """An appointment booked a day ahead; each action runs when the visit begins."""
+    slot = make_slot(local, doctor=doctor)
+    with clock.frozen_at(slot.starts_at - timedelta(days=1)):
+        appointment = make_appointment(time_slot=slot, patient=patient)
+    with clock.frozen_at(slot.starts_at):
         for step in steps:
             services.move(appointment, step, by=doctor)
     return appointment
 
 
 @pytest.fixture
-def world(smith, meyer, jane, omar):
-    """The clinic on Wednesday, 2 December, at ten, and around."""
+def appointments(smith, meyer, jane, omar):
+    """Appointments around Wednesday, 2 December, 10:00."""
     visit("2026-10-31 23:30", smith, jane, "complete")  # the month before last
     visit("2026-11-01 00:00", smith, jane, "complete")  # last month, its first minute
     visit("2026-11-16 09:00", smith, omar, "complete")
@@ -48,7 +55,7 @@ def world(smith, meyer, jane, omar):
     visit("2027-01-01 00:00", smith, jane)  # next month
 
 
-def test_a_doctors_numbers(api, world, smith):
+def test_statistics_of_a_doctor(api, appointments, smith):
     assert data(api(smith).get(URL)) == {
         "total": 10,
         "by_status": {
@@ -74,7 +81,7 @@ def test_a_doctors_numbers(api, world, smith):
     }
 
 
-def test_a_patients_numbers(api, world, jane):
+def test_statistics_of_a_patient(api, appointments, jane):
     assert data(api(jane).get(URL)) == {
         "total": 8,
         "by_status": NOTHING | {"scheduled": 2, "confirmed": 1, "completed": 4, "no_show": 1},
@@ -93,7 +100,7 @@ def test_a_patients_numbers(api, world, jane):
     }
 
 
-def test_an_admins_numbers(api, world, ada):
+def test_statistics_of_an_admin(api, appointments, ada):
     assert data(api(ada).get(URL)) == {
         "total": 14,
         "by_status": {
@@ -120,7 +127,7 @@ def test_an_admins_numbers(api, world, ada):
 
 
 @pytest.mark.parametrize("who", ["jane", "omar", "smith", "meyer", "ada"])
-def test_the_numbers_are_those_of_the_callers_own_list(who, api, request, world):
+def test_statistics_match_the_list_of_the_caller(who, api, request, appointments):
     client = api(request.getfixturevalue(who))
 
     told = data(client.get(URL))
@@ -134,7 +141,7 @@ def test_the_numbers_are_those_of_the_callers_own_list(who, api, request, world)
     assert told["today"] == data(client.get("/api/today/"))["count"]
 
 
-def test_where_there_is_nothing_a_rate_is_no_number(api, world, nils, ada):
+def test_rates_are_null_without_appointments(api, appointments, nils, ada):
     type(nils).objects.filter(pk=nils.pk).update(license_verified=True)
     nils.refresh_from_db()
 
@@ -151,7 +158,7 @@ def test_where_there_is_nothing_a_rate_is_no_number(api, world, nils, ada):
     }
 
 
-def test_each_rate_has_its_own_base(api, smith, jane):
+def test_each_rate_has_its_own_denominator(api, smith, jane):
     visit("2026-12-01 09:00", smith, jane, "cancel")
 
     told = data(api(smith).get(URL))
@@ -169,8 +176,8 @@ def test_each_rate_has_its_own_base(api, smith, jane):
         ({"date_after": "2026-12-03", "date_before": "2026-12-02"}, 0, 0),
     ],
 )
-def test_dates_narrow_all_but_today_upcoming_and_the_months(
-    *, asked, total, completed, api, world, ada
+def test_dates_filter_all_numbers_but_today_upcoming_and_months(
+    *, asked, total, completed, api, appointments, ada
 ):
     client = api(ada)
     always = ("today", "upcoming", "this_month", "last_month")
@@ -182,14 +189,14 @@ def test_dates_narrow_all_but_today_upcoming_and_the_months(
     assert {name: told[name] for name in always} == {name: unnarrowed[name] for name in always}
 
 
-def test_dates_narrow_the_rates_and_the_busiest_times(api, world, ada):
+def test_dates_filter_rates_and_busiest_times(api, appointments, ada):
     told = data(api(ada).get(URL, {"date_after": "2026-11-16", "date_before": "2026-11-17"}))
 
     assert (told["completion_rate"], told["no_show_rate"]) == (0.5, 0.5)
     assert told["busiest_times"] == [{"start_time": "09:00:00", "count": 2}]
 
 
-def test_nine_oclock_is_nine_oclock_in_summer_and_in_winter(api, smith, jane):
+def test_busiest_times_are_local_in_summer_and_winter(api, smith, jane):
     visit("2026-07-15 09:00", smith, jane)
     visit("2026-11-16 09:00", smith, jane)
 
@@ -199,7 +206,7 @@ def test_nine_oclock_is_nine_oclock_in_summer_and_in_winter(api, smith, jane):
     assert told["busiest_times"] == [{"start_time": "09:00:00", "count": 2}]
 
 
-def test_the_five_busiest_times_are_told_and_no_cancelled_one_counts(api, smith, jane):
+def test_the_five_busiest_times_are_listed_without_cancelled_appointments(api, smith, jane):
     for hour in range(8, 15):
         visit(f"2026-11-16 {hour:02}:00", smith, jane)
     visit("2026-11-17 14:00", smith, jane)
@@ -225,18 +232,18 @@ def test_the_five_busiest_times_are_told_and_no_cancelled_one_counts(api, smith,
         ("2026-11-30 23:59", 4, 1),
     ],
 )
-def test_months_are_those_of_the_clinics_calendar(*, now, this_month, last_month, api, world, ada):
+def test_months_are_local_calendar_months(*, now, this_month, last_month, api, appointments, ada):
     client = api(ada)
 
-    with clock.at(berlin(now)):
+    with clock.frozen_at(clinic_time(now)):
         told = data(client.get(URL))
 
     assert (told["this_month"], told["last_month"]) == (this_month, last_month)
 
 
-def test_who_may_ask(api, world, nils):
-    assert code(api().get(URL)) == (401, "not_authenticated")
-    assert code(api(nils).get(URL)) == (403, "license_not_verified")
+def test_permissions_of_the_statistics(api, appointments, nils):
+    assert status_and_code(api().get(URL)) == (401, "not_authenticated")
+    assert status_and_code(api(nils).get(URL)) == (403, "license_not_verified")
 
 
 @pytest.mark.parametrize(
@@ -248,21 +255,25 @@ def test_who_may_ask(api, world, nils):
         ({"patient": 1}, "unknown_parameter", "patient"),
     ],
 )
-def test_a_bad_parameter_is_refused_under_its_name(*, asked, expected, field, api, world, jane):
+def test_an_invalid_parameter_is_refused_by_name(
+    *, asked, expected, field, api, appointments, jane
+):
     response = api(jane).get(URL, asked)
 
-    assert code(response) == (400, expected)
-    assert list(refusal(response)[2]) == [field]
+    assert status_and_code(response) == (400, expected)
+    assert list(error_details(response)[2]) == [field]
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("who", ["jane", "smith", "ada"])
-def test_counting_costs_the_same_however_much_there_is(*, who, count, api, request, smith, jane):
+def test_statistics_cost_the_same_queries_for_any_number_of_appointments(
+    *, who, count, api, request, smith, jane
+):
     for _ in range(count):
-        an_appointment(doctor=smith, patient=jane)
+        make_appointment(doctor=smith, patient=jane)
     client = api(request.getfixturevalue(who))
 
-    with data_statements(3):  # who asks, the numbers, the audit
+    with assert_data_queries(3):  # user, statistics, audit event
         response = client.get(URL)
 
     assert data(response)["total"] == count == Appointment.objects.count()

@@ -1,10 +1,12 @@
-"""The only translator of errors: whatever is raised leaves as {status, code, errors, message}.
+"""DRF's exception handler: converts each exception to {status, code, errors, message}.
 
-Services, models and the admin raise Django's own exceptions; a rule's refusal is a
-`ValidationError` with a code of `CODES`. A code this table does not know is plain bad input.
+Services and models raise Django's exceptions. A business rule raises a `ValidationError` with a
+code of ERROR_CODES (see config.errors). A `ValidationError` with any other code becomes
+"validation_error".
 """
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from math import ceil
 from typing import Any, NamedTuple
@@ -22,72 +24,81 @@ from django.core.signals import got_request_exception
 from django.db import DataError, IntegrityError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import set_rollback
 
-from config.api import integrity, outages
-from config.api.middleware import current_request_id
+from config.context import current_request_id
+from config.db import constraint_errors, outages
 
 logger = logging.getLogger(__name__)
 
 
-class Code(NamedTuple):
+class ErrorCode(NamedTuple):
     status: int
-    meaning: str
-    details: str = ""  # which of a refusal's `params` travels in `details`
+    meaning: str | Promise
+    details: str = ""  # the param of the ValidationError that is sent in `details`
 
 
-# The published list (docs/errors.md is checked against it).
-CODES = {
-    "validation_error": Code(400, "A field of the request is missing or wrong."),
-    "unknown_field": Code(400, "The body names a field that this operation does not know."),
-    "unknown_parameter": Code(400, "The query string names a parameter this address lacks."),
-    "parse_error": Code(400, "The body could not be read."),
-    "slot_in_past": Code(400, "The time slot lies in the past."),
-    "booking_too_soon": Code(400, "The patient's notice before this time is too short."),
-    "booking_too_far": Code(400, "This time lies beyond the days open to patients."),
-    "not_authenticated": Code(401, "No credentials were sent."),
-    "token_invalid": Code(401, "The token is invalid, expired or revoked."),
-    "invalid_credentials": Code(401, "Unknown account or wrong password."),
-    "permission_denied": Code(403, "This role may not do this."),
-    "license_not_verified": Code(403, "The doctor's medical licence is not verified yet."),
-    "not_found": Code(404, "No such record, or not one of yours."),
-    "method_not_allowed": Code(405, "This address does not answer this method."),
-    "not_acceptable": Code(406, "No representation fits the Accept header."),
-    "slot_taken": Code(409, "Another appointment holds the time slot.", "alternatives"),
-    "slot_overlap": Code(409, "The doctor has another slot at that time."),
-    "slot_in_use": Code(409, "A live appointment holds the time slot."),
-    "patient_overlap": Code(409, "The patient has another appointment at that time."),
-    "invalid_transition": Code(409, "The record's state does not allow this.", "allowed"),
-    "too_many_bookings": Code(409, "The patient has as many coming appointments as allowed."),
-    "cancellation_too_late": Code(409, "It is too late for the patient to cancel."),
-    "reschedule_too_late": Code(409, "It is too late for the patient to reschedule."),
-    "consultation_exists": Code(409, "The appointment has its consultation already."),
-    "consultation_closed": Code(409, "A completed consultation takes only addenda."),
-    "allergy_conflict": Code(409, "The medication stands among the allergies.", "matches"),
-    "request_in_progress": Code(409, "The first request with this key has not finished."),
-    "refresh_superseded": Code(409, "The refresh token was just rotated by another request."),
-    "stale_version": Code(412, "The record has not, or has no more, a version named in If-Match."),
-    "too_large": Code(413, "The body is larger than the limit."),
-    "unsupported_media_type": Code(415, "Send application/json."),
-    "idempotency_key_reused": Code(422, "The Idempotency-Key came with another request."),
-    "throttled": Code(429, "Too many requests; Retry-After says when to come back."),
-    "server_error": Code(500, "Our mistake; quote the request_id."),
-    "unavailable": Code(
-        503, "The database does not answer in time, or a disk is full; try again later."
+# The published list; a test compares docs/errors.md with it.
+ERROR_CODES = {
+    "validation_error": ErrorCode(400, _("A field of the request is missing or wrong.")),
+    "unknown_field": ErrorCode(400, _("The body names a field that this operation does not know.")),
+    "unknown_parameter": ErrorCode(
+        400, _("The query string contains a parameter that this address does not know.")
+    ),
+    "parse_error": ErrorCode(400, _("The body could not be read.")),
+    "slot_in_past": ErrorCode(400, _("The time slot lies in the past.")),
+    "booking_too_soon": ErrorCode(400, _("Patients must book this slot earlier.")),
+    "booking_too_far": ErrorCode(400, _("This slot is not open to patients yet.")),
+    "not_authenticated": ErrorCode(401, _("No credentials were sent.")),
+    "token_invalid": ErrorCode(401, _("The token is invalid, expired or revoked.")),
+    "invalid_credentials": ErrorCode(401, _("The account is unknown or the password is wrong.")),
+    "permission_denied": ErrorCode(403, _("The caller's role may not do this.")),
+    "license_not_verified": ErrorCode(403, _("The doctor's medical licence is not verified yet.")),
+    "not_found": ErrorCode(404, _("The record does not exist, or the caller may not see it.")),
+    "method_not_allowed": ErrorCode(405, _("This address does not support this method.")),
+    "not_acceptable": ErrorCode(406, _("No representation matches the Accept header.")),
+    "slot_taken": ErrorCode(409, _("Another appointment uses the time slot."), "alternatives"),
+    "slot_overlap": ErrorCode(409, _("The doctor has another slot at that time.")),
+    "slot_in_use": ErrorCode(409, _("An appointment uses the time slot.")),
+    "patient_overlap": ErrorCode(409, _("The patient has another appointment at that time.")),
+    "invalid_transition": ErrorCode(409, _("The record's state does not allow this."), "allowed"),
+    "too_many_bookings": ErrorCode(
+        409, _("The patient has reached the limit of upcoming appointments.")
+    ),
+    "cancellation_too_late": ErrorCode(409, _("It is too late for the patient to cancel.")),
+    "reschedule_too_late": ErrorCode(409, _("It is too late for the patient to reschedule.")),
+    "consultation_exists": ErrorCode(409, _("The appointment has a consultation already.")),
+    "consultation_closed": ErrorCode(409, _("A completed consultation accepts only addenda.")),
+    "allergy_conflict": ErrorCode(409, _("The patient is allergic to the medication."), "matches"),
+    "request_in_progress": ErrorCode(409, _("The first request with this key has not finished.")),
+    "refresh_superseded": ErrorCode(
+        409, _("Another request has just replaced this refresh token.")
+    ),
+    "stale_version": ErrorCode(412, _("The record's version is not one of those in If-Match.")),
+    "too_large": ErrorCode(413, _("The body is larger than the limit.")),
+    "unsupported_media_type": ErrorCode(415, _("Send application/json.")),
+    "idempotency_key_reused": ErrorCode(
+        422, _("The Idempotency-Key was used for another request.")
+    ),
+    "throttled": ErrorCode(429, _("Too many requests; Retry-After tells when to try again.")),
+    "server_error": ErrorCode(500, _("An internal error occurred; quote the request_id.")),
+    "unavailable": ErrorCode(
+        503, _("The database does not answer, or a disk is full; try again later.")
     ),
 }
 
-# DRF's words for what the table calls otherwise.
-ALIASES = {"authentication_failed": "token_invalid", "token_not_valid": "token_invalid"}
+# DRF's codes that have another name in ERROR_CODES.
+DRF_CODE_ALIASES = {"authentication_failed": "token_invalid", "token_not_valid": "token_invalid"}
 
 RETRY_SECONDS = 5
 
 
 class Problem(NamedTuple):
-    """What an error says: its code, its sentences by field, and what else travels along."""
+    """The content of an error response: code, sentences by field, details and headers."""
 
     code: str
     errors: dict
@@ -96,7 +107,7 @@ class Problem(NamedTuple):
 
     @property
     def status(self):
-        return CODES[self.code].status
+        return ERROR_CODES[self.code].status
 
     @property
     def body(self):
@@ -112,50 +123,55 @@ class Problem(NamedTuple):
 
 
 def exception_handler(error, context):
-    """DRF's door (EXCEPTION_HANDLER): an answer for every error, also for those of ours."""
-    problem = describe(error)
+    """DRF's EXCEPTION_HANDLER: return a response for every exception."""
+    problem = problem_from(error)
     if problem.code == "server_error":
-        own_up(context["request"]._request, error, type(context["view"]).__name__)
+        log_server_error(context["request"]._request, error, type(context["view"]).__name__)
     elif problem.code == "unavailable":
         outages.log(error)
-    set_rollback()
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
 
-def own_up(request, error, where):
-    """Log a mistake of ours, and tell whoever listens."""
+def log_server_error(request, error, where):
+    """Log the error and send Django's signal `got_request_exception`."""
     logger.error("Unhandled error in %s", where, exc_info=error)
     got_request_exception.send(sender=None, request=request)
 
 
-def describe(error):
-    """The Problem an exception stands for: the first row of TRANSLATIONS that fits."""
+def problem_from(error):
+    """Return the Problem for an exception, from the first row of CONVERTERS that matches."""
     if isinstance(error, IntegrityError):
-        error = integrity.refusal(error) or error
+        error = constraint_errors.validation_error_for(error) or error
     if outages.is_outage(error):
-        sentence = outages.sentence(error)
-        return bare_problem("unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)})
-    for kinds, translate in TRANSLATIONS:
-        if isinstance(error, kinds):
-            return translate(error)
-    return bare_problem("server_error", "Something went wrong on our side.")
+        sentence = outages.user_message(error)
+        return problem_without_fields(
+            "unavailable", sentence, **{"Retry-After": str(RETRY_SECONDS)}
+        )
+    for classes, convert in CONVERTERS:
+        if isinstance(error, classes):
+            return convert(error)
+    return problem_without_fields(
+        "server_error", _("An internal error occurred. Please try again later.")
+    )
 
 
-def _refused(error):
-    """A rule's refusal: Django's ValidationError, by field where it names fields."""
+def _from_django_validation(error):
+    """Convert Django's ValidationError, with the fields that it names."""
     if hasattr(error, "error_dict"):
         by_field = error.error_dict
     else:
         by_field = {NON_FIELD_ERRORS: error.error_list}
-    everything = [one for errors in by_field.values() for one in errors]
-    known = next((one for one in everything if one.code in CODES), None)
+    all_errors = [one for errors in by_field.values() for one in errors]
+    known = next((one for one in all_errors if one.code in ERROR_CODES), None)
     code = known.code if known else "validation_error"
     if code == "throttled":
-        return bare_problem(code, known.message, **{"Retry-After": str(known.params["wait"])})
+        return problem_without_fields(
+            code, known.message, **{"Retry-After": str(known.params["wait"])}
+        )
     return Problem(
         code,
         {_name(field): _messages(errors) for field, errors in by_field.items()},
-        _details_of(known, CODES[code].details),
+        _details_of(known, ERROR_CODES[code].details),
         {"Retry-After": str(RETRY_SECONDS)} if code == "request_in_progress" else None,
     )
 
@@ -175,17 +191,17 @@ def _name(field):
     return api_settings.NON_FIELD_ERRORS_KEY if field == NON_FIELD_ERRORS else field
 
 
-def _invalid(error):
-    """What a serializer refuses; nested input keeps its nesting."""
+def _from_drf_validation(error):
+    """Convert the ValidationError of a serializer; nested input keeps its nesting."""
     detail = error.detail
     by_field = detail if isinstance(detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: detail}
-    return Problem(_code_among(error.get_codes()), by_field)
+    return Problem(_published_code(error.get_codes()), by_field)
 
 
-def _code_among(codes):
-    """The first code of the table found in a serializer's (nested) codes."""
+def _published_code(codes):
+    """Return the first code of ERROR_CODES among a serializer's nested codes."""
     for leaf in _leaves(codes):
-        if leaf in CODES:
+        if leaf in ERROR_CODES:
             return leaf
     return "validation_error"
 
@@ -198,17 +214,17 @@ def _leaves(tree):
     return [leaf for branch in tree for leaf in _leaves(branch)]
 
 
-def _of_the_framework(error):
+def _from_api_exception(error):
     codes = error.get_codes()
     code = codes.get("code", "") if isinstance(codes, dict) else codes
-    code = ALIASES.get(code, code)
+    code = DRF_CODE_ALIASES.get(code, code)
     if isinstance(error, exceptions.AuthenticationFailed) and code != "invalid_credentials":
         code = "token_invalid"
-    if code not in CODES:
+    if code not in ERROR_CODES:
         fallback = {401: "token_invalid", 403: "permission_denied", 404: "not_found"}
         code = fallback.get(error.status_code, "server_error")
     headers = {}
-    if CODES[code].status == HTTPStatus.UNAUTHORIZED:
+    if ERROR_CODES[code].status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(ceil(wait))
@@ -216,32 +232,32 @@ def _of_the_framework(error):
     return Problem(code, {"detail": [str(detail)]}, headers=headers)
 
 
-def bare_problem(code, sentence, **headers):
-    """One sentence that belongs to no field."""
+def problem_without_fields(code, sentence, **headers):
+    """Return a Problem with one sentence for the whole request."""
     return Problem(code, {"detail": [sentence]}, headers=headers)
 
 
-def _says(code, sentence):
-    """A translation that looks at nothing but the kind of error."""
-    return lambda error: bare_problem(code, sentence)
+def _fixed(code, sentence):
+    """Return a converter that ignores the details of the exception."""
+    return lambda error: problem_without_fields(code, sentence)
 
 
-TRANSLATIONS = [
-    (ValidationError, _refused),
-    (exceptions.ValidationError, _invalid),
-    (exceptions.APIException, _of_the_framework),
-    ((Http404, ObjectDoesNotExist), _says("not_found", "Not found.")),
-    (PermissionDenied, _says("permission_denied", exceptions.PermissionDenied.default_detail)),
-    (RequestDataTooBig, _says("too_large", "The request is larger than the limit.")),
+CONVERTERS: list[tuple[type | tuple[type, ...], Callable[[Any], Problem]]] = [
+    (ValidationError, _from_django_validation),
+    (exceptions.ValidationError, _from_drf_validation),
+    (exceptions.APIException, _from_api_exception),
+    ((Http404, ObjectDoesNotExist), _fixed("not_found", _("Not found."))),
+    (PermissionDenied, _fixed("permission_denied", exceptions.PermissionDenied.default_detail)),
+    (RequestDataTooBig, _fixed("too_large", _("The request is larger than the limit."))),
     (
         (SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError),
-        _says("parse_error", "The request could not be read."),
+        _fixed("parse_error", _("The request could not be read.")),
     ),
-    (DataError, _says("validation_error", "A value is out of range.")),
+    (DataError, _fixed("validation_error", _("A value is out of range."))),
 ]
 
 
 def first_sentence(errors):
-    """The first sentence for people in (nested) errors."""
+    """Return the first sentence of nested errors."""
     leaves = _leaves(errors)
     return str(leaves[0]) if leaves else ""

@@ -1,29 +1,37 @@
-"""Fields that mean exactly what they say."""
+"""Fields with a strict input format."""
 
 import re
+from datetime import date
 
 from django.forms import CharField as FormCharField
 from django.forms import ValidationError as FormValidationError
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 CANONICAL_ID = re.compile(r"[0-9]{1,40}")
 LARGEST_ID = 2**63 - 1
-BEYOND_PLAIN = re.compile(r"[^!-~]|_")
+ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1}
+NON_CANONICAL = re.compile(r"[^!-~]|_")
+
+# No time zone shifts a date between these beyond the limits of datetime.
+EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)
 
 
-def is_plain(value):
-    """Whether a number, day or time is not a text that Python alone would read as one.
+def is_canonical(value):
+    """Return whether the text of a number, date or time has only printable ASCII characters.
 
-    It would take 7_0, " 70 " and the digits of other scripts.
+    Python would also accept 7_0, " 70 " and the digits of other scripts.
     """
-    return not (isinstance(value, str) and BEYOND_PLAIN.search(value))
+    return not (isinstance(value, str) and NON_CANONICAL.search(value))
 
 
-def strict_id(value):
-    """The id that `value` spells (a whole number or its ASCII digits), or None.
+def parse_id(value):
+    """Return the id that `value` (an int or a text of ASCII digits) denotes, or None.
 
-    DRF alone would take 1.9, " 1 " and the digits of other scripts. An id past 64 bits becomes the
-    largest there could be, which names nothing.
+    DRF would also accept 1.9, " 1 " and the digits of other scripts. An id of more than 64 bits
+    becomes the largest possible id, which no row has.
     """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
@@ -31,11 +39,55 @@ def strict_id(value):
     return min(int(text), LARGEST_ID) if CANONICAL_ID.fullmatch(text) else None
 
 
+def is_in_calendar(day):
+    """Return whether a date lies between EARLIEST and LATEST."""
+    return EARLIEST <= day <= LATEST
+
+
+def out_of_calendar_error():
+    sentence = _("Enter a date between %(earliest)s and %(latest)s.")
+    return serializers.ValidationError(sentence % {"earliest": EARLIEST, "latest": LATEST})
+
+
+def is_lookup_in_calendar(lookup, text):
+    """Return whether each year, date or date-time in the value of a lookup is in the calendar."""
+    if lookup.endswith("year") and text.isdecimal():
+        return len(text) == len("2026") and EARLIEST.year <= int(text) <= LATEST.year
+    return all(map(_is_text_in_calendar, text.split(",")))
+
+
+def _is_text_in_calendar(text):
+    try:
+        moment = parse_datetime(text)
+        day = moment.date() if moment else parse_date(text)
+    except ValueError:  # such as 2030-02-31; the field refuses this text
+        return True
+    return day is None or is_in_calendar(day)
+
+
+class BoundedDateTimeField(serializers.DateTimeField):
+    """A date-time between EARLIEST and LATEST; any other overflows in a time zone conversion."""
+
+    def to_internal_value(self, value):
+        try:
+            moment = super().to_internal_value(value)
+        except OverflowError as error:
+            raise out_of_calendar_error() from error
+        if not is_in_calendar(moment.date()):
+            raise out_of_calendar_error()
+        return moment
+
+
+@extend_schema_field(ID_SCHEMA)
+class RecordIdField(serializers.IntegerField):
+    """The `id` of a row."""
+
+
 class StrictPrimaryKeyField(serializers.PrimaryKeyRelatedField):
-    """A record named by its id."""
+    """A reference to a record by its id."""
 
     def to_internal_value(self, data):
-        if (pk := strict_id(data)) is None:
+        if (pk := parse_id(data)) is None:
             self.fail("incorrect_type", data_type=type(data).__name__)
         for found in self.get_queryset().filter(pk=pk):
             return found
@@ -49,6 +101,21 @@ class IdFormField(FormCharField):
         text = super().clean(value)
         if not text:
             return None
-        if (pk := strict_id(text)) is None or text != value:
-            raise FormValidationError("Enter an id: digits only.")
+        if (pk := parse_id(text)) is None or text != value:
+            raise FormValidationError(_("Enter an id that consists of digits."))
         return pk
+
+
+class VisibleRelatedField(StrictPrimaryKeyField):
+    """A reference in a body to a record that the caller may see; any other "does not exist".
+
+    With `scope="writable_by"`, the caller must be allowed to write the record.
+    """
+
+    def __init__(self, scope="visible_to", **kwargs):
+        self.scope = scope
+        super().__init__(**kwargs)
+
+    def get_queryset(self):
+        rows = super().get_queryset()
+        return getattr(rows, self.scope)(self.context["request"].user)

@@ -1,19 +1,18 @@
-"""Query parameters: typed, bounded, and none of them ignored in silence."""
+"""Filters for query parameters: typed, bounded, and strict about unknown parameters."""
 
-from datetime import date
 from functools import cache
 
 import django_filters
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import EMPTY_VALUES, MaxValueValidator, MinValueValidator
+from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
 
-from config.api.fields import IdFormField, is_plain
+from config.api.fields import EARLIEST, LATEST, IdFormField, is_canonical
 
-EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)  # no time zone can push these out of range
 MAX_SEARCH_LENGTH = 200
 MAX_SEARCH_WORDS = 10
 
@@ -26,64 +25,120 @@ class StrictDateField(forms.DateField):
         )
 
     def to_python(self, value):
-        if not is_plain(value):
+        if not is_canonical(value):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
 
-class DateFilter(django_filters.DateFilter):
-    """One day, as 2026-03-29."""
+class PreparedFilterMixin:
+    """A filter that a prepared query can apply.
+
+    `arguments(value)` turns a cleaned value into what `narrow(rows, *arguments)` compares columns
+    with. A filter whose condition depends on the value otherwise returns no arguments and puts the
+    value into `variant(value)`, which `narrow` gets first.
+    """
+
+    def variant(self, value):
+        return None
+
+    def arguments(self, value):
+        return (value,)
+
+    def narrow(self, rows, variant, *arguments):
+        [argument] = arguments
+        return rows.filter(**{f"{self.field_name}__{self.lookup_expr}": argument})
+
+    def filter(self, rows, value):
+        if value in EMPTY_VALUES:
+            return rows
+        return self.narrow(rows, self.variant(value), *self.arguments(value))
+
+
+class DateFilter(PreparedFilterMixin, django_filters.DateFilter):
+    """A date in the format 2026-03-29."""
 
     field_class = StrictDateField
 
 
+class ChoiceFilter(PreparedFilterMixin, django_filters.ChoiceFilter):
+    pass
+
+
+class CharFilter(PreparedFilterMixin, django_filters.CharFilter):
+    pass
+
+
 @extend_schema_field({"type": "integer", "format": "int64", "minimum": 0})
-class IdFilter(django_filters.Filter):
-    """Rows of one record; an id that names nothing gives an empty list."""
+class IdFilter(PreparedFilterMixin, django_filters.Filter):
+    """Rows that refer to one record; an unknown id gives an empty list."""
 
     field_class = IdFormField
 
 
-class GivenFilters(DjangoFilterBackend):
-    """The view's `filterset_class`, of which only what is given is cleaned and applied.
+class CachedFilterBackend(DjangoFilterBackend):
+    """Applies the view's `filterset_class`, and cleans only the filters that are given.
 
-    One of each class serves all requests: its filters and methods know nothing of the one at hand.
+    One filterset of each class serves all requests: its filters do not depend on the request.
     """
 
     def filter_queryset(self, request, queryset, view):
         filterset_class = self.get_filterset_class(view, queryset)
         if filterset_class is None:
             return queryset
-        filters = _filters_of(filterset_class, queryset.model)
-        given = [name for name in filters if name in request.query_params]
         try:
-            values = [
-                (name, filters[name].field.clean(request.query_params[name])) for name in given
-            ]
+            values = cleaned_filters(filterset_class, request.query_params)
         except forms.ValidationError:
-            return super().filter_queryset(request, queryset, view)  # says all that is wrong
+            return super().filter_queryset(request, queryset, view)  # reports every error
         for name, value in values:
-            queryset = filters[name].filter(queryset, value)
+            queryset = filters_of(filterset_class)[name].filter(queryset, value)
         return queryset
 
 
+def cleaned_filters(filterset_class, params):
+    """Return [(name, value)] of the filters given; raises forms.ValidationError."""
+    filters = filters_of(filterset_class)
+    return [(name, filters[name].field.clean(params[name])) for name in filters if name in params]
+
+
 @cache
-def _filters_of(filterset_class, model):
-    return filterset_class({}, queryset=model._default_manager.none()).filters
+def filters_of(filterset_class):
+    return filterset_class({}, queryset=filterset_class.Meta.model.objects.none()).filters
+
+
+def prepare_filters(filterset_class, cleaned):
+    """Return (key, arguments) of cleaned filters, for `narrow`."""
+    key, arguments = [], []
+    for name, value in cleaned:
+        if value not in EMPTY_VALUES:
+            one = filters_of(filterset_class)[name]
+            own = one.arguments(value)
+            key.append((name, one.variant(value), len(own)))
+            arguments += own
+    return tuple(key), arguments
+
+
+def narrow(rows, filterset_class, key, arguments):
+    """Apply the filters that `prepare_filters` described."""
+    arguments = list(arguments)
+    for name, variant, count in key:
+        own, arguments = arguments[:count], arguments[count:]
+        rows = filters_of(filterset_class)[name].narrow(rows, variant, *own)
+    return rows
 
 
 class BoundedSearchFilter(SearchFilter):
-    """`?search=`: every word must be found; a novel is refused."""
+    """`?search=`: each word must be found; the length is limited."""
 
     def get_search_terms(self, request):
         text = request.query_params.get(self.search_param, "")
         if not text:
             return []
         if "\x00" in text:
-            raise ValidationError({self.search_param: ["Null characters are not allowed."]})
+            raise ValidationError({self.search_param: [_("Null characters are not allowed.")]})
         if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_WORDS:
-            limits = f"{MAX_SEARCH_WORDS} words of {MAX_SEARCH_LENGTH} characters in all"
-            raise ValidationError({self.search_param: [f"Search for at most {limits}."]})
+            sentence = _("Search for at most %(words)d words and %(length)d characters.")
+            limits = {"words": MAX_SEARCH_WORDS, "length": MAX_SEARCH_LENGTH}
+            raise ValidationError({self.search_param: [sentence % limits]})
         return super().get_search_terms(request)
 
     def get_schema_operation_parameters(self, view):
@@ -95,33 +150,18 @@ class BoundedSearchFilter(SearchFilter):
 
 
 class StrictOrderingFilter(OrderingFilter):
-    """`?ordering=`: `ordering_fields` maps each public name to what the rows are sorted by.
+    """`?ordering=`: the view's `ordering_fields` maps public names to fields or expressions.
 
-    The view's own `ordering` ends each order, so that pages never share or lose a row.
+    The view's `ordering` is appended, so that the order is total and pages do not overlap.
     """
 
     def get_ordering(self, request, queryset, view):
-        fields = getattr(view, "ordering_fields", None) or {}
-        default = list(getattr(view, "ordering", ()))
-        asked = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
-        order = []
-        for name in filter(None, asked):
-            plain = name.removeprefix("-")
-            if plain not in fields:
-                known = ", ".join(fields)
-                raise ValidationError({"ordering": [f"Order by one of: {known}."]})
-            by = fields[plain]
-            if isinstance(by, str):
-                order.append(f"-{by}" if name.startswith("-") else by)
-            else:
-                order.append(by.desc() if name.startswith("-") else by.asc())
-        return order + default
+        fields, default = getattr(view, "ordering_fields", {}), getattr(view, "ordering", ())
+        return order_by(ordering_names(request, view), fields, default)
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
-        if not ordering or ordering == _order_of(queryset):
-            return queryset
-        return queryset.order_by(*ordering)
+        return queryset.order_by(*ordering) if ordering else queryset
 
     def get_schema_operation_parameters(self, view):
         fields = getattr(view, "ordering_fields", None) or {}
@@ -133,28 +173,44 @@ class StrictOrderingFilter(OrderingFilter):
                 "name": "ordering",
                 "required": False,
                 "in": "query",
-                "description": "Sort by these, in this order; a leading minus turns one round.",
+                "description": "Sort by these fields, in this order; a leading minus reverses one.",
                 "schema": {"type": "string", "pattern": f"^{name}(,{name})*$"},
             }
         ]
 
 
-def _order_of(rows):
-    """By name, as it stands; [] for rows without any, or in an order turned round."""
-    query = rows.query
-    by_default = rows.model._meta.ordering if query.default_ordering else ()
-    return list(query.order_by or by_default) if query.standard_ordering else []
+def ordering_names(request, view):
+    """Return the public names of `?ordering=`, with their signs; raises ValidationError."""
+    given = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
+    names = tuple(filter(None, given))
+    fields = getattr(view, "ordering_fields", None) or {}
+    if any(name.removeprefix("-") not in fields for name in names):
+        sentence = _("Order by one of: %(fields)s.") % {"fields": ", ".join(fields)}
+        raise ValidationError({"ordering": [sentence]})
+    return names
+
+
+def order_by(names, fields, default):
+    """Return the arguments of `order_by()` for public names; the default order ends the list."""
+    order = []
+    for name in names:
+        by = fields[name.removeprefix("-")]
+        if isinstance(by, str):
+            order.append(f"-{by}" if name.startswith("-") else by)
+        else:
+            order.append(by.desc() if name.startswith("-") else by.asc())
+    return [*order, *default]
 
 
 def refuse_unknown_parameters(request, known):
-    """Raise for a query parameter that is not `known`, or given twice."""
+    """Raise a ValidationError for a query parameter that is not in `known` or is repeated."""
     errors = {}
     for name, values in request.query_params.lists():
-        shown = name.encode(errors="backslashreplace").decode()
+        text = name.encode(errors="backslashreplace").decode()
         if name not in known:
-            sentence = "This address knows no such parameter."
-            errors[shown] = [ErrorDetail(sentence, code="unknown_parameter")]
+            sentence = _("This parameter is not known here.")
+            errors[text] = [ErrorDetail(sentence, code="unknown_parameter")]
         elif len(values) > 1:
-            errors[shown] = [ErrorDetail("Give this parameter once.", code="invalid")]
+            errors[text] = [ErrorDetail(_("Give this parameter only once."), code="invalid")]
     if errors:
         raise ValidationError(errors)

@@ -2,15 +2,15 @@ from rest_framework.metadata import SimpleMetadata
 
 
 class ActionMetadata(SimpleMetadata):
-    """OPTIONS describes each method's own body, as that method's action would read it."""
+    """Describes in OPTIONS the body of each method with the serializer of its action."""
 
     def determine_actions(self, request, view):
         actions = {}
-        asked = view.action
+        action = view.action
         for method in ("POST", "PUT"):
             if view.action_map.get(method.lower()):
                 view.action = view.action_map[method.lower()]
                 described = super().determine_actions(request, view)
                 actions |= {name: body for name, body in described.items() if name == method}
-        view.action = asked
+        view.action = action
         return actions

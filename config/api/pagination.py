@@ -1,87 +1,99 @@
-"""Lists come in pages: `?page=`, `?page_size=`; or from `?cursor=` to cursor, without a count."""
+"""Pagination by page number (`?page=`, `?page_size=`) or by `?cursor=`, which does not count."""
 
-from django.core.paginator import Paginator
+from urllib.parse import parse_qsl, urlencode
+
+from django.core.paginator import Page, Paginator
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
-from rest_framework.utils.urls import replace_query_param
 
-from config.api import cursors
-from config.api.statements import written_anew
+from config.api import cursor_pagination
+from config.api.prepared_lists import PreparedRows
 
 LARGEST_PAGE = 999_999_999
-DEEP = 200  # rows left out before a page, from which on it is cheaper to find its ids first
+DEFERRED_JOIN_OFFSET = 200  # from this offset on, finding the ids first is cheaper
 
 
-class DeepPaginator(Paginator):
-    """Far down a list a page is looked for from the end that is nearer.
+class DeferredJoinPaginator(Paginator):
+    """Finds distant pages faster than OFFSET, which reads and joins all rows before the page.
 
-    Far from both ends it is cut out of bare ids, in the same statement. Otherwise each row that is
-    left out would be looked up, and joined to others, as well.
+    A page in the second half is read from the end of the list. A page far from both ends is found
+    by a subquery of ids in the same statement.
     """
 
-    def _get_page(self, rows, number, paginator):
+    def page(self, number):
+        number = self.validate_number(number)
         before = (number - 1) * self.per_page
-        if before >= DEEP:
-            size = min(self.per_page, self.count - before)
-            after = self.count - before - size
-            if after < before:
-                rows = _cut(self.object_list.reverse(), after, size)[::-1]
-            else:
-                rows = _cut(self.object_list, before, size)
-        return super()._get_page(rows, number, paginator)
+        if before < DEFERRED_JOIN_OFFSET:
+            return super().page(number)
+        size = min(self.per_page, self.count - before)
+        after = self.count - before - size
+        if after < before:
+            rows = self._slice(self._rows.reverse(), after, size)[::-1]
+        else:
+            rows = self._slice(self._rows, before, size)
+        return Page(rows, number, self)
+
+    @property
+    def _rows(self):
+        is_prepared = isinstance(self.object_list, PreparedRows)
+        return self.object_list.queryset if is_prepared else self.object_list
+
+    def _slice(self, rows, start, size):
+        if start >= DEFERRED_JOIN_OFFSET:
+            rows, start = rows.filter(pk__in=rows.values("pk")[start : start + size]), 0
+        if isinstance(self.object_list, PreparedRows):
+            rows = self.object_list.select(rows)
+        return list(rows[start : start + size])
 
 
-def _cut(rows, start, size):
-    if start >= DEEP:
-        ids = rows.values("pk")[start : start + size]
-        with written_anew():  # it has its place in the text, of which there would be thousands
-            return list(rows.filter(pk__in=ids))
-    return list(rows[start : start + size])
-
-
-class Pages(PageNumberPagination):
-    django_paginator_class = DeepPaginator
+class PagePagination(PageNumberPagination):
+    django_paginator_class = DeferredJoinPaginator
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
     cursor_query_param = "cursor"
     parameters = frozenset({"page", "page_size", "cursor"})
-    turn = None  # where a cursor was asked for
+    cursor_page = None  # set if the request has a cursor
 
     def paginate_queryset(self, queryset, request, view=None):
         for name in (self.page_query_param, self.page_size_query_param):
             given = request.query_params.get(name, "1")
-            plain = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_PAGE))
-            if not (plain and int(given)):
-                raise ValidationError({name: ["A positive whole number is expected."]})
+            is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_PAGE))
+            if not (is_number and int(given)):
+                raise ValidationError({name: [_("Enter a positive whole number.")]})
         if self.cursor_query_param in request.query_params:
-            return self._turn(queryset, request)
+            return self._paginate_by_cursor(queryset, request)
         return super().paginate_queryset(queryset, request, view)
 
-    def _turn(self, queryset, request):
+    def _paginate_by_cursor(self, queryset, request):
         self.request = request
         for name in (self.page_query_param, "ordering"):
             if name in request.query_params:
-                raise self._refused(f"A cursor knows its page and its order; leave out {name}.")
-        self.turn = cursors.turn(
+                sentence = _("A cursor determines the page and the order. Leave out %(parameter)s.")
+                raise self._cursor_error(sentence % {"parameter": name})
+        self.cursor_page = cursor_pagination.paginate_by_cursor(
             queryset,
             request.query_params[self.cursor_query_param],
             size=self.get_page_size(request),
             salt=f"{request.path}|{request.user.pk}",
         )
-        if self.turn is None:
-            raise self._refused("No cursor of this list. Begin with an empty one.")
-        return self.turn.rows
+        if self.cursor_page is None:
+            sentence = _("This is not a cursor of this list. Start with an empty one.")
+            raise self._cursor_error(sentence)
+        return self.cursor_page.rows
 
-    def _refused(self, sentence):
+    def _cursor_error(self, sentence):
         return ValidationError({self.cursor_query_param: [sentence]})
 
     def _link(self, cursor):
         if cursor is None:
             return None
-        here = self.request.build_absolute_uri()
-        return replace_query_param(here, self.cursor_query_param, cursor)
+        address, _mark, query = self.request.build_absolute_uri().partition("?")
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        parameters[self.cursor_query_param] = cursor
+        return f"{address}?{urlencode(sorted(parameters.items()))}"
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
@@ -89,14 +101,14 @@ class Pages(PageNumberPagination):
             parameter["schema"] |= {"minimum": 1, "maximum": LARGEST_PAGE}
             if parameter["name"] == self.page_size_query_param:
                 parameter["schema"]["default"] = self.page_size
-                parameter["description"] = f"Rows on a page; at most {self.max_page_size} are sent."
+                parameter["description"] = f"Rows per page, at most {self.max_page_size}."
         cursor = {
             "name": self.cursor_query_param,
             "required": False,
             "in": "query",
             "allowEmptyValue": True,
-            "description": "Instead of `page`: empty to begin with, then follow `next`. "
-            "The list is in its own order and not counted.",
+            "description": "Use in place of `page`: start with an empty cursor, then follow "
+            "`next`. The list has its default order and no count.",
             "schema": {"type": "string"},
         }
         return [*parameters, cursor]
@@ -105,14 +117,14 @@ class Pages(PageNumberPagination):
         page = super().get_paginated_response_schema(schema)
         page["required"] = ["next", "previous", "results"]
         page["properties"]["count"]["description"] = (
-            "Of all pages; left out where `cursor` is given."
+            "The number of rows on all pages; missing if `cursor` is given."
         )
         return page
 
     def get_paginated_response(self, data):
-        if self.turn is not None:
-            neighbours = {"next": self._link(self.turn.next)}
-            neighbours["previous"] = self._link(self.turn.previous)
+        if self.cursor_page is not None:
+            neighbours = {"next": self._link(self.cursor_page.next)}
+            neighbours["previous"] = self._link(self.cursor_page.previous)
             return Response(neighbours | {"results": data})
         return Response(
             {

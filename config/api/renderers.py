@@ -1,25 +1,25 @@
-"""The success half of the envelope; `exceptions.py` makes the other."""
+"""Renders successful responses in the envelope; `exceptions.py` builds the error envelope."""
 
 from decimal import Decimal
 from http import HTTPStatus
 
 import orjson
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
 from config.api.serializers import example_body
 
-DEFAULT_MESSAGE = "Operation completed successfully"
-FIRST_OF_SEPARATORS = b"\xe2"  # of U+2028 and U+2029, which DRF escapes
-WITHOUT_A_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+DEFAULT_MESSAGE = _("Operation completed successfully")
+SEPARATOR_BYTE = b"\xe2"  # the first byte of U+2028 and U+2029, which DRF escapes
+STATUSES_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
 class FastJSONRenderer(JSONRenderer):
-    """What DRF would write, by orjson; what orjson does not write at all is left to DRF.
+    """Renders with orjson, and with DRF's renderer what orjson cannot encode.
 
-    Three things it does its own way: 1e-05 is spelled 1e-5, a float that is no number becomes null,
-    where DRF would fail, and the seconds of a zone that was such a time apart (before 1973) are cut
-    off. No answer has any of them.
+    The output differs from DRF's in three cases that no response contains: 1e-05 becomes 1e-5, NaN
+    becomes null, and seconds in a UTC offset (used before 1973) are cut off.
     """
 
     options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z
@@ -29,16 +29,16 @@ class FastJSONRenderer(JSONRenderer):
         if data is None or self.get_indent(accepted_media_type, context) is not None:
             return super().render(data, accepted_media_type, context)
         try:
-            text = orjson.dumps(data, default=plain, option=self.options)
+            text = orjson.dumps(data, default=to_json_type, option=self.options)
         except orjson.JSONEncodeError:
             return super().render(data, accepted_media_type, context)
-        if FIRST_OF_SEPARATORS not in text:
+        if SEPARATOR_BYTE not in text:
             return text
         return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
-def plain(value):
-    """Of what orjson does not know, what answers are full of."""
+def to_json_type(value):
+    """Convert the types of Django that orjson does not know."""
     if isinstance(value, Decimal) and value.is_finite():
         return float(value)
     if isinstance(value, Promise):
@@ -47,15 +47,15 @@ def plain(value):
 
 
 class EnvelopeJSONRenderer(FastJSONRenderer):
-    """Wraps what a view returned, at the last moment; views return bare data.
+    """Wraps the data of a view in the envelope.
 
-    `messages = {action: sentence}` on the view chooses the sentence.
+    The view's table `messages` maps an action to the message.
     """
 
     def render(self, data, accepted_media_type=None, renderer_context=None):
         context = renderer_context or {}
         response = context["response"]
-        if response.status_code in WITHOUT_A_BODY:
+        if response.status_code in STATUSES_WITHOUT_BODY:
             return b""
         if not response.exception:
             view = context.get("view")
@@ -64,13 +64,13 @@ class EnvelopeJSONRenderer(FastJSONRenderer):
             data = {"status": "success", "data": data, "message": message}
         try:
             return super().render(data, accepted_media_type, renderer_context)
-        except UnicodeEncodeError:  # half a letter (a lone surrogate), which UTF-8 cannot hold
+        except UnicodeEncodeError:  # a lone surrogate
             self.ensure_ascii = True
             return super().render(data, accepted_media_type, renderer_context)
 
 
 class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
-    """The browsable API, with the raw form only: a form of fields would list people."""
+    """The browsable API with the raw data form only; an HTML form would list all patients."""
 
     def render(self, *args, **kwargs):
         return super().render(*args, **kwargs).encode(errors="backslashreplace")
@@ -79,13 +79,13 @@ class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
         return ""
 
     def get_breadcrumbs(self, request):
-        """Only addresses that answer, the index once."""
+        """Return the links to existing pages; the root page appears once."""
         crumbs = super().get_breadcrumbs(request)
         return [(name, url) for name, url in crumbs if name != "No Such Path" and url != "/"]
 
 
 class ExampleBodyRenderer(JSONRenderer):
-    """What the raw form of a POST begins with: a body that would do, not a list of nulls."""
+    """Fills the raw data form of a POST with the serializer's example instead of nulls."""
 
     def render(self, data, accepted_media_type=None, renderer_context=None):
         view = renderer_context["view"]

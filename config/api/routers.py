@@ -1,4 +1,4 @@
-"""One router made of the apps' own, so that no address is written twice."""
+"""The root router, which combines the routers of the apps."""
 
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
@@ -6,11 +6,11 @@ from rest_framework.reverse import reverse
 from rest_framework.routers import APIRootView, DefaultRouter, SimpleRouter
 
 
-class MedicalPlatform(APIRootView):
-    """Everything the API offers. Sign in at auth/login/ and send the access token along.
+class ApiRootView(APIRootView):
+    """The addresses of the API. Sign in at auth/login/ and send the access token.
 
-    With a parameter in their address, and so not listed here: the records themselves, their moves
-    (appointments/{id}/cancel/ …) and their parts (consultations/{id}/notes/ …).
+    Addresses with a parameter are not listed here: single records, their actions
+    (appointments/{id}/cancel/ …) and nested records (consultations/{id}/notes/ …).
     """
 
     permission_classes = [AllowAny]
@@ -26,9 +26,9 @@ class MedicalPlatform(APIRootView):
 
 
 class RootRouter(DefaultRouter):
-    """The sum of the apps' routers, with an index that lists every address without a parameter."""
+    """Combines routers, with a root view that lists all addresses without a parameter."""
 
-    APIRootView = MedicalPlatform
+    APIRootView = ApiRootView
     include_format_suffixes = False
 
     def __init__(self, *routers):

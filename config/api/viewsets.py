@@ -1,25 +1,21 @@
-"""What every viewset of the API has in common, whatever it serves."""
+"""The base class of all viewsets."""
 
-from functools import partial
-
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
-from config.api.cycles import let_go
 from config.api.filters import refuse_unknown_parameters
 
 
 class ApiViewSet(GenericViewSet):
-    """One row of tables says what a viewset does; see the class attributes.
+    """A viewset that is described by tables.
 
-    `access`      action → the roles that may (accounts.permissions.RoleAccess reads it)
-    `messages`    action → the envelope's sentence
-    `parameters`  action → query parameters it knows, beside those of the filters
-    `examples`    action → an example body and answer for the documentation
+    `access`      action → the roles that may call it (see accounts.permissions.RoleAccess)
+    `messages`    action → the message in the envelope
+    `parameters`  action → its query parameters, besides those of the filters
     """
 
     lookup_value_regex = "[0-9]+"
+    throttle_scope: str | None
     access = {}
     messages = {}
     parameters = {}
@@ -29,15 +25,9 @@ class ApiViewSet(GenericViewSet):
         if request.query_params and self.action not in (None, "metadata"):
             refuse_unknown_parameters(request, self.known_parameters())
 
-    def finalize_response(self, request, response, *args, **kwargs):
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(response, Response) and not response.is_rendered:
-            response.add_post_render_callback(partial(let_go, self))
-        return response
-
     def known_parameters(self):
         known = {api_settings.URL_FORMAT_OVERRIDE, *self.parameters.get(self.action, ())}
-        if not self.is_list():
+        if not self.is_list_action():
             return known
         if self.paginator:
             known |= self.paginator.parameters
@@ -50,17 +40,17 @@ class ApiViewSet(GenericViewSet):
                 known |= set(filterset.base_filters)
         return known
 
-    def read(self):
-        """The request's body, valid."""
-        form = self.get_serializer(data=self.request.data)
-        form.is_valid(raise_exception=True)
-        return form
+    def valid_serializer(self):
+        """Return the serializer of the request's body; raises a ValidationError."""
+        serializer = self.get_serializer(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer
 
-    def count_as_sign_in(self, request):
-        """Throttle a body that carries the password as a sign-in: it could be guessing."""
+    def throttle_as_login(self, request):
+        """Throttle a request with a password like a sign-in, because it may guess the password."""
         if "current_password" in request.data:
             self.throttle_scope = "login"
             self.check_throttles(request)
 
-    def is_list(self):
+    def is_list_action(self):
         return self.action == "list"

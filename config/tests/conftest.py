@@ -1,16 +1,16 @@
-"""A clinic with one of each, and its admin at the desk."""
+"""A clinic with one record of each kind, and a browser in which its admin is signed in."""
 
 import pytest
 
-from config.tests.people import a_clinic
+from config.tests.personas import build_clinic
 
 
 @pytest.fixture
 def clinic(db):
-    return a_clinic()
+    return build_clinic()
 
 
 @pytest.fixture
-def desk(client, clinic):
+def admin_client(client, clinic):
     client.force_login(clinic.ada)
     return client

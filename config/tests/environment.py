@@ -1,6 +1,6 @@
-"""Loaded before the settings (pytest.ini): tests see the documented defaults, whoever's machine.
+"""Sets the environment before the settings are loaded (pytest.ini), to the documented defaults.
 
-No `.env` is read and no exported variable counts but DATABASE_URL, which chooses the engine.
+No `.env` file is read, and of the exported variables only DATABASE_URL is kept.
 """
 
 import atexit
@@ -18,6 +18,6 @@ for name in re.findall(r"^#? ?([A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE):
 
 os.environ["ENV_FILE"] = os.devnull
 os.environ["SECRET_KEY"] = "a key for the tests alone, long enough for every check of ours"  # noqa: S105
-os.environ["TIME_ZONE"] = "Europe/Berlin"  # two clock changes a year, and never UTC
+os.environ["TIME_ZONE"] = "Europe/Berlin"  # has clock changes and differs from UTC
 os.environ["MEDIA_ROOT"] = tempfile.mkdtemp(prefix="clinic-media-")
 atexit.register(shutil.rmtree, os.environ["MEDIA_ROOT"], ignore_errors=True)

@@ -17,11 +17,11 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from accounts.sessions import open_session
+from accounts.auth.sessions import open_session
 from accounts.tests.test_bad_bodies import good_bodies
-from config.tests.served import application, connection_kept
+from config.tests.live_server import application, keep_connection_open
 from config.tests.test_matrix import Asked, bodies
-from config.tests.untouched import digest, writes
+from config.tests.unchanged import database_digest, record_writes
 
 # Not among them: whether what breaks the schema is refused and what keeps to it accepted. DRF reads
 # "30" as 30 and 30 as "30", and a time slot may fit the schema and lie in the past. And who may
@@ -41,7 +41,7 @@ CALLERS = ["jane", "house", "new", "ada", "anonymous"]
 def load():
     """The documented API, served by what serves it in production."""
     address, config = "/api/schema/?format=json", schemathesis.Config()
-    with connection_kept():
+    with keep_connection_open():
         return schemathesis.openapi.from_wsgi(address, application(), config=config)
 
 
@@ -56,7 +56,7 @@ class Fuzzer:
             for name in CALLERS
             if name != "anonymous"
         }
-        self.before = digest()
+        self.before = database_digest()
 
     def cases(self, operation):
         """(the caller's name, a case)."""
@@ -73,15 +73,15 @@ class Fuzzer:
     def try_out(self, caller, case):
         """Send a case, note what is wrong with the answer, and undo it."""
         cache.clear()
-        with transaction.atomic(), writes() as written:
+        with transaction.atomic(), record_writes() as written:
             answer = self.send(caller, case)
-            if answer.status_code >= 400 and written and digest() != self.before:
+            if answer.status_code >= 400 and written and database_digest() != self.before:
                 self._note("A half write", caller, case, answer, written)
             transaction.set_rollback(True)
 
     def send(self, caller, case):
         token = self.tokens.get(caller)
-        with connection_kept():
+        with keep_connection_open():
             answer = case.call(headers={"Authorization": f"Bearer {token}"} if token else {})
         self.statuses[answer.status_code] += 1
         try:

@@ -7,13 +7,14 @@ from datetime import timedelta
 from random import Random
 
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
-from appointments import clock, services, slots
+from appointments import clock, services, slot_services
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, an_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.clinical_records import record_of
 from consultations import services as consultations
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.states import ConsultationStatus
+from consultations.choices import ConsultationStatus
+from consultations.models import Consultation
 from patients.models import EmergencyAccess, Patient
 from patients.services import deactivate, grant_emergency_access
 from patients.tests.factories import PatientFactory
@@ -36,7 +37,7 @@ class World:
         self.rooms += [self.a_walk_in() for _ in range(3)]
         for doctor in self.doctors:
             TimeSlotFactory(doctor=doctor)
-            slots.withdraw(TimeSlotFactory(doctor=doctor))
+            slot_services.withdraw(TimeSlotFactory(doctor=doctor))
         for _ in range(3):
             self.cancel_one()
         deactivate(self.patients[-1], by=self.admin)
@@ -75,14 +76,14 @@ class World:
         ids.append(patient.pk)
         return patient
 
-    def an_appointment(self):
+    def make_appointment(self):
         ids = []
 
         def reads(reader):
             return self.sees_appointment(reader, self.rows[Appointment][ids[0]])
 
         patient, doctor = self.dice.choice(self.patients), self.dice.choice(self.doctors[:3])
-        appointment = an_appointment(
+        appointment = make_appointment(
             self.dice.choice(["scheduled", "confirmed", "in_progress", "completed", "no_show"]),
             doctor=doctor,
             patient=patient,
@@ -93,7 +94,7 @@ class World:
         )
         ids.append(appointment.pk)
         secret = self.mark(lambda one: reads(one) and one.user_type != "patient")
-        return services.amend(appointment, by=doctor, doctor_notes=secret)
+        return services.update(appointment, by=doctor, doctor_notes=secret)
 
     def cancel_one(self):
         """Which takes a doctor the sight that this visit may have given him."""
@@ -105,7 +106,7 @@ class World:
             services.move(chosen, "cancel", by=self.admin, reason=self.mark(may))
 
     def a_room(self, appointment):
-        with clock.at(appointment.starts_at):
+        with clock.frozen_at(appointment.starts_at):
             if appointment.status not in ("scheduled", "confirmed", "in_progress"):
                 return self.a_walk_in()
             return self.furnished(
@@ -137,7 +138,7 @@ class World:
         texts = ("history_of_present_illness", "assessment", "diagnosis", "treatment_plan")
         written = {field: self.mark(reads) for field in texts}
         secret = self.mark(reads_secrets)
-        consultations.write(room, by=doctor, **written, doctor_notes=secret)
+        consultations.update_text(room, by=doctor, **written, doctor_notes=secret)
         consultations.record_vital_signs(room, by=doctor, heart_rate=70)
         consultations.prescribe(
             room,
@@ -174,7 +175,7 @@ class World:
 
     def what_there_is(self):
         models = (Patient, Appointment, Consultation, TimeSlot, EmergencyAccess)
-        parts = (VitalSigns, Prescription, ConsultationNote)
+        parts = [record.model for record in record_of(Consultation).parts]
         return {
             model: {row["id"]: row for row in model.objects.values()} for model in (*models, *parts)
         }
@@ -243,11 +244,7 @@ class World:
     def sight(self, reader, address):
         """The ids that an answer at the address may hold."""
         words = address.strip("/").split("/")
-        parts = {
-            "vital-signs": VitalSigns,
-            "prescriptions": Prescription,
-            "notes": ConsultationNote,
-        }
+        parts = {record.route: record.model for record in record_of(Consultation).parts}
         if len(words) > 3 and words[3] in parts:
             return {
                 pk

@@ -9,10 +9,10 @@ from django.core.management import call_command
 
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, SIGNED_IN
-from config.access import door_names, every_door
-from config.tests.people import a_clinic
+from config.access_report import endpoint_names, iter_endpoints
+from config.tests.personas import build_clinic
 
-CANONICAL = [door for door in every_door() if door.is_canonical]
+CANONICAL = [door for door in iter_endpoints() if door.is_canonical]
 
 # P patient, D doctor, A admin, U unverified doctor; * anyone. What is not here does not exist.
 MATRIX = """
@@ -135,7 +135,7 @@ def test_the_matrix_is_the_one_we_agreed():
 def test_a_role_is_refused_exactly_where_the_matrix_says_whether_or_not_the_record_exists(
     api, letter
 ):
-    clinic = a_clinic()
+    clinic = build_clinic()
     actor = getattr(clinic, ACTORS[letter])
     client, _ = api(actor), api(actor)
     ids = {"pk": clinic.appointment.pk, "patient": clinic.jane.pk}
@@ -177,7 +177,7 @@ def test_a_stranger_is_asked_to_sign_in_at_every_closed_door(api):
 
 @pytest.mark.django_db
 def test_what_a_door_does_not_do_is_405_for_everybody(api):
-    clinic = a_clinic()
+    clinic = build_clinic()
     addresses = {address for _, address in AGREED}
 
     for name in ("jane", "house", "ada", "new"):
@@ -213,7 +213,7 @@ def test_a_stranger_is_asked_to_sign_in_for_what_a_closed_door_does_not_do(api):
 
 @pytest.mark.django_db
 def test_options_names_nobody(api):
-    clinic = a_clinic()
+    clinic = build_clinic()
     people = (clinic.jane, clinic.paul, clinic.house, clinic.grey)
     names = [word for one in people for word in (one.first_name, one.last_name)]
 
@@ -232,7 +232,7 @@ def test_options_names_nobody(api):
 @pytest.mark.parametrize("kind", ["deactivated", "signed_out"])
 @pytest.mark.django_db
 def test_a_token_that_is_dead_opens_nothing(api, kind):
-    clinic = a_clinic()
+    clinic = build_clinic()
     client = api(clinic.ada)
     if kind == "deactivated":
         type(clinic.ada).objects.filter(pk=clinic.ada.pk).update(is_active=False)
@@ -247,7 +247,7 @@ def test_a_token_that_is_dead_opens_nothing(api, kind):
 
 
 def test_door_names_are_unique():
-    assert len(door_names(CANONICAL)) == len(AGREED)
+    assert len(endpoint_names(CANONICAL)) == len(AGREED)
 
 
 def test_the_page_about_access_says_what_the_tables_say(capsys):
@@ -260,7 +260,7 @@ def test_the_page_about_access_says_what_the_tables_say(capsys):
 
 @pytest.mark.django_db
 def test_a_forgotten_row_is_a_closed_door_even_to_an_admin(monkeypatch, api):
-    clinic = a_clinic()
+    clinic = build_clinic()
     door = next(one for one in CANONICAL if one.address == "/api/appointments/")
     monkeypatch.setattr(
         door.view, "access", {k: v for k, v in door.view.access.items() if k != "list"}

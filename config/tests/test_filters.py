@@ -1,4 +1,4 @@
-"""What is given of the filters does what all of them together would."""
+"""Applying only the filters that a request uses gives the same result as applying all."""
 
 import pytest
 from django_filters.rest_framework import DjangoFilterBackend
@@ -9,7 +9,7 @@ from rest_framework.test import APIRequestFactory
 from appointments.filters import AppointmentFilter
 from appointments.models import Appointment
 from appointments.viewsets import AppointmentViewSet
-from config.api.filters import GivenFilters
+from config.api.filters import CachedFilterBackend
 from consultations.viewsets import ConsultationViewSet
 
 
@@ -40,21 +40,21 @@ def found(backend, view, query):
         "priority=high&consultation_type=general",
     ],
 )
-def test_filters_find_the_same_and_refuse_the_same_whichever_are_left_out(clinic, view, query):
+def test_skipping_unused_filters_changes_neither_results_nor_errors(clinic, view, query):
     every = found(DjangoFilterBackend, view, query)
 
-    assert found(GivenFilters, view, query) == every
+    assert found(CachedFilterBackend, view, query) == every
 
 
-def test_filters_are_made_once_and_not_for_each_request(clinic, monkeypatch):
+def test_filters_are_built_once_and_not_per_request(clinic, monkeypatch):
     def made(*args, **kwargs):
         raise AssertionError("a filter was made")
 
-    found(GivenFilters, AppointmentViewSet, "status=scheduled")
+    found(CachedFilterBackend, AppointmentViewSet, "status=scheduled")
     monkeypatch.setattr(AppointmentFilter, "__init__", made)
 
-    _, rows = found(GivenFilters, AppointmentViewSet, "search=Jane")
+    _, rows = found(CachedFilterBackend, AppointmentViewSet, "search=Jane")
     assert len(rows) == Appointment.objects.count()
-    assert found(GivenFilters, AppointmentViewSet, "status=scheduled")
-    with pytest.raises(AssertionError, match="a filter was made"):  # to say what is wrong
-        found(GivenFilters, AppointmentViewSet, "status=nonsense")
+    assert found(CachedFilterBackend, AppointmentViewSet, "status=scheduled")
+    with pytest.raises(AssertionError, match="a filter was made"):  # for the error messages
+        found(CachedFilterBackend, AppointmentViewSet, "status=nonsense")

@@ -79,7 +79,10 @@ def test_a_full_database_refuses_bookings_is_read_and_books_again_when_there_is_
 
     assert refused
     assert all(
-        is_refused(answer, "The clinic's database does not answer just now.") for answer in refused
+        is_refused(
+            answer, "The clinic's database does not answer at the moment. Please try again later."
+        )
+        for answer in refused
     )
     word = "53100" if connection.vendor == "postgresql" else "SQLITE_FULL"
     assert f"The database did not answer: OperationalError {word}" in caplog.text
@@ -100,7 +103,7 @@ def test_a_full_database_refuses_bookings_is_read_and_books_again_when_there_is_
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_and_a_spent_quota_are_outages(number):
-    problem = exceptions.describe(OSError(number, os.strerror(number), "/srv/a secret path"))
+    problem = exceptions.problem_from(OSError(number, os.strerror(number), "/srv/a secret path"))
 
     assert (problem.status, problem.code) == (503, "unavailable")
     assert problem.headers == {"Retry-After": "5"}
@@ -108,4 +111,4 @@ def test_a_full_disk_and_a_spent_quota_are_outages(number):
 
 
 def test_a_disk_that_fails_otherwise_is_a_mistake_of_ours():
-    assert exceptions.describe(OSError(errno.EACCES, "denied")).code == "server_error"
+    assert exceptions.problem_from(OSError(errno.EACCES, "denied")).code == "server_error"

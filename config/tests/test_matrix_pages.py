@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.tests.factories import AdminFactory
-from config.access import every_address
-from config.tests.people import a_clinic
+from config.access_report import iter_urls
+from config.tests.personas import build_clinic
 
 # (what a stranger's GET is answered, a POST): the pages anybody may ask for.
 OPEN = {
@@ -26,7 +26,7 @@ NOT_AT_THE_DESK = ["anonymous", "jane", "house", "new", "dismissed"]
 
 
 def pages():
-    return {address for address, view in every_address() if not hasattr(view, "actions")}
+    return {address for address, view in iter_urls() if not hasattr(view, "actions")}
 
 
 def filled(address, pk):
@@ -56,7 +56,7 @@ def test_an_open_page_answers_a_stranger(client, address):
 @pytest.mark.parametrize("who", NOT_AT_THE_DESK)
 @pytest.mark.django_db
 def test_the_desk_sends_everybody_but_active_admins_to_its_sign_in(client, who):
-    clinic = a_clinic()
+    clinic = build_clinic()
     clinic.dismissed = AdminFactory(username="dismissed")
     if who != "anonymous":
         client.force_login(getattr(clinic, who))
@@ -74,7 +74,7 @@ def test_the_desk_sends_everybody_but_active_admins_to_its_sign_in(client, who):
 
 @pytest.mark.django_db
 def test_an_admin_comes_in_at_every_page_of_the_desk(client):
-    clinic = a_clinic()
+    clinic = build_clinic()
     client.force_login(clinic.ada)
 
     for address in sorted(one for one in pages() if one.startswith("/admin/")):

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from config.api.vacuum import vacuum_sooner
+from config.db.autovacuum import lower_autovacuum_threshold
 
 
 class Migration(migrations.Migration):
@@ -23,5 +23,5 @@ class Migration(migrations.Migration):
             model_name='consultation',
             index=models.Index(fields=['created_at', 'id', 'doctor', 'patient'], name='consultations_by_time'),
         ),
-        vacuum_sooner("consultations_consultation"),
+        lower_autovacuum_threshold("consultations_consultation"),
     ]

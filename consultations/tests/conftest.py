@@ -1,66 +1,18 @@
-"""The people of these tests, and the visit they meet at."""
+"""A visit of Jane at Dr. Smith's."""
 
 import pytest
 
-from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
-from appointments import clock
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import berlin
-from consultations.tests.factories import a_consultation
-from patients.tests.factories import PatientFactory
-
-
-@pytest.fixture
-def wednesday():
-    """Wednesday, 2 December 2026, ten o'clock in the clinic."""
-    moment = berlin("2026-12-02 10:00")
-    with clock.at(moment):
-        yield moment
-
-
-@pytest.fixture
-def smith(db):
-    """A doctor, and the one of `appointment` and `visit`."""
-    return DoctorFactory(first_name="John", last_name="Smith")
-
-
-@pytest.fixture
-def meyer(db):
-    """A doctor who has nothing to do with Jane."""
-    return DoctorFactory(first_name="Ruth", last_name="Meyer")
-
-
-@pytest.fixture
-def nils(db):
-    """A doctor whose licence nobody has verified yet."""
-    return UnverifiedDoctorFactory(first_name="Nils", last_name="Neu")
-
-
-@pytest.fixture
-def jane(db):
-    """A patient, allergic to penicillin."""
-    return PatientFactory(first_name="Jane", last_name="Doe", allergies="Penicillin, peanuts")
-
-
-@pytest.fixture
-def omar(db):
-    """Another patient."""
-    return PatientFactory(first_name="Omar", last_name="Haddad")
-
-
-@pytest.fixture
-def ada(db):
-    """The administrator."""
-    return AdminFactory(first_name="Ada", last_name="Admin")
+from appointments.tests.factories import make_appointment
+from consultations.tests.factories import make_consultation
 
 
 @pytest.fixture
 def appointment(smith, jane):
-    """Jane's appointment with Dr. Smith, which she booked."""
-    return an_appointment(patient=jane, doctor=smith)
+    """Jane's appointment with Dr. Smith, booked by Jane."""
+    return make_appointment(patient=jane, doctor=smith)
 
 
 @pytest.fixture
 def visit(appointment):
-    """Its consultation, open and not started."""
-    return a_consultation(appointment=appointment)
+    """The consultation of `appointment`, opened and not started."""
+    return make_consultation(appointment=appointment)

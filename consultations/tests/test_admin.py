@@ -1,30 +1,20 @@
-"""The clinical record at the desk: open it is written, closed it is read."""
+"""Admin pages of consultations: editable while open, read-only when completed."""
 
 import pytest
 from django.urls import reverse
 
-from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments.tests.factories import an_appointment
+from accounts.tests.factories import DoctorFactory
+from appointments.tests.factories import make_appointment
+from config.tests.admin_forms import submit
 from consultations.models import Consultation
-from consultations.tests.factories import a_consultation, with_parts
+from consultations.tests.factories import add_parts, make_consultation
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
 
 ADD = reverse("admin:consultations_consultation_add")
 LIST = reverse("admin:consultations_consultation_changelist")
-NO_INLINES = {
-    f"{part}-{count}_FORMS": 0
-    for part in ("vital_signs", "prescriptions", "notes")
-    for count in ("TOTAL", "INITIAL")
-}
-TEXT = {"chief_complaint": "Cough", "diagnosis": "Bronchitis"} | NO_INLINES
-
-
-@pytest.fixture
-def desk(client):
-    client.force_login(AdminFactory())
-    return client
+TEXT = {"chief_complaint": "Cough", "diagnosis": "Bronchitis"}
 
 
 def page_of(record, step="change"):
@@ -35,25 +25,25 @@ def errors_of(response):
     return response.context["adminform"].form.errors
 
 
-def test_a_consultation_is_opened_for_an_appointment_once(desk):
-    appointment = an_appointment(reason_for_visit="Knee")
+def test_a_consultation_is_opened_once_per_appointment(admin_client):
+    appointment = make_appointment(reason_for_visit="Knee")
 
-    desk.post(ADD, {"appointment": appointment.pk})
-    again = desk.post(ADD, {"appointment": appointment.pk})
+    admin_client.post(ADD, {"appointment": appointment.pk})
+    again = admin_client.post(ADD, {"appointment": appointment.pk})
 
     assert Consultation.objects.get().chief_complaint == "Knee"
-    assert errors_of(again) == {"appointment": ["This appointment has its consultation."]}
+    assert errors_of(again) == {"appointment": ["This appointment already has a consultation."]}
 
 
-def test_a_walk_in_needs_patient_doctor_and_complaint(desk):
+def test_a_walk_in_requires_patient_doctor_and_complaint(admin_client):
     form = {
         "patient": PatientFactory().pk,
         "doctor": DoctorFactory().pk,
         "chief_complaint": "Bee sting",
     }
 
-    refused = desk.post(ADD, {})
-    desk.post(ADD, form)
+    refused = admin_client.post(ADD, {})
+    admin_client.post(ADD, form)
 
     assert set(errors_of(refused)) == set(form)
     assert Consultation.objects.get().appointment is None
@@ -66,32 +56,34 @@ def test_a_walk_in_needs_patient_doctor_and_complaint(desk):
         ("doctor", "This doctor's account is closed."),
     ],
 )
-def test_a_walk_in_of_somebody_who_has_left_is_refused_at_the_field(desk, gone, sentence):
+def test_a_walk_in_of_a_deactivated_patient_or_doctor_is_refused_at_the_field(
+    admin_client, gone, sentence
+):
     people = {"patient": PatientFactory(), "doctor": DoctorFactory()}
     type(people[gone]).objects.filter(pk=people[gone].pk).update(is_active=False)
     form = {name: person.pk for name, person in people.items()}
 
-    response = desk.post(ADD, form | {"chief_complaint": "Bee sting"})
+    response = admin_client.post(ADD, form | {"chief_complaint": "Bee sting"})
 
     assert errors_of(response) == {gone: [sentence]}
     assert not Consultation.objects.exists()
 
 
-def test_text_is_written_while_it_is_open(desk):
-    consultation = a_consultation(started=True)
+def test_texts_are_editable_while_the_consultation_is_open(admin_client):
+    consultation = make_consultation(started=True)
 
-    desk.post(page_of(consultation), TEXT)
+    submit(admin_client, page_of(consultation), **TEXT)
 
     consultation.refresh_from_db()
     assert consultation.diagnosis == "Bronchitis"
     assert consultation.ended_at is None
 
 
-def test_a_closed_consultation_is_not_editable(desk):
-    consultation = a_consultation(completed=True)
+def test_a_completed_consultation_is_read_only(admin_client):
+    consultation = make_consultation(completed=True)
 
-    shown = desk.get(page_of(consultation))
-    refused = desk.post(page_of(consultation), TEXT)
+    shown = admin_client.get(page_of(consultation))
+    refused = admin_client.post(page_of(consultation), TEXT)
 
     assert 'name="diagnosis"' not in shown.content.decode()
     assert refused.status_code == 403
@@ -99,74 +91,72 @@ def test_a_closed_consultation_is_not_editable(desk):
     assert consultation.diagnosis == ""
 
 
-def test_who_and_when_cannot_be_set_by_adding_them_to_the_form(desk):
-    consultation = a_consultation()
+def test_people_and_times_cannot_be_set_by_extra_form_fields(admin_client):
+    consultation = make_consultation()
 
-    desk.post(
-        page_of(consultation),
-        TEXT | {"patient": PatientFactory().pk, "ended_at": "2026-01-01", "status": "completed"},
-    )
+    forged = {"patient": PatientFactory().pk, "ended_at": "2026-01-01", "status": "completed"}
+    submit(admin_client, page_of(consultation), **TEXT, **forged)
 
     changed = Consultation.objects.get()
     assert (changed.patient, changed.ended_at) == (consultation.patient, None)
 
 
 @pytest.mark.parametrize("step", ["start", "complete"])
-def test_asking_for_a_step_changes_nothing(desk, step):
-    consultation = a_consultation()
+def test_a_get_of_an_action_changes_nothing(admin_client, step):
+    consultation = make_consultation()
 
-    assert desk.get(page_of(consultation, step)).status_code == 200
+    assert admin_client.get(page_of(consultation, step)).status_code == 200
     consultation.refresh_from_db()
     assert (consultation.started_at, consultation.ended_at) == (None, None)
 
 
-def test_start_and_complete_bring_the_appointment_along(desk):
-    consultation = a_consultation()
+def test_start_and_complete_also_change_the_appointment(admin_client):
+    consultation = make_consultation()
 
-    desk.post(page_of(consultation, "start"))
+    admin_client.post(page_of(consultation, "start"))
     consultation.appointment.refresh_from_db()
     assert consultation.appointment.status == "in_progress"
-    desk.post(page_of(consultation, "complete"))
+    admin_client.post(page_of(consultation, "complete"))
 
     consultation.appointment.refresh_from_db()
     assert consultation.appointment.status == "completed"
     assert Consultation.objects.get().is_closed
 
 
-def test_a_refused_step_is_shown_on_the_page(desk):
-    consultation = a_consultation(completed=True)
+def test_a_refused_action_is_shown_on_the_page(admin_client):
+    consultation = make_consultation(completed=True)
 
-    response = desk.post(page_of(consultation, "start"))
+    response = admin_client.post(page_of(consultation, "start"))
 
     assert "This consultation is completed" in response.content.decode()
 
 
-def test_the_allergies_of_the_patient_stand_above_the_consultation(desk):
-    consultation = a_consultation(patient=PatientFactory(allergies="Penicillin"))
+def test_allergies_are_shown_at_the_top_of_the_consultation(admin_client):
+    consultation = make_consultation(patient=PatientFactory(allergies="Penicillin"))
 
-    assert "Allergies: Penicillin" in desk.get(page_of(consultation)).content.decode()
+    assert "Allergies: Penicillin" in admin_client.get(page_of(consultation)).content.decode()
 
 
-def test_parts_are_shown_and_cannot_be_written(desk):
-    consultation = with_parts(a_consultation())
+def test_parts_are_shown_and_read_only(admin_client):
+    consultation = add_parts(make_consultation())
     prescription = consultation.prescriptions.get()
 
-    content = desk.get(page_of(consultation)).content.decode()
+    content = admin_client.get(page_of(consultation)).content.decode()
 
     assert prescription.medication_name in content
-    assert desk.post(page_of(prescription), {"dosage": "50 mg"}).status_code == 403
-    assert desk.get("/admin/consultations/prescription/add/").status_code == 403
+    assert admin_client.post(page_of(prescription), {"dosage": "50 mg"}).status_code == 403
+    assert admin_client.get("/admin/consultations/prescription/add/").status_code == 403
 
 
-def test_versions_are_shown_with_their_author_and_are_not_brought_back(desk):
-    consultation = a_consultation(started=True)
-    desk.post(page_of(consultation), TEXT)
+def test_versions_are_shown_with_their_author_and_cannot_be_reverted(admin_client):
+    consultation = make_consultation(started=True)
+    submit(admin_client, page_of(consultation), **TEXT)
     first = consultation.history.last()
     page = page_of(consultation, "history")
 
-    versions = desk.get(page).content.decode()
-    shown = desk.get(f"{page}{first.pk}/")
-    reverted = desk.post(f"{page}{first.pk}/", TEXT | {"diagnosis": "Flu"})
+    versions = admin_client.get(page).content.decode()
+    shown = admin_client.get(f"{page}{first.pk}/")
+    reverted = admin_client.post(f"{page}{first.pk}/", TEXT | {"diagnosis": "Flu"})
 
     assert "Bronchitis" in versions
     assert "Started at" in versions
@@ -180,9 +170,9 @@ def test_versions_are_shown_with_their_author_and_are_not_brought_back(desk):
     ("status", "expected"),
     [("scheduled", 1), ("in_progress", 1), ("completed", 1), ("nonsense", 3)],
 )
-def test_consultations_are_filtered_by_their_status(desk, status, expected):
-    a_consultation()
-    a_consultation(started=True)
-    a_consultation(completed=True)
+def test_consultations_are_filtered_by_status(admin_client, status, expected):
+    make_consultation()
+    make_consultation(started=True)
+    make_consultation(completed=True)
 
-    assert desk.get(LIST, {"status": status}).context["cl"].result_count == expected
+    assert admin_client.get(LIST, {"status": status}).context["cl"].result_count == expected

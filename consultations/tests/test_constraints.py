@@ -1,19 +1,19 @@
-"""The last word is the database's, whatever the code above it does."""
+"""Database constraints of consultations, tested without the services."""
 
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from config.api.exceptions import describe
+from config.api.exceptions import problem_from
 from consultations.models import Consultation
-from consultations.tests.factories import a_consultation
+from consultations.tests.factories import make_consultation
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_consultation_ends_after_it_starts():
-    visit = a_consultation(completed=True)
+    visit = make_consultation(completed=True)
     rows = Consultation.objects.filter(pk=visit.pk)
 
     with (
@@ -27,12 +27,12 @@ def test_a_consultation_ends_after_it_starts():
 
 
 def test_an_appointment_has_one_consultation():
-    visit, other = a_consultation(), a_consultation()
+    visit, other = make_consultation(), make_consultation()
 
     with pytest.raises(IntegrityError) as error, transaction.atomic():
         Consultation.objects.filter(pk=other.pk).update(appointment=visit.appointment)
 
-    told = describe(error.value)
+    told = problem_from(error.value)
     assert (told.status, told.code) == (409, "consultation_exists")
-    assert told.errors == {"appointment": ["This appointment has its consultation."]}
+    assert told.errors == {"appointment": ["This appointment already has a consultation."]}
     assert Consultation.objects.get(pk=other.pk).appointment == other.appointment

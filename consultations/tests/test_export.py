@@ -1,4 +1,4 @@
-"""Everything the clinic holds on a patient in one archive, and nothing of anybody else."""
+"""The export contains everything the clinic stores about a patient, and nothing about others."""
 
 import json
 import stat
@@ -13,24 +13,24 @@ from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts import lockout
+from accounts.auth import lockout
+from accounts.auth.sessions import open_session
 from accounts.models import Action, AuditEvent, IdempotencyKey, Session, User
 from accounts.services import update_profile
-from accounts.sessions import open_session
 from accounts.tests.factories import AdminFactory
-from accounts.tests.helpers import data, on_postgresql, picture
+from accounts.tests.helpers import data, image_bytes, requires_postgresql
 from appointments import services as appointments
 from appointments.models import TimeSlot
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from consultations import services
-from consultations.export import HELD, export
 from consultations.models import Consultation
-from consultations.tests.factories import a_consultation, with_parts
+from consultations.patient_export import EXPORTED_MODELS, export
+from consultations.tests.factories import add_parts, make_consultation
 from patients.services import deactivate, grant_emergency_access
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STAFF_ONLY = "zq7staff"  # in what patients are not shown
+STAFF_ONLY = "zq7staff"  # in texts that are hidden from patients
 BY_STAFF = "198.51.100.7"
 
 
@@ -41,39 +41,41 @@ def media(settings, tmp_path):
 
 @pytest.fixture
 def full(api, jane, smith, meyer, ada):
-    """Jane's record, with a row of everything there is; her consultation."""
-    image = ContentFile(picture(), name="face.webp")
-    update_profile(jane, by=ada, phone="+49 30 1234567", avatar=image)
-    visit = an_appointment(patient=jane, doctor=smith, contact_phone="+49 30 7654321")
-    appointments.amend(visit, by=smith, doctor_notes=f"{STAFF_ONLY} of the appointment")
-    room = with_parts(a_consultation(appointment=visit))
-    services.write(room, by=smith, diagnosis="Gout", doctor_notes=f"{STAFF_ONLY} of the visit")
-    services.add_note(
-        room, by=smith, note_type="general", content=f"{STAFF_ONLY}, alone", is_private=True
+    """Jane's record with a row of every exported model; returns her consultation."""
+    image = ContentFile(image_bytes(), name="face.webp")
+    update_profile(jane, by=ada, phone="+49 30 7777777", avatar=image)
+    visit = make_appointment(patient=jane, doctor=smith, contact_phone="+49 30 7654321")
+    appointments.update(visit, by=smith, doctor_notes=f"{STAFF_ONLY} of the appointment")
+    consultation = add_parts(make_consultation(appointment=visit))
+    services.update_text(
+        consultation, by=smith, diagnosis="Gout", doctor_notes=f"{STAFF_ONLY} of the visit"
     )
-    services.set_active(room.prescriptions.get(), by=smith, is_active=False)
+    services.add_note(
+        consultation, by=smith, note_type="general", content=f"{STAFF_ONLY}, alone", is_private=True
+    )
+    services.set_active(consultation.prescriptions.get(), by=smith, is_active=False)
     grant_emergency_access(jane, by=meyer, reason="Unconscious in the emergency room")
     open_session(jane, request=RequestFactory(headers={"User-Agent": "Firefox"}).get("/"))
-    lockout.guess(jane.username, "203.0.113.5").count()
+    lockout.attempt_for(jane.username, "203.0.113.5").consume()
     IdempotencyKey.objects.create(user=jane, key="of-jane")
     for record in (jane, User.objects.get(pk=jane.pk), visit):
         LogEntry.objects.log_actions(ada.pk, [record], action_flag=2, single_object=True)
-    data(api(smith, REMOTE_ADDR=BY_STAFF).get(f"/api/consultations/{room.pk}/"))
-    return room
+    data(api(smith, REMOTE_ADDR=BY_STAFF).get(f"/api/consultations/{consultation.pk}/"))
+    return consultation
 
 
 @pytest.fixture
 def of_omar(omar, smith):
-    """The same of another patient, in which nothing is like Jane's."""
-    visit = an_appointment(patient=omar, doctor=smith, reason_for_visit="zq7omar")
-    return with_parts(a_consultation(appointment=visit))
+    """The same data of another patient, with different values."""
+    visit = make_appointment(patient=omar, doctor=smith, reason_for_visit="zq7omar")
+    return add_parts(make_consultation(appointment=visit))
 
 
 @pytest.fixture
 def archive(jane, tmp_path):
-    """{name: content} of the archive that the command makes of Jane."""
+    """Returns the files of the command's archive of Jane, as {name: content}."""
 
-    def made(*options):
+    def export(*options):
         path = tmp_path / "jane.zip"
         call_command("export_patient", str(jane.pk), str(path), *options)
         with ZipFile(path) as file:
@@ -84,7 +86,7 @@ def archive(jane, tmp_path):
             for name, content in contents.items()
         }
 
-    return made
+    return export
 
 
 def models_of(held):
@@ -93,42 +95,42 @@ def models_of(held):
         yield from models_of(part)
 
 
-def every_held():
-    return {model for held in HELD.values() for model in models_of(held)}
+def all_exported():
+    return {model for held in EXPORTED_MODELS.values() for model in models_of(held)}
 
 
-def models_that_lead_to_people():
-    """Every model from which foreign keys lead to a person, by whatever way."""
+def models_related_to_users():
+    """Returns every model with a direct or indirect foreign key to a user."""
     reached = {User}
     everything = {one._meta.concrete_model for one in apps.get_models(include_auto_created=True)}
     while more := {
         model
         for model in everything - reached
-        if any(field.related_model in reached or _is_person(field.related_model)
+        if any(field.related_model in reached or _is_user(field.related_model)
                for field in model._meta.concrete_fields if field.is_relation)
     }:  # fmt: skip
         reached |= more
     return reached
 
 
-def _is_person(model):
+def _is_user(model):
     return model is not None and issubclass(model, User)
 
 
-def test_no_model_that_leads_to_a_patient_is_forgotten():
-    held = {model._meta.concrete_model for model in every_held()}
+def test_every_model_related_to_a_patient_is_exported_or_excluded():
+    held = {model._meta.concrete_model for model in all_exported()}
     elsewhere = {
-        LogEntry,  # by an admin; those about the patient are in desk-log.json
-        TimeSlot,  # a doctor's; the appointment has copied its times
+        LogEntry,  # by an admin; entries about the patient are in desk-log.json
+        TimeSlot,  # belongs to a doctor; the appointment has a copy of its times
     }
 
-    assert models_that_lead_to_people() == held | elsewhere
+    assert models_related_to_users() == held | elsewhere
 
 
-def test_no_field_is_forgotten_but_the_password(archive, full):
+def test_every_field_is_exported_except_the_password(archive, full):
     files = archive()
 
-    for name, held in HELD.items():
+    for name, held in EXPORTED_MODELS.items():
         fields = {field.name for field in held.model._meta.concrete_fields}
         for row in files[f"{name}.json"]:
             assert set(row) == fields - {"password"} | set(held.parts), name
@@ -137,25 +139,30 @@ def test_no_field_is_forgotten_but_the_password(archive, full):
                 assert all(set(one) == names for one in row[part]), part
 
 
-def test_everything_is_there_and_nothing_of_anybody_else(archive, full, of_omar, jane, smith):
+def test_everything_about_the_patient_is_exported_and_nothing_about_others(
+    archive, full, of_omar, jane, smith
+):
     files = archive()
 
     assert [name for name, rows in files.items() if not rows] == []
     [record] = files["record.json"]
     assert (record["id"], record["phone"], record["allergies"]) == (
         jane.pk,
-        "+49 30 1234567",
+        "+49 30 7777777",
         "Penicillin, peanuts",
     )
-    assert [version["phone"] for version in files["record-versions.json"]] == ["", record["phone"]]
+    assert [version["phone"] for version in files["record-versions.json"]] == [
+        "+49 30 1234567",
+        record["phone"],
+    ]
     [visit] = files["appointments.json"]
     assert visit["contact_phone"] == "+49 30 7654321"
     assert [one["action"] for one in visit["history"]] == ["book", "updated"]
-    [room] = files["consultations.json"]
-    assert (room["id"], room["diagnosis"]) == (full.pk, "Gout")
-    assert [one["systolic_bp"] for one in room["vital_signs"]] == [120]
-    assert [one["medication_name"] for one in room["prescriptions"]] == ["Ramipril"]
-    assert [one["is_private"] for one in room["notes"]] == [False, True, True]
+    [consultation] = files["consultations.json"]
+    assert (consultation["id"], consultation["diagnosis"]) == (full.pk, "Gout")
+    assert [one["systolic_bp"] for one in consultation["vital_signs"]] == [120]
+    assert [one["medication_name"] for one in consultation["prescriptions"]] == ["Ramipril"]
+    assert [one["is_private"] for one in consultation["notes"]] == [False, True, True]
     assert [one["diagnosis"] for one in files["consultation-versions.json"]] == ["", "Gout"]
     assert [one["is_active"] for one in files["prescription-versions.json"]] == [True, False]
     assert len(files["vital-signs-versions.json"]) == 1
@@ -166,15 +173,17 @@ def test_everything_is_there_and_nothing_of_anybody_else(archive, full, of_omar,
     assert [one["user_agent"] for one in files["sessions.json"]] == ["Firefox"]
     assert [one["key"] for one in files["idempotency-keys.json"]] == ["of-jane"]
     assert [one["failures"] for one in files["failed-sign-ins.json"]] == [1]
-    changed_at_the_desk = [jane.pk, jane.pk, full.appointment_id]
-    assert [int(one["object_id"]) for one in files["desk-log.json"]] == changed_at_the_desk
+    changed_in_the_admin = [jane.pk, jane.pk, full.appointment_id]
+    assert [int(one["object_id"]) for one in files["desk-log.json"]] == changed_in_the_admin
     assert {"id": smith.pk, "name": "John Smith", "role": "doctor"} in files["people.json"]
-    assert files["picture.webp"] == picture()
+    assert files["picture.webp"] == image_bytes()
     assert "zq7omar" not in str(files)
     assert {one["patient"] for one in files["consultations.json"]} == {jane.pk}
 
 
-def test_the_access_log_is_the_audit_about_the_patient_and_by_her(archive, full, of_omar, jane):
+def test_the_access_log_contains_audit_events_about_and_by_the_patient(
+    archive, full, of_omar, jane
+):
     events = {event["event"]: event for event in archive()["access-log.json"]}
 
     assert events["consultation.retrieve"]["address"] == BY_STAFF
@@ -183,7 +192,7 @@ def test_the_access_log_is_the_audit_about_the_patient_and_by_her(archive, full,
     assert all(jane.pk in [*one["patients"], one["actor"]] for one in events.values())
 
 
-def test_the_clinic_s_copy_has_the_notes_of_the_staff_and_says_so_first(archive, full, ada):
+def test_the_clinic_copy_contains_staff_notes_and_says_so_first(archive, full, ada):
     files = archive("--by", ada.username.upper())
 
     assert {name for name, rows in files.items() if STAFF_ONLY in str(rows)} == {
@@ -199,7 +208,7 @@ def test_the_clinic_s_copy_has_the_notes_of_the_staff_and_says_so_first(archive,
     assert [name for name in files if name != "README.txt" and f"\n{name} " not in readme] == []
 
 
-def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, full, jane, smith):
+def test_the_patient_copy_contains_nothing_hidden_from_patients(archive, full, jane, smith):
     files = archive("--for-patient")
 
     whole = str(files)
@@ -217,16 +226,16 @@ def test_the_patient_s_copy_has_nothing_that_patients_are_not_shown(archive, ful
     assert not {"desk-log.json", "idempotency-keys.json", "failed-sign-ins.json"} & set(files)
 
 
-def test_the_patient_s_access_log_is_the_one_the_api_shows(api, archive, full, jane):
+def test_the_access_log_in_the_patient_copy_equals_that_of_the_api(api, archive, full, jane):
     AuditEvent.objects.create(event="turned.away", outcome="refused", patients=[jane.pk])
 
     shown = archive("--for-patient")["access-log.json"]
     listed = data(api(jane).get(f"/api/patients/{jane.pk}/access-log/?page_size=100"))["results"]
 
-    assert shown == listed[1:]  # the export itself came after
+    assert shown == listed[1:]  # the export itself was audited later
 
 
-def test_a_closed_record_is_exported_too(archive, full, jane, ada):
+def test_a_deactivated_patient_is_exported(archive, full, jane, ada):
     deactivate(jane, by=ada)
 
     [record] = archive()["record.json"]
@@ -234,14 +243,14 @@ def test_a_closed_record_is_exported_too(archive, full, jane, ada):
     assert (record["is_active"], record["first_name"]) == (False, "Jane")
 
 
-def test_an_empty_record_is_exported_too(archive, jane):
+def test_an_empty_record_is_exported(archive, jane):
     files = archive()
 
     assert [one["first_name"] for one in files["record.json"]] == ["Jane"]
     assert "picture.webp" not in files
 
 
-def test_a_picture_that_was_lost_does_not_keep_the_rest_back(archive, full, jane, settings):
+def test_a_missing_image_file_does_not_stop_the_export(archive, full, jane, settings):
     jane.refresh_from_db()
     (settings.MEDIA_ROOT / jane.avatar.name).unlink()
 
@@ -251,7 +260,7 @@ def test_a_picture_that_was_lost_does_not_keep_the_rest_back(archive, full, jane
     assert len(files["consultations.json"]) == 1
 
 
-def test_the_audit_knows_who_exported_whom(archive, jane, ada):
+def test_the_export_is_audited(archive, jane, ada):
     archive("--by", ada.username)
 
     event = AuditEvent.objects.first()
@@ -264,7 +273,7 @@ def test_the_audit_knows_who_exported_whom(archive, jane, ada):
     assert (event.patients, event.records) == ([jane.pk], [f"patient/{jane.pk}"])
 
 
-def test_nobody_else_on_the_machine_may_read_it(jane, tmp_path):
+def test_the_archive_is_readable_by_its_owner_only(jane, tmp_path):
     path = tmp_path / "jane.zip"
 
     call_command("export_patient", str(jane.pk), str(path))
@@ -272,23 +281,23 @@ def test_nobody_else_on_the_machine_may_read_it(jane, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_file_that_is_there_is_left_alone(jane, tmp_path):
+def test_an_existing_file_is_not_overwritten(jane, tmp_path):
     path = tmp_path / "jane.zip"
     path.write_text("of somebody else")
 
-    with pytest.raises(CommandError, match="is there already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("export_patient", str(jane.pk), str(path))
 
     assert path.read_text() == "of somebody else"
     assert not AuditEvent.objects.filter(event="patient.export").exists()
 
 
-def test_where_it_cannot_be_written_no_half_of_it_stays(jane, tmp_path, settings):
+def test_a_failed_export_leaves_no_partial_file(jane, tmp_path, settings):
     path = tmp_path / "jane.zip"
     jane.avatar.save("face.webp", ContentFile(b"x"))
-    picture = settings.MEDIA_ROOT / jane.avatar.name
-    picture.unlink()
-    picture.mkdir()  # cannot be read, though it is there
+    image_bytes = settings.MEDIA_ROOT / jane.avatar.name
+    image_bytes.unlink()
+    image_bytes.mkdir()  # exists, but cannot be read
 
     with pytest.raises(CommandError, match="could not be written"):
         call_command("export_patient", str(jane.pk), str(path))
@@ -296,10 +305,13 @@ def test_where_it_cannot_be_written_no_half_of_it_stays(jane, tmp_path, settings
     assert not path.exists()
 
 
-def test_only_patients_have_a_record_to_export(smith, tmp_path):
+def test_only_patients_are_exported(smith, tmp_path):
     path = tmp_path / "nobody.zip"
 
-    for number, why in [(smith.pk, "is no patient: Doctor"), (999999, "There is no patient")]:
+    for number, why in [
+        (smith.pk, "is not a patient but: Doctor"),
+        (999999, "There is no patient"),
+    ]:
         with pytest.raises(CommandError, match=why):
             call_command("export_patient", str(number), str(path))
 
@@ -307,7 +319,7 @@ def test_only_patients_have_a_record_to_export(smith, tmp_path):
 
 
 @pytest.mark.parametrize("username", ["nobody", "smith", "gone"])
-def test_only_an_administrator_asks_for_it(jane, smith, tmp_path, username):
+def test_only_an_admin_can_export(jane, smith, tmp_path, username):
     User.objects.filter(pk=smith.pk).update(username="smith")
     AdminFactory(username="gone", is_active=False)
 
@@ -315,22 +327,22 @@ def test_only_an_administrator_asks_for_it(jane, smith, tmp_path, username):
         call_command("export_patient", str(jane.pk), str(tmp_path / "x.zip"), "--by", username)
 
 
-@on_postgresql
-def test_what_is_written_while_it_reads_belongs_to_the_next_one(full, jane, tmp_path, outsider):
-    """Somebody commits a new diagnosis after the record was read, before the consultations are."""
+@requires_postgresql
+def test_the_export_reads_a_consistent_snapshot(full, jane, tmp_path, outsider):
+    """Another connection commits a diagnosis between two queries of the export."""
     path = tmp_path / "jane.zip"
     rows = Consultation.objects.filter(pk=full.pk)
 
-    def meanwhile(execute, sql, params, many, context):
+    def commit_diagnosis(execute, sql, params, many, context):
         if 'FROM "appointments_appointment"' in sql:
             with outsider.cursor() as cursor:
                 cursor.execute("UPDATE consultations_consultation SET diagnosis = 'Late'")
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(meanwhile):
+    with connection.execute_wrapper(commit_diagnosis):
         export(jane, path)
 
     with ZipFile(path) as file:
-        [room] = json.loads(file.read("consultations.json"))
-    assert room["diagnosis"] == "Gout"
+        [consultation] = json.loads(file.read("consultations.json"))
+    assert consultation["diagnosis"] == "Gout"
     assert rows.get().diagnosis == "Late"

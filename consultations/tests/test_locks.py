@@ -1,22 +1,22 @@
-"""Who comes second waits, and then decides on what the first has left."""
+"""The second of two transactions waits for the first and then reads what the first committed."""
 
 import pytest
 
 from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import services as appointments
-from appointments.tests.factories import an_appointment
-from config.tests.waiting import on_row_locks, second_in_line
+from appointments.tests.factories import make_appointment
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from consultations import services
 from consultations.models import Consultation, Prescription
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 from patients import services as patients
 from patients.tests.factories import PatientFactory
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 
-def a_walk_in():
+def make_walk_in():
     doctor = DoctorFactory()
     return services.open_walk_in(
         patient=PatientFactory(), doctor=doctor, chief_complaint="A cough", by=doctor
@@ -30,7 +30,7 @@ def now(visit):
 CHANGES = {
     "start": services.start,
     "complete": services.complete,
-    "write": lambda visit, by: services.write(visit, by=by, diagnosis="Gout"),
+    "write": lambda visit, by: services.update_text(visit, by=by, diagnosis="Gout"),
     "vital signs": lambda visit, by: services.record_vital_signs(visit, by=by, heart_rate=70),
     "prescribe": lambda visit, by: services.prescribe(visit, by=by, **MEDICATION),
     "note": lambda visit, by: services.add_note(visit, by=by, note_type="plan", content="Rest"),
@@ -38,11 +38,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("of", [a_walk_in, a_consultation])
-def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
+@pytest.mark.parametrize("of", [make_walk_in, make_consultation])
+def test_a_concurrently_completed_consultation_is_closed(change, of):
     visit = of()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.complete(visit, by=visit.doctor),
         lambda: CHANGES[change](visit, by=visit.doctor),
     )
@@ -51,10 +51,10 @@ def test_a_consultation_completed_a_moment_ago_is_closed(change, of):
     assert now(visit).version == 2
 
 
-def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
+def test_a_walk_in_of_a_concurrently_deactivated_patient_is_refused():
     doctor, patient, ada = DoctorFactory(), PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: patients.deactivate(patient, by=ada),
         lambda: services.open_walk_in(
             patient=patient, doctor=doctor, chief_complaint="A cough", by=ada
@@ -65,24 +65,24 @@ def test_nobody_walks_in_whose_record_was_closed_a_moment_ago():
     assert not Consultation.objects.exists()
 
 
-def test_of_two_who_write_neither_loses_a_word():
-    visit = a_walk_in()
+def test_concurrent_changes_of_texts_are_both_kept():
+    visit = make_walk_in()
 
-    outcome = second_in_line(
-        lambda: services.write(visit, by=visit.doctor, diagnosis="Gout"),
-        lambda: services.write(visit, by=visit.doctor, treatment_plan="Rest"),
+    outcome = run_behind_lock(
+        lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
+        lambda: services.update_text(visit, by=visit.doctor, treatment_plan="Rest"),
     )
 
     assert outcome == (True, "done")
     assert (now(visit).diagnosis, now(visit).treatment_plan) == ("Gout", "Rest")
 
 
-def test_a_version_is_compared_with_what_the_change_before_it_left():
-    visit = a_walk_in()
+def test_if_match_is_compared_after_waiting_for_the_lock():
+    visit = make_walk_in()
 
-    outcome = second_in_line(
-        lambda: services.write(visit, by=visit.doctor, diagnosis="Gout"),
-        lambda: services.write(visit, by=visit.doctor, diagnosis="Flu", if_version={1}),
+    outcome = run_behind_lock(
+        lambda: services.update_text(visit, by=visit.doctor, diagnosis="Gout"),
+        lambda: services.update_text(visit, by=visit.doctor, diagnosis="Flu", if_version={1}),
     )
 
     assert outcome == (True, "stale_version")
@@ -90,10 +90,10 @@ def test_a_version_is_compared_with_what_the_change_before_it_left():
 
 
 @pytest.mark.parametrize("change", ["write", "vital signs", "prescribe", "start", "complete"])
-def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
-    visit = a_consultation()
+def test_a_consultation_of_a_concurrently_cancelled_appointment_is_refused(change):
+    visit = make_consultation()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: appointments.move(visit.appointment, "cancel", by=visit.doctor),
         lambda: CHANGES[change](visit, by=visit.doctor),
     )
@@ -102,10 +102,10 @@ def test_the_visit_cancelled_a_moment_ago_is_not_held(change):
     assert now(visit).version == 1
 
 
-def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told():
-    appointment = an_appointment()
+def test_the_second_concurrent_consultation_of_an_appointment_is_refused():
+    appointment = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.open_for(appointment, by=appointment.doctor),
         lambda: services.open_for(appointment, by=appointment.doctor),
     )
@@ -113,10 +113,10 @@ def test_of_two_who_open_the_consultation_of_an_appointment_the_second_is_told()
     assert outcome == (True, "consultation_exists")
 
 
-def test_no_consultation_is_opened_for_what_was_cancelled_a_moment_ago():
-    appointment = an_appointment()
+def test_no_consultation_is_opened_for_a_concurrently_cancelled_appointment():
+    appointment = make_appointment()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: appointments.move(appointment, "cancel", by=appointment.doctor),
         lambda: services.open_for(appointment, by=appointment.doctor),
     )
@@ -125,28 +125,28 @@ def test_no_consultation_is_opened_for_what_was_cancelled_a_moment_ago():
     assert not Consultation.objects.exists()
 
 
-def test_an_allergy_listed_while_it_waited_counts():
-    visit = a_walk_in()
+def test_a_prescription_checks_a_concurrently_added_allergy():
+    visit = make_walk_in()
 
-    def write_and_list():
-        services.write(visit, by=visit.doctor, diagnosis="Flu")
+    def write_and_add_allergy():
+        services.update_text(visit, by=visit.doctor, diagnosis="Flu")
         accounts.update_profile(visit.patient, by=visit.doctor, allergies="Ramipril")
 
-    outcome = second_in_line(
-        write_and_list, lambda: services.prescribe(visit, by=visit.doctor, **MEDICATION)
+    outcome = run_behind_lock(
+        write_and_add_allergy, lambda: services.prescribe(visit, by=visit.doctor, **MEDICATION)
     )
 
     assert outcome == (True, "allergy_conflict")
     assert not Prescription.objects.exists()
 
 
-def test_stopping_a_prescription_undoes_nothing_written_to_its_row_meanwhile():
-    """By whomever: the row is read again under its own lock."""
-    visit = a_walk_in()
+def test_stopping_a_prescription_keeps_concurrent_changes_of_its_row():
+    """The row is read again under its own lock, whoever wrote to it."""
+    visit = make_walk_in()
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
     row = Prescription.objects.filter(pk=prescription.pk)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: row.update(instructions="With water"),
         lambda: services.set_active(prescription, by=visit.doctor, is_active=False),
     )
@@ -155,11 +155,11 @@ def test_stopping_a_prescription_undoes_nothing_written_to_its_row_meanwhile():
     assert row.values_list("instructions", "is_active").get() == ("With water", False)
 
 
-def test_a_prescription_is_not_stopped_once_its_visit_is_closed():
-    visit = a_walk_in()
+def test_a_prescription_is_not_stopped_after_its_consultation_is_closed():
+    visit = make_walk_in()
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.complete(visit, by=visit.doctor),
         lambda: services.set_active(prescription, by=visit.doctor, is_active=False),
     )

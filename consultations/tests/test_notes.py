@@ -1,14 +1,22 @@
-"""Notes: which the patient never sees, and which may still be added later."""
+"""Notes: private notes, which patients never see, and addenda to completed consultations."""
 
 import pytest
 
 from appointments import clock
-from appointments.tests.helpers import berlin, code, data, data_statements, ids, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    clinic_time,
+    data,
+    error_details,
+    ids,
+    status_and_code,
+)
 from consultations import services
+from consultations.choices import NoteType
 from consultations.models import ConsultationNote
-from consultations.states import NoteType
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 PLAN = {"note_type": "plan", "title": "Next steps", "content": "Blood pressure diary"}
 PRIVATE = {"note_type": "general", "content": "Worried about her marriage", "is_private": True}
 
@@ -23,7 +31,7 @@ def url(visit):
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
 @pytest.mark.usefixtures("wednesday")
-def test_its_doctor_and_admins_write_them_under_their_own_name(api, visit, actor, request):
+def test_the_doctor_and_admins_write_notes_as_themselves(api, visit, actor, request):
     actor = request.getfixturevalue(actor)
 
     response = api(actor).post(url(visit), PLAN)
@@ -55,7 +63,7 @@ def test_its_doctor_and_admins_write_them_under_their_own_name(api, visit, actor
         "addendum",
     ],
 )
-def test_a_note_is_of_one_of_these_types(api, smith, visit, note_type):
+def test_the_note_type_is_one_of_the_choices(api, smith, visit, note_type):
     address = f"/api/consultations/api/consultations/{visit.pk}/notes/"
 
     shown = data(api(smith).post(address, {"note_type": note_type, "content": "Well"}), 201)
@@ -77,8 +85,8 @@ def test_a_note_is_of_one_of_these_types(api, smith, visit, note_type):
         ({"consultation": 1}, "unknown_field"),
     ],
 )
-def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected):
-    status, word, errors = refusal(api(smith).post(url(visit), PLAN | wrong))
+def test_an_invalid_value_is_refused_by_field_name(api, smith, visit, wrong, expected):
+    status, word, errors = error_details(api(smith).post(url(visit), PLAN | wrong))
 
     assert (status, word, list(errors)) == (400, expected, list(wrong))
     assert ConsultationNote.objects.count() == 0
@@ -88,7 +96,9 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
 def test_type_and_content_are_required(api, smith, visit, field):
     body = {name: value for name, value in PLAN.items() if name != field}
 
-    assert refusal(api(smith).post(url(visit), body))[2] == {field: ["This field is required."]}
+    assert error_details(api(smith).post(url(visit), body))[2] == {
+        field: ["This field is required."]
+    }
     assert ConsultationNote.objects.count() == 0
 
 
@@ -101,25 +111,33 @@ def test_type_and_content_are_required(api, smith, visit, field):
         ("meyer", (404, "not_found")),
     ],
 )
-def test_nobody_else_writes_and_the_answer_tells_nothing(api, visit, caller, expected, request):
+def test_other_users_cannot_write_notes_or_learn_if_the_consultation_exists(
+    api, visit, caller, expected, request
+):
     client = api(caller and request.getfixturevalue(caller))
 
-    assert [code(client.post(url(one), PLAN)) for one in (visit, NOBODY)] == [expected, expected]
+    assert [status_and_code(client.post(url(one), PLAN)) for one in (visit, MISSING_ID)] == [
+        expected,
+        expected,
+    ]
     assert ConsultationNote.objects.count() == 0
 
 
 @pytest.mark.parametrize("caller", ["smith", "ada", "jane"])
-def test_a_note_is_neither_changed_nor_deleted(api, visit, caller, request):
+def test_a_note_cannot_be_changed_or_deleted(api, visit, caller, request):
     note = services.add_note(visit, by=visit.doctor, **PLAN)
     client = api(request.getfixturevalue(caller))
-    before = snapshot(ConsultationNote)
+    before = all_rows(ConsultationNote)
 
     for method in (client.put, client.patch, client.delete):
-        assert code(method(f"{url(visit)}{note.pk}/", PLAN)) == (405, "method_not_allowed")
-    assert snapshot(ConsultationNote) == before
+        assert status_and_code(method(f"{url(visit)}{note.pk}/", PLAN)) == (
+            405,
+            "method_not_allowed",
+        )
+    assert all_rows(ConsultationNote) == before
 
 
-# --- Private ones ---------------------------------------------------------------------------
+# --- Private notes --------------------------------------------------------------------------
 
 
 def test_a_private_note_is_never_shown_to_the_patient(api, smith, jane, visit):
@@ -128,18 +146,18 @@ def test_a_private_note_is_never_shown_to_the_patient(api, smith, jane, visit):
     client = api(jane)
 
     listed, whole = client.get(url(visit)), client.get(detail(visit))
-    by_id, missing = (client.get(f"{url(visit)}{pk}/") for pk in (private.pk, NOBODY))
+    by_id, missing = (client.get(f"{url(visit)}{pk}/") for pk in (private.pk, MISSING_ID))
 
     assert ids(listed) == [shared.pk]
     assert data(listed)["count"] == 1
     assert [note["id"] for note in data(whole)["notes"]] == [shared.pk]
-    assert code(by_id) == (404, "not_found")
+    assert status_and_code(by_id) == (404, "not_found")
     assert by_id.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
     for answer in (listed, whole, by_id):
         assert PRIVATE["content"] not in answer.content.decode()
 
 
-def test_where_all_are_private_the_patient_gets_an_empty_list(api, smith, jane, visit):
+def test_the_patient_gets_an_empty_list_if_all_notes_are_private(api, smith, jane, visit):
     services.add_note(visit, by=smith, **PRIVATE)
 
     assert ids(api(jane).get(url(visit))) == []
@@ -147,12 +165,12 @@ def test_where_all_are_private_the_patient_gets_an_empty_list(api, smith, jane, 
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
-def test_nothing_that_the_patient_reads_tells_of_a_private_note(api, smith, jane, visit, is_closed):
+def test_no_response_to_the_patient_reveals_a_private_note(api, smith, jane, visit, is_closed):
     client = api(jane)
     if is_closed:
         services.complete(visit, by=smith)
 
-    def everything_read():
+    def all_responses():
         answers = [
             client.get(address)
             for address in (
@@ -166,16 +184,16 @@ def test_nothing_that_the_patient_reads_tells_of_a_private_note(api, smith, jane
         ]
         return [(data(one), dict(one.items()) | {"X-Request-ID": ""}) for one in answers]
 
-    before = everything_read()
+    before = all_responses()
     services.add_note(visit, by=smith, **PRIVATE | {"note_type": "addendum"})
-    assert everything_read() == before
+    assert all_responses() == before
 
     services.add_note(visit, by=smith, **PLAN | {"note_type": "addendum"})
-    assert everything_read() != before
+    assert all_responses() != before
 
 
 @pytest.mark.parametrize("reader", ["smith", "ada"])
-def test_the_staff_read_them(api, visit, reader, request):
+def test_staff_read_private_notes(api, visit, reader, request):
     private = services.add_note(visit, by=visit.doctor, **PRIVATE)
     client = api(request.getfixturevalue(reader))
 
@@ -184,7 +202,7 @@ def test_the_staff_read_them(api, visit, reader, request):
     assert [note["id"] for note in data(client.get(detail(visit)))["notes"]] == [private.pk]
 
 
-def test_writing_the_consultation_answers_with_what_its_writer_may_read(api, smith, visit):
+def test_write_responses_to_staff_contain_private_notes(api, smith, visit):
     private = services.add_note(visit, by=smith, **PRIVATE)
 
     for answer in (
@@ -195,17 +213,19 @@ def test_writing_the_consultation_answers_with_what_its_writer_may_read(api, smi
         assert [note["id"] for note in data(answer)["notes"]] == [private.pk]
 
 
-# --- What comes later -----------------------------------------------------------------------
+# --- Addenda --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
 @pytest.mark.usefixtures("wednesday")
-def test_a_closed_consultation_takes_an_addendum_with_author_and_time(api, visit, actor, request):
+def test_a_completed_consultation_accepts_an_addendum_with_author_and_time(
+    api, visit, actor, request
+):
     actor = request.getfixturevalue(actor)
     services.complete(visit, by=visit.doctor)
     before = data(api(actor).get(detail(visit)))
 
-    with clock.at(berlin("2026-12-05 08:30")):
+    with clock.frozen_at(clinic_time("2026-12-05 08:30")):
         response = api(actor).post(url(visit), PLAN | {"note_type": "addendum"})
 
     shown = data(response, 201)
@@ -214,23 +234,23 @@ def test_a_closed_consultation_takes_an_addendum_with_author_and_time(api, visit
 
 
 @pytest.mark.parametrize("note_type", [kind for kind in NoteType if kind != "addendum"])
-def test_a_closed_consultation_takes_no_other_note(api, smith, visit, note_type):
+def test_a_completed_consultation_accepts_no_other_note(api, smith, visit, note_type):
     services.complete(visit, by=smith)
 
     response = api(smith).post(url(visit), PLAN | {"note_type": note_type})
 
-    assert code(response) == (409, "consultation_closed")
+    assert status_and_code(response) == (409, "consultation_closed")
     assert ConsultationNote.objects.count() == 0
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("reader", ["jane", "smith"])
-def test_listing_costs_the_same_however_long_it_is(api, visit, reader, count, request):
+def test_the_list_costs_the_same_queries_for_any_length(api, visit, reader, count, request):
     for _ in range(count):
         services.add_note(visit, by=visit.doctor, **PLAN)
     client = api(request.getfixturevalue(reader))
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

@@ -1,14 +1,20 @@
-"""Prescriptions, and the allergies that refuse them."""
+"""Prescriptions, and the check against the patient's allergies."""
 
 import pytest
 
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
-from consultations import allergies, services
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
+from consultations import allergy_check, services
 from consultations.models import Prescription
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 from patients.models import Patient
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 
 
 def url(visit):
@@ -17,7 +23,7 @@ def url(visit):
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
 @pytest.mark.usefixtures("wednesday")
-def test_its_doctor_and_admins_prescribe_under_their_own_name(api, visit, actor, request):
+def test_the_doctor_and_admins_prescribe_as_themselves(api, visit, actor, request):
     actor = request.getfixturevalue(actor)
     body = MEDICATION | {
         "instructions": "In the morning",
@@ -42,7 +48,7 @@ def test_its_doctor_and_admins_prescribe_under_their_own_name(api, visit, actor,
     assert data(api(actor).get(f"{url(visit)}{row.pk}/")) == shown
 
 
-def test_the_path_of_the_seed_prescribes_too(api, smith, visit):
+def test_the_seed_path_prescribes(api, smith, visit):
     address = f"/api/consultations/api/consultations/{visit.pk}/prescriptions/"
 
     shown = data(api(smith).post(address, MEDICATION), 201)
@@ -52,12 +58,14 @@ def test_the_path_of_the_seed_prescribes_too(api, smith, visit):
 
 
 @pytest.mark.parametrize("field", MEDICATION)
-def test_what_and_how_much_and_how_long_are_required(api, smith, visit, field):
+def test_medication_dosage_frequency_and_duration_are_required(api, smith, visit, field):
     client = api(smith)
     without = {name: value for name, value in MEDICATION.items() if name != field}
 
-    assert refusal(client.post(url(visit), without))[2] == {field: ["This field is required."]}
-    assert list(refusal(client.post(url(visit), without | {field: " "}))[2]) == [field]
+    assert error_details(client.post(url(visit), without))[2] == {
+        field: ["This field is required."]
+    }
+    assert list(error_details(client.post(url(visit), without | {field: " "}))[2]) == [field]
     assert Prescription.objects.count() == 0
 
 
@@ -75,8 +83,8 @@ def test_what_and_how_much_and_how_long_are_required(api, smith, visit, field):
         ({"consultation": 1}, "unknown_field"),
     ],
 )
-def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected):
-    status, word, errors = refusal(api(smith).post(url(visit), MEDICATION | wrong))
+def test_an_invalid_value_is_refused_by_field_name(api, smith, visit, wrong, expected):
+    status, word, errors = error_details(api(smith).post(url(visit), MEDICATION | wrong))
 
     assert (status, word, list(errors)) == (400, expected, list(wrong))
     assert Prescription.objects.count() == 0
@@ -88,7 +96,7 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
 @pytest.mark.parametrize(
     ("medication", "listed", "found"),
     [
-        # the entry in the medication, and the other way round
+        # the allergy within the medication, and the medication within the allergy
         ("Penicillin", "Penicillin", ["Penicillin"]),
         ("Penicillin V 500 mg", "Penicillin", ["Penicillin"]),
         ("Penicillin", "Penicillin V", ["Penicillin V"]),
@@ -108,7 +116,7 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
         ("Latex", "Penicillin\nlatex", ["latex"]),
         ("Latex", "Penicillin\r\nlatex\r\n", ["latex"]),
         ("Penicillin V", "penicillin; Penicillin V, nuts", ["penicillin", "Penicillin V"]),
-        # parts of words are other words
+        # parts of words do not match
         ("Ramipril", "ram", []),
         ("Penicillinase", "Penicillin", []),
         ("Amoxicillin", "cillin", []),
@@ -117,7 +125,7 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
         ("Ironweed", "Iron", []),
         ("Penicillin V", "Penicillin G", []),
         ("Clavulanic acid", "acid clavulanic", []),
-        # entries do not run into one another, and nothing is no entry
+        # entries are matched separately, and an empty entry matches nothing
         ("Folic acid", "folic, acid rain", ["folic"]),
         ("Bee venom", "bee, sting", ["bee"]),
         ("Peanut oil", "nut\noil paint", []),
@@ -126,36 +134,36 @@ def test_bad_input_is_refused_under_its_name(api, smith, visit, wrong, expected)
         ("-", "Penicillin", []),
     ],
 )
-def test_an_entry_matches_as_whole_words_one_way_or_the_other(medication, listed, found):
-    assert allergies.matches(medication, listed) == found
+def test_an_allergy_matches_a_medication_by_whole_words(medication, listed, found):
+    assert allergy_check.matches(medication, listed) == found
 
 
-def test_a_listed_allergy_refuses_the_medication_and_says_which(api, smith, visit):
+def test_a_listed_allergy_refuses_the_medication_and_is_named(api, smith, visit):
     Patient.objects.filter(pk=visit.patient_id).update(allergies="Nuts, penicillin; Penicillin V")
 
     response = api(smith).post(url(visit), MEDICATION | {"medication_name": "P\u00e9nicillin V"})
 
-    status, word, errors = refusal(response)
+    status, word, errors = error_details(response)
     assert (status, word, list(errors)) == (409, "allergy_conflict", ["medication_name"])
     assert response.json()["details"] == {"matches": ["penicillin", "Penicillin V"]}
     assert Prescription.objects.count() == 0
 
 
-def test_the_allergies_are_those_on_the_record_now(api, smith, ada, visit):
+def test_the_current_allergies_are_checked(api, smith, ada, visit):
     client = api(smith)
     body = MEDICATION | {"medication_name": "Penicillin"}
-    assert code(client.post(url(visit), body)) == (409, "allergy_conflict")
+    assert status_and_code(client.post(url(visit), body)) == (409, "allergy_conflict")
 
     data(api(ada).patch(f"/api/patients/{visit.patient_id}/", {"allergies": "Nuts"}))
 
     data(client.post(url(visit), body), 201)
 
 
-def test_a_reason_overrides_the_allergy_and_is_kept(api, smith, visit):
+def test_an_override_reason_allows_the_medication_and_is_stored(api, smith, visit):
     client = api(smith)
     body = MEDICATION | {"medication_name": "Penicillin"}
 
-    refused = code(client.post(url(visit), body | {"override_reason": "  "}))
+    refused = status_and_code(client.post(url(visit), body | {"override_reason": "  "}))
     shown = data(client.post(url(visit), body | {"override_reason": "No alternative"}), 201)
 
     assert refused == (409, "allergy_conflict")
@@ -163,23 +171,23 @@ def test_a_reason_overrides_the_allergy_and_is_kept(api, smith, visit):
     assert Prescription.objects.get().override_reason == "No alternative"
 
 
-def test_an_override_cannot_be_taken_back(api, smith, visit):
+def test_an_override_reason_cannot_be_removed(api, smith, visit):
     body = MEDICATION | {"medication_name": "Penicillin", "override_reason": "No alternative"}
     shown = data(api(smith).post(url(visit), body), 201)
 
-    answer = refusal(api(smith).patch(f"{url(visit)}{shown['id']}/", {"override_reason": ""}))
+    answer = error_details(api(smith).patch(f"{url(visit)}{shown['id']}/", {"override_reason": ""}))
 
     read_only = {"override_reason": ["This field is read-only."]}
     assert answer == (400, "validation_error", read_only)
     assert Prescription.objects.get().override_reason == "No alternative"
 
 
-# --- What changes later ---------------------------------------------------------------------
+# --- Changes --------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def prescription(visit):
-    """Ramipril, prescribed at the visit."""
+    """Ramipril, prescribed in `visit`."""
     return services.prescribe(visit, by=visit.doctor, **MEDICATION)
 
 
@@ -188,7 +196,7 @@ def one(prescription):
 
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
-def test_it_is_stopped_and_taken_up_again(api, prescription, actor, request):
+def test_a_prescription_is_stopped_and_resumed(api, prescription, actor, request):
     client = api(request.getfixturevalue(actor))
     before = data(client.get(one(prescription)))
 
@@ -200,7 +208,7 @@ def test_it_is_stopped_and_taken_up_again(api, prescription, actor, request):
         assert data(client.get(one(prescription))) == before | {"is_active": is_active}
 
 
-def test_a_patch_of_nothing_or_of_an_echo_changes_nothing(api, smith, prescription):
+def test_a_patch_without_changes_changes_nothing(api, smith, prescription):
     client = api(smith)
     before = data(client.get(one(prescription)))
 
@@ -214,30 +222,30 @@ def test_a_patch_of_nothing_or_of_an_echo_changes_nothing(api, smith, prescripti
         ({"medication_name": "Penicillin"}, "validation_error"),
         ({"dosage": "10 mg"}, "validation_error"),
         ({"quantity": 60}, "validation_error"),
-        ({"prescribed_by": NOBODY}, "validation_error"),
-        ({"id": NOBODY}, "validation_error"),
+        ({"prescribed_by": MISSING_ID}, "validation_error"),
+        ({"id": MISSING_ID}, "validation_error"),
         ({"consultation": 1}, "unknown_field"),
         ({"is_active": None}, "validation_error"),
         ({"is_active": "perhaps"}, "validation_error"),
     ],
 )
-def test_nothing_else_of_it_changes(api, smith, prescription, wrong, expected):
-    before = snapshot(Prescription)
+def test_other_fields_cannot_be_changed(api, smith, prescription, wrong, expected):
+    before = all_rows(Prescription)
 
-    answer = refusal(api(smith).patch(one(prescription), {"is_active": False} | wrong))
+    answer = error_details(api(smith).patch(one(prescription), {"is_active": False} | wrong))
 
     assert (answer[0], answer[1], list(answer[2])) == (400, expected, list(wrong))
-    assert snapshot(Prescription) == before
+    assert all_rows(Prescription) == before
 
 
 @pytest.mark.parametrize("caller", ["smith", "ada", "jane", "meyer"])
-def test_it_is_neither_replaced_nor_deleted(api, prescription, caller, request):
+def test_a_prescription_cannot_be_replaced_or_deleted(api, prescription, caller, request):
     client = api(request.getfixturevalue(caller))
-    before = snapshot(Prescription)
+    before = all_rows(Prescription)
 
     for method in (client.put, client.delete):
-        assert code(method(one(prescription), MEDICATION)) == (405, "method_not_allowed")
-    assert snapshot(Prescription) == before
+        assert status_and_code(method(one(prescription), MEDICATION)) == (405, "method_not_allowed")
+    assert all_rows(Prescription) == before
 
 
 @pytest.mark.parametrize(
@@ -249,35 +257,35 @@ def test_it_is_neither_replaced_nor_deleted(api, prescription, caller, request):
         ("meyer", (404, "not_found")),
     ],
 )
-def test_nobody_else_writes_and_the_answer_tells_nothing(
+def test_other_users_cannot_write_prescriptions_or_learn_if_one_exists(
     api, prescription, caller, expected, request
 ):
     client = api(caller and request.getfixturevalue(caller))
-    before = snapshot(Prescription)
+    before = all_rows(Prescription)
     visit = prescription.consultation
 
-    prescribed = [code(client.post(url(pk), MEDICATION)) for pk in (visit, NOBODY)]
+    prescribed = [status_and_code(client.post(url(pk), MEDICATION)) for pk in (visit, MISSING_ID)]
     stopped = [
-        code(client.patch(address, {"is_active": False}))
-        for address in (one(prescription), f"{url(visit)}{NOBODY}/")
+        status_and_code(client.patch(address, {"is_active": False}))
+        for address in (one(prescription), f"{url(visit)}{MISSING_ID}/")
     ]
 
     assert prescribed + stopped == [expected] * 4
-    assert snapshot(Prescription) == before
+    assert all_rows(Prescription) == before
 
 
-def test_the_patient_reads_them(api, jane, prescription):
+def test_the_patient_reads_prescriptions(api, jane, prescription):
     assert data(api(jane).get(one(prescription)))["medication_name"] == "Ramipril"
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
+def test_the_list_costs_the_same_queries_for_any_length(api, smith, visit, count):
     for _ in range(count):
         services.prescribe(visit, by=smith, **MEDICATION)
-    services.prescribe(a_consultation(doctor=smith), by=smith, **MEDICATION)
+    services.prescribe(make_consultation(doctor=smith), by=smith, **MEDICATION)
     client = api(smith)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

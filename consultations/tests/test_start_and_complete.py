@@ -1,4 +1,4 @@
-"""A consultation's course, and the appointment it takes along."""
+"""Starting and completing a consultation, and the effect on its appointment."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,14 +12,14 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import code, data, refusal, snapshot
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import all_rows, data, error_details, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.tests.factories import MEDICATION, a_consultation
+from consultations.tests.factories import MEDICATION, make_consultation
 
 LIST = "/api/consultations/"
-NOBODY = 999_999
+MISSING_ID = 999_999
 CLOSING = {
     "assessment": "Probable hypertension",
     "diagnosis": "Essential hypertension",
@@ -40,16 +40,16 @@ def complete(client, visit, body=None):
     return client.post(f"{LIST}{pk}/complete_consultation/", body or {})
 
 
-def everything():
-    return snapshot(Consultation, Appointment, AppointmentHistory)
+def stored_rows():
+    return all_rows(Consultation, Appointment, AppointmentHistory)
 
 
-def moves(appointment):
-    """What happened to the appointment, as (action, by whom)."""
+def history_of(appointment):
+    """Returns the history of the appointment, as (action, user)."""
     return [(entry.action, entry.changed_by) for entry in appointment.history.all()]
 
 
-def a_walk_in(doctor, patient):
+def make_walk_in(doctor, patient):
     return services.open_walk_in(
         patient=patient, doctor=doctor, chief_complaint="A cut finger", by=doctor
     )
@@ -59,9 +59,9 @@ def a_walk_in(doctor, patient):
 
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
-def test_starting_stamps_it_and_starts_its_appointment(api, wednesday, visit, actor, request):
+def test_starting_sets_the_time_and_starts_the_appointment(api, wednesday, visit, actor, request):
     actor = request.getfixturevalue(actor)
-    booked = moves(visit.appointment)
+    booked = history_of(visit.appointment)
 
     response = start(api(actor), visit)
 
@@ -73,10 +73,10 @@ def test_starting_stamps_it_and_starts_its_appointment(api, wednesday, visit, ac
     visit.refresh_from_db()
     assert (visit.started_at, visit.doctor.pk) == (wednesday, visit.appointment.doctor_id)
     assert visit.appointment.status == Status.IN_PROGRESS
-    assert moves(visit.appointment) == [*booked, ("start", actor)]
+    assert history_of(visit.appointment) == [*booked, ("start", actor)]
 
 
-def test_the_path_of_the_seed_starts_it_too(api, smith, visit):
+def test_the_seed_path_starts_a_consultation(api, smith, visit):
     response = api(smith).post(
         f"/api/consultations/api/consultations/{visit.pk}/start_consultation/"
     )
@@ -85,58 +85,60 @@ def test_the_path_of_the_seed_starts_it_too(api, smith, visit):
 
 
 @pytest.mark.parametrize("status", [Status.IN_PROGRESS, Status.COMPLETED])
-def test_an_appointment_that_is_there_already_is_left_alone(api, smith, jane, visit, status):
-    appointments.amend(visit.appointment, by=smith, status=status)
-    moved = moves(visit.appointment)
+def test_an_appointment_in_progress_is_not_changed(api, smith, jane, visit, status):
+    appointments.update(visit.appointment, by=smith, status=status)
+    moved = history_of(visit.appointment)
 
     shown = data(start(api(smith), visit))
 
     assert shown["status"] == "in_progress"
-    assert moves(visit.appointment) == moved
+    assert history_of(visit.appointment) == moved
 
 
-def test_a_walk_in_starts_without_an_appointment(api, smith, jane):
-    visit = a_walk_in(smith, jane)
+def test_a_walk_in_is_started_without_an_appointment(api, smith, jane):
+    visit = make_walk_in(smith, jane)
 
     assert data(start(api(smith), visit))["status"] == "in_progress"
     assert Appointment.objects.count() == 0
 
 
-def test_it_starts_once(api, smith, wednesday, visit):
+def test_a_consultation_is_started_once(api, smith, wednesday, visit):
     data(start(api(smith), visit))
-    before = everything()
+    before = stored_rows()
 
-    with clock.at(wednesday + timedelta(hours=1)):
+    with clock.frozen_at(wednesday + timedelta(hours=1)):
         response = start(api(smith), visit)
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         409,
         "invalid_transition",
-        {"status": ["This consultation has started already."]},
+        {"status": ["This consultation has already started."]},
     )
     assert response.json()["details"] == {"allowed": []}
-    assert everything() == before
+    assert stored_rows() == before
 
 
-def test_starting_asks_for_nothing_and_takes_nothing(api, smith, visit):
-    before = everything()
+def test_starting_takes_an_empty_body_only(api, smith, visit):
+    before = stored_rows()
 
-    status, word, errors = refusal(start(api(smith), visit, {"diagnosis": "Gout"}))
+    status, word, errors = error_details(start(api(smith), visit, {"diagnosis": "Gout"}))
 
     assert (status, word, list(errors)) == (400, "unknown_field", ["diagnosis"])
-    assert everything() == before
+    assert stored_rows() == before
 
 
 # --- Completing -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
-def test_completing_stamps_it_and_completes_its_appointment(api, wednesday, visit, actor, request):
+def test_completing_sets_the_time_and_completes_the_appointment(
+    api, wednesday, visit, actor, request
+):
     actor = request.getfixturevalue(actor)
     data(start(api(actor), visit))
-    started = moves(visit.appointment)
+    started = history_of(visit.appointment)
 
-    with clock.at(wednesday + timedelta(minutes=25, seconds=30)):
+    with clock.frozen_at(wednesday + timedelta(minutes=25, seconds=30)):
         response = complete(api(actor), visit, CLOSING)
 
     shown = data(response)
@@ -147,13 +149,13 @@ def test_completing_stamps_it_and_completes_its_appointment(api, wednesday, visi
     assert (shown["ended_at"], shown["duration_minutes"]) == ("2026-12-02T10:25:30+01:00", 25)
     visit.refresh_from_db()
     assert visit.appointment.status == Status.COMPLETED
-    assert moves(visit.appointment) == [*started, ("complete", actor)]
+    assert history_of(visit.appointment) == [*started, ("complete", actor)]
 
 
 @pytest.mark.usefixtures("wednesday")
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.CONFIRMED, Status.IN_PROGRESS])
-def test_it_can_be_completed_without_a_start(api, smith, jane, status):
-    visit = a_consultation(status=status, doctor=smith, patient=jane)
+def test_a_consultation_can_be_completed_without_a_start(api, smith, jane, status):
+    visit = make_consultation(status=status, doctor=smith, patient=jane)
 
     shown = data(complete(api(smith), visit))
 
@@ -161,26 +163,26 @@ def test_it_can_be_completed_without_a_start(api, smith, jane, status):
     assert (shown["started_at"], shown["duration_minutes"]) == (None, None)
     visit.appointment.refresh_from_db()
     assert visit.appointment.status == Status.COMPLETED
-    assert moves(visit.appointment)[-1] == ("complete", smith)
+    assert history_of(visit.appointment)[-1] == ("complete", smith)
 
 
-def test_an_appointment_completed_before_is_left_alone(api, smith, visit):
+def test_a_completed_appointment_is_not_changed(api, smith, visit):
     appointments.move(visit.appointment, "complete", by=smith)
-    moved = moves(visit.appointment)
+    moved = history_of(visit.appointment)
 
     assert data(complete(api(smith), visit))["status"] == "completed"
-    assert moves(visit.appointment) == moved
+    assert history_of(visit.appointment) == moved
 
 
 def test_a_walk_in_is_completed_without_an_appointment(api, smith, jane):
-    visit = a_walk_in(smith, jane)
+    visit = make_walk_in(smith, jane)
 
     assert data(complete(api(smith), visit, CLOSING))["status"] == "completed"
     assert Appointment.objects.count() == 0
 
 
-def test_what_the_closing_body_omits_keeps_its_value(api, smith, visit):
-    services.write(visit, by=smith, assessment="Well", diagnosis="Gout")
+def test_omitted_fields_keep_their_values_at_completion(api, smith, visit):
+    services.update_text(visit, by=smith, assessment="Well", diagnosis="Gout")
 
     shown = data(complete(api(smith), visit, {"diagnosis": "None"}))
 
@@ -198,40 +200,42 @@ def test_what_the_closing_body_omits_keeps_its_value(api, smith, visit):
         ({"patient": 1}, "unknown_field"),
     ],
 )
-def test_a_wrong_closing_field_closes_nothing(api, smith, visit, wrong, expected):
-    before = everything()
+def test_an_invalid_field_at_completion_changes_nothing(api, smith, visit, wrong, expected):
+    before = stored_rows()
 
-    status, word, errors = refusal(complete(api(smith), visit, CLOSING | wrong))
+    status, word, errors = error_details(complete(api(smith), visit, CLOSING | wrong))
 
     assert (status, word, list(errors)) == (400, expected, list(wrong))
-    assert everything() == before
+    assert stored_rows() == before
 
 
-# --- What forbids both ----------------------------------------------------------------------
+# --- Refused starts and completions ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("step", [start, complete])
 @pytest.mark.parametrize("action", ["cancel", "no_show"])
-def test_a_visit_that_did_not_take_place_goes_nowhere(api, smith, visit, step, action):
-    with clock.at(visit.appointment.starts_at):
+def test_a_cancelled_or_missed_visit_cannot_be_started_or_completed(
+    api, smith, visit, step, action
+):
+    with clock.frozen_at(visit.appointment.starts_at):
         appointments.move(visit.appointment, action, by=smith)
-    before = everything()
+    before = stored_rows()
 
     response = step(api(smith), visit)
 
-    assert code(response) == (409, "invalid_transition")
+    assert status_and_code(response) == (409, "invalid_transition")
     assert response.json()["details"] == {"allowed": []}
-    assert everything() == before
+    assert stored_rows() == before
     assert data(api(smith).get(f"{LIST}{visit.pk}/"))["status"] == "cancelled"
 
 
-def test_moves_of_the_appointment_never_touch_the_consultation(smith, visit):
-    before = snapshot(Consultation)
+def test_transitions_of_the_appointment_do_not_change_the_consultation(smith, visit):
+    before = all_rows(Consultation)
 
     for action in ("confirm", "start", "complete"):
         appointments.move(visit.appointment, action, by=smith)
 
-    assert snapshot(Consultation) == before
+    assert all_rows(Consultation) == before
 
 
 @pytest.mark.parametrize(
@@ -243,17 +247,23 @@ def test_moves_of_the_appointment_never_touch_the_consultation(smith, visit):
         ("meyer", (404, "not_found")),
     ],
 )
-def test_nobody_else_may_and_the_answer_tells_nothing(api, visit, caller, expected, request):
+def test_other_users_cannot_start_or_complete_or_learn_if_it_exists(
+    api, visit, caller, expected, request
+):
     client = api(caller and request.getfixturevalue(caller))
-    before = everything()
+    before = stored_rows()
 
-    answers = [code(step(client, one)) for step in (start, complete) for one in (visit, NOBODY)]
+    answers = [
+        status_and_code(step(client, one))
+        for step in (start, complete)
+        for one in (visit, MISSING_ID)
+    ]
 
     assert answers == [expected] * 4
-    assert everything() == before
+    assert stored_rows() == before
 
 
-# --- Closed ---------------------------------------------------------------------------------
+# --- Completed consultations ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("writer", ["smith", "ada"])
@@ -271,43 +281,43 @@ def test_nobody_else_may_and_the_answer_tells_nothing(api, visit, caller, expect
     ],
     ids=["put", "patch", "start", "complete", "vital signs", "prescribe", "stop", "note"],
 )
-def test_a_completed_consultation_is_closed(api, visit, writer, call, request):
+def test_a_completed_consultation_is_read_only(api, visit, writer, call, request):
     method, path, body = call
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
     services.complete(visit, by=visit.doctor, diagnosis="Nothing")
     records = (Consultation, Appointment, VitalSigns, Prescription, ConsultationNote)
-    before = snapshot(*records)
+    before = all_rows(*records)
     client = api(request.getfixturevalue(writer))
     address = f"{LIST}{visit.pk}/{path.format(prescription=prescription.pk)}"
 
     response = getattr(client, method)(address, body)
 
-    assert refusal(response) == (
+    assert error_details(response) == (
         409,
         "consultation_closed",
-        {"status": ["This consultation is completed; add a note of type addendum."]},
+        {"status": ["This consultation is completed. Add a note of type addendum instead."]},
     )
-    assert snapshot(*records) == before
+    assert all_rows(*records) == before
 
 
-def test_the_services_refuse_a_closed_one_to_whoever_calls_them(smith, visit):
+def test_the_services_refuse_changes_of_a_completed_consultation(smith, visit):
     done = services.complete(visit, by=smith)
 
-    for step in (services.start, services.complete, services.write):
-        with pytest.raises(ValidationError, match="add a note of type addendum"):
+    for step in (services.start, services.complete, services.update_text):
+        with pytest.raises(ValidationError, match="note of type addendum"):
             step(done, by=smith)
 
 
-# --- At the same moment ---------------------------------------------------------------------
+# --- Concurrency ----------------------------------------------------------------------------
 
 races = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
 
 
-def at_once(*calls):
-    """What each of the calls answers, all made at the same moment."""
+def run_concurrently(*calls):
+    """Runs all calls at the same time; returns their (status, code)."""
     gate = Barrier(len(calls))
 
-    def answer(call):
+    def response_of(call):
         gate.wait()
         try:
             response = call()
@@ -316,18 +326,18 @@ def at_once(*calls):
             connection.close()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return sorted(pool.map(answer, calls))
+        return sorted(pool.map(response_of, calls))
 
 
 @races
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("attempt", range(3))
-def test_of_two_who_open_one_at_once_exactly_one_does(api, smith, ada, attempt):
-    appointment = an_appointment(doctor=smith)
+def test_one_of_two_concurrent_openings_succeeds(api, smith, ada, attempt):
+    appointment = make_appointment(doctor=smith)
     doctor, admin = api(smith), api(ada)
     body = {"appointment": appointment.pk}
 
-    answers = at_once(lambda: doctor.post(LIST, body), lambda: admin.post(LIST, body))
+    answers = run_concurrently(lambda: doctor.post(LIST, body), lambda: admin.post(LIST, body))
 
     assert answers == [(201, None), (409, "consultation_exists")]
     assert Consultation.objects.count() == 1
@@ -338,11 +348,11 @@ def test_of_two_who_open_one_at_once_exactly_one_does(api, smith, ada, attempt):
 @pytest.mark.parametrize(
     ("step", "refused"), [(start, "invalid_transition"), (complete, "consultation_closed")]
 )
-def test_of_two_who_take_the_same_step_at_once_exactly_one_does(api, smith, ada, step, refused):
-    visit = a_consultation(doctor=smith)
+def test_one_of_two_concurrent_starts_or_completions_succeeds(api, smith, ada, step, refused):
+    visit = make_consultation(doctor=smith)
     doctor, admin = api(smith), api(ada)
 
-    answers = at_once(lambda: step(doctor, visit), lambda: step(admin, visit))
+    answers = run_concurrently(lambda: step(doctor, visit), lambda: step(admin, visit))
 
     assert answers == [(200, None), (409, refused)]
     assert visit.appointment.history.count() == 2
@@ -350,13 +360,13 @@ def test_of_two_who_take_the_same_step_at_once_exactly_one_does(api, smith, ada,
 
 @races
 @pytest.mark.django_db(transaction=True)
-def test_a_part_written_while_the_visit_is_closed_is_in_it_or_refused(api, smith):
-    visit = a_consultation(doctor=smith)
+def test_a_part_written_during_completion_is_either_kept_or_refused(api, smith):
+    visit = make_consultation(doctor=smith)
     doctor, other = api(smith), api(smith)
     notes = f"{LIST}{visit.pk}/notes/"
     note = {"note_type": "general", "content": "One more thing"}
 
-    answers = at_once(lambda: complete(doctor, visit), lambda: other.post(notes, note))
+    answers = run_concurrently(lambda: complete(doctor, visit), lambda: other.post(notes, note))
 
     written = ConsultationNote.objects.count()
     assert answers == [(200, None), (201, None) if written else (409, "consultation_closed")]

@@ -1,9 +1,9 @@
-"""Consultations and their parts keep their versions, each with who made it."""
+"""Versions of consultations and their parts, each with its author."""
 
 import pytest
 
-from appointments.tests.factories import an_appointment
-from appointments.tests.helpers import code, data
+from appointments.tests.factories import make_appointment
+from appointments.tests.helpers import data, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.tests.factories import MEDICATION
@@ -13,13 +13,13 @@ NOTE = {"note_type": "plan", "content": "Rest"}
 
 
 def versions(record):
-    """(kind, who) of each version, oldest first."""
+    """Returns (kind, author) of each version, oldest first."""
     rows = record.history.order_by("history_id")
     return [(row.history_type, row.history_user) for row in rows]
 
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
-def test_every_call_of_the_api_leaves_one_version_of_its_caller(api, appointment, actor, request):
+def test_each_api_write_creates_one_version_by_the_caller(api, appointment, actor, request):
     actor = request.getfixturevalue(actor)
     client = api(actor)
 
@@ -42,11 +42,13 @@ def test_every_call_of_the_api_leaves_one_version_of_its_caller(api, appointment
 
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
-def test_so_does_every_call_of_a_service_outside_a_request(appointment, actor, request):
+def test_each_service_call_outside_a_request_creates_one_version_by_its_user(
+    appointment, actor, request
+):
     by = request.getfixturevalue(actor)
 
     visit = services.open_for(appointment, by=by)
-    services.write(visit, by=by, diagnosis="Gout")
+    services.update_text(visit, by=by, diagnosis="Gout")
     services.start(visit, by=by)
     taken = services.record_vital_signs(visit, by=by, heart_rate=70)
     prescription = services.prescribe(visit, by=by, **MEDICATION)
@@ -60,13 +62,13 @@ def test_so_does_every_call_of_a_service_outside_a_request(appointment, actor, r
     assert versions(note) == [("+", by)]
 
 
-def test_a_walk_in_has_its_first_version_too(smith, ada, jane):
+def test_a_walk_in_has_a_first_version(smith, ada, jane):
     visit = services.open_walk_in(patient=jane, doctor=smith, chief_complaint="A cut", by=ada)
 
     assert versions(visit) == [("+", ada)]
 
 
-def test_each_version_keeps_the_texts_as_they_were(api, smith, ada, visit):
+def test_each_version_keeps_its_texts(api, smith, ada, visit):
     first = visit.history.get()
 
     data(api(smith).patch(f"{LIST}{visit.pk}/", {"diagnosis": "Gout"}))
@@ -77,27 +79,27 @@ def test_each_version_keeps_the_texts_as_they_were(api, smith, ada, visit):
     assert versions(visit) == [("+", smith), ("~", smith), ("~", ada)]
 
 
-def test_who_acted_before_is_not_taken_for_who_acts_now(smith, ada, visit):
-    services.write(visit, by=ada, diagnosis="Gout")
-    services.write(visit, by=smith, diagnosis="None")
+def test_the_author_of_an_earlier_version_is_not_used_for_a_later_one(smith, ada, visit):
+    services.update_text(visit, by=ada, diagnosis="Gout")
+    services.update_text(visit, by=smith, diagnosis="None")
 
     assert versions(visit) == [("+", smith), ("~", ada), ("~", smith)]
 
 
-def test_what_is_refused_leaves_no_version(api, smith, meyer, jane, visit):
+def test_a_refused_change_creates_no_version(api, smith, meyer, jane, visit):
     closed = services.complete(visit, by=smith)
-    an_appointment(patient=jane, doctor=meyer)
+    make_appointment(patient=jane, doctor=meyer)
     start = versions(closed)
     detail = f"{LIST}{visit.pk}/"
 
-    assert code(api(smith).patch(detail, {"diagnosis": "Gout"}))[0] == 409
-    assert code(api(smith).post(f"{detail}prescriptions/", MEDICATION))[0] == 409
-    assert code(api(meyer).patch(detail, {"diagnosis": "Gout"}))[0] == 404
+    assert status_and_code(api(smith).patch(detail, {"diagnosis": "Gout"}))[0] == 409
+    assert status_and_code(api(smith).post(f"{detail}prescriptions/", MEDICATION))[0] == 409
+    assert status_and_code(api(meyer).patch(detail, {"diagnosis": "Gout"}))[0] == 404
     assert versions(closed) == start
     assert Prescription.history.count() == 0
 
 
-def test_moving_the_appointment_alone_makes_no_version_of_the_consultation(api, smith, visit):
+def test_a_transition_of_the_appointment_creates_no_version(api, smith, visit):
     start = versions(visit)
 
     data(api(smith).post(f"/api/appointments/{visit.appointment_id}/confirm/"))

@@ -1,4 +1,4 @@
-"""Measurements: their limits, who takes them and that they stay as they were taken."""
+"""Vital signs: limits of the values, permissions, and immutability."""
 
 from decimal import Decimal
 
@@ -6,12 +6,18 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
 from consultations import services
 from consultations.models import VitalSigns
-from consultations.tests.factories import a_consultation
+from consultations.tests.factories import make_consultation
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 KEYS = [
     "id",
     "systolic_bp",
@@ -26,7 +32,7 @@ KEYS = [
     "recorded_by",
     "recorded_at",
 ]
-# field: the last value below, the lowest and the highest that count, and the first above
+# field: the values just below, at the lower limit, at the upper limit, and just above
 LIMITS = {
     "systolic_bp": (39, 40, 300, 301),
     "diastolic_bp": (19, 20, 200, 201),
@@ -45,7 +51,7 @@ def url(visit):
 
 @pytest.mark.parametrize("actor", ["smith", "ada"])
 @pytest.mark.usefixtures("wednesday")
-def test_its_doctor_and_admins_record_them_under_their_own_name(api, visit, actor, request):
+def test_the_doctor_and_admins_record_vital_signs_as_themselves(api, visit, actor, request):
     actor = request.getfixturevalue(actor)
     measured = {
         "systolic_bp": 128,
@@ -75,7 +81,7 @@ def test_its_doctor_and_admins_record_them_under_their_own_name(api, visit, acto
     assert data(api(actor).get(f"{url(visit)}{row.pk}/")) == shown
 
 
-def test_the_path_of_the_seed_records_them_too(api, smith, visit):
+def test_the_seed_path_records_vital_signs(api, smith, visit):
     address = f"/api/consultations/api/consultations/{visit.pk}/vital-signs/"
 
     shown = data(api(smith).post(address, {"heart_rate": 70}), 201)
@@ -84,12 +90,12 @@ def test_the_path_of_the_seed_records_them_too(api, smith, visit):
 
 
 @pytest.mark.parametrize("field", LIMITS)
-def test_a_value_counts_within_its_limits_only(api, smith, visit, field):
+def test_values_outside_the_limits_are_refused(api, smith, visit, field):
     client = api(smith)
     below, lowest, highest, above = LIMITS[field]
 
     for value in (below, above, -1):
-        status, word, errors = refusal(client.post(url(visit), {field: value}))
+        status, word, errors = error_details(client.post(url(visit), {field: value}))
 
         assert (status, word, list(errors)) == (400, "validation_error", [field])
     assert VitalSigns.objects.count() == 0
@@ -98,7 +104,7 @@ def test_a_value_counts_within_its_limits_only(api, smith, visit, field):
 
 
 @pytest.mark.parametrize("field", LIMITS)
-def test_the_services_hold_the_same_limits(smith, visit, field):
+def test_the_services_enforce_the_same_limits(smith, visit, field):
     below, lowest, highest, above = (Decimal(str(value)) for value in LIMITS[field])
 
     for value in (below, above):
@@ -125,18 +131,18 @@ def test_the_services_hold_the_same_limits(smith, visit, field):
         ("weight", 1e30),
     ],
 )
-def test_what_is_no_such_number_is_refused(api, smith, visit, field, value):
-    status, word, errors = refusal(api(smith).post(url(visit), {field: value}))
+def test_an_invalid_number_is_refused(api, smith, visit, field, value):
+    status, word, errors = error_details(api(smith).post(url(visit), {field: value}))
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
     assert VitalSigns.objects.count() == 0
 
 
-def test_one_measurement_is_needed_and_enough(api, smith, visit):
+def test_one_measurement_is_required_and_sufficient(api, smith, visit):
     client = api(smith)
 
     for nothing in ({}, dict.fromkeys(LIMITS)):
-        status, word, errors = refusal(client.post(url(visit), nothing))
+        status, word, errors = error_details(client.post(url(visit), nothing))
 
         assert (status, word) == (400, "validation_error")
         assert errors == {"non_field_errors": ["Give at least one measurement."]}
@@ -149,11 +155,11 @@ def test_one_measurement_is_needed_and_enough(api, smith, visit):
 
 
 @pytest.mark.parametrize("diastolic", [120, 121])
-def test_the_diastolic_pressure_lies_below_the_systolic(api, smith, visit, diastolic):
+def test_the_diastolic_pressure_must_be_below_the_systolic(api, smith, visit, diastolic):
     body = {"systolic_bp": 120, "diastolic_bp": diastolic}
     sentence = "The diastolic pressure lies below the systolic."
 
-    answer = refusal(api(smith).post(url(visit), body))
+    answer = error_details(api(smith).post(url(visit), body))
     with pytest.raises(ValidationError, match=sentence):
         services.record_vital_signs(visit, by=smith, **body)
 
@@ -162,7 +168,7 @@ def test_the_diastolic_pressure_lies_below_the_systolic(api, smith, visit, diast
     data(api(smith).post(url(visit), body | {"diastolic_bp": 119}), 201)
 
 
-def test_the_database_holds_it_too(smith, visit):
+def test_the_database_enforces_the_blood_pressure_rule(smith, visit):
     def insert(systolic, diastolic):
         with transaction.atomic():
             VitalSigns.objects.create(
@@ -179,7 +185,7 @@ def test_the_database_holds_it_too(smith, visit):
     assert VitalSigns.objects.count() == 3
 
 
-# --- The body mass index --------------------------------------------------------------------
+# --- Body mass index ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -193,7 +199,7 @@ def test_the_database_holds_it_too(smith, visit):
         ({"height": 171}, None),
     ],
 )
-def test_the_bmi_follows_from_weight_and_height(api, smith, visit, measured, bmi):
+def test_the_bmi_is_computed_from_weight_and_height(api, smith, visit, measured, bmi):
     shown = data(api(smith).post(url(visit), measured), 201)
 
     assert shown["bmi"] == bmi
@@ -201,10 +207,10 @@ def test_the_bmi_follows_from_weight_and_height(api, smith, visit, measured, bmi
     assert detail["vital_signs"] == [shown]
 
 
-def test_the_bmi_is_never_given(api, smith, visit):
+def test_the_bmi_is_read_only(api, smith, visit):
     body = {"weight": 68.5, "height": 171, "bmi": 23.4}
 
-    answer = refusal(api(smith).post(url(visit), body))
+    answer = error_details(api(smith).post(url(visit), body))
 
     assert answer == (400, "validation_error", {"bmi": ["This field is read-only."]})
     assert VitalSigns.objects.count() == 0
@@ -220,7 +226,7 @@ def test_decimals_are_json_numbers(api, smith, visit):
         assert text.count(member) == 1
 
 
-# --- Who, and what stays --------------------------------------------------------------------
+# --- Permissions and immutability -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -232,44 +238,46 @@ def test_decimals_are_json_numbers(api, smith, visit):
         ("meyer", (404, "not_found")),
     ],
 )
-def test_nobody_else_records_them_and_the_answer_tells_nothing(
+def test_other_users_cannot_record_vital_signs_or_learn_if_the_consultation_exists(
     api, visit, caller, expected, request
 ):
     client = api(caller and request.getfixturevalue(caller))
 
-    answers = [code(client.post(url(one), {"heart_rate": 70})) for one in (visit, NOBODY)]
+    answers = [
+        status_and_code(client.post(url(one), {"heart_rate": 70})) for one in (visit, MISSING_ID)
+    ]
 
     assert answers == [expected, expected]
     assert VitalSigns.objects.count() == 0
 
 
 @pytest.mark.parametrize("field", ["id", "consultation", "recorded_by", "recorded_at"])
-def test_no_body_moves_them_to_another_consultation_or_person(api, smith, visit, field):
-    other = a_consultation()
+def test_a_body_cannot_set_the_consultation_or_the_author(api, smith, visit, field):
+    other = make_consultation()
     theirs = services.record_vital_signs(other, by=other.doctor, heart_rate=60)
     value = {"id": theirs.pk, "consultation": other.pk}.get(field, other.doctor_id)
-    before = snapshot(VitalSigns)
+    before = all_rows(VitalSigns)
 
-    status, _, errors = refusal(api(smith).post(url(visit), {"heart_rate": 70, field: value}))
+    status, _, errors = error_details(api(smith).post(url(visit), {"heart_rate": 70, field: value}))
 
     assert (status, list(errors)) == (400, [field])
-    assert snapshot(VitalSigns) == before
+    assert all_rows(VitalSigns) == before
 
 
 @pytest.mark.parametrize("caller", ["smith", "ada", "jane"])
-def test_a_wrong_entry_is_neither_changed_nor_deleted(api, visit, caller, request):
+def test_vital_signs_cannot_be_changed_or_deleted(api, visit, caller, request):
     taken = services.record_vital_signs(visit, by=visit.doctor, heart_rate=60)
     client = api(request.getfixturevalue(caller))
-    before = snapshot(VitalSigns)
+    before = all_rows(VitalSigns)
 
     for method in (client.put, client.patch, client.delete):
-        answer = code(method(f"{url(visit)}{taken.pk}/", {"heart_rate": 70}))
+        answer = status_and_code(method(f"{url(visit)}{taken.pk}/", {"heart_rate": 70}))
 
         assert answer == (405, "method_not_allowed")
-    assert snapshot(VitalSigns) == before
+    assert all_rows(VitalSigns) == before
 
 
-def test_a_right_entry_follows_it(api, smith, jane, visit):
+def test_a_correction_is_recorded_as_a_new_entry(api, smith, jane, visit):
     for rate in (600, 60, 62):
         api(smith).post(url(visit), {"heart_rate": rate})
 
@@ -279,12 +287,12 @@ def test_a_right_entry_follows_it(api, smith, jane, visit):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_costs_the_same_however_long_it_is(api, smith, visit, count):
+def test_the_list_costs_the_same_queries_for_any_length(api, smith, visit, count):
     for _ in range(count):
         services.record_vital_signs(visit, by=smith, heart_rate=60)
     client = api(smith)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(url(visit))
 
     assert data(response)["count"] == count

@@ -1,10 +1,9 @@
-"""The directory at the desk."""
+"""Admin pages of the patient directory."""
 
 import pytest
 from django.urls import reverse
 
-from accounts.tests.factories import AdminFactory
-from appointments.tests.factories import an_appointment
+from appointments.tests.factories import make_appointment
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -12,12 +11,6 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:patients_patient_changelist")
 ADD = reverse("admin:patients_patient_add")
-
-
-@pytest.fixture
-def desk(client):
-    client.force_login(AdminFactory())
-    return client
 
 
 def page_of(patient, step="change"):
@@ -29,8 +22,10 @@ def form_of(patient, **changes):
     return {name: getattr(patient, name) for name in names} | changes
 
 
-def test_a_patient_is_registered_with_no_more_than_a_name(desk):
-    response = desk.post(ADD, {"first_name": "Jane", "last_name": "Doe", "gender": "unknown"})
+def test_a_patient_is_registered_with_a_name_only(admin_client):
+    response = admin_client.post(
+        ADD, {"first_name": "Jane", "last_name": "Doe", "gender": "unknown"}
+    )
 
     assert response.status_code == 302
     patient = Patient.objects.get()
@@ -38,69 +33,69 @@ def test_a_patient_is_registered_with_no_more_than_a_name(desk):
     assert not patient.has_usable_password()
 
 
-def test_a_patient_without_a_name_is_not_registered(desk):
-    response = desk.post(ADD, {"first_name": "", "last_name": "Doe", "gender": "unknown"})
+def test_a_patient_without_a_name_is_refused(admin_client):
+    response = admin_client.post(ADD, {"first_name": "", "last_name": "Doe", "gender": "unknown"})
 
     assert "first_name" in response.context["adminform"].form.errors
     assert not Patient.objects.exists()
 
 
-def test_allergies_stand_above_the_record(desk):
+def test_allergies_are_shown_at_the_top_of_the_record(admin_client):
     patient = PatientFactory(allergies="Penicillin <b>")
 
-    content = desk.get(page_of(patient)).content.decode()
+    content = admin_client.get(page_of(patient)).content.decode()
 
     banner = content[content.index('id="allergies"') :]
     assert "Allergies: Penicillin &lt;b&gt;" in banner[:500]
 
 
-def test_a_record_is_edited(desk):
+def test_a_record_is_edited(admin_client):
     patient = PatientFactory()
 
-    desk.post(page_of(patient), form_of(patient, allergies="Latex"))
+    admin_client.post(page_of(patient), form_of(patient, allergies="Latex"))
 
     patient.refresh_from_db()
     assert (patient.allergies, patient.is_active) == ("Latex", True)
 
 
-def test_what_was_edited_is_among_the_versions(desk):
+def test_an_edit_is_listed_in_the_history(admin_client):
     patient = PatientFactory(allergies="Latex")
 
-    desk.post(page_of(patient), form_of(patient, allergies="Penicillin"))
+    admin_client.post(page_of(patient), form_of(patient, allergies="Penicillin"))
 
-    versions = desk.get(page_of(patient, "history"), follow=True)
+    versions = admin_client.get(page_of(patient, "history"), follow=True)
     assert "Penicillin" in versions.content.decode()
 
 
-def test_closing_a_record_cancels_what_was_to_come(desk):
-    appointment = an_appointment()
+def test_deactivating_a_patient_cancels_coming_appointments(admin_client):
+    appointment = make_appointment()
     page = page_of(appointment.patient, "deactivate")
 
-    desk.get(page)
+    admin_client.get(page)
     assert Patient.objects.get().is_active is True
-    desk.post(page)
+    admin_client.post(page)
 
     appointment.refresh_from_db()
     assert Patient.objects.get().is_active is False
     assert appointment.status == "cancelled"
 
 
-def test_records_are_closed_and_reopened_from_the_list(desk):
+def test_patients_are_deactivated_and_reactivated_from_the_list(admin_client):
     patients = PatientFactory.create_batch(2)
     chosen = {"_selected_action": [one.pk for one in patients]}
 
-    desk.post(LIST, chosen | {"action": "deactivate_patients"})
+    admin_client.post(LIST, chosen | {"action": "deactivate_patients"})
     closed = Patient.objects.filter(is_active=False).count()
-    desk.post(LIST, chosen | {"action": "reactivate_patients"})
+    admin_client.post(LIST, chosen | {"action": "reactivate_patients"})
 
     assert closed == 2
     assert Patient.objects.filter(is_active=True).count() == 2
 
 
-def test_the_search_finds_a_phone_number_and_a_date_of_birth(desk):
+def test_the_search_finds_a_phone_number_and_a_date_of_birth(admin_client):
     wanted = PatientFactory(phone="+49 30 777", date_of_birth="1990-04-12")
     PatientFactory()
 
     for term in ("777", "1990-04-12"):
-        found = desk.get(LIST, {"q": term}).context["cl"].queryset
+        found = admin_client.get(LIST, {"q": term}).context["cl"].queryset
         assert [one.pk for one in found] == [wanted.pk]

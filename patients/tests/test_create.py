@@ -1,21 +1,21 @@
-"""A patient registered at the desk."""
+"""The endpoint by which staff register a patient."""
 
 import re
 
 import pytest
 from django.core import mail
 
-from accounts.mail import postman
+from accounts.mail import mail_executor
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
-from appointments.tests.helpers import code, data, refusal, snapshot
+from appointments.tests.helpers import all_rows, data, error_details, status_and_code
 from patients.models import Patient
 
 LIST = "/api/patients/"
 RUTH = {"first_name": "Ruth", "last_name": "Meyer"}
 
 
-def test_a_doctor_and_an_admin_register_a_patient_and_get_the_record(api, smith, ada):
+def test_doctors_and_admins_register_a_patient_and_get_the_record(api, smith, ada):
     for number, clerk in enumerate((smith, ada)):
         body = RUTH | {
             "username": f"ruth{number}",
@@ -42,37 +42,37 @@ def test_a_doctor_and_an_admin_register_a_patient_and_get_the_record(api, smith,
         assert (ruth.is_active, ruth.is_staff, ruth.is_superuser) == (True, False, False)
 
 
-def test_the_path_of_the_seed_registers_too(api, smith):
+def test_the_seed_path_registers_a_patient(api, smith):
     record = data(api(smith).post("/api/patients/api/patients/", RUTH), 201)
 
     assert Patient.objects.get().pk == record["id"]
 
 
-def test_names_are_all_it_needs_and_all_it_must_have(api, smith):
+def test_only_the_names_are_required(api, smith):
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    assert refusal(client.post(LIST, {}))[::2] == (
+    assert error_details(client.post(LIST, {}))[::2] == (
         400,
         {"first_name": ["This field is required."], "last_name": ["This field is required."]},
     )
     blank = client.post(LIST, {"first_name": " ", "last_name": ""})
-    assert list(refusal(blank)[2]) == ["first_name", "last_name"]
-    assert snapshot(User) == before
+    assert list(error_details(blank)[2]) == ["first_name", "last_name"]
+    assert all_rows(User) == before
     data(client.post(LIST, RUTH), 201)
 
 
-def test_who_registers_is_the_actor_of_the_first_version(api, smith):
+def test_the_first_version_names_the_registering_user(api, smith):
     record = data(api(smith).post(LIST, RUTH), 201)
 
     version = User.history.get(id=record["id"])
     assert (version.history_type, version.history_user, version.first_name) == ("+", smith, "Ruth")
 
 
-# --- The username ---------------------------------------------------------------------------
+# --- Username -------------------------------------------------------------------------------
 
 
-def test_the_username_defaults_to_the_address(api, smith):
+def test_the_username_defaults_to_the_email(api, smith):
     record = data(api(smith).post(LIST, RUTH | {"email": "ruth@example.com"}), 201)
 
     assert record["username"] == "ruth@example.com"
@@ -88,20 +88,20 @@ def test_the_username_defaults_to_the_address(api, smith):
     ],
     ids=["no address", "blank", "an apostrophe", "too long"],
 )
-def test_without_an_address_that_can_be_one_it_is_made_up(api, smith, address):
+def test_a_username_is_generated_if_the_email_cannot_be_used(api, smith, address):
     record = data(api(smith).post(LIST, RUTH | address), 201)
 
     assert re.fullmatch(r"patient-[0-9a-f]{8}", record["username"])
     assert record["email"] == address.get("email", "")
 
 
-def test_a_username_given_is_kept(api, smith):
+def test_a_given_username_is_kept(api, smith):
     body = RUTH | {"username": "ruth.m", "email": "ruth@example.com"}
 
     assert data(api(smith).post(LIST, body), 201)["username"] == "ruth.m"
 
 
-# --- The password ---------------------------------------------------------------------------
+# --- Password -------------------------------------------------------------------------------
 
 
 def sign_in(api, username, password):
@@ -109,13 +109,13 @@ def sign_in(api, username, password):
     return api().post("/api/auth/login/", body).status_code
 
 
-def letters():
-    """What has been sent, once the postman is back."""
-    postman.submit(int).result()
+def sent_mail():
+    """Returns all sent messages, after the mail thread has finished."""
+    mail_executor.submit(int).result()
     return mail.outbox
 
 
-def test_with_a_password_the_patient_signs_in_at_once_and_gets_no_letter(
+def test_a_patient_with_a_password_can_sign_in_and_gets_no_message(
     api, smith, django_capture_on_commit_callbacks
 ):
     body = RUTH | {"email": "ruth@example.com", "password": PASSWORD}
@@ -125,16 +125,16 @@ def test_with_a_password_the_patient_signs_in_at_once_and_gets_no_letter(
 
     assert "password" not in record
     assert sign_in(api, "ruth@example.com", PASSWORD) == 200
-    assert letters() == []
+    assert sent_mail() == []
 
 
-def test_without_one_a_letter_invites_the_patient_to_choose_it(
+def test_a_patient_without_a_password_is_invited_by_email(
     api, smith, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
         data(api(smith).post(LIST, RUTH | {"email": "ruth@example.com"}), 201)
 
-    (letter,) = letters()
+    (letter,) = sent_mail()
     assert (letter.to, letter.subject) == (["ruth@example.com"], "Your account at the clinic")
     link = re.search(r"http://localhost:3000/reset-password\?uid=(\S+)&token=(\S+)", letter.body)
     body = {"uid": link[1], "token": link[2], "new_password": PASSWORD}
@@ -142,13 +142,13 @@ def test_without_one_a_letter_invites_the_patient_to_choose_it(
     assert sign_in(api, "ruth@example.com", PASSWORD) == 200
 
 
-def test_without_address_and_password_there_is_no_letter_and_no_way_in(
+def test_a_patient_without_email_and_password_gets_no_message_and_cannot_sign_in(
     api, smith, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
         record = data(api(smith).post(LIST, RUTH), 201)
 
-    assert letters() == []
+    assert sent_mail() == []
     assert Patient.objects.get(pk=record["id"]).has_usable_password() is False
 
 
@@ -157,22 +157,22 @@ def test_without_address_and_password_there_is_no_letter_and_no_way_in(
     ["", "seven77", "password", "5829471036", "ruthmeyer", "ruth@example.com", "x y" * 43],
     ids=["blank", "short", "common", "digits", "like the name", "the address", "129 long"],
 )
-def test_a_weak_password_is_refused_and_nobody_registered_or_written_to(
+def test_a_weak_password_is_refused_and_no_message_is_sent(
     api, smith, password, django_capture_on_commit_callbacks
 ):
     body = RUTH | {"username": "ruthmeyer", "email": "ruth@example.com", "password": password}
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
     with django_capture_on_commit_callbacks(execute=True):
-        status, word, errors = refusal(client.post(LIST, body))
+        status, word, errors = error_details(client.post(LIST, body))
 
     assert (status, word, list(errors)) == (400, "validation_error", ["password"])
-    assert snapshot(User) == before
-    assert letters() == []
+    assert all_rows(User) == before
+    assert sent_mail() == []
 
 
-def test_a_password_of_128_characters_is_taken(api, smith):
+def test_a_password_of_128_characters_is_accepted(api, smith):
     password = "a1 " * 42 + "zz"
 
     data(api(smith).post(LIST, RUTH | {"username": "ruth", "password": password}), 201)
@@ -180,7 +180,7 @@ def test_a_password_of_128_characters_is_taken(api, smith):
     assert sign_in(api, "ruth", password) == 200
 
 
-# --- What is refused ------------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -193,14 +193,14 @@ def test_a_password_of_128_characters_is_taken(api, smith):
         ({"username": "Jane"}, "username"),
     ],
 )
-def test_an_address_or_username_in_use_is_refused_in_any_case(api, smith, jane, taken, field):
+def test_an_email_or_username_in_use_is_refused_in_any_case(api, smith, jane, taken, field):
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.post(LIST, RUTH | taken))
+    status, word, errors = error_details(client.post(LIST, RUTH | taken))
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 @pytest.mark.parametrize(
@@ -226,15 +226,15 @@ def test_an_address_or_username_in_use_is_refused_in_any_case(api, smith, jane, 
         ("first_name", "R" * 151),
     ],
 )
-def test_bad_input_is_refused_under_its_name(api, smith, field, value):
+def test_an_invalid_value_is_refused_by_field_name(api, smith, field, value):
     body = RUTH | {"email": "ruth@example.com"} | {field: value}
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.post(LIST, body))
+    status, word, errors = error_details(client.post(LIST, body))
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 @pytest.mark.parametrize(
@@ -254,35 +254,35 @@ def test_bad_input_is_refused_under_its_name(api, smith, field, value):
         "current_password",
     ],
 )
-def test_a_field_that_is_not_its_to_set_is_refused_by_name(api, ada, field):
+def test_a_read_only_field_is_refused_by_name(api, ada, field):
     client = api(ada)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.post(LIST, RUTH | {field: "admin"}))
+    status, word, errors = error_details(client.post(LIST, RUTH | {field: "admin"}))
 
     assert (status, word, list(errors)) == (400, "unknown_field", [field])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
-def test_a_form_is_refused_where_no_file_travels(api, smith):
+def test_a_form_is_refused(api, smith):
     client = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
 
     response = client.post(LIST, RUTH, format="multipart")
 
-    assert code(response) == (415, "unsupported_media_type")
-    assert snapshot(User) == before
+    assert status_and_code(response) == (415, "unsupported_media_type")
+    assert all_rows(User) == before
 
 
-def test_nobody_else_registers_patients(api, nils, jane):
+def test_other_roles_cannot_register_patients(api, nils, jane):
     clients = [api(), api(jane), api(nils)]
-    before = snapshot(User)
+    before = all_rows(User)
 
-    answers = [code(client.post(LIST, RUTH)) for client in clients]
+    answers = [status_and_code(client.post(LIST, RUTH)) for client in clients]
 
     assert answers == [
         (401, "not_authenticated"),
         (403, "permission_denied"),
         (403, "license_not_verified"),
     ]
-    assert snapshot(User) == before
+    assert all_rows(User) == before

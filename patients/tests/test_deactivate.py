@@ -1,4 +1,4 @@
-"""Closing a patient's record."""
+"""Deactivating a patient."""
 
 from datetime import timedelta
 
@@ -10,10 +10,11 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import TimeSlotFactory, an_appointment
-from appointments.tests.helpers import code, data, ids, refusal, snapshot
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
-from consultations.tests.factories import a_consultation, with_parts
+from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.helpers import all_rows, data, error_details, ids, status_and_code
+from config.clinical_records import record_of
+from consultations.models import Consultation
+from consultations.tests.factories import add_parts, make_consultation
 from patients import services
 from patients.models import Patient
 from patients.signals import patient_deactivated
@@ -25,29 +26,31 @@ def url(patient):
     return f"{LIST}{patient.pk}/"
 
 
-def test_an_admin_closes_a_record_and_it_is_gone_for_everyone(api, smith, ada, jane, omar):
-    an_appointment(patient=jane, doctor=smith)
+def test_a_patient_deactivated_by_an_admin_is_404_for_everyone(api, smith, ada, jane, omar):
+    make_appointment(patient=jane, doctor=smith)
 
     response = api(ada).delete(url(jane))
 
     assert (response.status_code, response.content) == (204, b"")
     for reader in (smith, ada):
         assert ids(api(reader).get(LIST)) == [omar.pk]
-        assert code(api(reader).get(url(jane))) == (404, "not_found")
-        assert code(api(reader).patch(url(jane), {"phone": "112"})) == (404, "not_found")
-    assert code(api(ada).delete(url(jane))) == (404, "not_found")
+        assert status_and_code(api(reader).get(url(jane))) == (404, "not_found")
+        assert status_and_code(api(reader).patch(url(jane), {"phone": "112"})) == (404, "not_found")
+    assert status_and_code(api(ada).delete(url(jane))) == (404, "not_found")
     assert Patient.objects.get(pk=jane.pk).phone == jane.phone
 
 
-def test_the_path_of_the_seed_closes_it_too(api, ada, jane):
+def test_the_seed_path_deactivates_a_patient(api, ada, jane):
     response = api(ada).delete(f"/api/patients/api/patients/{jane.pk}/")
 
     assert response.status_code == 204
     assert Patient.objects.get(pk=jane.pk).is_active is False
 
 
-def test_nobody_else_closes_a_record_and_the_answer_tells_nothing(api, smith, nils, jane, omar):
-    booked = an_appointment(patient=jane, doctor=smith)
+def test_other_roles_cannot_deactivate_a_patient_or_learn_if_one_exists(
+    api, smith, nils, jane, omar
+):
+    booked = make_appointment(patient=jane, doctor=smith)
     missing = f"{LIST}999999/"
 
     for caller, expected in [
@@ -59,13 +62,16 @@ def test_nobody_else_closes_a_record_and_the_answer_tells_nothing(api, smith, ni
     ]:
         client = api(caller)
 
-        assert [code(client.delete(one)) for one in (url(jane), missing)] == [expected, expected]
+        assert [status_and_code(client.delete(one)) for one in (url(jane), missing)] == [
+            expected,
+            expected,
+        ]
     assert Patient.objects.get(pk=jane.pk).is_active is True
     booked.refresh_from_db()
     assert booked.status == Status.SCHEDULED
 
 
-def test_a_sign_in_by_cookie_does_not_come_back_with_the_record(client, ada, jane):
+def test_a_cookie_session_does_not_revive_with_the_account(client, ada, jane):
     client.force_login(jane)
     before = client.get("/api/auth/profile/")
 
@@ -73,10 +79,10 @@ def test_a_sign_in_by_cookie_does_not_come_back_with_the_record(client, ada, jan
     services.reactivate(jane)
 
     assert before.status_code == 200
-    assert code(client.get("/api/auth/profile/")) == (401, "not_authenticated")
+    assert status_and_code(client.get("/api/auth/profile/")) == (401, "not_authenticated")
 
 
-def test_every_session_of_the_patient_is_dead_at_once(api, ada, jane, omar):
+def test_all_sessions_of_the_patient_end_immediately(api, ada, jane, omar):
     phone, laptop, other = api(jane), api(jane), api(omar)
     body = {"username": "jane", "password": PASSWORD}
     refresh = data(api().post("/api/auth/login/", body))["refresh"]
@@ -84,19 +90,19 @@ def test_every_session_of_the_patient_is_dead_at_once(api, ada, jane, omar):
 
     api(ada).delete(url(jane))
 
-    assert code(phone.get(url(jane))) == (401, "token_invalid")
-    assert code(laptop.get("/api/auth/profile/")) == (401, "token_invalid")
+    assert status_and_code(phone.get(url(jane))) == (401, "token_invalid")
+    assert status_and_code(laptop.get("/api/auth/profile/")) == (401, "token_invalid")
     refreshed = api().post("/api/auth/refresh/", {"refresh": refresh})
-    assert code(refreshed) == (401, "token_invalid")
-    assert code(api().post("/api/auth/login/", body)) == (401, "invalid_credentials")
+    assert status_and_code(refreshed) == (401, "token_invalid")
+    assert status_and_code(api().post("/api/auth/login/", body)) == (401, "invalid_credentials")
     assert Session.objects.filter(user=jane.pk).live().count() == 0
     assert other.get(url(omar)).status_code == 200
 
 
-def test_coming_appointments_are_cancelled_and_their_slots_free_again(api, smith, ada, jane, omar):
-    scheduled = an_appointment(patient=jane, doctor=smith)
-    confirmed = an_appointment(Status.CONFIRMED, patient=jane, doctor=smith)
-    anothers = an_appointment(patient=omar, doctor=smith)
+def test_coming_appointments_are_cancelled_and_their_slots_available(api, smith, ada, jane, omar):
+    scheduled = make_appointment(patient=jane, doctor=smith)
+    confirmed = make_appointment(Status.CONFIRMED, patient=jane, doctor=smith)
+    anothers = make_appointment(patient=omar, doctor=smith)
 
     api(ada).delete(url(jane))
 
@@ -112,16 +118,16 @@ def test_coming_appointments_are_cancelled_and_their_slots_free_again(api, smith
     assert anothers.status == Status.SCHEDULED
 
 
-def test_what_is_past_or_under_way_stays_as_it_was(api, smith, ada, jane):
-    missed = an_appointment(patient=jane, doctor=smith)
+def test_past_and_started_appointments_are_unchanged(api, smith, ada, jane):
+    missed = make_appointment(patient=jane, doctor=smith)
     others = [
-        an_appointment(status, patient=jane, doctor=smith)
+        make_appointment(status, patient=jane, doctor=smith)
         for status in (Status.IN_PROGRESS, Status.COMPLETED, Status.NO_SHOW)
     ]
     before = [missed.status, *(one.status for one in others)]
     moves = AppointmentHistory.objects.count()
 
-    with clock.at(missed.starts_at + timedelta(minutes=1)):
+    with clock.frozen_at(missed.starts_at + timedelta(minutes=1)):
         services.deactivate(jane, by=ada)
 
     for one in (missed, *others):
@@ -130,45 +136,45 @@ def test_what_is_past_or_under_way_stays_as_it_was(api, smith, ada, jane):
     assert AppointmentHistory.objects.count() == moves
 
 
-def test_no_clinical_row_is_deleted_or_changed_and_staff_still_read_them(api, smith, ada, jane):
-    visit = with_parts(a_consultation(patient=jane, doctor=smith, status=Status.CONFIRMED))
-    done = a_consultation(patient=jane, doctor=smith, completed=True)
-    clinical = (Consultation, VitalSigns, Prescription, ConsultationNote)
-    before = snapshot(*clinical)
+def test_clinical_rows_are_kept_and_readable_by_staff(api, smith, ada, jane):
+    visit = add_parts(make_consultation(patient=jane, doctor=smith, status=Status.CONFIRMED))
+    done = make_consultation(patient=jane, doctor=smith, completed=True)
+    clinical = [Consultation, *(record.model for record in record_of(Consultation).parts)]
+    before = all_rows(*clinical)
     appointments_before = Appointment.objects.count()
 
     api(ada).delete(url(jane))
 
-    assert snapshot(*clinical) == before
+    assert all_rows(*clinical) == before
     assert Appointment.objects.count() == appointments_before
     assert Patient.objects.filter(pk=jane.pk).count() == 1
     for reader in (smith, ada):
         assert ids(api(reader).get("/api/consultations/")) == [done.pk, visit.pk]
 
 
-def test_the_address_and_the_username_stay_taken(api, smith, ada, jane):
+def test_email_and_username_stay_in_use(api, smith, ada, jane):
     api(ada).delete(url(jane))
     clerk = api(smith)
-    before = snapshot(User)
+    before = all_rows(User)
     body = {"first_name": "Janet", "last_name": "Roe"}
 
-    at_the_desk = refusal(clerk.post(LIST, body | {"email": "Jane@example.com", "username": "j2"}))
+    error = error_details(clerk.post(LIST, body | {"email": "Jane@example.com", "username": "j2"}))
     own = body | {"username": "Jane", "email": "j@example.com", "password": PASSWORD}
-    by_herself = refusal(api().post("/api/auth/register/", own | {"user_type": "patient"}))
+    by_herself = error_details(api().post("/api/auth/register/", own | {"user_type": "patient"}))
 
-    assert (at_the_desk[0], list(at_the_desk[2])) == (400, ["email"])
+    assert (error[0], list(error[2])) == (400, ["email"])
     assert (by_herself[0], list(by_herself[2])) == (400, ["username"])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
-def test_a_closed_record_cannot_be_named_in_a_body(api, smith, ada, jane):
+def test_a_deactivated_patient_is_refused_in_a_body(api, smith, ada, jane):
     slot = TimeSlotFactory(doctor=smith)
     api(ada).delete(url(jane))
     client = api(smith)
 
     booking = {"patient": jane.pk, "time_slot": slot.pk, "reason_for_visit": "A cough"}
-    booked = refusal(client.post("/api/appointments/", booking))
-    walk_in = refusal(
+    booked = error_details(client.post("/api/appointments/", booking))
+    walk_in = error_details(
         client.post("/api/consultations/", {"patient": jane.pk, "chief_complaint": "A cough"})
     )
 
@@ -177,10 +183,10 @@ def test_a_closed_record_cannot_be_named_in_a_body(api, smith, ada, jane):
     assert Appointment.objects.count() == Consultation.objects.count() == 0
 
 
-def test_everything_is_undone_where_anything_fails(smith, ada, jane, api):
-    appointment = an_appointment(patient=jane, doctor=smith)
+def test_a_failure_rolls_everything_back(smith, ada, jane, api):
+    appointment = make_appointment(patient=jane, doctor=smith)
     client = api(jane)
-    before = snapshot(User, Appointment, AppointmentHistory, Session)
+    before = all_rows(User, Appointment, AppointmentHistory, Session)
 
     def fail(sender, patient, **kwargs):
         appointment.refresh_from_db()
@@ -194,11 +200,11 @@ def test_everything_is_undone_where_anything_fails(smith, ada, jane, api):
     finally:
         patient_deactivated.disconnect(fail)
 
-    assert snapshot(User, Appointment, AppointmentHistory, Session) == before
+    assert all_rows(User, Appointment, AppointmentHistory, Session) == before
     assert client.get(url(jane)).status_code == 200
 
 
-def test_the_version_says_who_closed_it_also_outside_a_request(api, ada, jane, omar):
+def test_the_version_names_the_deactivating_user_also_outside_a_request(api, ada, jane, omar):
     api(ada).delete(url(jane))
     services.deactivate(omar, by=ada)
 
@@ -208,10 +214,8 @@ def test_the_version_says_who_closed_it_also_outside_a_request(api, ada, jane, o
         assert version.history_user == ada
 
 
-def test_a_record_opened_again_is_in_sight_and_its_appointments_stay_cancelled(
-    api, smith, ada, jane
-):
-    appointment = an_appointment(patient=jane, doctor=smith)
+def test_a_reactivated_patient_is_visible_and_appointments_stay_cancelled(api, smith, ada, jane):
+    appointment = make_appointment(patient=jane, doctor=smith)
     services.deactivate(jane, by=ada)
 
     services.reactivate(jane)

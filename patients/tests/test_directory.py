@@ -1,10 +1,16 @@
-"""The list of patients: who may read it, what it shows and how it is searched."""
+"""The patient list: permissions, fields, search, filters and ordering."""
 
 from datetime import UTC, date, datetime
 
 import pytest
 
-from appointments.tests.helpers import code, data, data_statements, ids, refusal
+from appointments.tests.helpers import (
+    assert_data_queries,
+    data,
+    error_details,
+    ids,
+    status_and_code,
+)
 from patients.services import deactivate
 from patients.tests.factories import PatientFactory
 
@@ -29,7 +35,7 @@ IN_A_ROW = {
 
 
 @pytest.mark.usefixtures("nils")
-def test_a_doctor_and_an_admin_see_every_patient_and_nobody_else(api, smith, ada, jane, omar):
+def test_doctors_and_admins_list_every_patient(api, smith, ada, jane, omar):
     for reader in (smith, ada):
         response = api(reader).get(LIST)
 
@@ -37,15 +43,15 @@ def test_a_doctor_and_an_admin_see_every_patient_and_nobody_else(api, smith, ada
         assert data(response)["count"] == 2
 
 
-def test_both_mounts_serve_the_same_list(api, smith, jane, omar):
+def test_both_mounts_return_the_same_list(api, smith, jane, omar):
     response = api(smith).get("/api/patients/api/patients/")
 
     assert data(response) == data(api(smith).get(LIST)) | {"next": None}
     assert ids(response) == [jane.pk, omar.pk]
 
 
-def test_nobody_else_may_read_it(api, nils, jane, omar):
-    answers = [code(api(reader).get(LIST)) for reader in (None, jane, nils)]
+def test_other_roles_cannot_list_patients(api, nils, jane, omar):
+    answers = [status_and_code(api(reader).get(LIST)) for reader in (None, jane, nils)]
 
     assert answers == [
         (401, "not_authenticated"),
@@ -54,7 +60,7 @@ def test_nobody_else_may_read_it(api, nils, jane, omar):
     ]
 
 
-def test_a_row_leaves_out_the_clinical_and_the_private(api, smith, jane):
+def test_a_row_contains_no_clinical_or_private_field(api, smith, jane):
     response = api(smith).get(LIST)
 
     assert set(data(response)["results"][0]) == IN_A_ROW
@@ -62,7 +68,7 @@ def test_a_row_leaves_out_the_clinical_and_the_private(api, smith, jane):
         assert hidden not in response.content.decode()
 
 
-def test_a_closed_record_is_not_in_it(api, smith, ada, jane, omar):
+def test_a_deactivated_patient_is_not_listed(api, smith, ada, jane, omar):
     deactivate(omar, by=ada)
 
     for reader in (smith, ada):
@@ -73,16 +79,16 @@ def test_a_closed_record_is_not_in_it(api, smith, ada, jane, omar):
     "words",
     ["jane", "DOE", "doe jane", "jane@example.com", "example.com", "1234567", "jane 30"],
 )
-def test_search_looks_at_name_address_and_phone(api, smith, jane, omar, words):
+def test_search_matches_name_email_and_phone(api, smith, jane, omar, words):
     assert ids(api(smith).get(LIST, {"search": words})) == [jane.pk]
 
 
 @pytest.mark.parametrize("words", ["jane haddad", "penicillin", "asthma", "springfield", "max"])
-def test_search_wants_every_word_and_looks_nowhere_else(api, smith, jane, omar, words):
+def test_search_requires_every_word_and_matches_no_other_field(api, smith, jane, omar, words):
     assert ids(api(smith).get(LIST, {"search": words})) == []
 
 
-def test_search_does_not_look_at_usernames_that_the_clinic_made_up(api, smith):
+def test_search_does_not_match_generated_usernames(api, smith):
     PatientFactory(username="patient-a1b2c3d4", email="", first_name="Ruth", last_name="Meyer")
 
     assert ids(api(smith).get(LIST, {"search": "patient"})) == []
@@ -124,14 +130,14 @@ def test_filters_narrow_the_list(api, smith, parameters, found):
         ({"is_active": "false"}, "unknown_parameter"),
     ],
 )
-def test_a_parameter_it_cannot_use_is_refused_by_name(api, smith, jane, parameters, expected):
-    status, word, errors = refusal(api(smith).get(LIST, parameters))
+def test_an_invalid_parameter_is_refused_by_name(api, smith, jane, parameters, expected):
+    status, word, errors = error_details(api(smith).get(LIST, parameters))
 
     assert (status, word, list(errors)) == (400, expected, list(parameters))
 
 
-def a_family():
-    """Three patients, each with another place in each order."""
+def three_patients():
+    """Three patients who sort differently by each field."""
     return {
         name: PatientFactory(
             first_name=name, last_name=last_name, created_at=datetime(year, 1, 1, tzinfo=UTC)
@@ -156,15 +162,15 @@ def a_family():
         ({"ordering": "-last_name,-first_name"}, ["Ben", "Anna", "Cleo"]),
     ],
 )
-def test_it_is_in_the_order_asked_for_or_by_last_name(api, smith, parameters, order):
-    a_family()
+def test_the_list_is_ordered_as_requested_or_by_last_name(api, smith, parameters, order):
+    three_patients()
 
     rows = data(api(smith).get(LIST, parameters))["results"]
 
     assert [row["first_name"] for row in rows] == order
 
 
-def test_it_comes_in_pages_that_neither_share_nor_lose_a_row(api, smith):
+def test_pages_neither_repeat_nor_lose_a_row(api, smith):
     twins = PatientFactory.create_batch(
         3, first_name="Tom", last_name="Twin", date_of_birth=date(2000, 1, 1)
     )
@@ -180,11 +186,11 @@ def test_it_comes_in_pages_that_neither_share_nor_lose_a_row(api, smith):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_costs_the_same_however_long_it_is(api, smith, count):
+def test_the_list_costs_the_same_queries_for_any_length(api, smith, count):
     PatientFactory.create_batch(count)
     client = api(smith)
 
-    with data_statements(4):
+    with assert_data_queries(4):
         response = client.get(LIST)
 
     assert data(response)["count"] == count

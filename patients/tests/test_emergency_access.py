@@ -1,4 +1,4 @@
-"""A doctor who does not treat the patient reads the record in an emergency, and says why."""
+"""Emergency access: a doctor without a care relationship reads a record and states a reason."""
 
 from datetime import timedelta
 
@@ -8,8 +8,10 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from accounts.tests.helpers import data
-from appointments.tests.helpers import code, data_statements
-from consultations.tests.factories import a_consultation, with_parts
+from appointments.tests.helpers import assert_data_queries, status_and_code
+from config.clinical_records import record_of
+from consultations.models import Consultation
+from consultations.tests.factories import add_parts, make_consultation
 from patients.models import EmergencyAccess
 from patients.services import deactivate
 from patients.tests.factories import PatientFactory
@@ -20,88 +22,88 @@ WHY = {"reason": "Unconscious, no papers"}
 
 
 @pytest.fixture
-def jane():
-    return PatientFactory(username="jane")
-
-
-@pytest.fixture
-def grey():
-    """Who treats neither Jane nor Paul."""
-    return DoctorFactory(first_name="Meredith", last_name="Grey")
-
-
-@pytest.fixture
 def record(jane):
-    return with_parts(a_consultation(patient=jane, started=True))
+    return add_parts(make_consultation(patient=jane, started=True))
 
 
-def address(patient):
+def url_of(patient):
     return f"/api/patients/{patient.pk}/emergency-access/"
 
 
-def reads(room):
+def readable_urls(consultation):
     return [
-        f"/api/consultations/{room.pk}/",
+        f"/api/consultations/{consultation.pk}/",
         *[
-            f"/api/consultations/{room.pk}/{part}/"
-            for part in ("vital-signs", "prescriptions", "notes")
+            f"/api/consultations/{consultation.pk}/{part}/"
+            for part in [record.route for record in record_of(Consultation).parts]
         ],
     ]
 
 
-def test_with_a_reason_the_record_is_open_for_an_hour(api, grey, jane, record):
+def test_emergency_access_lasts_for_an_hour(api, grey, jane, record):
     client = api(grey)
-    assert [code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
+    assert [status_and_code(client.get(one)) for one in readable_urls(record)] == [
+        (404, "not_found")
+    ] * 4
 
-    granted = data(client.post(address(jane), WHY), 201)
+    granted = data(client.post(url_of(jane), WHY), 201)
 
     assert (granted["patient"], granted["doctor"]) == (jane.pk, grey.pk)
     assert (granted["doctor_name"], granted["reason"]) == ("Meredith Grey", WHY["reason"])
     access = EmergencyAccess.objects.get()
     assert access.expires_at - access.created_at == timedelta(minutes=60)
-    for one in reads(record):
+    for one in readable_urls(record):
         data(client.get(one))
     listed = data(client.get(f"/api/patients/{jane.pk}/consultations/"))
     assert [row["id"] for row in listed["results"]] == [record.pk]
 
 
-def test_after_the_hour_it_is_closed_again(api, grey, jane, record):
+def test_emergency_access_expires_after_an_hour(api, grey, jane, record):
     client = api(grey)
-    data(client.post(address(jane), WHY), 201)
+    data(client.post(url_of(jane), WHY), 201)
     EmergencyAccess.objects.update(expires_at=timezone.now())
 
-    assert [code(client.get(one)) for one in reads(record)] == [(404, "not_found")] * 4
+    assert [status_and_code(client.get(one)) for one in readable_urls(record)] == [
+        (404, "not_found")
+    ] * 4
 
 
-def test_it_opens_that_one_record_to_that_one_doctor(api, grey, jane, record):
-    paul_s = with_parts(a_consultation(patient=PatientFactory(), started=True))
-    data(api(grey).post(address(jane), WHY), 201)
+def test_emergency_access_covers_one_patient_and_one_doctor(api, grey, jane, record):
+    paul_s = add_parts(make_consultation(patient=PatientFactory(), started=True))
+    data(api(grey).post(url_of(jane), WHY), 201)
 
-    assert code(api(grey).get(f"/api/consultations/{paul_s.pk}/")) == (404, "not_found")
-    assert code(api(DoctorFactory()).get(f"/api/consultations/{record.pk}/")) == (404, "not_found")
-
-
-def test_it_opens_for_reading_alone(api, grey, jane, record):
-    client = api(grey)
-    data(client.post(address(jane), WHY), 201)
-    room = f"/api/consultations/{record.pk}/"
-
-    assert code(client.patch(room, {"diagnosis": "Flu"})) == (404, "not_found")
-    assert code(client.post(f"{room}notes/", {"note_type": "plan", "content": "Rest"})) == (
+    assert status_and_code(api(grey).get(f"/api/consultations/{paul_s.pk}/")) == (404, "not_found")
+    assert status_and_code(api(DoctorFactory()).get(f"/api/consultations/{record.pk}/")) == (
         404,
         "not_found",
     )
-    assert code(client.post(f"{room}complete_consultation/", {"diagnosis": "Flu"})) == (
+
+
+def test_emergency_access_is_read_only(api, grey, jane, record):
+    client = api(grey)
+    data(client.post(url_of(jane), WHY), 201)
+    consultation = f"/api/consultations/{record.pk}/"
+
+    assert status_and_code(client.patch(consultation, {"diagnosis": "Flu"})) == (404, "not_found")
+    assert status_and_code(
+        client.post(f"{consultation}notes/", {"note_type": "plan", "content": "Rest"})
+    ) == (
+        404,
+        "not_found",
+    )
+    assert status_and_code(
+        client.post(f"{consultation}complete_consultation/", {"diagnosis": "Flu"})
+    ) == (
         404,
         "not_found",
     )
 
 
 @pytest.mark.parametrize("reason", [None, "", "too short", " " * 20, "123456789 "])
-def test_without_a_reason_it_stays_closed(api, grey, jane, record, reason):
+def test_a_reason_is_required(api, grey, jane, record, reason):
     body = {} if reason is None else {"reason": reason}
 
-    response = api(grey).post(address(jane), body)
+    response = api(grey).post(url_of(jane), body)
 
     assert response.status_code == 400
     assert list(response.json()["errors"]) == ["reason"]
@@ -109,30 +111,30 @@ def test_without_a_reason_it_stays_closed(api, grey, jane, record, reason):
 
 
 @pytest.mark.parametrize("who", [UnverifiedDoctorFactory, AdminFactory, PatientFactory])
-def test_it_is_for_verified_doctors_alone(api, jane, who):
-    assert api(who()).post(address(jane), WHY).status_code == 403
+def test_only_verified_doctors_get_emergency_access(api, jane, who):
+    assert api(who()).post(url_of(jane), WHY).status_code == 403
     assert EmergencyAccess.objects.count() == 0
 
 
-def test_a_closed_record_is_not_opened_by_it(api, grey, jane):
+def test_a_deactivated_patient_has_no_emergency_access(api, grey, jane):
     deactivate(jane, by=AdminFactory())
 
-    assert code(api(grey).post(address(jane), WHY)) == (404, "not_found")
+    assert status_and_code(api(grey).post(url_of(jane), WHY)) == (404, "not_found")
 
 
-def test_the_patient_the_doctor_and_the_admins_read_of_it(api, grey, jane):
-    given = data(api(grey).post(address(jane), WHY), 201)
+def test_patient_doctor_and_admins_list_emergency_access(api, grey, jane):
+    given = data(api(grey).post(url_of(jane), WHY), 201)
 
     for reader in (jane, grey, AdminFactory()):
         client = api(reader)
-        assert data(client.get(address(jane)))["results"] == [given]
-        assert data(client.get(f"{address(jane)}{given['id']}/")) == given
-    assert data(api(DoctorFactory()).get(address(jane)))["results"] == []
-    assert code(api(PatientFactory()).get(address(jane))) == (404, "not_found")
+        assert data(client.get(url_of(jane)))["results"] == [given]
+        assert data(client.get(f"{url_of(jane)}{given['id']}/")) == given
+    assert data(api(DoctorFactory()).get(url_of(jane)))["results"] == []
+    assert status_and_code(api(PatientFactory()).get(url_of(jane))) == (404, "not_found")
 
 
-def test_it_is_written_down_and_in_the_patient_s_access_log(api, grey, jane):
-    data(api(grey).post(address(jane), WHY), 201)
+def test_emergency_access_is_audited_and_in_the_access_log(api, grey, jane):
+    data(api(grey).post(url_of(jane), WHY), 201)
 
     event = AuditEvent.objects.get(event="emergencyaccess.grant")
     assert (event.actor, event.action, event.patients) == (grey.pk, "C", [jane.pk])
@@ -144,11 +146,11 @@ def test_it_is_written_down_and_in_the_patient_s_access_log(api, grey, jane):
     )
 
 
-def test_sent_twice_with_a_key_it_is_granted_once(api, grey, jane):
+def test_a_retry_with_an_idempotency_key_grants_access_once(api, grey, jane):
     client = api(grey)
 
-    first = client.post(address(jane), WHY, HTTP_IDEMPOTENCY_KEY="k")
-    again = client.post(address(jane), WHY, HTTP_IDEMPOTENCY_KEY="k")
+    first = client.post(url_of(jane), WHY, HTTP_IDEMPOTENCY_KEY="k")
+    again = client.post(url_of(jane), WHY, HTTP_IDEMPOTENCY_KEY="k")
 
     assert data(first, 201) == data(again, 201)
     assert again["Idempotency-Replayed"] == "true"
@@ -156,25 +158,25 @@ def test_sent_twice_with_a_key_it_is_granted_once(api, grey, jane):
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_it_is_neither_changed_nor_taken_back(api, grey, jane, method):
+def test_emergency_access_cannot_be_changed_or_deleted(api, grey, jane, method):
     client = api(grey)
-    given = data(client.post(address(jane), WHY), 201)
+    given = data(client.post(url_of(jane), WHY), 201)
 
-    assert getattr(client, method)(f"{address(jane)}{given['id']}/", {}).status_code == 405
+    assert getattr(client, method)(f"{url_of(jane)}{given['id']}/", {}).status_code == 405
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_costs_the_same_however_long_it_is(api, grey, jane, count):
+def test_the_list_costs_the_same_queries_for_any_length(api, grey, jane, count):
     client = api(grey)
     for _ in range(count):
-        data(client.post(address(jane), WHY), 201)
+        data(client.post(url_of(jane), WHY), 201)
 
-    with data_statements(5):  # who asks, the patient, how many, these, and the audit's
-        assert data(client.get(address(jane)))["count"] == count
+    with assert_data_queries(5):  # user, patient, count, page, and the audit event
+        assert data(client.get(url_of(jane)))["count"] == count
 
 
-def test_the_desk_shows_it_and_changes_nothing(client, grey, jane, api):
-    given = data(api(grey).post(address(jane), WHY), 201)
+def test_the_admin_page_is_read_only(client, grey, jane, api):
+    given = data(api(grey).post(url_of(jane), WHY), 201)
     client.force_login(AdminFactory())
 
     page = client.get("/admin/patients/emergencyaccess/").content.decode()

@@ -1,4 +1,4 @@
-"""Who comes second waits, and changes what the first has left."""
+"""The second of two transactions waits for the first and then changes what the first committed."""
 
 import pytest
 
@@ -7,19 +7,19 @@ from accounts.models import User
 from accounts.tests.factories import AdminFactory
 from appointments import services as appointments
 from appointments.models import Appointment
-from appointments.tests.factories import an_appointment
-from config.tests.waiting import on_row_locks, second_in_line
+from appointments.tests.factories import make_appointment
+from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from patients import services
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-pytestmark = [on_row_locks, pytest.mark.django_db(transaction=True)]
+pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
 
-def test_closing_a_record_keeps_what_was_written_a_moment_ago():
+def test_deactivating_keeps_a_concurrent_profile_change():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.deactivate(jane, by=ada),
     )
@@ -29,10 +29,10 @@ def test_closing_a_record_keeps_what_was_written_a_moment_ago():
     assert (now.phone, now.is_active, now.version) == ("030 1", False, 3)
 
 
-def test_a_record_is_not_closed_that_has_changed_a_moment_ago():
+def test_a_concurrently_changed_patient_is_not_deactivated_with_a_stale_version():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.deactivate(jane, by=ada, if_version={1}),
     )
@@ -41,11 +41,11 @@ def test_a_record_is_not_closed_that_has_changed_a_moment_ago():
     assert Patient.objects.get(pk=jane.pk).is_active
 
 
-def test_opening_a_record_again_keeps_what_was_written_a_moment_ago():
+def test_reactivating_keeps_a_concurrent_profile_change():
     ada = AdminFactory()
     jane = services.deactivate(PatientFactory(), by=ada)
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=ada, phone="030 1"),
         lambda: services.reactivate(jane),
     )
@@ -55,10 +55,10 @@ def test_opening_a_record_again_keeps_what_was_written_a_moment_ago():
     assert (now.phone, now.is_active) == ("030 1", True)
 
 
-def test_what_was_written_a_moment_ago_is_made_anonymous_too():
+def test_anonymising_includes_a_concurrent_profile_change():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
         lambda: services.anonymise(jane, by=ada),
     )
@@ -68,27 +68,27 @@ def test_what_was_written_a_moment_ago_is_made_anonymous_too():
     assert not User.history.filter(phone="030 1").exists()
 
 
-def test_a_record_made_anonymous_a_moment_ago_is_not_named_again():
+def test_a_concurrently_anonymised_patient_is_not_renamed():
     jane, ada = PatientFactory(), AdminFactory()
 
-    outcome = second_in_line(
+    outcome = run_behind_lock(
         lambda: services.anonymise(jane, by=ada),
         lambda: accounts.update_profile(jane, by=jane, phone="030 1"),
     )
 
-    assert outcome == (True, "Nobody knows any more whose record this was. It stays as it is.")
+    assert outcome == (True, "This record is anonymised. It cannot be changed any more.")
     assert Patient.objects.get(pk=jane.pk).phone == ""
 
 
-def test_a_phone_number_written_into_an_appointment_a_moment_ago_goes_too():
-    """Of a visit that is past, which its closing does not lock."""
-    visit, ada = an_appointment("in_progress"), AdminFactory()
+def test_anonymising_includes_a_concurrent_change_of_an_appointment_phone():
+    """The appointment is past, so deactivating does not lock it."""
+    visit, ada = make_appointment("in_progress"), AdminFactory()
 
     def write():
         appointments.lock(visit)
         Appointment.objects.filter(pk=visit.pk).update(contact_phone="030 1")
 
-    outcome = second_in_line(write, lambda: services.anonymise(visit.patient, by=ada))
+    outcome = run_behind_lock(write, lambda: services.anonymise(visit.patient, by=ada))
 
     assert outcome == (True, "done")
     assert Appointment.objects.get().contact_phone == ""

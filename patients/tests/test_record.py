@@ -1,4 +1,4 @@
-"""One patient's record: read and changed by doctors, admins and the patient."""
+"""The endpoint of one patient's record."""
 
 from io import BytesIO
 
@@ -8,10 +8,16 @@ from PIL import Image
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
-from appointments.tests.helpers import code, data, data_statements, refusal, snapshot
+from appointments.tests.helpers import (
+    all_rows,
+    assert_data_queries,
+    data,
+    error_details,
+    status_and_code,
+)
 from patients.models import Patient
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 JSON = "application/json"
 KEYS = {
     "id",
@@ -41,13 +47,13 @@ def url(patient):
 
 
 def stored(patient):
-    """The row as it is now, but for what any change and any sign-in moves on."""
+    """Returns the row without the columns that every change or login updates."""
     row = User.objects.filter(pk=patient.pk).values().get()
     return {name: row[name] for name in row if name not in ("updated_at", "last_login", "version")}
 
 
 def versions(patient):
-    """The record's versions, oldest first, as (kind, who, phone)."""
+    """Returns the versions, oldest first, as (kind, author, phone)."""
     rows = User.history.filter(id=patient.pk).order_by("history_id")
     return [(row.history_type, row.history_user, row.phone) for row in rows]
 
@@ -81,62 +87,62 @@ def test_doctors_admins_and_the_patient_read_the_whole_record(api, smith, ada, j
         }
 
 
-def test_the_path_of_the_seed_shows_the_same_record(api, smith, jane):
+def test_the_seed_path_returns_the_same_record(api, smith, jane):
     seeds = api(smith).get(f"/api/patients/api/patients/{jane.pk}/")
 
     assert data(seeds) == data(api(smith).get(url(jane)))
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
-def test_another_patient_s_record_is_as_if_it_did_not_exist(api, jane, omar, method):
+def test_the_record_of_another_patient_is_404(api, jane, omar, method):
     client = api(omar)
     before = stored(jane)
 
     other, missing = (
         client.generic(method, url(one), '{"first_name": "J", "last_name": "D"}', JSON)
-        for one in (jane, NOBODY)
+        for one in (jane, MISSING_ID)
     )
 
-    assert refusal(other) == (404, "not_found", {"detail": ["Not found."]})
+    assert error_details(other) == (404, "not_found", {"detail": ["Not found."]})
     assert other.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
     assert stored(jane) == before
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
-def test_strangers_and_unverified_doctors_are_refused_whatever_the_id(api, nils, jane, method):
+def test_anonymous_users_and_unverified_doctors_are_refused_for_any_id(api, nils, jane, method):
     before = stored(jane)
 
-    for one in (jane, NOBODY):
+    for one in (jane, MISSING_ID):
         for caller, expected in ((None, 401), (nils, 403)):
             answer = api(caller).generic(method, url(one), '{"phone": "112"}', JSON)
             assert answer.status_code == expected
     assert stored(jane) == before
 
 
-def test_a_doctor_or_an_admin_is_no_patient(api, smith, ada):
+def test_the_id_of_a_doctor_or_admin_is_404(api, smith, ada):
     for person in (smith, ada):
-        assert code(api(ada).get(url(person))) == (404, "not_found")
-        assert code(api(ada).patch(url(person), {"phone": "1"})) == (404, "not_found")
+        assert status_and_code(api(ada).get(url(person))) == (404, "not_found")
+        assert status_and_code(api(ada).patch(url(person), {"phone": "1"})) == (404, "not_found")
         assert stored(person)["phone"] == ""
 
 
-def test_an_id_is_digits_of_a_size_that_exists(api, smith, jane):
+def test_only_canonical_ids_are_accepted(api, smith, jane):
     for one in ("9" * 30, f"{jane.pk}.0", f"+{jane.pk}", "\u0661", "jane"):
-        assert code(api(smith).get(f"/api/patients/{one}/")) == (404, "not_found")
+        assert status_and_code(api(smith).get(f"/api/patients/{one}/")) == (404, "not_found")
 
 
-def test_reading_a_record_costs_the_caller_and_the_row(api, smith, jane):
+def test_query_count_of_a_record(api, smith, jane):
     client = api(smith)
 
-    with data_statements(3):
+    with assert_data_queries(3):
         data(client.get(url(jane)))
 
 
-# --- Changing -------------------------------------------------------------------------------
+# --- Changes --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
-def test_a_patch_changes_what_it_names_and_nothing_else(api, jane, writer, request):
+def test_a_patch_changes_only_the_given_fields(api, jane, writer, request):
     client = api(request.getfixturevalue(writer))
     before = stored(jane)
 
@@ -149,11 +155,11 @@ def test_a_patch_changes_what_it_names_and_nothing_else(api, jane, writer, reque
 
 
 @pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
-def test_a_put_wants_the_names_and_keeps_what_it_omits(api, jane, writer, request):
+def test_a_put_requires_the_names_and_keeps_omitted_fields(api, jane, writer, request):
     client = api(request.getfixturevalue(writer))
     before = stored(jane)
 
-    assert refusal(client.put(url(jane), {"phone": "112"}))[::2] == (
+    assert error_details(client.put(url(jane), {"phone": "112"}))[::2] == (
         400,
         {"first_name": ["This field is required."], "last_name": ["This field is required."]},
     )
@@ -163,7 +169,7 @@ def test_a_put_wants_the_names_and_keeps_what_it_omits(api, jane, writer, reques
 
 
 @pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
-def test_what_get_showed_can_be_put_back(api, jane, writer, request):
+def test_a_get_response_can_be_put_back(api, jane, writer, request):
     client = api(request.getfixturevalue(writer))
     before = stored(jane)
     shown = data(client.get(url(jane)))
@@ -176,7 +182,7 @@ def test_what_get_showed_can_be_put_back(api, jane, writer, request):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("id", NOBODY),
+        ("id", MISSING_ID),
         ("username", "janet"),
         ("user_type", "admin"),
         ("full_name", "Janet Doe"),
@@ -184,13 +190,13 @@ def test_what_get_showed_can_be_put_back(api, jane, writer, request):
         ("updated_at", "2020-01-01T00:00:00+01:00"),
     ],
 )
-def test_a_read_only_field_that_is_no_echo_is_refused_by_name(api, ada, jane, field, value):
+def test_a_changed_read_only_field_is_refused_by_name(api, ada, jane, field, value):
     client = api(ada)
     before = stored(jane)
 
     answers = [
-        refusal(client.patch(url(jane), {"phone": "112", field: value})),
-        refusal(client.put(url(jane), {"first_name": "J", "last_name": "D", field: value})),
+        error_details(client.patch(url(jane), {"phone": "112", field: value})),
+        error_details(client.put(url(jane), {"first_name": "J", "last_name": "D", field: value})),
     ]
 
     expected = (400, "validation_error", {field: ["This field is read-only."]})
@@ -202,11 +208,11 @@ def test_a_read_only_field_that_is_no_echo_is_refused_by_name(api, ada, jane, fi
     "field",
     ["password", "is_active", "is_staff", "is_superuser", "license_verified", "specialization"],
 )
-def test_a_field_the_record_does_not_have_is_refused_by_name(api, ada, jane, field):
+def test_an_unknown_field_is_refused_by_name(api, ada, jane, field):
     client = api(ada)
     before = stored(jane)
 
-    status, word, errors = refusal(client.patch(url(jane), {"phone": "112", field: "true"}))
+    status, word, errors = error_details(client.patch(url(jane), {"phone": "112", field: "true"}))
 
     assert (status, word, list(errors)) == (400, "unknown_field", [field])
     assert stored(jane) == before
@@ -224,17 +230,19 @@ def test_a_field_the_record_does_not_have_is_refused_by_name(api, ada, jane, fie
         ("email", "jane"),
     ],
 )
-def test_bad_input_is_refused_under_its_name(api, ada, jane, field, value):
+def test_an_invalid_value_is_refused_by_field_name(api, ada, jane, field, value):
     client = api(ada)
     before = stored(jane)
 
-    status, word, errors = refusal(client.patch(url(jane), {"address": "moved", field: value}))
+    status, word, errors = error_details(
+        client.patch(url(jane), {"address": "moved", field: value})
+    )
 
     assert (status, word, list(errors)) == (400, "validation_error", [field])
     assert stored(jane) == before
 
 
-def test_a_picture_travels_in_a_form_and_null_takes_it_away(api, smith, jane):
+def test_an_avatar_is_uploaded_in_a_form_and_removed_with_null(api, smith, jane):
     painted = BytesIO()
     Image.new("RGB", (8, 8), "red").save(painted, "PNG")
     picture = SimpleUploadedFile("me.png", painted.getvalue(), "image/png")
@@ -247,18 +255,18 @@ def test_a_picture_travels_in_a_form_and_null_takes_it_away(api, smith, jane):
     assert stored_as.storage.exists(stored_as.name) is True  # until the change is committed
 
 
-# --- The e-mail address ---------------------------------------------------------------------
+# --- E-mail address -------------------------------------------------------------------------
 
 
-def test_the_patient_proves_himself_to_change_the_address(api, jane):
+def test_a_patient_changes_their_email_with_their_password(api, jane):
     client = api(jane)
     before = stored(jane)
     new = {"email": "jane@new.example"}
 
-    without = refusal(client.patch(url(jane), new))
-    wrong = refusal(client.patch(url(jane), new | {"current_password": "not mine"}))
+    without = error_details(client.patch(url(jane), new))
+    wrong = error_details(client.patch(url(jane), new | {"current_password": "not mine"}))
 
-    sentence = "Changing the e-mail address needs the current password."
+    sentence = "Enter your current password to change the e-mail address."
     assert without == (400, "validation_error", {"current_password": [sentence]})
     assert wrong[::2] == (400, {"current_password": ["This is not the current password."]})
     assert stored(jane) == before
@@ -268,28 +276,28 @@ def test_the_patient_proves_himself_to_change_the_address(api, jane):
     assert stored(jane) == before | new
 
 
-def test_a_doctor_cannot_change_it_even_with_the_password(api, smith, jane):
+def test_a_doctor_cannot_change_the_email_even_with_the_password(api, smith, jane):
     before = stored(jane)
 
     for body in ({}, {"current_password": PASSWORD}):
-        answer = refusal(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
+        answer = error_details(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
 
-        sentence = "Only its owner or an administrator can change an e-mail address."
+        sentence = "Only the user or an administrator can change the e-mail address."
         assert answer == (400, "validation_error", {"email": [sentence]})
         assert stored(jane) == before
 
 
-def test_an_admin_changes_it_and_the_old_one_opens_nothing(api, ada, jane):
+def test_an_admin_changes_the_email_and_the_old_one_cannot_sign_in(api, ada, jane):
     data(api(ada).patch(url(jane), {"email": "jane@new.example"}))
 
-    doors = {
+    responses = {
         name: api().post("/api/auth/login/", {"username": name, "password": PASSWORD}).status_code
         for name in ("jane@example.com", "jane@new.example", "jane")
     }
-    assert doors == {"jane@example.com": 401, "jane@new.example": 200, "jane": 200}
+    assert responses == {"jane@example.com": 401, "jane@new.example": 200, "jane": 200}
 
 
-def test_a_username_that_was_the_address_follows_it(api, ada, jane):
+def test_a_username_equal_to_the_email_follows_it(api, ada, jane):
     User.objects.filter(pk=jane.pk).update(username="jane@example.com")
 
     record = data(api(ada).patch(url(jane), {"email": "jane@new.example"}))
@@ -297,21 +305,21 @@ def test_a_username_that_was_the_address_follows_it(api, ada, jane):
     assert (record["username"], record["email"]) == ("jane@new.example", "jane@new.example")
 
 
-def test_an_address_of_somebody_else_is_refused_in_any_case(api, ada, jane, omar):
+def test_an_email_of_another_user_is_refused_in_any_case(api, ada, jane, omar):
     client = api(ada)
-    before = snapshot(User)
+    before = all_rows(User)
 
-    status, word, errors = refusal(client.patch(url(jane), {"email": "OMAR@example.org"}))
+    status, word, errors = error_details(client.patch(url(jane), {"email": "OMAR@example.org"}))
 
     assert (status, word, list(errors)) == (400, "validation_error", ["email"])
-    assert snapshot(User) == before
+    assert all_rows(User) == before
 
 
 # --- Versions -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("writer", ["smith", "ada", "jane"])
-def test_each_change_leaves_a_version_that_names_who_made_it(api, jane, writer, request):
+def test_each_change_creates_a_version_with_its_author(api, jane, writer, request):
     actor = request.getfixturevalue(writer)
     start = versions(jane)
 
@@ -321,18 +329,18 @@ def test_each_change_leaves_a_version_that_names_who_made_it(api, jane, writer, 
     assert versions(jane) == [*start, ("~", actor, "112"), ("~", actor, "113")]
 
 
-def test_a_change_that_is_refused_leaves_none(api, smith, jane):
+def test_a_refused_change_creates_no_version(api, smith, jane):
     data(api(smith).patch(url(jane), {"phone": "112"}))
     start = versions(jane)
 
     refused = api(smith).patch(url(jane), {"phone": "113", "email": "x@new.example"})
 
-    assert code(refused) == (400, "validation_error")
+    assert status_and_code(refused) == (400, "validation_error")
     assert len(start) > 0
     assert versions(jane) == start
 
 
-def test_versions_keep_no_password(api, jane):
+def test_versions_contain_no_password(api, jane):
     columns = {field.name for field in User.history.model._meta.get_fields()}
 
     assert columns & {"password", "last_login"} == set()

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.tests.helpers import picture
+from accounts.tests.helpers import image_bytes
 from config.tests.test_full_disk import PROFILE, is_refused
 from patients.tests.factories import PatientFactory
 
@@ -35,12 +35,12 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
     client = api(PatientFactory(), raise_request_exception=False)
 
     def upload():
-        file = SimpleUploadedFile("me.png", picture(), content_type="image/png")
+        file = SimpleUploadedFile("me.png", image_bytes(), content_type="image/png")
         return client.patch(PROFILE, {"avatar": file, "first_name": "Joan"}, format="multipart")
 
     refused = upload()
 
-    assert is_refused(refused, "The clinic has no room to keep this just now.")
+    assert is_refused(refused, "The clinic cannot save this at the moment, because a disk is full.")
     assert "No room to write a file: ENOSPC" in caplog.text
     assert pictures_in(settings.MEDIA_ROOT) == []
     shown = client.get(PROFILE).json()["data"]

@@ -1,17 +1,18 @@
 from django.core.management import BaseCommand, call_command
 
-from accounts import idempotency, lockout, sessions
+from accounts import idempotency
+from accounts.auth import lockout, sessions
 
 
 class Command(BaseCommand):
     help = (
-        "Deletes idempotency keys older than a day, lockouts that are over, sessions over for "
-        "thirty days, and the sessions of browsers that have expired. Run it daily."
+        "Deletes idempotency keys older than a day, expired lockouts, sessions that ended thirty "
+        "days ago, and expired browser sessions. Run it daily."
     )
 
     def handle(self, **options):
-        keys, counters, over = idempotency.prune(), lockout.prune(), sessions.prune()
+        keys, counters, ended = idempotency.prune(), lockout.prune(), sessions.prune()
         call_command("clearsessions")
         self.stdout.write(
-            f"Deleted {keys} key(s), {counters} count(s) of failed sign-ins and {over} session(s)."
+            f"Deleted {keys} key(s), {counters} count(s) of failed sign-ins and {ended} session(s)."
         )

@@ -4,22 +4,24 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from accounts import checkpoints, seals
+from accounts.audit import checkpoints, hash_chain
 
 
 class Command(BaseCommand):
     help = (
-        "Adds the audit events that are not sealed yet to the chain, and notes where it ends. Run "
-        "it every minute, or let it go on with --every."
+        "Appends unhashed audit events to the hash chain, and writes a checkpoint. Run it every "
+        "minute, or keep it running with --every."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("--every", type=int, metavar="SECONDS", help="go on, so often")
+        parser.add_argument(
+            "--every", type=int, metavar="SECONDS", help="keep running, at this interval"
+        )
 
     def handle(self, *, every, **options):
         while True:
             try:
-                self.seal()
+                self.append()
             except DatabaseError as error:
                 if not every:
                     raise CommandError(f"The database did not answer: {error}") from error
@@ -29,14 +31,14 @@ class Command(BaseCommand):
             connection.close()
             sleep(every)
 
-    def seal(self):
-        noted = checkpoints.noted()
-        if noted and noted.pairs and not seals.holds(*noted.pairs[-1]):
-            n, _ = noted.pairs[-1]
+    def append(self):
+        known = checkpoints.load()
+        if known and known.pairs and not hash_chain.contains(*known.pairs[-1]):
+            n, _ = known.pairs[-1]
             raise CommandError(
-                f"Nothing was sealed: the chain has no seal {n} as it was noted. Run verify_audit."
+                f"Nothing was hashed: link {n} of the last checkpoint is missing. Run verify_audit."
             )
-        sealed, (n, digest) = seals.seal(), seals.end()
-        if sealed or (n and noted is None):
-            checkpoints.note(n, digest)
-        self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({sealed} new)")
+        count, (n, digest) = hash_chain.append_hashes(), hash_chain.head()
+        if count or (n and known is None):
+            checkpoints.append(n, digest)
+        self.stdout.write(f"{timezone.now():%Y-%m-%d %H:%M:%S} {n} {digest} ({count} new)")

@@ -1,11 +1,11 @@
 from django.core.management.base import BaseCommand
 
-from config.access import page
+from config.access_report import render_report
 
 
 class Command(BaseCommand):
-    help = "Print docs/access.md: who may do what and who sees what, from the code's own tables."
+    help = "Print docs/access.md: the permissions and the visibility of records."
     requires_system_checks = []
 
     def handle(self, *args, **options):
-        self.stdout.write(page(), ending="")
+        self.stdout.write(render_report(), ending="")

@@ -1,0 +1,231 @@
+"""The hash chain over the audit: the hash of each link covers its event and the previous hash.
+
+A hash is an HMAC with AUDIT_KEY, which is not in the database. Whoever can change rows cannot
+create matching hashes. Events are hashed shortly after they were written, so that writers do not
+wait for each other; an event that is deleted before is not missed. Checkpoints, which are stored
+elsewhere, reveal a chain whose end was deleted, or that was created again with AUDIT_KEY.
+"""
+
+import hmac
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from io import StringIO
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from accounts.models import AuditEvent, AuditSeal
+from config.db.transactions import atomic_with_retry
+
+GENESIS = "0" * 64
+BATCH = 5000
+END, LOWEST_ID = 2**63 - 1, -(2**63)
+# Transactions do not commit in the order of ids: an event may be this many links late.
+MAX_OUT_OF_ORDER = 100_000
+LOCK_ID = 7_202_511  # of PostgreSQL's advisory lock
+
+COLUMNS = [field.column for field in AuditEvent._meta.concrete_fields]
+JOIN_EVENT = ", ".join(f"event.{column}" for column in COLUMNS)
+# These statements contain only names of columns and constants.
+UNHASHED_EVENTS = f"""
+    SELECT {JOIN_EVENT} FROM accounts_auditevent event WHERE event.id > %s
+    AND NOT EXISTS (SELECT 1 FROM accounts_auditseal seal WHERE seal.event = event.id)
+    ORDER BY event.id LIMIT {BATCH}
+"""  # noqa: S608  # nosec B608
+CHAIN = f"""
+    SELECT seal.n, seal.hash, seal.proof, {JOIN_EVENT} FROM accounts_auditseal seal
+    LEFT JOIN accounts_auditevent event ON event.id = seal.event
+    WHERE seal.n <= %s ORDER BY seal.n
+"""  # noqa: S608  # nosec B608
+# The lowest event of the last links. The highest id may be one that somebody has inserted.
+FIRST_LINK = f"""
+    SELECT MIN(event), COUNT(*) FROM
+    (SELECT event FROM accounts_auditseal ORDER BY n DESC LIMIT {MAX_OUT_OF_ORDER}) AS latest
+"""  # noqa: S608  # nosec B608
+
+as_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class ChainLink(NamedTuple):
+    """A link of the chain, with its event as a list of COLUMNS; None if the event is missing."""
+
+    n: int
+    hash: str
+    proof: str
+    event: list | None
+
+
+class Verification(NamedTuple):
+    """The last valid link of a chain, and the number of the first invalid one with the reason."""
+
+    n: int
+    hash: str
+    broken: int | None = None
+    reason: str = ""
+
+
+# --- Appending ------------------------------------------------------------------------------
+
+
+def append_hashes():
+    """Append all unhashed events to the chain; return their number. Concurrent calls are safe."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_LINK)
+        lowest, links = cursor.fetchone()
+    after, count = lowest if links == MAX_OUT_OF_ORDER else LOWEST_ID, 0
+    while batch := _append_batch(after):
+        after, count = batch[-1], count + len(batch)
+    return count
+
+
+def contains(n, digest):
+    """Return whether the chain has this link, or had it before it was archived."""
+    first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
+    return AuditSeal.objects.filter(n=n, hash=digest).exists() or bool(first and n < first)
+
+
+def head():
+    """Return (n, hash) of the last link."""
+    return AuditSeal.objects.order_by("-n").values_list("n", "hash").first() or (0, GENESIS)
+
+
+@atomic_with_retry
+def _append_batch(after):
+    """Append the next events with ids beyond `after`; return their ids."""
+    lock_chain()
+    with connection.cursor() as cursor:
+        cursor.execute(UNHASHED_EVENTS, [after])
+        events = cursor.fetchall()
+        (last, previous), key, links = head(), _keys()[0], []
+        for n, event in enumerate(events, last + 1):
+            previous = _hash(key, previous, n, event)
+            links.append((n, event[0], previous))
+        _store(cursor, links)
+    return [event[0] for event in events]
+
+
+def lock_chain():
+    """Lock the chain until the end of the transaction. SQLite allows one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_ID])
+
+
+def _store(cursor, links):
+    if connection.vendor == "postgresql":
+        lines = StringIO("".join(f"{n}\t{event}\t{digest}\t\n" for n, event, digest in links))
+        cursor.copy_expert("COPY accounts_auditseal (n, event, hash, proof) FROM STDIN", lines)
+    else:
+        insert = "INSERT INTO accounts_auditseal (n, event, hash, proof) VALUES (%s, %s, %s, '')"
+        cursor.executemany(insert, links)
+
+
+def _hash(key, previous, n, event):
+    return hmac.digest(key, f"{previous} {n} {as_json(normalise(event))}".encode(), "sha256").hex()
+
+
+def normalise(event):
+    """Convert the time of the event to text, so that both engines and archives are equal."""
+    pk, at, *others = event
+    if isinstance(at, datetime):
+        at = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    return [pk, at, *others]
+
+
+def _keys():
+    """Return the HMAC keys: that of AUDIT_KEY first, then those of AUDIT_KEY_FALLBACKS."""
+    keys = [settings.AUDIT_KEY, *settings.AUDIT_KEY_FALLBACKS]
+    return [hmac.digest(key.encode(), b"accounts.seals", "sha256") for key in keys]
+
+
+# --- Verifying ------------------------------------------------------------------------------
+
+
+def verify(checkpoints=()):
+    """Verify the whole chain, and compare it with the (n, hash) pairs of the checkpoints."""
+    return without_statement_timeout(lambda: verify_links(links_of_chain(), checkpoints))
+
+
+def count_unhashed(before):
+    """Return the number of unhashed events before a time."""
+    events = AuditEvent.objects.filter(at__lt=before)
+    return events.exclude(pk__in=AuditSeal.objects.exclude(event=None).values("event")).count()
+
+
+def verify_links(links, checkpoints=(), start=(0, GENESIS)):
+    """Verify links that follow the link `start`, given as (n, hash)."""
+    expected, keys = defaultdict(set), _keys()
+    for n, digest in checkpoints:
+        expected[n].add(digest)
+    n, previous = start
+    for link in links:
+        if fault := _fault(keys, link, n, previous, expected):
+            return Verification(n, previous, *fault)
+        n, previous = link.n, link.hash
+    last_expected = max(expected, default=0)
+    if last_expected > n:
+        reason = f"It is missing; there is a checkpoint of link {last_expected}."
+        return Verification(n, previous, n + 1, reason)
+    return Verification(n, previous)
+
+
+def _fault(keys, link, n, previous, expected):
+    """Return (number, reason) if the link does not follow the link `n`, else None."""
+    if n == 0 and link.proof:
+        if not has_valid_hmac(link.n, link.hash, link.proof):
+            return link.n, "Its proof of the archived events is invalid."
+    elif link.n != n + 1:
+        return min(link.n, n + 1), "It is missing or not in order."
+    elif link.event is None:
+        return link.n, "Its event is missing."
+    elif link.proof or not _has_valid_hash(keys, previous, link):
+        return link.n, "The event or the hash has been changed."
+    if link.n in expected and expected[link.n] != {link.hash}:
+        return link.n, "A checkpoint has another hash."
+    return None
+
+
+def _has_valid_hash(keys, previous, link):
+    """Try all keys. The matching key moves to the front, because it fits the next link too."""
+    for index, key in enumerate(keys):
+        if link.hash == _hash(key, previous, link.n, link.event):
+            keys.insert(0, keys.pop(index))
+            return True
+    return False
+
+
+def hmac_of(n, digest):
+    """Return the proof that the link was archived by the owner of AUDIT_KEY."""
+    return _hmac(_keys()[0], n, digest)
+
+
+def _hmac(key, n, digest):
+    return hmac.digest(key, f"archived {n} {digest}".encode(), "sha256").hex()
+
+
+def has_valid_hmac(n, digest, proof):
+    return any(hmac.compare_digest(proof, _hmac(key, n, digest)) for key in _keys())
+
+
+def links_of_chain(up_to=END):
+    """Yield the links of the chain up to number `up_to`."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(CHAIN, [up_to])
+        while rows := cursor.fetchmany(BATCH):
+            for n, digest, proof, *event in rows:
+                yield ChainLink(n, digest, proof, None if event[0] is None else event)
+
+
+def without_statement_timeout(work):
+    """Call `work` in a transaction without statement_timeout, for a long-running query."""
+    if connection.vendor != "postgresql":  # SQLite has no statement_timeout
+        return work()
+
+    def without_limit():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+        return work()
+
+    return atomic_with_retry(without_limit)()

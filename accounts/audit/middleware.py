@@ -1,0 +1,85 @@
+"""Writes one audit event for each request: what it changed, what it showed, or that it was refused.
+
+The viewsets of the API state what they show (`accounts.audit.mixins`). The pages of the staff admin
+state it as `request.shown_records` (`config.admin.audited_pages`).
+"""
+
+from http import HTTPStatus
+
+from django.conf import settings
+from django.db import Error
+from django.template.response import TemplateResponse
+
+from accounts.audit import log as audit
+from accounts.models import Action
+from config.db.outages import is_outage
+from config.http.error_views import unavailable
+
+DENIED_STATUSES = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+class AuditMiddleware:
+    """Writes the audit event once the response is complete.
+
+    A response whose event cannot be written is replaced by 503: nothing is shown unaudited.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        with audit.audit_request(request) as request_audit:
+            response = self.get_response(request)
+            if _is_admin_page(request):
+                _audit_admin_page(request, response)
+            if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return response
+            try:
+                request_audit.end()
+            except Error as error:
+                if not is_outage(error):
+                    raise
+                return unavailable(request, error)
+        return response
+
+
+def _is_admin_page(request):
+    """Whether the address is of the admin, or of the sign-in of the browsable API."""
+    match = request.resolver_match
+    return match is not None and match.route.startswith(("admin/", "api-auth/"))
+
+
+def _audit_admin_page(request, response):
+    event = f"desk.{request.resolver_match.url_name}"
+    if response.status_code in DENIED_STATUSES or _is_login_redirect(request, response):
+        audit.record_denied(event)
+    elif response.status_code == HTTPStatus.OK and request.user.is_staff:
+        shown = getattr(request, "shown_records", None)
+        if shown is not None or isinstance(response, TemplateResponse):
+            audit.record_read(event, shown or [])
+
+
+def _is_login_redirect(request, response):
+    return response.status_code == HTTPStatus.FOUND and response.url.startswith(
+        f"{settings.LOGIN_URL}?"
+    )
+
+
+def on_login(sender, user, **kwargs):
+    """Receiver of `user_logged_in`, which Django sends for a sign-in by cookie."""
+    audit.record_change("session.open", user, by=user, action=Action.CREATE)
+
+
+def on_logout(sender, user, **kwargs):
+    if user is not None:
+        audit.record_change("session.end", user, by=user, action=Action.DELETE)
+
+
+def on_login_failed(sender, **kwargs):
+    """Receiver of `user_login_failed`, which every sign-in sends; nobody is named."""
+    audit.record_denied("session.open")

@@ -1,0 +1,275 @@
+"""The user model. `Doctor` and `patients.Patient` are proxies of it."""
+
+import secrets
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth import hashers
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import PROTECT, Q, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from accounts import validators
+from accounts.roles import UNVERIFIED, Gender, UserType
+from config.db.constraint_errors import fields_of
+from config.db.querysets import ScopedQuerySet
+from config.db.versioning import VersionedModel
+
+models.CharField.register_lookup(Lower)
+
+
+def avatar_path(instance, filename):
+    """Return a path that cannot be guessed, because pictures are public."""
+    return f"avatars/{secrets.token_urlsafe(24)}.webp"
+
+
+NAME_FIELDS = ["first_name", "last_name", "username"]  # the fields that `full_name` uses
+BOOKABLE_FIELDS = [
+    "user_type",
+    "is_active",
+    "license_verified",
+]  # the fields that `is_bookable` uses
+
+
+def full_name_of(first_name, last_name, username):
+    return f"{first_name} {last_name}".strip() or username
+
+
+class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]  # made at run time
+    def get_by_natural_key(self, username):
+        """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
+        return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
+
+    def create_superuser(self, username, email=None, password=None, **fields):
+        user = self.model(
+            username=username, email=email or "", **fields | {"user_type": UserType.ADMIN}
+        )
+        user.set_password(password)
+        user.full_clean(exclude=["password"])
+        user.save(using=self._db)
+        return user
+
+
+class ProxyAwareHistory(HistoricalRecords):
+    """The history of users; also records those saved as a proxy, which sends its own signals."""
+
+    def finalize(self, sender, **kwargs):
+        super().finalize(sender, **kwargs)
+        if sender._meta.proxy and issubclass(sender, self.cls):
+            models.signals.post_save.connect(self.post_save, sender=sender, weak=False)
+            sender._meta.simple_history_manager_attribute = self.manager_name
+
+
+class User(VersionedModel, AbstractUser):
+    """A user. Admins, and nobody else, are staff with full access."""
+
+    date_joined = None  # type: ignore[assignment]  # Django's way to remove a field
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        validators=[ASCIIUsernameValidator()],
+        help_text=_("Letters, digits and @.+-_ only; with an @ it must be the e-mail address."),
+    )
+    email = models.EmailField(blank=True, validators=[validators.ascii_only])
+    user_type = models.CharField(max_length=10, choices=UserType, default=UserType.PATIENT)
+    phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
+    date_of_birth = models.DateField(null=True, blank=True, validators=[validators.date_of_birth])
+    gender = models.CharField(max_length=10, choices=Gender, default=Gender.UNKNOWN)
+    address = models.CharField(max_length=500, blank=True)
+    avatar = models.ImageField(upload_to=avatar_path, null=True, blank=True, editable=False)
+
+    # Doctors
+    medical_license_number = models.CharField(max_length=50, blank=True)
+    specialization = models.CharField(max_length=100, blank=True)
+    license_verified = models.BooleanField(default=False)
+
+    # Patients
+    medical_history = models.TextField(blank=True)
+    allergies = models.TextField(
+        blank=True, help_text=_("One entry each, separated by commas, semicolons or lines.")
+    )
+    emergency_contact = models.CharField(max_length=150, blank=True)
+    emergency_contact_phone = models.CharField(
+        max_length=32, blank=True, validators=[validators.phone]
+    )
+    emergency_contact_relation = models.CharField(max_length=50, blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    sessions_ended_at = models.DateTimeField(null=True, editable=False)
+
+    has_new_password = False  # whether `set_password` was called since the last `save`
+
+    objects: ClassVar[UserManager] = UserManager()
+    history = ProxyAwareHistory(
+        excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
+    )
+
+    class Meta:
+        ordering = ["last_name", "first_name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="username_in_any_case",
+                violation_error_code="unique",
+                violation_error_message=_("This username is taken."),
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~Q(email=""),
+                name="email_in_any_case",
+                violation_error_code="unique",
+                violation_error_message=_("This e-mail address has an account already."),
+            ),
+            models.UniqueConstraint(
+                Lower("medical_license_number"),
+                condition=~Q(medical_license_number=""),
+                name="one_doctor_per_license",
+                violation_error_code="unique",
+                violation_error_message=_("This licence number belongs to another account."),
+            ),
+            # Nobody may have another user's e-mail address as username.
+            models.CheckConstraint(
+                condition=~Q(username__contains="@") | Q(Exact(Lower("username"), Lower("email"))),
+                name="username_with_at_is_the_email",
+                violation_error_message=_(
+                    "A username with @ must be the account's e-mail address."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(user_type=UserType.ADMIN, is_staff=True, is_superuser=True)
+                | (~Q(user_type=UserType.ADMIN) & Q(is_staff=False, is_superuser=False)),
+                name="staff_are_admins",
+            ),
+        ]
+        indexes = [  # a migration adds indexes for the search on PostgreSQL
+            models.Index(
+                fields=["user_type", "last_name", "first_name", "id", "is_active"],
+                name="people_by_name",
+            ),
+        ]
+
+    def __str__(self):
+        return self.full_name
+
+    @property
+    def full_name(self):
+        return full_name_of(self.first_name, self.last_name, self.username)
+
+    @property
+    def role(self):
+        """The user type, or UNVERIFIED for a doctor whose licence must still be verified."""
+        if (
+            self.user_type == UserType.DOCTOR
+            and settings.DOCTOR_VERIFICATION_REQUIRED
+            and not self.license_verified
+        ):
+            return UNVERIFIED
+        return self.user_type
+
+    @property
+    def subject_id(self):
+        """The id of the patient whom this row is about (FHIR's subject); None for other users."""
+        return self.pk if self.user_type == UserType.PATIENT else None
+
+    @property
+    def is_bookable(self):
+        """Whether `bookable()` holds for this user."""
+        return self.is_active and self.role == UserType.DOCTOR
+
+    def clean(self):
+        super().clean()
+        self._sync_staff_flags()
+        errors: dict[str, object] = {}
+        if "@" in self.username and self.username.lower() != self.email.lower():
+            errors["username"] = _("A username with @ must be the account's e-mail address.")
+        others = User.objects.exclude(pk=self.pk)
+        for field in ("username", "email", "medical_license_number"):
+            value = getattr(self, field)
+            if value and others.filter(**{f"{field}__lower": Lower(Value(value))}).exists():
+                errors[field] = self._taken(field)
+        if self.user_type == UserType.DOCTOR:
+            for field in ("medical_license_number", "specialization"):
+                if not getattr(self, field):
+                    errors[field] = ValidationError(
+                        _("This field is required for a doctor."), code="required"
+                    )
+        if self._role_changed() and self.has_records():
+            errors["user_type"] = _("The role of a user who has records cannot change.")
+        if errors:
+            raise ValidationError(errors)
+
+    def _sync_staff_flags(self):
+        self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
+
+    def _taken(self, field):
+        """Return the error of the unique constraint for `field`."""
+        constraint = next(
+            one
+            for one in User._meta.constraints
+            if isinstance(one, models.UniqueConstraint) and field in fields_of(one)
+        )
+        return ValidationError(constraint.get_violation_error_message(), code="unique")
+
+    def _role_changed(self):
+        if self._state.adding:
+            return False
+        return User.objects.values_list("user_type", flat=True).get(pk=self.pk) != self.user_type
+
+    def has_records(self):
+        """Return whether a protected row refers to this user."""
+        return any(
+            relation.related_model._base_manager.filter(**{relation.field.name: self.pk}).exists()
+            for relation in self._meta.related_objects
+            if relation.on_delete is PROTECT
+        )
+
+    def check_password(self, raw_password):
+        """Check the password; an upgraded hash replaces only the hash that was checked.
+
+        Django would overwrite a password that was changed meanwhile with the old one.
+        """
+        return hashers.check_password(raw_password, self.password, setter=self._renew_hash)
+
+    def _renew_hash(self, raw_password):
+        renewed = hashers.make_password(raw_password)
+        row = User.objects.filter(pk=self.pk)
+        if row.filter(password=self.password).update(password=renewed):
+            self.password = renewed
+            return
+        current_hash = row.values_list("password", flat=True).get()
+        if hashers.check_password(raw_password, current_hash):  # renewed by another sign-in
+            self.password = current_hash
+
+    def get_session_auth_hash(self):
+        """Include `sessions_ended_at`, so that browser sessions end with the other sessions."""
+        return self._until_sessions_end(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self):
+        return map(self._until_sessions_end, super().get_session_auth_fallback_hash())
+
+    def _until_sessions_end(self, auth_hash):
+        ended = self.sessions_ended_at
+        return f"{auth_hash}:{ended.timestamp()}" if ended else auth_hash
+
+    def set_password(self, raw_password):
+        super().set_password(raw_password)
+        self.has_new_password = True
+
+    def save(self, *args, **kwargs):
+        """Save; a new password also ends all sessions and the lockout."""
+        self._sync_staff_flags()
+        password_changed = self.has_new_password and not self._state.adding
+        super().save(*args, **kwargs)
+        self.has_new_password = False
+        if password_changed:
+            self.sessions.end()
+            self.logincounter_set.all().delete()

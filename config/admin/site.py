@@ -1,0 +1,12 @@
+"""The site of the staff admin."""
+
+from unfold.sites import UnfoldAdminSite
+
+from config.admin.audited_pages import AuditedAutocompleteView
+
+
+class ClinicAdminSite(UnfoldAdminSite):
+    """unfold's site; its search boxes state for the audit what they show."""
+
+    def autocomplete_view(self, request):
+        return AuditedAutocompleteView.as_view(admin_site=self)(request)

@@ -1,0 +1,46 @@
+"""The prepared query of the directory of patients. See config.db.prepared."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from accounts.models.user import full_name_of
+from config.api.filters import narrow, order_by
+from config.db.prepared import PreparedQuery
+from config.db.querysets import Viewer
+from patients.filters import PatientFilter
+from patients.models import Patient
+
+PATIENT_ORDER = ["last_name", "first_name", "pk"]
+PATIENT_ORDERING_FIELDS = {name: name for name in ("last_name", "first_name", "created_at")}
+
+
+class PatientRow(NamedTuple):
+    """A patient in the directory, without the fields that only the record shows."""
+
+    id: int
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    user_type: str
+    phone: str
+    date_of_birth: date | None
+    gender: str
+    emergency_contact: str
+    emergency_contact_phone: str
+    emergency_contact_relation: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def full_name(self):
+        return full_name_of(self.first_name, self.last_name, self.username)
+
+
+def _patients(key, user_id, *arguments):
+    rows = Patient.objects.visible_to(Viewer(user_id, key.role))
+    rows = narrow(rows, PatientFilter, key.filters, arguments)
+    return rows.order_by(*order_by(key.ordering, PATIENT_ORDERING_FIELDS, PATIENT_ORDER))
+
+
+PATIENTS = PreparedQuery(_patients, columns=PatientRow._fields)
