@@ -29,6 +29,7 @@ messages: setup-dev
 
 bench: $(BENCH_VENV)/installed
 	$(BENCH_VENV)/bin/python -m benchmarks.compare --scale $(SCALE) --results benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python -m benchmarks.instructions --results benchmarks/RESULTS.md
 	$(BENCH_VENV)/bin/python -m benchmarks.growth --results benchmarks/RESULTS.md
 	$(BENCH_VENV)/bin/python -m benchmarks.soak --seconds 300 --results benchmarks/RESULTS.md
 

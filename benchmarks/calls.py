@@ -46,6 +46,19 @@ class Calls:
             "profile": [self.get(patient, "/api/auth/profile/") for patient in self.patients],
         }
 
+    def reads_of_the_product(self):
+        """{name: requests} of pages that only the product has."""
+        pages = {
+            "upcoming": (self.doctors, "/api/upcoming/"),
+            "doctors": (self.patients, "/api/doctors/"),
+            "patients": (self.doctors, "/api/patients/"),
+            "consultations": (self.doctors, "/api/consultations/"),
+        }
+        return {
+            name: [self.get(person, path) for person in people]
+            for name, (people, path) in pages.items()
+        }
+
     def bookings(self, batch=500, with_keys=False):
         """Bookings without end, each of a slot of its own, beyond what the plan has."""
         while True:
