@@ -1,5 +1,6 @@
 """What happened in the room: the consultation and its parts, each with its versions."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -102,6 +103,9 @@ class ConsultationQuerySet(ScopedQuerySet):
 class Consultation(TimeStampedModel, VersionedModel):
     """One visit's clinical record. Its status is derived; its stamps are set by the services."""
 
+    _history_user: User
+    _history_date: datetime
+
     appointment = models.OneToOneField(
         Appointment, PROTECT, null=True, blank=True, related_name="consultation"
     )
@@ -166,6 +170,8 @@ class ConsultationPart(models.Model):
 
     consultation: "models.ForeignKey[Consultation, Consultation]"
     consultation_id: int
+    _history_user: User
+    _history_date: datetime
 
     class Meta:
         abstract = True

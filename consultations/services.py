@@ -3,14 +3,20 @@
 Locks are taken in the order of appointments.services, and the consultation last.
 """
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from accounts.audit import log as audit
-from accounts.models import Action
+from accounts.models import Action, Doctor, User
 from appointments import clock, slot_services
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, UPCOMING, Status
 from appointments.locks import lock_patient
+from appointments.models import Appointment
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
@@ -20,16 +26,20 @@ from consultations.models import (
     DID_NOT_TAKE_PLACE,
     Consultation,
     ConsultationNote,
+    ConsultationPart,
     Prescription,
     VitalSigns,
 )
 from patients.models import Patient
 
+RecordT = TypeVar("RecordT", bound=Consultation | ConsultationPart)
+PartT = TypeVar("PartT", bound=ConsultationPart)
+
 TAKES_A_CONSULTATION = UPCOMING | {Status.IN_PROGRESS}
 
 
 @atomic_with_retry
-def open_for(appointment, *, by, chief_complaint=""):
+def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -> Consultation:
     """The consultation of an appointment that is not over; its complaint is the visit's reason.
 
     Refusals: `consultation_exists`, and `invalid_transition` for an appointment that is over.
@@ -50,7 +60,7 @@ def open_for(appointment, *, by, chief_complaint=""):
     return _saved(consultation, by, "open")
 
 
-def exists_already():
+def exists_already() -> ValidationError:
     """The refusal of a second consultation; the database's too (consultations.apps)."""
     return rule_error(
         "appointment", "This appointment has its consultation.", "consultation_exists"
@@ -58,7 +68,9 @@ def exists_already():
 
 
 @atomic_with_retry
-def open_walk_in(*, patient, doctor, chief_complaint, by):
+def open_walk_in(
+    *, patient: Patient, doctor: Doctor, chief_complaint: str, by: User
+) -> Consultation:
     """A consultation without an appointment.
 
     A patient whose record is closed, and a doctor whose account is, are bad input.
@@ -72,7 +84,9 @@ def open_walk_in(*, patient, doctor, chief_complaint, by):
 
 
 @atomic_with_retry
-def start(consultation, *, by, if_version=None):
+def start(
+    consultation: Consultation, *, by: User, if_version: AbstractSet[int] | None = None
+) -> Consultation:
     """Stamp the beginning, and bring the appointment under way if it is not yet."""
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
@@ -85,7 +99,13 @@ def start(consultation, *, by, if_version=None):
 
 
 @atomic_with_retry
-def complete(consultation, *, by, if_version=None, **closing):
+def complete(
+    consultation: Consultation,
+    *,
+    by: User,
+    if_version: AbstractSet[int] | None = None,
+    **closing: Any,
+) -> Consultation:
     """Write the `closing` fields, stamp the end and complete the appointment.
 
     From then on the consultation is closed: `consultation_closed` for all but addenda.
@@ -101,7 +121,13 @@ def complete(consultation, *, by, if_version=None, **closing):
 
 
 @atomic_with_retry
-def update_text(consultation, *, by, if_version=None, **changes):
+def update_text(
+    consultation: Consultation,
+    *,
+    by: User,
+    if_version: AbstractSet[int] | None = None,
+    **changes: Any,
+) -> Consultation:
     """Change the text of a consultation that is open."""
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
@@ -113,7 +139,7 @@ def update_text(consultation, *, by, if_version=None, **changes):
 
 
 @atomic_with_retry
-def record_vital_signs(consultation, *, by, **measured):
+def record_vital_signs(consultation: Consultation, *, by: User, **measured: Any) -> VitalSigns:
     consultation = _lock(consultation)
     _check_not_completed(consultation)
     _check_not_cancelled(consultation, by)
@@ -123,7 +149,7 @@ def record_vital_signs(consultation, *, by, **measured):
 
 
 @atomic_with_retry
-def prescribe(consultation, *, by, **prescription):
+def prescribe(consultation: Consultation, *, by: User, **prescription: Any) -> Prescription:
     """A new prescription. A listed allergy refuses it with `allergy_conflict` and the entries
     that match, unless an `override_reason` is given, which is kept.
     """
@@ -146,7 +172,7 @@ def prescribe(consultation, *, by, **prescription):
 
 
 @atomic_with_retry
-def set_active(prescription, *, by, is_active):
+def set_active(prescription: Prescription, *, by: User, is_active: bool) -> Prescription:
     """Stop a prescription, or take it up again, while its consultation is open.
 
     One of a visit that did not take place can only be stopped.
@@ -162,7 +188,7 @@ def set_active(prescription, *, by, is_active):
 
 
 @atomic_with_retry
-def add_note(consultation, *, by, **note):
+def add_note(consultation: Consultation, *, by: User, **note: Any) -> ConsultationNote:
     """A note; to a closed consultation only an addendum.
 
     A private one leaves the consultation's version, which the patient reads too: he is not told
@@ -176,9 +202,9 @@ def add_note(consultation, *, by, **note):
     return saved(written, by, "add")
 
 
-def _lock(consultation, if_version=None):
+def _lock(consultation: Consultation, if_version: AbstractSet[int] | None = None) -> Consultation:
     """The consultation as it is now, its appointment locked before it."""
-    if consultation.appointment_id:
+    if consultation.appointment is not None:
         appointments.lock(consultation.appointment)
     rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
     consultation = rows.get(pk=consultation.pk)
@@ -186,14 +212,14 @@ def _lock(consultation, if_version=None):
     return consultation
 
 
-def _advance_appointment(consultation, action, by):
+def _advance_appointment(consultation: Consultation, action: str, by: User) -> None:
     """Make the move with the appointment, unless it is there already or further on."""
     appointment = consultation.appointment
     if appointment and appointment.status in MOVES[action].sources:
         consultation.appointment = appointments.move(appointment, action, by=by)
 
 
-def _check_not_completed(consultation):
+def _check_not_completed(consultation: Consultation) -> None:
     if consultation.is_closed:
         raise rule_error(
             "status",
@@ -202,7 +228,7 @@ def _check_not_completed(consultation):
         )
 
 
-def _check_not_cancelled(consultation, by):
+def _check_not_cancelled(consultation: Consultation, by: User) -> None:
     appointment = consultation.appointment
     if appointment and appointment.status in DID_NOT_TAKE_PLACE:
         raise appointments.invalid_transition(
@@ -210,7 +236,7 @@ def _check_not_cancelled(consultation, by):
         )
 
 
-def _saved(record, by, deed, changed=()):
+def _saved(record: RecordT, by: User, deed: str, changed: Sequence[str] = ()) -> RecordT:
     """Save it; its new version, and the audit, name who made it, also outside a request."""
     record._history_user, record._history_date = by, clock.now()
     action = Action.CREATE if record._state.adding else Action.UPDATE
@@ -220,7 +246,7 @@ def _saved(record, by, deed, changed=()):
     return record
 
 
-def _saved_part(part, by, deed, changed=()):
+def _saved_part(part: PartT, by: User, deed: str, changed: Sequence[str] = ()) -> PartT:
     """Save a part; the consultation it belongs to, which is locked, has a new version by it."""
     Consultation.objects.filter(pk=part.consultation_id).update(version=F("version") + 1)
     return _saved(part, by, deed, changed)
