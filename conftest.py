@@ -1,4 +1,4 @@
-"""The fixtures every test may ask for: `api`, an `outsider`, `callers`, and a clean slate."""
+"""The fixtures of every test; the people are in config/tests/personas.py."""
 
 from collections import Counter
 from contextlib import contextmanager
@@ -14,6 +14,8 @@ from accounts.auth.sessions import open_session
 from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
 from config.db.prepared import PreparedQuery
+
+pytest_plugins = ["config.tests.personas"]
 
 COMPARISONS = 20  # of each prepared statement in a run
 

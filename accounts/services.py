@@ -17,6 +17,7 @@ from django.db.models.functions import Concat
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from accounts import idempotency, mail
 from accounts.audit import log as audit
@@ -265,4 +266,6 @@ def redact_admin_log(model: type[Model], ids: Iterable[int]) -> None:
         content_type__model=model._meta.model_name,
         object_id__in=[str(pk) for pk in ids],
     )
-    entries.update(object_repr=Concat(Value(f"{model._meta.verbose_name} "), "object_id"))
+    with override(None):  # the log is not in the language of the request
+        name = str(model._meta.verbose_name)
+    entries.update(object_repr=Concat(Value(f"{name} "), "object_id"))

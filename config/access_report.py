@@ -139,10 +139,10 @@ def _visibility_table():
     rows, without_table = [], []
     for model in reported_models():
         name, records = model._meta.verbose_name, model._default_manager.all()
-        if not records.owners:
+        if not records.readable_rows:
             without_table.append(f"- {name}: {_phrase(type(records))}\n")
             continue
-        for verb, table in (("reads", records.owners), ("writes", records.writers)):
+        for verb, table in (("reads", records.readable_rows), ("writes", records.writable_rows)):
             if table is not None:
                 rows.append([f"{name}: {verb}", *(_scope_label(table.get(role)) for role in ROLES)])
     table = _table("Whose records", ["record", *map(_words, ROLES)], rows)

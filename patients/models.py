@@ -30,7 +30,7 @@ def active_records(user):
 class PatientQuerySet(ScopedQuerySet):
     """Verified doctors and admins see all active patients; patients see their own record."""
 
-    owners = {
+    readable_rows = {
         UserType.PATIENT: own_record,
         UserType.DOCTOR: active_records,
         UserType.ADMIN: active_records,
@@ -52,11 +52,15 @@ class Patient(User):
 
 
 class EmergencyAccessQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
-    writers = {}
+    readable_rows = {
+        UserType.PATIENT: "patient",
+        UserType.DOCTOR: "doctor",
+        UserType.ADMIN: ALL_ROWS,
+    }
+    writable_rows = {}
 
     def live(self, now=None):
-        """Accesses that have not expired."""
+        """Accesses that have not expired at `now`, by default the current time."""
         return self.filter(expires_at__gt=now or timezone.now())
 
 

@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from accounts.models import AuditEvent
+from accounts.models import Action, AuditEvent
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
@@ -85,7 +85,7 @@ class AccessLogSerializer(StrictModelSerializer):
         fields = read_only_fields = list(ACCESS_EXAMPLE)
 
     def get_action(self, event) -> str:
-        return event.get_action_display().lower()
+        return Action(event.action).name.lower()  # not the label, which is translated
 
     def get_kinds(self, event) -> list[str]:
         return sorted({reference.partition("/")[0] for reference in event.records})

@@ -9,6 +9,7 @@ from typing import IO, Any
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Min
+from django.utils.translation import gettext as _
 
 from accounts.audit import append_only
 from accounts.audit import log as audit
@@ -57,7 +58,7 @@ def check_archive(path: Path) -> Verification:
         with path.open() as file:
             return _check_lines(file)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError(f"{path} is not a complete archive.") from error
+        raise ValidationError(_("%(path)s is not a complete archive.") % {"path": path}) from error
 
 
 def _last_before(moment: datetime) -> int | None:
@@ -87,7 +88,10 @@ def _export(path: Path, last: int) -> Verification:
 
 def _require_intact(verification: Verification) -> None:
     if verification.broken is not None:
-        sentence = f"Link {verification.broken} is invalid. {verification.reason}"
+        sentence = _("Link %(number)d of the audit is invalid. %(reason)s") % {
+            "number": verification.broken,
+            "reason": verification.reason,
+        }
         raise ValidationError(sentence, code="broken_chain")
 
 

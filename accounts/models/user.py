@@ -1,4 +1,4 @@
-"""The user model, and the proxy `Doctor`; the proxy `Patient` is in the app patients."""
+"""The user model. `Doctor` and `patients.Patient` are proxies of it."""
 
 import secrets
 from typing import ClassVar
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from accounts import validators
-from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
+from accounts.roles import UNVERIFIED, Gender, UserType
 from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
 from config.db.versioning import VersionedModel
@@ -29,19 +29,6 @@ models.CharField.register_lookup(Lower)
 def avatar_path(instance, filename):
     """Return a path that cannot be guessed, because pictures are public."""
     return f"avatars/{secrets.token_urlsafe(24)}.webp"
-
-
-def bookable(verification_required=None):
-    """Return the condition that a doctor can be booked.
-
-    `verification_required` defaults to the setting DOCTOR_VERIFICATION_REQUIRED.
-    """
-    condition = Q(is_active=True)
-    if verification_required is None:
-        verification_required = settings.DOCTOR_VERIFICATION_REQUIRED
-    if verification_required:
-        condition &= Q(license_verified=True)
-    return condition
 
 
 NAME_FIELDS = ["first_name", "last_name", "username"]  # the fields that `full_name` uses
@@ -287,47 +274,3 @@ class User(VersionedModel, AbstractUser):
         if password_changed:
             self.sessions.end()
             self.logincounter_set.all().delete()
-
-
-def bookable_doctors(user):
-    """Those who can be booked."""
-    return bookable()
-
-
-def active_doctors(user):
-    """All who are active."""
-    return Q(is_active=True)
-
-
-class DoctorQuerySet(ScopedQuerySet):
-    """All users see bookable doctors. A request body may name oneself, or for admins any doctor."""
-
-    owners = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
-    writers = {
-        UserType.DOCTOR: "pk",
-        UNVERIFIED: "pk",
-        UserType.ADMIN: active_doctors,
-    }
-
-    def bookable(self):
-        return self.filter(bookable())
-
-    def not_bookable(self, verification_required=None):
-        return self.exclude(bookable(verification_required))
-
-
-class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):  # type: ignore[misc]  # made at run time
-    def get_queryset(self):
-        return super().get_queryset().filter(user_type=UserType.DOCTOR)
-
-
-class Doctor(User):
-    subject_id = None  # not about a patient
-
-    objects: ClassVar[DoctorManager] = DoctorManager()
-
-    class Meta:
-        proxy = True
-
-    def __str__(self):
-        return f"Dr. {self.full_name.removeprefix('Dr. ')}"

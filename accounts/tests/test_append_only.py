@@ -43,15 +43,15 @@ CHANGES = {
         unique_fields=["id"],
         update_fields=["event"],
     ),
-    "seal update": lambda event: AuditSeal.objects.update(hash="0" * 64),
-    "seal delete": lambda event: AuditSeal.objects.all()._raw_delete(connection.alias),
+    "hash update": lambda event: AuditSeal.objects.update(hash="0" * 64),
+    "hash delete": lambda event: AuditSeal.objects.all()._raw_delete(connection.alias),
     "raw update": lambda event: execute("UPDATE accounts_auditevent SET actor = 1"),
     "raw delete": lambda event: execute("DELETE FROM accounts_auditevent"),
 }
 if ON_POSTGRESQL:
     CHANGES |= {
         "truncate": lambda event: execute("TRUNCATE accounts_auditevent"),
-        "truncate seals": lambda event: execute("TRUNCATE accounts_auditseal"),
+        "truncate hashes": lambda event: execute("TRUNCATE accounts_auditseal"),
     }
 else:
     CHANGES |= {

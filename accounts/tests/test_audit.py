@@ -8,13 +8,15 @@ from django.db import transaction
 
 from accounts import services
 from accounts.models import Action, AuditEvent, Outcome
-from accounts.tests.factories import PASSWORD, AdminFactory, DoctorFactory
+from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import data
 from appointments import services as appointments
 from appointments import slot_services
 from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.clinical_records import record_of
 from config.db.transactions import atomic_with_retry
 from consultations import services as consultations
+from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients.services import create_patient, deactivate
 from patients.tests.factories import PatientFactory
@@ -22,21 +24,6 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.django_db
 
 HOURS = {"date": date(2027, 5, 5), "start_time": time(9), "end_time": time(9, 30)}
-
-
-@pytest.fixture
-def jane():
-    return PatientFactory(username="jane")
-
-
-@pytest.fixture
-def house():
-    return DoctorFactory(username="house")
-
-
-@pytest.fixture
-def ada():
-    return AdminFactory(username="ada")
 
 
 @pytest.fixture
@@ -67,7 +54,7 @@ def test_a_change_records_actor_fields_patient_and_origin(api, visit, jane, hous
     new_events()
 
     response = client.post(
-        f"/api/appointments/{visit.pk}/confirm/", headers={"X-Request-ID": "of-the-desk-17"}
+        f"/api/appointments/{visit.pk}/confirm/", headers={"X-Request-ID": "request-17"}
     )
 
     data(response)
@@ -79,7 +66,7 @@ def test_a_change_records_actor_fields_patient_and_origin(api, visit, jane, hous
     assert event.patients == [jane.pk]
     assert event.changed == ["status"]
     assert event.outcome == Outcome.SUCCESS
-    assert (event.request_id, event.address) == ("of-the-desk-17", "127.0.0.1")
+    assert (event.request_id, event.address) == ("request-17", "127.0.0.1")
 
 
 def test_a_list_is_one_event_naming_each_record_of_the_page(api, house, jane, new_events):
@@ -110,7 +97,7 @@ def test_an_empty_list_is_an_event(api, house, new_events):
     assert (event.event, event.records, event.patients) == ("consultation.list", [], [])
 
 
-@pytest.mark.parametrize("part", ["vital-signs", "prescriptions", "notes"])
+@pytest.mark.parametrize("part", [record.route for record in record_of(Consultation).parts])
 def test_reading_consultation_parts_names_the_patient(api, jane, house, ada, new_events, part):
     consultation = add_parts(make_consultation(patient=jane, doctor=house, by=ada))
     client = api(house)
@@ -157,11 +144,11 @@ def test_reading_non_patient_data_writes_no_event(api, jane, new_events):
 def test_a_patient_profile_read_is_audited_and_a_doctor_profile_read_is_not(
     api, jane, house, new_events
 ):
-    of_jane, of_house = api(jane), api(house)
+    jane_client, house_client = api(jane), api(house)
     new_events()
 
-    data(of_jane.get("/api/auth/profile/"))
-    data(of_house.get("/api/auth/profile/"))
+    data(jane_client.get("/api/auth/profile/"))
+    data(house_client.get("/api/auth/profile/"))
 
     event = single(new_events())
     assert (event.actor, event.event, event.patients) == (jane.pk, "auth.profile", [jane.pk])

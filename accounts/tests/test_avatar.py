@@ -24,9 +24,9 @@ from accounts.tests.helpers import (
 pytestmark = pytest.mark.django_db
 
 PROFILE = "/api/auth/profile/"
-NO_PICTURE = {"avatar": ["This is not a JPEG, PNG, WebP or GIF picture."]}
+NOT_AN_IMAGE = {"avatar": ["This is not a JPEG, PNG, WebP or GIF picture."]}
 DAMAGED = {"avatar": ["The picture is damaged."]}
-TURNED = 0x0112  # EXIF: the rotation of the camera
+ORIENTATION = 0x0112  # EXIF: the rotation of the camera
 
 
 def upload(client, content, name="me.png", method="patch", **fields):
@@ -63,7 +63,7 @@ def png_header(width, height):
 
 def with_metadata(kind="JPEG"):
     exif = Image.Exif()
-    exif[TURNED] = 6
+    exif[ORIENTATION] = 6
     exif[0x010E] = "Jane at home"
     exif.get_ifd(0x8825)[1] = "N"
     return image_bytes(kind, exif=exif, comment=b"taken by Jane")
@@ -163,17 +163,17 @@ def test_an_image_with_broken_metadata_is_accepted(api, kind, sound, damaged):
 @pytest.mark.parametrize(
     ("content", "errors"),
     [
-        (b"", NO_PICTURE),
-        (b"I am a picture", NO_PICTURE),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", NO_PICTURE),
-        (b"GIF89a", NO_PICTURE),
-        (b"GIF89a/*<script>alert(1)</script>*/", NO_PICTURE),
-        (b"%PDF-1.7\n", NO_PICTURE),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
-        (image_bytes("BMP"), NO_PICTURE),
-        (image_bytes("TIFF"), NO_PICTURE),
-        (image_bytes("ICO"), NO_PICTURE),
-        (image_bytes("PPM"), NO_PICTURE),
+        (b"", NOT_AN_IMAGE),
+        (b"I am a picture", NOT_AN_IMAGE),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", NOT_AN_IMAGE),
+        (b"GIF89a", NOT_AN_IMAGE),
+        (b"GIF89a/*<script>alert(1)</script>*/", NOT_AN_IMAGE),
+        (b"%PDF-1.7\n", NOT_AN_IMAGE),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NOT_AN_IMAGE),
+        (image_bytes("BMP"), NOT_AN_IMAGE),
+        (image_bytes("TIFF"), NOT_AN_IMAGE),
+        (image_bytes("ICO"), NOT_AN_IMAGE),
+        (image_bytes("PPM"), NOT_AN_IMAGE),
         (image_bytes("PNG")[:60], DAMAGED),
         (image_bytes("JPEG")[:-20], DAMAGED),
         (image_bytes("WEBP")[:-20], DAMAGED),
@@ -255,7 +255,7 @@ def test_a_duplicate_form_field_is_refused(api, name):
     assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["Give this field once."]},
+        {name: ["Give this field only once."]},
     )
     assert not User.objects.get().avatar
 

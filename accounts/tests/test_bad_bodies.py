@@ -6,7 +6,7 @@ import pytest
 
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import error_details, status_and_code
 
 pytestmark = pytest.mark.django_db
@@ -36,11 +36,6 @@ def good_bodies():
 
 ENDPOINTS = list(good_bodies())
 METHODS = {"get", "head", "post", "put", "patch", "delete"}
-
-
-@pytest.fixture
-def jane():
-    return UserFactory(username="jane", email="jane@example.com")
 
 
 @pytest.fixture
@@ -86,9 +81,9 @@ UNREADABLE = {
     "no UTF-8": b'{"username": "\xff"}',
     "UTF-16": '{"username": "jane"}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"username": "jane"}',
-    "an overlong letter": b'{"username": "\xc0\xaf"}',
-    "a tower of lists": b"[" * 100_000,
-    "a tower of objects": b'{"a":' * 100_000,
+    "an overlong encoding": b'{"username": "\xc0\xaf"}',
+    "nested lists": b"[" * 100_000,
+    "nested objects": b'{"a":' * 100_000,
 }
 
 
@@ -115,7 +110,11 @@ def test_a_duplicate_field_is_refused_by_name(send, endpoint):
 
     response = send(endpoint, f"{{{once}, {once}}}".encode())
 
-    assert error_details(response) == (400, "validation_error", {name: ["Give this field once."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["Give this field only once."]},
+    )
 
 
 @pytest.mark.usefixtures("database_unchanged")
@@ -153,7 +152,7 @@ def test_an_unknown_field_is_refused_by_name(send, endpoint, name):
     assert error_details(response) == (
         400,
         "unknown_field",
-        {name: ["This operation knows no such field."]},
+        {name: ["This operation does not know this field."]},
     )
 
 

@@ -56,7 +56,7 @@ def test_a_mail_failure_is_logged_and_does_not_change_the_response(
     assert sent == []
     logged = [r for r in caplog.records if r.name == "accounts.mail"]
     assert [(r.levelno, r.message) for r in logged] == [
-        (logging.ERROR, "A letter could not be sent")
+        (logging.ERROR, "An e-mail could not be sent")
     ]
 
 
@@ -70,7 +70,7 @@ def test_the_log_contains_neither_the_email_address_nor_the_link(
         api().post(RESET, {"email": "jane@example.com"})
     sent_mail()
 
-    assert "A letter could not be sent" in caplog.text
+    assert "An e-mail could not be sent" in caplog.text
     assert "jane@example.com" not in caplog.text
     assert "token=" not in caplog.text
 
@@ -87,7 +87,7 @@ def test_mail_is_sent_after_an_earlier_failure(api, settings, django_capture_on_
     with django_capture_on_commit_callbacks(execute=True):
         api().post(RESET, {"email": "jane@example.com"})
 
-    assert [letter.to for letter in sent_mail()] == [["jane@example.com"]]
+    assert [message.to for message in sent_mail()] == [["jane@example.com"]]
 
 
 def test_mail_is_sent_after_commit(django_capture_on_commit_callbacks):
@@ -100,7 +100,7 @@ def test_mail_is_sent_after_commit(django_capture_on_commit_callbacks):
         callback()
 
     assert before == []
-    assert [letter.to for letter in sent_mail()] == [["jane@example.com"]]
+    assert [message.to for message in sent_mail()] == [["jane@example.com"]]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -122,7 +122,7 @@ def test_no_mail_is_sent_after_a_rollback():
         create_account("jane", fail=True)
     create_account("paul", fail=False)
 
-    assert [letter.to for letter in sent_mail()] == [["paul@example.com"]]
+    assert [message.to for message in sent_mail()] == [["paul@example.com"]]
     assert list(User.objects.values_list("username", flat=True)) == ["paul"]
 
 
@@ -133,11 +133,11 @@ def test_an_invitation_link_sets_a_password(api, django_capture_on_commit_callba
         )
         services.invite(jane)
 
-    (letter,) = sent_mail()
-    address = next(word for word in letter.body.split() if word.startswith("http"))
+    (message,) = sent_mail()
+    address = next(word for word in message.body.split() if word.startswith("http"))
     uid, token = (part.split("=")[1] for part in address.split("?")[1].split("&"))
     body = {"uid": uid, "token": token, "new_password": PASSWORD}
-    assert letter.subject == "Your account at the clinic"
+    assert message.subject == "Your account at the clinic"
     data(api().post("/api/auth/password/reset/confirm/", body))
     signed_in = api().post("/api/auth/login/", {"username": "jane", "password": PASSWORD})
     assert signed_in.status_code == 200
@@ -151,6 +151,6 @@ def test_a_name_cannot_inject_mail_headers(django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         services.invite(jane)
 
-    (letter,) = sent_mail()
-    assert letter.recipients() == ["jane@example.com"]
-    assert letter.message()["Bcc"] is None
+    (message,) = sent_mail()
+    assert message.recipients() == ["jane@example.com"]
+    assert message.message()["Bcc"] is None

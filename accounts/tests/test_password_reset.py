@@ -61,7 +61,7 @@ def test_the_mailed_link_sets_a_new_password(api, request_reset):
 
     assert data(response) is None
     assert data(confirmed) is None
-    assert confirmed.json()["message"] == "Password changed. Sign in with it."
+    assert confirmed.json()["message"] == "Password changed. Sign in with the new password."
     assert sign_in(api(), "jane", NEW).status_code == 200
     assert sign_in(api(), "jane", PASSWORD).status_code == 401
 
@@ -72,13 +72,13 @@ def test_the_message_explains_its_purpose(request_reset, settings):
 
     _, sent = request_reset("jane@example.com")
 
-    (letter,) = sent
+    (message,) = sent
     link = reset_link(jane)
-    assert letter.to == ["jane@example.com"]
-    assert letter.from_email == "clinic@localhost"
-    assert letter.subject == "Choose a new password"
-    assert letter.body.startswith("Hello Jane Doe,\n")
-    assert letter.body.endswith(
+    assert message.to == ["jane@example.com"]
+    assert message.from_email == "clinic@localhost"
+    assert message.subject == "Choose a new password"
+    assert message.body.startswith("Hello Jane Doe,\n")
+    assert message.body.endswith(
         f"\n\nhttps://clinic.example/reset-password?uid={link['uid']}&token={link['token']}\n"
     )
 
@@ -89,9 +89,9 @@ def test_the_host_header_does_not_change_the_link(api, django_capture_on_commit_
     with django_capture_on_commit_callbacks(execute=True):
         api().post(RESET, {"email": "jane@example.com"}, HTTP_X_FORWARDED_HOST="evil.example")
 
-    (letter,) = sent_mail()
-    assert "http://localhost:3000/reset-password?" in letter.body
-    assert "evil.example" not in letter.body
+    (message,) = sent_mail()
+    assert "http://localhost:3000/reset-password?" in message.body
+    assert "evil.example" not in message.body
 
 
 def test_the_response_does_not_reveal_if_the_email_is_known(
@@ -110,8 +110,10 @@ def test_the_response_does_not_reveal_if_the_email_is_known(
 
     assert known.content == unknown.content == inactive.content
     assert known.status_code == unknown.status_code == inactive.status_code == 200
-    assert known.json()["message"] == "If that address has an account, a letter is on its way."
-    assert [letter.to for letter in sent] == [["jane@example.com"]]
+    assert (
+        known.json()["message"] == "If this address has an account, an e-mail has been sent to it."
+    )
+    assert [message.to for message in sent] == [["jane@example.com"]]
     assert sent_in_all == sent
 
 
@@ -127,7 +129,7 @@ def test_the_message_goes_to_the_stored_email_and_not_to_a_look_alike(request_re
 
     _, sent = request_reset(asked)
 
-    assert {address for letter in sent for address in letter.to} <= {"jane.k@example.com"}
+    assert {address for message in sent for address in message.to} <= {"jane.k@example.com"}
 
 
 def test_a_username_is_not_accepted_as_an_email(request_reset):

@@ -22,11 +22,6 @@ def reads():
 
 
 @pytest.fixture
-def jane(db):
-    return PatientFactory(username="jane")
-
-
-@pytest.fixture
 def buffered(settings):
     settings.AUDIT_READS = "buffered"
     yield

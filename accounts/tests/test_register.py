@@ -17,7 +17,7 @@ from accounts.tests.helpers import (
 pytestmark = pytest.mark.django_db
 
 REGISTER = "/api/auth/register/"
-JANE = {
+PATIENT = {
     "username": "jane",
     "email": "jane@example.com",
     "password": "correct-horse-battery",
@@ -25,14 +25,14 @@ JANE = {
     "first_name": "Jane",
     "last_name": "Doe",
 }
-HOUSE = JANE | {
+DOCTOR = PATIENT | {
     "username": "house",
     "email": "house@example.com",
     "user_type": "doctor",
     "medical_license_number": "MD123456",
     "specialization": "Diagnostics",
 }
-UNKNOWN = ["This operation knows no such field."]
+UNKNOWN = ["This operation does not know this field."]
 REQUIRED = ["This field is required."]
 LATIN_ONLY = {
     "username": "Enter a valid username. This value may contain only unaccented lowercase a-z and"
@@ -46,7 +46,7 @@ def without(body, name):
 
 
 def test_a_patient_registers(api):
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
     person = data(response, 201)
     jane = User.objects.get()
@@ -76,7 +76,7 @@ def test_a_patient_registers(api):
 
 
 def test_a_doctor_registers_with_an_unverified_licence(api):
-    person = data(api().post(REGISTER, HOUSE), 201)
+    person = data(api().post(REGISTER, DOCTOR), 201)
 
     house = User.objects.get()
     assert person["medical_license_number"] == "MD123456"
@@ -98,7 +98,7 @@ def test_all_fields_of_a_patient_are_stored(api):
         "emergency_contact_relation": "brother",
     }
 
-    person = data(api().post(REGISTER, JANE | said), 201)
+    person = data(api().post(REGISTER, PATIENT | said), 201)
 
     assert {name: person[name] for name in said} == said
 
@@ -121,32 +121,32 @@ def test_the_documented_example_works(api):
 
 
 def test_a_new_user_can_sign_in_but_is_not_signed_in_by_registering(api):
-    data(api().post(REGISTER, JANE), 201)
+    data(api().post(REGISTER, PATIENT), 201)
 
     sessions_before = Session.objects.count()
-    response = sign_in(api(), "jane", JANE["password"])
+    response = sign_in(api(), "jane", PATIENT["password"])
 
     assert sessions_before == 0
     assert data(response)["user"]["username"] == "jane"
 
 
 def test_only_a_hash_of_the_password_is_stored(api):
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
     jane = User.objects.get()
-    assert JANE["password"] not in jane.password
-    assert JANE["password"].encode() not in response.content
+    assert PATIENT["password"] not in jane.password
+    assert PATIENT["password"].encode() not in response.content
     assert jane.password.encode() not in response.content
 
 
 def test_a_stale_authorization_header_does_not_prevent_a_registration(api):
-    response = api().post(REGISTER, JANE, HTTP_AUTHORIZATION="Bearer of.bad.news")
+    response = api().post(REGISTER, PATIENT, HTTP_AUTHORIZATION="Bearer of.bad.news")
 
     assert response.status_code == 201
 
 
 def test_registering_as_an_admin_is_refused(api):
-    response = api().post(REGISTER, JANE | {"user_type": "admin"})
+    response = api().post(REGISTER, PATIENT | {"user_type": "admin"})
 
     assert error_details(response) == (
         400,
@@ -179,7 +179,7 @@ def test_registering_as_an_admin_is_refused(api):
         ("", "nothing"),
     ],
 )
-@pytest.mark.parametrize("body", [JANE, HOUSE], ids=["patient", "doctor"])
+@pytest.mark.parametrize("body", [PATIENT, DOCTOR], ids=["patient", "doctor"])
 def test_a_privilege_field_is_refused_by_name(api, body, name, value):
     response = api().post(REGISTER, body | {name: value})
 
@@ -199,12 +199,12 @@ def test_a_privilege_field_is_refused_by_name(api, body, name, value):
 )
 @pytest.mark.parametrize("value", ["1", ""])
 def test_a_doctor_cannot_set_patient_fields(api, name, value):
-    response = api().post(REGISTER, HOUSE | {name: value})
+    response = api().post(REGISTER, DOCTOR | {name: value})
 
     assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["A doctor has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
@@ -212,19 +212,19 @@ def test_a_doctor_cannot_set_patient_fields(api, name, value):
 @pytest.mark.parametrize("name", ["medical_license_number", "specialization"])
 @pytest.mark.parametrize("value", ["1", ""])
 def test_a_patient_cannot_set_doctor_fields(api, name, value):
-    response = api().post(REGISTER, JANE | {name: value})
+    response = api().post(REGISTER, PATIENT | {name: value})
 
     assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["A patient has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
 
-@pytest.mark.parametrize("name", JANE)
+@pytest.mark.parametrize("name", PATIENT)
 def test_a_required_field_cannot_be_omitted(api, name):
-    response = api().post(REGISTER, without(JANE, name))
+    response = api().post(REGISTER, without(PATIENT, name))
 
     assert error_details(response) == (400, "validation_error", {name: REQUIRED})
     assert not User.objects.exists()
@@ -232,26 +232,30 @@ def test_a_required_field_cannot_be_omitted(api, name):
 
 @pytest.mark.parametrize("name", ["medical_license_number", "specialization"])
 @pytest.mark.parametrize(
-    "body", [lambda name: without(HOUSE, name), lambda name: HOUSE | {name: " "}]
+    "body", [lambda name: without(DOCTOR, name), lambda name: DOCTOR | {name: " "}]
 )
 def test_a_doctor_requires_licence_number_and_specialization(api, name, body):
     response = api().post(REGISTER, body(name))
 
-    assert error_details(response) == (400, "validation_error", {name: ["A doctor needs this."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["This field is required for a doctor."]},
+    )
     assert not User.objects.exists()
 
 
 def test_all_missing_fields_are_named_at_once(api):
     response = api().post(REGISTER, {})
 
-    assert error_details(response) == (400, "validation_error", dict.fromkeys(JANE, REQUIRED))
+    assert error_details(response) == (400, "validation_error", dict.fromkeys(PATIENT, REQUIRED))
 
 
 @pytest.mark.parametrize("username", ["JANE", "Jane", "jAnE"])
 def test_a_username_in_use_is_refused_in_another_case(api, username):
     UserFactory(username="jane", email="other@example.com")
 
-    response = api().post(REGISTER, JANE | {"username": username})
+    response = api().post(REGISTER, PATIENT | {"username": username})
 
     assert error_details(response) == (
         400,
@@ -264,7 +268,7 @@ def test_a_username_in_use_is_refused_in_another_case(api, username):
 def test_a_username_in_use_is_refused(api):
     UserFactory(username="jane", email="other@example.com")
 
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
     assert error_details(response)[:2] == (400, "validation_error")
     assert list(error_details(response)[2]) == ["username"]
@@ -275,7 +279,7 @@ def test_a_username_in_use_is_refused(api):
 def test_an_email_in_use_is_refused_in_any_case(api, email):
     UserFactory(username="other", email="jane@example.com")
 
-    response = api().post(REGISTER, JANE | {"email": email})
+    response = api().post(REGISTER, PATIENT | {"email": email})
 
     assert error_details(response) == (
         400,
@@ -288,7 +292,7 @@ def test_an_email_in_use_is_refused_in_any_case(api, email):
 def test_the_email_of_a_deactivated_account_stays_in_use(api):
     UserFactory(username="other", email="jane@example.com", is_active=False)
 
-    response = api().post(REGISTER, JANE)
+    response = api().post(REGISTER, PATIENT)
 
     assert error_details(response)[2] == {"email": ["This e-mail address has an account already."]}
 
@@ -297,7 +301,7 @@ def test_the_email_of_a_deactivated_account_stays_in_use(api):
 def test_a_licence_number_belongs_to_one_doctor(api, number):
     DoctorFactory(medical_license_number="MD-7")
 
-    response = api().post(REGISTER, HOUSE | {"medical_license_number": number})
+    response = api().post(REGISTER, DOCTOR | {"medical_license_number": number})
 
     assert error_details(response) == (
         400,
@@ -310,7 +314,7 @@ def test_a_licence_number_belongs_to_one_doctor(api, number):
 def test_a_licence_number_in_use_is_refused_with_non_ascii_letters(api):
     DoctorFactory(medical_license_number="ÄK-7")
 
-    response = api().post(REGISTER, HOUSE | {"medical_license_number": "ÄK-7"})
+    response = api().post(REGISTER, DOCTOR | {"medical_license_number": "ÄK-7"})
 
     assert list(error_details(response)[2]) == ["medical_license_number"]
     assert User.objects.count() == 1
@@ -334,7 +338,7 @@ def test_a_licence_number_in_use_is_refused_with_non_ascii_letters(api):
 def test_a_username_with_look_alike_letters_is_refused(api, username):
     UserFactory(username="file")
 
-    response = api().post(REGISTER, JANE | {"username": username})
+    response = api().post(REGISTER, PATIENT | {"username": username})
 
     assert error_details(response) == (
         400,
@@ -356,7 +360,7 @@ def test_a_username_with_look_alike_letters_is_refused(api, username):
 def test_an_email_with_look_alike_letters_is_refused(api, email):
     UserFactory(username="jake", email="jake@example.com")
 
-    response = api().post(REGISTER, JANE | {"email": email})
+    response = api().post(REGISTER, PATIENT | {"email": email})
 
     assert error_details(response) == (400, "validation_error", {"email": [LATIN_ONLY["email"]]})
     assert User.objects.count() == 1
@@ -364,14 +368,14 @@ def test_an_email_with_look_alike_letters_is_refused(api, email):
 
 @pytest.mark.parametrize("username", ["jane@example.com", "Jane@Example.COM"])
 def test_the_username_may_be_the_own_email(api, username):
-    person = data(api().post(REGISTER, JANE | {"username": username}), 201)
+    person = data(api().post(REGISTER, PATIENT | {"username": username}), 201)
 
     assert person["username"] == username
 
 
 @pytest.mark.parametrize("username", ["paul@example.com", "@", "jane@", "jane@example.com.org"])
 def test_a_username_with_an_at_sign_must_be_the_own_email(api, username):
-    response = api().post(REGISTER, JANE | {"username": username})
+    response = api().post(REGISTER, PATIENT | {"username": username})
 
     assert error_details(response) == (
         400,
@@ -396,7 +400,7 @@ def test_a_username_with_an_at_sign_must_be_the_own_email(api, username):
 def test_a_weak_password_is_refused(api, password):
     names = {"username": "jane-doe-1", "first_name": "Janedoe", "last_name": "Doe"}
 
-    response = api().post(REGISTER, JANE | names | {"password": password})
+    response = api().post(REGISTER, PATIENT | names | {"password": password})
 
     assert status_and_code(response) == (400, "validation_error")
     assert list(error_details(response)[2]) == ["password"]
@@ -405,14 +409,14 @@ def test_a_weak_password_is_refused(api, password):
 
 @pytest.mark.parametrize("password", ["kx7-Qp2w", "kx7-Qp2w" * 16, " kx7-Qp2w ", "пароль-и-конь"])
 def test_a_password_of_8_to_128_characters_is_accepted_unchanged(api, password):
-    data(api().post(REGISTER, JANE | {"password": password}), 201)
+    data(api().post(REGISTER, PATIENT | {"password": password}), 201)
 
     assert sign_in(api(), "jane", password).status_code == 200
     assert sign_in(api(), "jane", password[:-1]).status_code == 401
 
 
 def test_a_password_of_129_characters_is_refused_before_hashing(api):
-    response = api().post(REGISTER, JANE | {"password": "kx7-Qp2w" * 16 + "!"})
+    response = api().post(REGISTER, PATIENT | {"password": "kx7-Qp2w" * 16 + "!"})
 
     assert error_details(response) == (
         400,
@@ -448,7 +452,7 @@ BAD_VALUES = {
     ("name", "value"), [(name, value) for name, values in BAD_VALUES.items() for value in values]
 )
 def test_an_invalid_value_is_refused_by_field_name_and_nothing_is_stored(api, name, value):
-    response = api().post(REGISTER, JANE | {name: value})
+    response = api().post(REGISTER, PATIENT | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
     assert list(error_details(response)[2]) == [name]
@@ -468,7 +472,7 @@ def test_an_invalid_value_is_refused_by_field_name_and_nothing_is_stored(api, na
     ],
 )
 def test_an_invalid_doctor_value_is_refused_by_field_name(api, name, value):
-    response = api().post(REGISTER, HOUSE | {name: value})
+    response = api().post(REGISTER, DOCTOR | {name: value})
 
     assert status_and_code(response) == (400, "validation_error")
     assert list(error_details(response)[2]) == [name]
@@ -477,20 +481,20 @@ def test_an_invalid_doctor_value_is_refused_by_field_name(api, name, value):
 
 @pytest.mark.parametrize("day", ["1900-01-01", "2000-02-29"])
 def test_any_date_of_birth_since_1900_is_accepted(api, day):
-    assert data(api().post(REGISTER, JANE | {"date_of_birth": day}), 201)["date_of_birth"] == day
+    assert data(api().post(REGISTER, PATIENT | {"date_of_birth": day}), 201)["date_of_birth"] == day
 
 
 def test_a_date_of_birth_in_the_future_is_refused(api):
     tomorrow = timezone.localdate() + timedelta(days=1)
 
-    response = api().post(REGISTER, JANE | {"date_of_birth": tomorrow.isoformat()})
+    response = api().post(REGISTER, PATIENT | {"date_of_birth": tomorrow.isoformat()})
 
     assert list(error_details(response)[2]) == ["date_of_birth"]
     assert not User.objects.exists()
 
 
 def test_a_registration_creates_the_first_version(api):
-    data(api().post(REGISTER, JANE), 201)
+    data(api().post(REGISTER, PATIENT), 201)
 
     assert list(User.history.values_list("history_type", "username")) == [("+", "jane")]
     assert "password" not in {field.name for field in User.history.model._meta.fields}
@@ -509,7 +513,7 @@ def test_a_registration_creates_the_first_version(api):
 )
 def test_one_of_several_concurrent_registrations_of_a_name_succeeds(api, field, values):
     bodies = [
-        HOUSE
+        DOCTOR
         | {
             "username": f"doctor{n}",
             "email": f"doctor{n}@example.com",

@@ -74,12 +74,12 @@ FORGERIES = {
     "four parts": lambda token, claims: token + ".x",
     "another key": lambda token, claims: forge_token(token_header(token), claims, OTHER_KEY),
     "an empty key": lambda token, claims: forge_token(token_header(token), claims, ""),
-    "a key that comes along": lambda token, claims: forge_token(
+    "a key in the header": lambda token, claims: forge_token(
         {"alg": "HS256", "jwk": {"kty": "oct", "k": encode_part(OTHER_KEY.encode())}},
         claims,
         OTHER_KEY,
     ),
-    "a key from elsewhere": lambda token, claims: forge_token(
+    "a key from a URL": lambda token, claims: forge_token(
         {"alg": "HS256", "jku": "http://127.0.0.1:9/keys", "x5u": "http://127.0.0.1:9/x"},
         claims,
         OTHER_KEY,
@@ -133,7 +133,7 @@ def test_a_forged_refresh_token_is_refused_and_ends_nothing(api, forgery):
     assert refresh(api(), tokens["refresh"]).status_code == 200
 
 
-NOBODYS = "5405aad7-59af-4862-8843-50595bafa323"
+UNKNOWN_SESSION = "5405aad7-59af-4862-8843-50595bafa323"
 
 
 def in_seconds(seconds):
@@ -149,7 +149,7 @@ WRONG_CLAIMS = [
 ] + [
     ("sid", value)
     for value in (
-        [..., None, "", "x", 1, True, {}, [], "' OR 1=1 --", "0" * 32, "\0", NOBODYS]
+        [..., None, "", "x", 1, True, {}, [], "' OR 1=1 --", "0" * 32, "\0", UNKNOWN_SESSION]
     )
 ] + [
     ("token_type", value) for value in [..., None, "", "sliding", 1, ["access", "refresh"], {}]
@@ -239,7 +239,7 @@ def test_decoded_claims_are_not_shared_between_requests():
     access = open_session(UserFactory())["access"]
     sid = decode_claims(access)["sid"]
 
-    SessionAccessToken(access)["sid"] = NOBODYS
+    SessionAccessToken(access)["sid"] = UNKNOWN_SESSION
 
     assert SessionAccessToken(access)["sid"] == sid
 

@@ -353,10 +353,13 @@ def test_a_doctor_cannot_open_slots_for_another(api, smith, meyer):
 
 
 def test_an_unverified_doctor_opens_slots_and_a_patient_does_not(api, nils, jane):
-    hers, his = send(api(jane), one_day(doctor=nils.pk)), send(api(nils), one_day())
+    patient_response, doctor_response = (
+        send(api(jane), one_day(doctor=nils.pk)),
+        send(api(nils), one_day()),
+    )
 
-    assert status_and_code(hers) == (403, "permission_denied")
-    assert [slot["is_available"] for slot in data(his, 201)["created"]] == [False] * 4
+    assert status_and_code(patient_response) == (403, "permission_denied")
+    assert [slot["is_available"] for slot in data(doctor_response, 201)["created"]] == [False] * 4
 
 
 def test_either_all_slots_or_none_are_written(smith):

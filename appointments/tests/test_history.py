@@ -101,11 +101,11 @@ def test_history_contains_no_text_of_changed_fields(api, visit, smith):
         ("omar", 404),
         ("meyer", 404),
         ("nils", 403),
-        ("stranger", 401),
+        ("anonymous", 401),
     ],
 )
 def test_history_is_visible_to_readers_of_the_appointment(who, expected, api, request, visit):
-    client = api(None if who == "stranger" else request.getfixturevalue(who))
+    client = api(None if who == "anonymous" else request.getfixturevalue(who))
 
     response = client.get(url_of(visit))
 

@@ -20,7 +20,7 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = [requires_row_locks, pytest.mark.django_db(transaction=True)]
 
-NO_LONGER_OFFERED = "This time slot is not offered any more."
+NOT_OFFERED = "This time slot is not offered any more."
 
 
 def slot_at(starts_at, doctor=None, minutes=30):
@@ -58,7 +58,7 @@ def test_a_concurrently_withdrawn_slot_is_not_booked():
 
     outcome = run_behind_lock(lambda: slot_services.withdraw(slot), lambda: book(jane, slot))
 
-    assert outcome == (True, NO_LONGER_OFFERED)
+    assert outcome == (True, NOT_OFFERED)
     assert not slot.appointments.exists()
 
 

@@ -34,16 +34,16 @@ STAFF_ONLY = {
     "omar": NEVER,
     "meyer": NOT_YOURS,
     "nils": LICENCE,
-    "stranger": WHO,
+    "anonymous": WHO,
 }
-ALL_CONCERNED = STAFF_ONLY | {"jane": DONE, "omar": NOT_YOURS}
-WHO_MAY = {
+STAFF_AND_PATIENT = STAFF_ONLY | {"jane": DONE, "omar": NOT_YOURS}
+PERMISSIONS = {
     "confirm": STAFF_ONLY,
     "start": STAFF_ONLY,
     "complete": STAFF_ONLY,
     "no_show": STAFF_ONLY,
-    "cancel": ALL_CONCERNED,
-    "reschedule": ALL_CONCERNED,
+    "cancel": STAFF_AND_PATIENT,
+    "reschedule": STAFF_AND_PATIENT,
 }
 TARGETS = {
     "confirm": "confirmed",
@@ -83,12 +83,16 @@ def other_slot(smith):
 
 @pytest.mark.parametrize(
     ("action", "who", "expected"),
-    [(action, who, expected) for action, row in WHO_MAY.items() for who, expected in row.items()],
+    [
+        (action, who, expected)
+        for action, row in PERMISSIONS.items()
+        for who, expected in row.items()
+    ],
 )
 def test_each_action_is_allowed_to_its_roles_only(
     *, action, who, expected, api, request, visit, other_slot
 ):
-    client = api(None if who == "stranger" else request.getfixturevalue(who))
+    client = api(None if who == "anonymous" else request.getfixturevalue(who))
     body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
     before = all_rows(Appointment, AppointmentHistory)
 

@@ -31,7 +31,7 @@ OVERLAPS = {
     "within": ("10:15", 30),
     "around": ("09:00", 180),
 }
-CLEAR = {"touches before": ("09:00", 60), "touches after": ("11:00", 60)}
+ADJACENT = {"touches before": ("09:00", 60), "touches after": ("11:00", 60)}
 
 
 def errors_of(write):
@@ -65,7 +65,7 @@ def test_slots_of_a_doctor_do_not_overlap(time, minutes, smith, ten):
     assert errors_of(lambda: insert_slot(smith, time, minutes))[:2] == SLOT_OVERLAP[:2]
 
 
-@pytest.mark.parametrize(("time", "minutes"), CLEAR.values(), ids=CLEAR)
+@pytest.mark.parametrize(("time", "minutes"), ADJACENT.values(), ids=ADJACENT)
 def test_adjacent_slots_are_allowed(time, minutes, smith, ten):
     insert_slot(smith, time, minutes)
 
@@ -172,7 +172,7 @@ def test_a_missing_constraint_is_reported_and_reinstalled_by_migrate(smith, ten)
 
 OTHER_CONSTRAINTS = {
     "for other rows": {"condition": "{row}withdrawn_at IS NOT NULL"},
-    "for each moment a slot was made": {"owner": "created_at"},
+    "by another column": {"owner": "created_at"},
     "for another table": {"table": "appointments_appointment", "condition": "{row}status = 'none'"},
 }
 

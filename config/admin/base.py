@@ -18,6 +18,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
@@ -79,11 +80,13 @@ class ServiceModelAdmin(ModelAdmin):
 
     def _log(self, flag, request, record, message):
         """Names the record by number. Django would name people, and keep the names for ever."""
+        with override(None):  # the log is not in the language of the request
+            name = str(record._meta.verbose_name)
         return LogEntry.objects.create(
             user_id=request.user.pk,
             content_type=ContentType.objects.get_for_model(record, for_concrete_model=False),
             object_id=record.pk,
-            object_repr=f"{record._meta.verbose_name} {record.pk}",
+            object_repr=f"{name} {record.pk}",
             action_flag=flag,
             change_message=json.dumps(message) if isinstance(message, list) else message,
         )

@@ -18,7 +18,7 @@ def hidden_fields(model: type[Model], role: str | None) -> frozenset[str]:
 class Viewer(NamedTuple):
     """The facts about a user on which visibility depends."""
 
-    pk: int
+    pk: int | None
     role: str | None  # None without sign-in
     now: datetime | None = None  # for rows that are visible for a time
 
@@ -27,7 +27,7 @@ class Viewer(NamedTuple):
         """Return the viewer of a user; a Viewer is returned as it is."""
         if isinstance(user, cls):
             return user
-        return cls(user.pk, getattr(user, "role", None), timezone.now())
+        return cls(getattr(user, "pk", None), getattr(user, "role", None), timezone.now())
 
 
 Scope = str | Q | Callable[[Viewer], Q]
@@ -36,20 +36,22 @@ Scope = str | Q | Callable[[Viewer], Q]
 class ScopedQuerySet(QuerySet):
     """Rows with a visibility table.
 
-    `owners` maps a role to the rows that the role reads: the path from a row to its owner,
+    `readable_rows` maps a role to the rows that the role reads: the path from a row to its owner,
     ALL_ROWS, or a function of the Viewer that returns a Q (with Exists, never a join). The
-    docstring of such a function names the rows in docs/access.md. `writers` does the same for
-    unsafe methods and equals `owners` unless given. A role that is not named sees nothing.
+    docstring of such a function names the rows in docs/access.md. `writable_rows` does the same for
+    unsafe methods and equals `readable_rows` unless given. A role that is not named sees nothing.
     """
 
-    owners: Mapping[str, Scope] = {}
-    writers: Mapping[str, Scope] | None = None
+    readable_rows: Mapping[str, Scope] = {}
+    writable_rows: Mapping[str, Scope] | None = None
 
     def visible_to(self, user: object) -> Self:
-        return self._rows_of(user, self.owners)
+        return self._rows_of(user, self.readable_rows)
 
     def writable_by(self, user: object) -> Self:
-        return self._rows_of(user, self.owners if self.writers is None else self.writers)
+        return self._rows_of(
+            user, self.readable_rows if self.writable_rows is None else self.writable_rows
+        )
 
     def _rows_of(self, user: object, table: Mapping[str, Scope]) -> Self:
         viewer = Viewer.of(user)

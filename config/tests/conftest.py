@@ -1,4 +1,4 @@
-"""A clinic with one of each, and its admin at the desk."""
+"""A clinic with one record of each kind, and a browser in which its admin is signed in."""
 
 import pytest
 
@@ -11,6 +11,6 @@ def clinic(db):
 
 
 @pytest.fixture
-def desk(client, clinic):
+def admin_client(client, clinic):
     client.force_login(clinic.ada)
     return client

@@ -1,4 +1,4 @@
-"""Markers: words planted wherever a person writes, and the places where they must not turn up."""
+"""Leak markers: words planted in every text, and the search for places where they leak."""
 
 import re
 from types import SimpleNamespace
@@ -16,25 +16,27 @@ from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data
 from appointments.tests.factories import TimeSlotFactory
 from config.access_report import iter_endpoints
-from config.tests.personas import address_of
+from config.tests.personas import NESTED, address_of
 from patients.models import Patient
 
-# Last those that end the session the caller comes with.
-DOORS = sorted(
-    (door for door in iter_endpoints() if door.is_canonical),
-    key=lambda door: "/sessions/" in door.address,
+# The endpoints that end the caller's own session come last.
+ENDPOINTS = sorted(
+    (endpoint for endpoint in iter_endpoints() if endpoint.is_canonical),
+    key=lambda endpoint: "/sessions/" in endpoint.address,
 )
-KEPT = "zq7kept"  # what the clinic's records hold
-SENT = "zq7sent"  # what a request carries
+KEPT = "zq7kept"  # in the records of the clinic
+SENT = "zq7sent"  # in the requests
 PHONES = {KEPT: "+49 7077 8899 1", SENT: "+49 7077 8899 2"}
 MARKER = re.compile(r".{0,80}(?:zq7|7077.?8899).{0,40}", re.IGNORECASE)
 
 OURS = ["accounts", "patients", "appointments", "consultations"]
-# Text that nobody writes: tokens' ids, digests, names of steps, stored hashes and files.
+# Text that no person writes: ids of tokens, digests, names of moves, stored hashes and files.
 MADE_HERE = {"jti", "fingerprint", "password", "action", "avatar", "history_type", "from_status"}
 MADE_HERE |= {"history_change_reason", "key"}
 
-# What a body needs besides its texts.
+NOT_TEXT = {"date", "date-time", "time", "uri", "binary"}
+
+# Values that a body needs besides its texts.
 CHOSEN = {
     "user_type": "patient",
     "note_type": "plan",
@@ -46,9 +48,9 @@ CHOSEN = {
 
 
 def found_in(text, own=None):
-    """The places where a marker shows, with what stands around them.
+    """The markers in a text, with the words around them.
 
-    `own` is what the reader wrote and may be shown again.
+    `own` is the marker that the reader wrote, which may be shown to them again.
     """
     if own:
         text = re.sub(f"{own}|{re.escape(PHONES[own])}", "", text, flags=re.IGNORECASE)
@@ -56,15 +58,15 @@ def found_in(text, own=None):
 
 
 class Bodies:
-    """Bodies for every door that takes one, read off the documentation of the API.
+    """Bodies for every endpoint that takes one, made from the OpenAPI document.
 
-    So that a field which is new tomorrow is planted tomorrow.
+    A new field is planted without a change here.
     """
 
     def __init__(self):
         schema = SchemaGenerator().get_schema(request=None, public=True)
         self.components = schema["components"]["schemas"]
-        self.doors = {
+        self.operations = {
             (method.upper(), path): operation["requestBody"]["content"]["application/json"]
             for path, methods in schema["paths"].items()
             for method, operation in methods.items()
@@ -72,30 +74,37 @@ class Bodies:
         }
 
     def __call__(self, word, method, address, **chosen):
-        """A body with `word` in every text; `chosen` says the rest, None leaves a field out."""
-        media = self.doors.get((method, address.replace("{pk}", "{id}")))
+        """A body with `word` in every text. `chosen` are other values; None leaves a field out.
+
+        Required fields that hold no text have the value of the documented example.
+        """
+        media = self.operations.get((method, address.replace("{pk}", "{id}")))
         if media is None:
             return {}
-        fields = self.fields(media["schema"])
+        schema = self.resolve(media["schema"])
+        fields = schema.get("properties", {})
+        example = next(iter(media.get("examples", {}).values()), {}).get("value", {})
+        required = {name: example.get(name) for name in schema.get("required", ())}
         texts = {name: _text(name, field, word) for name, field in fields.items()}
+        texts = {name: text for name, text in texts.items() if text is not None}
         return {
             name: value
-            for name, value in (texts | CHOSEN | chosen).items()
+            for name, value in (required | texts | CHOSEN | chosen).items()
             if value is not None and name in fields
         }
 
-    def fields(self, schema):
+    def resolve(self, schema):
         if "$ref" in schema:
             schema = self.components[schema["$ref"].rpartition("/")[2]]
         for one_of_several in ("oneOf", "anyOf"):
             if one_of_several in schema:
-                return self.fields(schema[one_of_several][0])
-        return schema.get("properties", {})
+                return self.resolve(schema[one_of_several][0])
+        return schema
 
 
 def _text(name, field, word):
     field = field.get("oneOf", [field])[0]
-    if field.get("type") != "string" or field.get("format") in ("date", "uri", "binary"):
+    if field.get("type") != "string" or field.get("format") in NOT_TEXT:
         return None
     if "phone" in name:
         return PHONES[word]
@@ -109,7 +118,7 @@ def _text(name, field, word):
 
 
 def written_fields():
-    """Every text a person writes: (model, field) of each app, without choices."""
+    """Pairs of model and field for every text that a person writes, without choices."""
     return {
         (model, field.name)
         for app in OURS
@@ -123,7 +132,7 @@ def written_fields():
 
 
 def without_marker(word):
-    """Those of them that hold no marker in any row: they were not planted."""
+    """The written fields without a marker in any row."""
     return sorted(
         f"{model.__name__}.{name}"
         for model, name in written_fields()
@@ -175,14 +184,14 @@ def plant(api, bodies):
     ask(doctor, "PATCH", "/api/consultations/{pk}/", {"pk": room})
     emergency = "/api/patients/{patient}/emergency-access/"
     ask(doctor, "POST", emergency, {"patient": jane.pk})
-    for part in ("vital-signs", "prescriptions", "notes"):
-        address = f"/api/consultations/{{consultation}}/{part}/"
-        ask(doctor, "POST", address, {"consultation": room}, heart_rate=70)
+    for address, record in NESTED.items():
+        if record.part_of == "consultation":
+            ask(doctor, "POST", address, {"consultation": room}, heart_rate=70)
     return SimpleNamespace(jane=jane, house=house)
 
 
 def walk(client, actor, clinic, bodies):
-    """Every door of the API, rightly and wrongly; yields the answers."""
+    """Sends valid and invalid requests to every endpoint of the API; yields the responses."""
     ids = {"patient": clinic.jane.pk, "doctor": clinic.house.pk, "time_slot": clinic.free.pk}
     ids["appointment"] = clinic.appointment.pk
     for address in (f"/api/{SENT}/", f"/api/patients/{SENT}/", f"/{SENT}/", f"/api/docs/{SENT}"):
@@ -194,16 +203,16 @@ def walk(client, actor, clinic, bodies):
     yield client.generic(SENT.upper(), "/api/doctors/")
     picture = SimpleUploadedFile(f"{SENT}.png", SENT.encode(), "image/png")
     yield client.patch("/api/auth/profile/", {"avatar": picture}, format="multipart")
-    for door in DOORS:
-        address = address_of(door, clinic)
-        for method in sorted(set(door.actions) - {"head", "delete"}):
+    for endpoint in ENDPOINTS:
+        address = address_of(endpoint, clinic)
+        for method in sorted(set(endpoint.actions) - {"head", "delete"}):
             if method == "get":
                 query = f"?search={SENT}&{SENT}={SENT}&ordering={SENT}"
                 yield client.get(address)
                 yield client.get(f"{address}{query}")
                 yield client.get(f"{address}?search={SENT}")
                 continue
-            body = bodies(SENT, method.upper(), door.address, **ids)
+            body = bodies(SENT, method.upper(), endpoint.address, **ids)
             key = {"HTTP_IDEMPOTENCY_KEY": f"{SENT}-{actor}-{method}-{address}"}
             yield client.generic(method.upper(), address, f'{{"{SENT}"', "application/json")
             yield getattr(client, method)(address, body | {SENT: SENT})

@@ -11,9 +11,10 @@ from appointments import clock, services, slot_services
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.clinical_records import record_of
 from consultations import services as consultations
 from consultations.choices import ConsultationStatus
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.models import Consultation
 from patients.models import EmergencyAccess, Patient
 from patients.services import deactivate, grant_emergency_access
 from patients.tests.factories import PatientFactory
@@ -174,7 +175,7 @@ class World:
 
     def what_there_is(self):
         models = (Patient, Appointment, Consultation, TimeSlot, EmergencyAccess)
-        parts = (VitalSigns, Prescription, ConsultationNote)
+        parts = [record.model for record in record_of(Consultation).parts]
         return {
             model: {row["id"]: row for row in model.objects.values()} for model in (*models, *parts)
         }
@@ -243,11 +244,7 @@ class World:
     def sight(self, reader, address):
         """The ids that an answer at the address may hold."""
         words = address.strip("/").split("/")
-        parts = {
-            "vital-signs": VitalSigns,
-            "prescriptions": Prescription,
-            "notes": ConsultationNote,
-        }
+        parts = {record.route: record.model for record in record_of(Consultation).parts}
         if len(words) > 3 and words[3] in parts:
             return {
                 pk

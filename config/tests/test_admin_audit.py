@@ -1,4 +1,4 @@
-"""What staff see and do at the desk is written down like the rest, page by page."""
+"""The pages of the staff admin are audited like the API."""
 
 import pytest
 from django.urls import reverse
@@ -9,6 +9,9 @@ from accounts.models import Action, AuditEvent, LoginCounter
 from accounts.tests.factories import PASSWORD
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.admin.audited_pages import show_records
+from config.clinical_records import clinical_records, record_of
+from consultations.models import Consultation
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +19,7 @@ NEW = "another-horse-battery-9"
 
 
 @pytest.fixture
-def new(desk):
+def new(admin_client):
     """The events written since it was asked last."""
     last = [AuditEvent.objects.latest("pk").pk]
 
@@ -37,8 +40,8 @@ def only(events):
     return event
 
 
-def test_a_list_names_the_records_on_the_page(desk, clinic, new):
-    desk.get(page("appointments_appointment_changelist"))
+def test_a_list_names_the_records_on_the_page(admin_client, clinic, new):
+    admin_client.get(page("appointments_appointment_changelist"))
 
     event = only(new())
     assert (event.event, event.action) == ("desk.appointments_appointment_changelist", Action.READ)
@@ -60,22 +63,24 @@ def test_a_list_names_the_records_on_the_page(desk, clinic, new):
         ("patients_emergencyaccess_change", "emergency"),
     ],
 )
-def test_a_record_that_is_opened_is_named(desk, clinic, new, name, record):
-    desk.get(page(name, getattr(clinic, record).pk))
+def test_a_record_that_is_opened_is_named(admin_client, clinic, new, name, record):
+    admin_client.get(page(name, getattr(clinic, record).pk))
 
     event = only(new())
     assert event.event == f"desk.{name}"
     assert event.patients == [clinic.jane.pk]
 
 
-@pytest.mark.parametrize("part", ["vitalsigns", "prescription", "consultationnote"])
-def test_parts_are_seen_in_the_name_of_their_patients(desk, clinic, new, part):
-    desk.get(page(f"consultations_{part}_changelist"))
+@pytest.mark.parametrize(
+    "part", [record.model._meta.model_name for record in record_of(Consultation).parts]
+)
+def test_parts_are_seen_in_the_name_of_their_patients(admin_client, clinic, new, part):
+    admin_client.get(page(f"consultations_{part}_changelist"))
 
     assert only(new()).patients == sorted([clinic.jane.pk, clinic.paul.pk])
 
 
-def test_the_first_page_names_whom_its_day_sheet_shows(desk, clinic, new):
+def test_the_first_page_names_whom_its_day_sheet_shows(admin_client, clinic, new):
     today = make_appointment(
         patient=clinic.jane,
         time_slot=TimeSlotFactory(doctor=clinic.grey, starts_at=clock.day_bounds(clock.today())[1]),
@@ -83,17 +88,17 @@ def test_the_first_page_names_whom_its_day_sheet_shows(desk, clinic, new):
     new()
 
     with clock.frozen_at(today.starts_at):
-        desk.get(page("index"))
+        admin_client.get(page("index"))
 
     event = only(new())
     assert event.event == "desk.index"
     assert event.patients == [clinic.jane.pk]
 
 
-def test_what_a_search_box_offers_is_named(desk, clinic, new):
+def test_what_a_search_box_offers_is_named(admin_client, clinic, new):
     query = {"app_label": "appointments", "model_name": "appointment", "field_name": "patient"}
 
-    found = desk.get(page("autocomplete"), query | {"term": "jane"}).json()["results"]
+    found = admin_client.get(page("autocomplete"), query | {"term": "jane"}).json()["results"]
 
     assert [row["id"] for row in found] == [str(clinic.jane.pk)]
     event = only(new())
@@ -112,18 +117,18 @@ def test_what_a_search_box_offers_is_named(desk, clinic, new):
         "accounts/logincounter/?q=jane",
     ],
 )
-def test_a_patient_s_name_on_a_page_is_written_down_whatever_the_page(desk, clinic, new, address):
+def test_patients_named_by_a_page_are_audited_whatever_the_page(admin_client, clinic, new, address):
     lockout.attempt_for("jane", "10.0.0.1").consume()
     ids = {name: getattr(clinic, name).pk for name in ("jane", "appointment")}
 
-    text = desk.get(f"/admin/{address.format(**ids)}").content.decode()
+    text = admin_client.get(f"/admin/{address.format(**ids)}").content.decode()
 
     assert "Jane" in text or str(clinic.jane.pk) in text
     assert only(new()).patients == [clinic.jane.pk]
 
 
-def test_a_form_that_comes_back_refused_names_whom_it_is_for(desk, clinic, new):
-    answer = desk.post(
+def test_a_form_that_comes_back_refused_names_whom_it_is_for(admin_client, clinic, new):
+    answer = admin_client.post(
         page("consultations_consultation_add"), {"patient": clinic.jane.pk, "doctor": ""}
     )
 
@@ -131,11 +136,11 @@ def test_a_form_that_comes_back_refused_names_whom_it_is_for(desk, clinic, new):
     assert only(new()).patients == [clinic.jane.pk]
 
 
-def test_a_lockout_that_is_lifted_is_written_down(desk, clinic, new):
+def test_a_lockout_that_is_lifted_is_written_down(admin_client, clinic, new):
     lockout.attempt_for("jane", "10.0.0.1").consume()
     counter = LoginCounter.objects.get(user=clinic.jane)
 
-    desk.post(
+    admin_client.post(
         page("accounts_logincounter_changelist"),
         {"action": "lift", "_selected_action": [counter.pk]},
     )
@@ -159,14 +164,14 @@ def test_whoever_has_no_business_at_the_desk_is_refused_and_written_down(client,
     assert event.actor == (person.pk if person else None)
 
 
-def test_an_account_that_is_closed_and_changed_is_one_change(desk, clinic, new):
+def test_an_account_that_is_closed_and_changed_is_one_change(admin_client, clinic, new):
     address = page("accounts_user_change", clinic.grey.pk)
-    form = desk.get(address).context["adminform"].form
+    form = admin_client.get(address).context["adminform"].form
     sent = {name: form[name].value() or "" for name in form.fields} | {"phone": "030 12345"}
     del sent["is_active"]
     new()
 
-    assert desk.post(address, sent).status_code == 302
+    assert admin_client.post(address, sent).status_code == 302
 
     event = only(new())
     assert (event.event, event.action) == ("account.update", Action.UPDATE)
@@ -175,7 +180,7 @@ def test_an_account_that_is_closed_and_changed_is_one_change(desk, clinic, new):
     assert not clinic.grey.is_active
 
 
-def test_a_new_licence_number_takes_the_verification_along(desk, clinic, new):
+def test_a_new_licence_number_takes_the_verification_along(admin_client, clinic, new):
     services.update_profile(clinic.house, by=clinic.ada, medical_license_number="MD-777")
 
     assert only(new()).changed == ["license_verified", "medical_license_number"]
@@ -195,20 +200,20 @@ def test_a_new_licence_number_takes_the_verification_along(desk, clinic, new):
         ),
     ],
 )
-def test_a_step_is_one_event_of_the_change(desk, clinic, new, address, body, event):
+def test_a_step_is_one_event_of_the_change(admin_client, clinic, new, address, body, event):
     ids = {name: getattr(clinic, name).pk for name in ("pauls", "jane", "new")}
 
-    answer = desk.post(f"/admin/{address.format(**ids)}", body)
+    answer = admin_client.post(f"/admin/{address.format(**ids)}", body)
 
     assert answer.status_code == 302
     written = only(new())
     assert (written.event, written.actor) == (event, clinic.ada.pk)
 
 
-def test_rows_chosen_in_a_list_are_an_event_each(desk, clinic, new):
+def test_rows_chosen_in_a_list_are_an_event_each(admin_client, clinic, new):
     chosen = [clinic.jane.pk, clinic.paul.pk]
 
-    desk.post(
+    admin_client.post(
         page("patients_patient_changelist"),
         {"action": "deactivate_patients", "_selected_action": chosen},
     )
@@ -216,8 +221,8 @@ def test_rows_chosen_in_a_list_are_an_event_each(desk, clinic, new):
     assert [event.event for event in new()] == ["patient.close"] * 2
 
 
-def test_one_s_own_password_is_a_change(desk, clinic, new):
-    desk.post(
+def test_one_s_own_password_is_a_change(admin_client, clinic, new):
+    admin_client.post(
         page("password_change"),
         {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW},
     )
@@ -230,13 +235,13 @@ def test_one_s_own_password_is_a_change(desk, clinic, new):
     ]
 
 
-def test_a_form_that_is_saved_is_one_event_with_the_fields_changed(desk, clinic, new):
+def test_a_form_that_is_saved_is_one_event_with_the_fields_changed(admin_client, clinic, new):
     address = page("patients_patient_change", clinic.jane.pk)
-    form = desk.get(address).context["adminform"].form
+    form = admin_client.get(address).context["adminform"].form
     sent = {name: form[name].value() or "" for name in form.fields}
     new()
 
-    answer = desk.post(address, sent | {"allergies": "Latex"})
+    answer = admin_client.post(address, sent | {"allergies": "Latex"})
 
     assert answer.status_code == 302
     event = only(new())
@@ -244,14 +249,14 @@ def test_a_form_that_is_saved_is_one_event_with_the_fields_changed(desk, clinic,
 
 
 @pytest.mark.parametrize("name", ["accounts_auditevent", "patients_emergencyaccess"])
-def test_the_audit_is_read_and_not_written_at_the_desk(desk, clinic, name):
+def test_the_audit_is_read_and_not_written_at_the_desk(admin_client, clinic, name):
     record = AuditEvent.objects.first() if "audit" in name else clinic.emergency
 
-    assert desk.get(page(f"{name}_changelist")).status_code == 200
-    assert desk.get(page(f"{name}_change", record.pk)).status_code == 200
-    assert desk.get(page(f"{name}_add")).status_code == 403
-    assert desk.post(page(f"{name}_change", record.pk), {"reason": "x"}).status_code == 403
-    assert desk.post(page(f"{name}_delete", record.pk), {"post": "yes"}).status_code == 403
+    assert admin_client.get(page(f"{name}_changelist")).status_code == 200
+    assert admin_client.get(page(f"{name}_change", record.pk)).status_code == 200
+    assert admin_client.get(page(f"{name}_add")).status_code == 403
+    assert admin_client.post(page(f"{name}_change", record.pk), {"reason": "x"}).status_code == 403
+    assert admin_client.post(page(f"{name}_delete", record.pk), {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -273,10 +278,10 @@ def test_the_audit_is_read_and_not_written_at_the_desk(desk, clinic, name):
         ("q=emergencyaccess", True),
     ],
 )
-def test_the_audit_is_narrowed_down(desk, clinic, query, found):
+def test_the_audit_is_narrowed_down(admin_client, clinic, query, found):
     ids = {name: getattr(clinic, name).pk for name in ("jane", "paul", "house", "grey")}
 
-    shown = desk.get(f"{page('accounts_auditevent_changelist')}?{query.format(**ids)}")
+    shown = admin_client.get(f"{page('accounts_auditevent_changelist')}?{query.format(**ids)}")
 
     events = {event.event for event in shown.context["cl"].result_list}
     assert ("emergencyaccess.grant" in events) == found
@@ -284,12 +289,41 @@ def test_the_audit_is_narrowed_down(desk, clinic, query, found):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_audit_s_list_costs_the_same_however_long_it_is(
-    desk, clinic, count, django_assert_num_queries
+    admin_client, clinic, count, django_assert_num_queries
 ):
     for _ in range(count):
         AuditEvent.objects.create(event="x.y", action="R", actor=clinic.house.pk)
 
     with django_assert_num_queries(4):
-        shown = desk.get(f"{page('accounts_auditevent_changelist')}?event__icontains=x.y")
+        shown = admin_client.get(f"{page('accounts_auditevent_changelist')}?event__icontains=x.y")
 
     assert len(shown.context["cl"].result_list) == count
+
+
+@pytest.mark.parametrize("model", [record.model for record in clinical_records()])
+def test_every_page_of_a_clinical_record_states_whose_it_is(admin_client, clinic, new, model):
+    name = f"{model._meta.app_label}_{model._meta.model_name}"
+    rows = record_of(model).of_patient(clinic.jane.pk)
+    pages = [page(f"{name}_changelist"), page(f"{name}_change", rows.first().pk)]
+    pages.append(page(f"{name}_history", rows.first().pk))
+
+    for address in pages:
+        if admin_client.get(address).status_code == 200:  # the history of a person is elsewhere
+            assert clinic.jane.pk in only(new()).patients, address
+
+
+def test_a_page_states_records_one_after_the_other(rf, clinic):
+    request = rf.get("/admin/")
+
+    show_records(request, clinic.jane)
+    show_records(request, clinic.paul, clinic.house)
+
+    assert request.shown_records == [clinic.jane, clinic.paul, clinic.house]
+
+
+def test_a_record_that_a_filter_names_is_stated_for_parts_too(admin_client, clinic, new):
+    query = f"consultation__patient__id__exact={clinic.jane.pk}&is_active__exact=0"
+
+    admin_client.get(f"{page('consultations_prescription_changelist')}?{query}")
+
+    assert only(new()).patients == [clinic.jane.pk]

@@ -1,4 +1,4 @@
-"""The desk counts no more rows than it must, and turns to the last page as to the first."""
+"""Changelist pages of the admin: number of count queries, and the last page."""
 
 import pytest
 from django.db import connection
@@ -21,50 +21,50 @@ def many():
     AuditEvent.objects.bulk_create(events)
 
 
-def counts(client, address):
+def count_queries(client, address):
     with CaptureQueriesContext(connection) as asked:
         answer = client.get(address)
     assert answer.status_code == 200
     return [one["sql"] for one in asked if "COUNT(" in one["sql"]]
 
 
-def shown(client, address):
+def shown_events(client, address):
     answer = client.get(address)
     assert answer.status_code == 200
     return [event.event for event in answer.context["cl"].result_list]
 
 
-def test_a_list_is_counted_once(desk):
-    assert len(counts(desk, APPOINTMENTS)) == 1
+def test_a_list_is_counted_once(admin_client):
+    assert len(count_queries(admin_client, APPOINTMENTS)) == 1
 
 
-def test_who_did_what_is_not_counted(desk, many):
-    assert counts(desk, EVENTS) == []
-    assert counts(desk, f"{EVENTS}?p=2") == []
-    assert counts(desk, f"{EVENTS}?event__icontains=done_7") == []
+def test_audit_events_are_not_counted(admin_client, many):
+    assert count_queries(admin_client, EVENTS) == []
+    assert count_queries(admin_client, f"{EVENTS}?p=2") == []
+    assert count_queries(admin_client, f"{EVENTS}?event__icontains=done_7") == []
 
 
-def test_who_did_what_is_turned_page_by_page(desk, many):
-    pages = [shown(desk, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
+def test_audit_events_are_paginated_without_a_count(admin_client, many):
+    pages = [shown_events(admin_client, f"{EVENTS}?p={number}") for number in (1, 2, 3)]
 
     assert [len(page) for page in pages[:2]] == [50, 50]
     assert "thing.done_0" in pages[2]
-    assert 'href="?p=2"' in desk.get(EVENTS).content.decode()
+    assert 'href="?p=2"' in admin_client.get(EVENTS).content.decode()
 
 
-def test_who_did_what_can_be_narrowed_down_to_nothing(desk, many):
-    assert shown(desk, f"{EVENTS}?actor=999999") == []
+def test_audit_events_can_be_filtered_to_an_empty_list(admin_client, many):
+    assert shown_events(admin_client, f"{EVENTS}?actor=999999") == []
 
 
-def test_the_last_page_shows_the_rows_that_come_last(desk, clinic, monkeypatch):
+def test_the_last_page_shows_the_last_rows(admin_client, clinic, monkeypatch):
     for _ in range(3):
         make_appointment("cancelled", doctor=clinic.house, patient=clinic.jane)
-    every = [row.pk for row in desk.get(APPOINTMENTS).context["cl"].result_list]
+    every = [row.pk for row in admin_client.get(APPOINTMENTS).context["cl"].result_list]
     monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 1)
     monkeypatch.setattr("appointments.admin.AppointmentAdmin.list_per_page", 1)
 
     pages = [
-        [row.pk for row in desk.get(f"{APPOINTMENTS}?p={number}").context["cl"].result_list]
+        [row.pk for row in admin_client.get(f"{APPOINTMENTS}?p={number}").context["cl"].result_list]
         for number in range(1, 1 + len(every))
     ]
 

@@ -81,7 +81,7 @@ def files(folder):
 
 
 def imports(path):
-    """Every module a file imports, wherever the statement stands."""
+    """Return every module that a file imports, at any place in the file."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -187,44 +187,44 @@ def test_only_the_services_assign_a_status():
     assert assigned == {"appointments/services.py"}
 
 
-def test_the_clinic_asks_one_clock_what_time_it_is():
-    """Who may come in, and until when, goes by the server's own: signing in, and an emergency."""
-    told = re.compile(
+def test_the_domain_reads_the_time_from_appointments_clock():
+    """Only sessions (accounts) and emergency access (patients) use the time of the server."""
+    reads_time = re.compile(
         r"timezone\.(now|local)|\b(date|datetime)\.(now|utcnow|today)|\bNow\(|auto_now|time\.time\("
     )
 
-    asking = {
+    found = {
         str(path.relative_to(ROOT))
         for app in APPS
         if app != "accounts"
         for path in files(app)
-        if told.search(path.read_text())
+        if reads_time.search(path.read_text())
     }
 
-    assert asking == {"appointments/clock.py", "patients/models.py", "patients/services.py"}
+    assert found == {"appointments/clock.py", "patients/models.py", "patients/services.py"}
 
 
-def test_transactions_are_opened_by_the_one_that_is_tried_again():
-    """`config.db.transactions.atomic`; what opens one by hand has its savepoint or one UPDATE."""
-    by_hand = {
+def test_transactions_are_opened_with_atomic_with_retry():
+    """The listed modules use `transaction.atomic` for a savepoint or for a single UPDATE."""
+    found = {
         str(path.relative_to(ROOT))
         for folder in [*APPS, "config"]
         for path in files(folder)
         if "transaction.atomic" in path.read_text()
     }
 
-    assert by_hand == {
+    assert found == {
         "accounts/idempotency.py",
         "accounts/auth/sessions.py",
         "config/db/transactions.py",
     }
 
 
-def test_no_serializer_takes_all_fields_and_no_queryset_is_scoped_by_hand():
+def test_serializers_list_their_fields_and_viewsets_use_the_common_queryset():
     viewsets = {path for app in APPS for path in files(app) if path.name == "viewsets.py"}
 
-    every_field = re.compile(r"""["']__all__["']|\bALL_FIELDS\b""")  # as DRF says it
-    assert not [p for app in APPS for p in files(app) if every_field.search(p.read_text())]
+    all_fields = re.compile(r"""["']__all__["']|\bALL_FIELDS\b""")
+    assert not [p for app in APPS for p in files(app) if all_fields.search(p.read_text())]
     for path in viewsets:
         for line in re.findall(r"def get_queryset\(self\):\n\s+return (.*)", path.read_text()):
             assert line.startswith("super().get_queryset()"), path

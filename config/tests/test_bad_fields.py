@@ -1,4 +1,4 @@
-"""Nonsense in each field of a body that would do: refused without a trace, or kept and shown."""
+"""Invalid values in each field of an otherwise valid body are refused, or stored and returned."""
 
 import json
 from contextlib import nullcontext
@@ -21,7 +21,7 @@ from config.tests.unchanged import database_digest, record_writes
 
 __all__ = ["quiet", "world"]  # fixtures
 
-NONSENSE = [
+INVALID_VALUES = [
     None, True, 1.9, " 1 ", -1, 0, 2**31, 2**63, 10**30, 10**4000, 1e308, "", "\x00", "a\x00b",
     "a\r\nb: c", "\N{RIGHT-TO-LEFT OVERRIDE}x", {}, {"a": {}}, [], [[]], ["x"], "1_0",
     "\N{ARABIC-INDIC DIGIT ONE}", "2026-13-45", "0000-01-01", "0001-01-01", "9999-12-31",
@@ -29,8 +29,8 @@ NONSENSE = [
     "x" * 70_000,
 ]  # fmt: skip
 
-# What Python reads as a number, or strptime as a day, and nobody else does.
-ODDLY_WRITTEN = [
+# Accepted by Python's number parsing or by strptime, but not by other parsers.
+NON_CANONICAL = [
     "7_0", "7_0.5", " 70 ", "70\n", "\N{NO-BREAK SPACE}70", "\u0667\u0660", "\uff17\uff10",
     "\u0663", "\u0662\u0660\u0663\u0660-12-01", "\uff12\uff10\uff13\uff10-12-01",
 ]  # fmt: skip
@@ -38,33 +38,33 @@ ODDLY_WRITTEN = [
 CALLERS = {"ada": "admin", "house": "doctor", "jane": "patient"}
 
 
-def callers_of(door, method):
-    roles = door.roles(door.actions[method])
+def callers_of(endpoint, method):
+    roles = endpoint.roles(endpoint.actions[method])
     return [name for name, role in CALLERS.items() if roles == ANYONE or role in roles]
 
 
-def fields_of(door, method, user):
-    """What a door's body may hold for this caller: its fields by name."""
-    view = door.view(action_map=door.actions, action=door.actions[method], detail=True)
+def fields_of(endpoint, method, user):
+    """Returns the fields of the endpoint's body for this caller, by name."""
+    view = endpoint.view(action_map=endpoint.actions, action=endpoint.actions[method], detail=True)
     request = APIRequestFactory().generic(method.upper(), "/")
     request.user = user
     view.request, view.kwargs, view.format_kwarg = request, {}, None
-    handler = getattr(door.view, door.actions[method])
+    handler = getattr(endpoint.view, endpoint.actions[method])
     own = getattr(handler, "kwargs", {}).get("serializer_class")
     view.serializer_class = own or view.serializer_class
     serializer = view.get_serializer_class()(context={"request": request})
     return {name: field for name, field in serializer.fields.items() if not field.read_only}
 
 
-def good_body(door, method, asked):
-    of_a_stranger = door.address.removeprefix("/api/auth/").strip("/")
-    body = bodies(asked).get(f"{method.upper()} {door.address}")
-    return body or good_bodies().get(of_a_stranger, {})
+def good_body(endpoint, method, asked):
+    path = endpoint.address.removeprefix("/api/auth/").strip("/")
+    body = bodies(asked).get(f"{method.upper()} {endpoint.address}")
+    return body or good_bodies().get(path, {})
 
 
-def shown_at(door, address):
-    """Where a GET shows what a writing door has written."""
-    if "get" in door.actions:
+def readable_url(endpoint, address):
+    """Returns the URL at which a GET shows what the endpoint has written."""
+    if "get" in endpoint.actions:
         return address
     if address.startswith("/api/auth/"):
         return "/api/auth/profile/"
@@ -72,45 +72,49 @@ def shown_at(door, address):
 
 
 def probes(fields):
-    """(name, value): all the nonsense at each field, half of it at each that is plain text."""
+    """Returns (name, value) pairs: all invalid values for each field, half of them for plain
+    text.
+    """
     for place, (name, field) in enumerate(fields.items()):
         is_text = type(field) is CharField
-        for value in NONSENSE[place % 2 :: 2] if is_text else NONSENSE:
+        for value in INVALID_VALUES[place % 2 :: 2] if is_text else INVALID_VALUES:
             yield name, value
 
 
 @pytest.mark.parametrize(
-    ("door", "method"), WRITING, ids=[f"{method} {door.address}" for door, method in WRITING]
+    ("endpoint", "method"),
+    WRITING,
+    ids=[f"{method} {endpoint.address}" for endpoint, method in WRITING],
 )
 @pytest.mark.usefixtures("quiet")
-def test_nonsense_in_a_field_of_a_good_body_is_refused_or_kept(api, world, door, method):
-    """The callers take turns, so that each field meets each of them."""
-    at_the_door = []
-    for name in callers_of(door, method):
+def test_an_invalid_value_in_a_valid_body_is_refused_or_stored(api, world, endpoint, method):
+    """The callers alternate, so that each caller sends each field."""
+    prepared = []
+    for name in callers_of(endpoint, method):
         client = api(getattr(world, name))
         profile = client.get("/api/auth/profile/").json()["data"]
         asked = Asked(world, name, "j", profile)
-        fields = fields_of(door, method, getattr(world, name))
-        at_the_door.append((client, asked, good_body(door, method, asked), fields))
-    moment = noon(400) if "no_show" in door.address else None
-    every = {name: field for *_, fields in at_the_door for name, field in fields.items()}
-    shows = 401 if "password/change" in door.address else 200  # which ends the session
+        fields = fields_of(endpoint, method, getattr(world, name))
+        prepared.append((client, asked, good_body(endpoint, method, asked), fields))
+    moment = noon(400) if "no_show" in endpoint.address else None
+    every = {name: field for *_, fields in prepared for name, field in fields.items()}
+    shows = 401 if "password/change" in endpoint.address else 200  # ends the session
     before = database_digest()
 
     for (name, value), (client, asked, good, fields) in zip(
-        probes(every), cycle(at_the_door), strict=False
+        probes(every), cycle(prepared), strict=False
     ):
         if name not in fields:
             continue
         cache.clear()
         where = (asked.actor, name, repr(value)[:40])
-        address = asked.url(door.address)
+        address = asked.url(endpoint.address)
         sent = json.dumps(good | {name: value})
         late = clock.frozen_at(moment) if moment else nullcontext()
         with transaction.atomic(), record_writes() as written, late:
             answer = client.generic(method.upper(), address, sent, "application/json")
             if answer.status_code < 400:
-                assert client.get(shown_at(door, address)).status_code == shows, where
+                assert client.get(readable_url(endpoint, address)).status_code == shows, where
             else:
                 assert_refused(answer, where=where)
                 assert not written or database_digest() == before, where
@@ -118,25 +122,25 @@ def test_nonsense_in_a_field_of_a_good_body_is_refused_or_kept(api, world, door,
 
 
 @pytest.mark.usefixtures("quiet")
-def test_a_number_or_a_day_is_written_in_plain_digits_at_every_door(api, world):
+def test_numbers_and_dates_must_be_canonical(api, world):
     met = set()
-    for door, method in WRITING:
-        name = next(iter(callers_of(door, method)), "ada")
+    for endpoint, method in WRITING:
+        name = next(iter(callers_of(endpoint, method)), "ada")
         client = api(getattr(world, name))
         asked = Asked(world, name, "j", client.get("/api/auth/profile/").json()["data"])
-        for field, kind in fields_of(door, method, getattr(world, name)).items():
+        for field, kind in fields_of(endpoint, method, getattr(world, name)).items():
             is_list = isinstance(kind, ListField)
             if not isinstance(kind.child if is_list else kind, CANONICAL_FIELDS):
                 continue
             met.add(field)
-            for value in ODDLY_WRITTEN:
+            for value in NON_CANONICAL:
                 cache.clear()
-                body = good_body(door, method, asked) | {field: [value] if is_list else value}
+                body = good_body(endpoint, method, asked) | {field: [value] if is_list else value}
                 with transaction.atomic():
-                    answer = getattr(client, method)(asked.url(door.address), body)
+                    answer = getattr(client, method)(asked.url(endpoint.address), body)
                     transaction.set_rollback(True)
 
-                where = (method, door.address, field, value)
+                where = (method, endpoint.address, field, value)
                 assert answer.status_code == 400, where
                 assert field in answer.json()["errors"], where
 
@@ -148,12 +152,13 @@ def test_a_number_or_a_day_is_written_in_plain_digits_at_every_door(api, world):
     }  # fmt: skip
 
 
-def test_every_writing_door_but_two_has_callers_and_fields(world):
+def test_all_writing_endpoints_but_two_have_callers_and_fields(world):
     without = {
-        door.address
-        for door, method in WRITING
+        endpoint.address
+        for endpoint, method in WRITING
         if not any(
-            fields_of(door, method, getattr(world, name)) for name in callers_of(door, method)
+            fields_of(endpoint, method, getattr(world, name))
+            for name in callers_of(endpoint, method)
         )
     }
 

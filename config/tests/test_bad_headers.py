@@ -1,4 +1,4 @@
-"""Headers nobody honest sends: a 4xx in the envelope, or as if they had not been sent."""
+"""Malformed or malicious headers get a 4xx in the envelope, or are ignored."""
 
 import json
 from itertools import product
@@ -16,13 +16,13 @@ from config.api.etags import ENTITY_TAGS
 from config.http.content_type import is_readable
 from config.tests.live_server import keep_connection_open
 from config.tests.test_bad_input import (
-    DOORS,
+    ENDPOINTS,
     WRITING,
     address_of,
     assert_refused,
     caller,
     quiet,
-    state,
+    row_counts,
 )
 
 __all__ = ["caller", "quiet"]  # fixtures
@@ -30,7 +30,7 @@ __all__ = ["caller", "quiet"]  # fixtures
 pytestmark = pytest.mark.usefixtures("quiet")
 
 PROFILE = "/api/auth/profile/"
-HOSTILE = [
+INVALID_HEADERS = [
     "\x00",
     "a\x00b",
     "\x01\x1b[31m",
@@ -41,70 +41,74 @@ HOSTILE = [
     "x" * 100_000,
 ]
 KEYED = [
-    (door, method)
-    for door, method in WRITING
-    if getattr(getattr(door.view, door.actions[method]), "takes_idempotency_key", False)
+    (endpoint, method)
+    for endpoint, method in WRITING
+    if getattr(getattr(endpoint.view, endpoint.actions[method]), "takes_idempotency_key", False)
 ]
 
 
-def ask(client, door, method, clinic, **headers):
+def send(client, endpoint, method, clinic, **headers):
     cache.clear()
-    address = address_of(door, clinic)
+    address = address_of(endpoint, clinic)
     return client.generic(method.upper(), address, "{}", "application/json", **headers)
 
 
-def test_a_hostile_authorization_is_401_at_every_door_that_asks_for_one(api, clinic):
-    client, before = api(), state()
-    doors = [(door, method.lower()) for door in DOORS for method, _ in door.methods]
-    assert len(doors) > 50
+def test_an_invalid_authorization_header_is_401(api, clinic):
+    client, before = api(), row_counts()
+    operations = [
+        (endpoint, method.lower()) for endpoint in ENDPOINTS for method, _ in endpoint.methods
+    ]
+    assert len(operations) > 50
 
-    for number, (door, method) in enumerate(doors):
-        value = HOSTILE[number % len(HOSTILE)]
+    for number, (endpoint, method) in enumerate(operations):
+        value = INVALID_HEADERS[number % len(INVALID_HEADERS)]
         for header in (value, f"Bearer {value}"):
-            answer = ask(client, door, method, clinic, HTTP_AUTHORIZATION=header)
-            is_open = answer.status_code == 400 and door.address.startswith("/api/auth/")
-            assert answer.status_code == 401 or is_open, (method, door.address, value[:9])
-            assert_refused(answer, where=(method, door.address, value[:9]))
+            answer = send(client, endpoint, method, clinic, HTTP_AUTHORIZATION=header)
+            is_open = answer.status_code == 400 and endpoint.address.startswith("/api/auth/")
+            assert answer.status_code == 401 or is_open, (method, endpoint.address, value[:9])
+            assert_refused(answer, where=(method, endpoint.address, value[:9]))
 
-    assert state() == before
+    assert row_counts() == before
 
 
-def test_a_hostile_idempotency_key_is_refused_by_name_or_is_a_key(caller, clinic):
+def test_an_invalid_idempotency_key_is_refused_by_name(caller, clinic):
     assert len(KEYED) > 10
 
-    for door, method in KEYED:
-        for value in HOSTILE:
-            answer = ask(caller(door, method), door, method, clinic, HTTP_IDEMPOTENCY_KEY=value)
-            where = (door.address, value[:9])
+    for endpoint, method in KEYED:
+        for value in INVALID_HEADERS:
+            answer = send(
+                caller(endpoint, method), endpoint, method, clinic, HTTP_IDEMPOTENCY_KEY=value
+            )
+            where = (endpoint.address, value[:9])
             assert answer.status_code < 500, where
             if not (value.isprintable() and len(value) <= 255):
                 assert answer.status_code == 400, where
                 assert list(answer.json()["errors"]) == ["Idempotency-Key"], where
 
 
-def test_a_hostile_version_is_refused_by_name(caller, clinic):
-    before = state()
+def test_an_invalid_if_match_is_refused_by_name(caller, clinic):
+    before = row_counts()
     strange = ['"7', "7", 'W/"7', '"a" "b"', '"7",', f'"{"9" * 5000}"', '""', '"\u0663"']
     assert len(WRITING) > 20
 
-    for door, method in WRITING:
-        for value in [*HOSTILE, *strange]:
-            answer = ask(caller(door, method), door, method, clinic, HTTP_IF_MATCH=value)
-            where = (door.address, value[:9])
+    for endpoint, method in WRITING:
+        for value in [*INVALID_HEADERS, *strange]:
+            answer = send(caller(endpoint, method), endpoint, method, clinic, HTTP_IF_MATCH=value)
+            where = (endpoint.address, value[:9])
             assert_refused(answer, where=where)
             if ENTITY_TAGS.fullmatch(value):
                 assert answer.status_code == 412, where
             else:
                 assert list(answer.json()["errors"]) == ["If-Match"], where
 
-    assert state() == before
+    assert row_counts() == before
 
 
-def test_a_hostile_accept_is_406(api, clinic):
+def test_an_unsupported_accept_header_is_406(api, clinic):
     client = api(clinic.ada)
     unreadable = ["application/json; a*0=x; a*=y", "application/json; a*=foo''x", "/", ";;;"]
 
-    for value in [*HOSTILE, *unreadable, "application/xml", "a/b," * 9000]:
+    for value in [*INVALID_HEADERS, *unreadable, "application/xml", "a/b," * 9000]:
         answer = client.get("/api/doctors/", HTTP_ACCEPT=value)
         assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable"), value[:9]
 
@@ -112,10 +116,10 @@ def test_a_hostile_accept_is_406(api, clinic):
 @pytest.mark.parametrize(
     "header", ["X_REQUEST_ID", "ACCEPT_LANGUAGE", "X_FORWARDED_FOR", "REFERER", "ORIGIN", "COOKIE"]
 )
-def test_a_hostile_header_of_no_consequence_changes_nothing(api, clinic, header):
+def test_an_irrelevant_invalid_header_is_ignored(api, clinic, header):
     client = api(clinic.ada)
 
-    for value in HOSTILE:
+    for value in INVALID_HEADERS:
         answer = client.get("/api/doctors/", **{f"HTTP_{header}": value})
         assert answer.status_code == 200, value[:9]
         assert answer["X-Request-ID"].isalnum()
@@ -123,8 +127,8 @@ def test_a_hostile_header_of_no_consequence_changes_nothing(api, clinic, header)
 
 @pytest.mark.parametrize("address", ["/api/doctors/", "/admin/login/", "/api-auth/login/"])
 @pytest.mark.django_db
-def test_a_session_no_browser_was_given_is_none(address):
-    r"""Django reads \000 in a quoted cookie as a NUL, which PostgreSQL takes in no question."""
+def test_an_invalid_session_cookie_is_ignored(address):
+    r"""Django decodes \000 in a quoted cookie to a NUL, which PostgreSQL does not accept."""
     client = Client(raise_request_exception=False)
 
     for cookie in [r'"\000abcdefghi"', "abc.def-ghijkl", "x" * 5000, "\xff" * 20]:
@@ -134,9 +138,9 @@ def test_a_session_no_browser_was_given_is_none(address):
 
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.django_db
-def test_a_host_that_is_not_ours_is_400_in_the_envelope(settings, caplog, debug):
+def test_an_unknown_host_is_400_in_the_envelope(settings, caplog, debug):
     settings.ALLOWED_HOSTS, settings.DEBUG = ["clinic.example"], debug
-    caplog.set_level("CRITICAL", "django.security.DisallowedHost")  # logged, as it ought to be
+    caplog.set_level("CRITICAL", "django.security.DisallowedHost")  # an expected log entry
     client = Client(raise_request_exception=False)
 
     for host in ["evil.example", "a b", "\x00", "localhost:x", "[::1", "x" * 300, "a/../", ""]:
@@ -146,7 +150,7 @@ def test_a_host_that_is_not_ours_is_400_in_the_envelope(settings, caplog, debug)
 
 
 @pytest.mark.parametrize("header", ["X_HTTP_METHOD_OVERRIDE", "X_METHOD_OVERRIDE"])
-def test_a_header_makes_no_other_method_of_it(api, clinic, header):
+def test_headers_and_fields_do_not_override_the_method(api, clinic, header):
     client = api(clinic.ada)
     address = f"/api/time-slots/{clinic.free.pk}/"
 
@@ -158,17 +162,19 @@ def test_a_header_makes_no_other_method_of_it(api, clinic, header):
     assert client.get(address).status_code == 200
 
 
-def test_a_body_without_its_length_is_refused_and_not_taken_for_an_empty_one(caller, clinic):
-    before = state()
+def test_a_body_without_a_content_length_is_refused(caller, clinic):
+    before = row_counts()
 
-    for door, method in WRITING:
-        answer = ask(caller(door, method), door, method, clinic, HTTP_TRANSFER_ENCODING="chunked")
-        assert (answer.status_code, answer.json()["code"]) == (400, "parse_error"), door.address
+    for endpoint, method in WRITING:
+        answer = send(
+            caller(endpoint, method), endpoint, method, clinic, HTTP_TRANSFER_ENCODING="chunked"
+        )
+        assert (answer.status_code, answer.json()["code"]) == (400, "parse_error"), endpoint.address
 
-    assert state() == before
+    assert row_counts() == before
 
 
-# --- Content-Type: read by Django while it makes the request, so asked of the whole application ---
+# --- Content-Type, which Django parses before the view: tested on the whole application -----
 
 BROKEN_TYPES = [
     "application/json; charset*=foo''x",
@@ -195,21 +201,23 @@ WITHOUT_A_BOUNDARY = [
 
 @pytest.fixture(params=["config.wsgi.application", settings.WSGI_APPLICATION])
 def server(request, api, clinic):
-    """Asks, as Ada, what gunicorn and runserver serve; the Content-Type as it comes."""
+    """Sends requests as Ada to the application of gunicorn or runserver, with an unchanged
+    Content-Type.
+    """
     client = WsgiClient(import_string(request.param))
     token = api(clinic.ada)._credentials["HTTP_AUTHORIZATION"]
 
-    def ask(method, address, body, content_type):
+    def send(method, address, body, content_type):
         environ = {"CONTENT_TYPE": content_type, "HTTP_AUTHORIZATION": token}
         with keep_connection_open():
             answer = client.open(address, method=method, data=body, environ_overrides=environ)
             return answer.status_code, json.loads(answer.data)
 
-    return ask
+    return send
 
 
-def test_a_broken_content_type_is_415_and_does_not_hurt_a_question(server):
-    before = state()
+def test_a_malformed_content_type_is_415_and_ignored_for_a_get(server):
+    before = row_counts()
 
     for content_type in BROKEN_TYPES:
         status, body = server("PATCH", PROFILE, b'{"phone": "030"}', content_type)
@@ -217,26 +225,26 @@ def test_a_broken_content_type_is_415_and_does_not_hurt_a_question(server):
         assert (status, body["code"]) == (415, "unsupported_media_type"), content_type[:50]
         assert (asked, page["data"]["count"]) == (200, 0), content_type[:50]
 
-    assert state() == before
+    assert row_counts() == before
 
 
 @pytest.mark.django_db
-def test_a_broken_content_type_is_415_over_asgi_too():
+def test_a_malformed_content_type_is_415_over_asgi():
     application = import_string("config.asgi.application")
-    halves = ["application/json; a*0=x", "b; a*=y"]  # each for itself can be read
+    halves = ["application/json; a*0=x", "b; a*=y"]  # each is valid on its own
 
     for content_types in [*([content_type] for content_type in BROKEN_TYPES), halves]:
-        refused = asked_over_asgi(application, "POST", "/api/auth/refresh/", content_types)
-        served = asked_over_asgi(application, "GET", "/healthz", content_types)
+        refused = status_over_asgi(application, "POST", "/api/auth/refresh/", content_types)
+        served = status_over_asgi(application, "GET", "/healthz", content_types)
         assert (refused, served) == (415, 200), content_types[0][:50]
 
-    honest = asked_over_asgi(application, "POST", "/api/auth/refresh/", ["application/json"])
-    assert honest == 400  # it lacks the token
+    honest = status_over_asgi(application, "POST", "/api/auth/refresh/", ["application/json"])
+    assert honest == 400  # the token is missing
 
 
 @async_to_sync
-async def asked_over_asgi(application, method, path, content_types):
-    """The status of the answer to `{}`."""
+async def status_over_asgi(application, method, path, content_types):
+    """Returns the status of the response to `{}`."""
     headers = [(b"content-type", sent.encode("latin-1")) for sent in content_types]
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
     scope["headers"] += [(b"host", b"localhost"), (b"content-length", b"2")]
@@ -247,7 +255,7 @@ async def asked_over_asgi(application, method, path, content_types):
     return start["status"]
 
 
-def test_a_form_without_its_boundary_is_400(server):
+def test_a_form_without_a_boundary_is_400(server):
     for content_type in WITHOUT_A_BOUNDARY:
         status, body = server("PATCH", PROFILE, b"--x--", content_type)
         assert (status, body["code"]) == (400, "parse_error"), content_type
@@ -264,11 +272,11 @@ def test_a_form_without_its_boundary_is_400(server):
         "text/plain; format=flowed",
     ],
 )
-def test_an_honest_content_type_is_left_as_it_is(content_type):
+def test_a_valid_content_type_is_not_changed(content_type):
     assert is_readable(content_type)
 
 
-# --- Forms ------------------------------------------------------------------------------------
+# --- Forms ----------------------------------------------------------------------------------
 
 PARTS = [
     b"name*0=x; name*=y",
@@ -295,8 +303,8 @@ MORE = [
 
 
 @pytest.mark.parametrize("address", [PROFILE, "/api/patients/{pk}/"])
-def test_a_form_of_hostile_parts_is_refused(api, clinic, address):
-    client, before = api(clinic.ada), state()
+def test_a_form_with_malformed_parts_is_refused(api, clinic, address):
+    client, before = api(clinic.ada), row_counts()
 
     for part, more in product(PARTS, MORE):
         head = b"--B\r\nContent-Disposition: form-data; %s\r\n%s\r\n" % (part, more)
@@ -308,7 +316,7 @@ def test_a_form_of_hostile_parts_is_refused(api, clinic, address):
         )
         assert_refused(answer, where=(part[:40], more[:40]))
 
-    assert state() == before
+    assert row_counts() == before
 
 
 def test_a_form_of_1001_fields_is_refused(api, clinic):

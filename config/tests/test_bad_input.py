@@ -1,4 +1,4 @@
-"""Whatever is sent, wherever: a 4xx in the envelope, nothing written, no traceback in the log."""
+"""Invalid requests get a 4xx in the envelope, write nothing and log no traceback."""
 
 import json
 import logging
@@ -13,14 +13,14 @@ from accounts.roles import ANYONE, UserType
 from config.access_report import iter_endpoints
 from config.tests.personas import address_of
 
-DOORS = [door for door in iter_endpoints() if door.is_canonical]
+ENDPOINTS = [endpoint for endpoint in iter_endpoints() if endpoint.is_canonical]
 WRITING = [
-    (door, method)
-    for door in DOORS
-    for method in door.actions
+    (endpoint, method)
+    for endpoint in ENDPOINTS
+    for method in endpoint.actions
     if method in ("post", "put", "patch")
 ]
-READING = [door for door in DOORS if "get" in door.actions]
+READING = [endpoint for endpoint in ENDPOINTS if "get" in endpoint.actions]
 
 NOT_JSON_OBJECTS = {
     "not JSON": b"{",
@@ -37,10 +37,10 @@ NOT_JSON_OBJECTS = {
     "a duplicate key": b'{"reason": "x", "reason": "y"}',
     "a nested duplicate key": b'{"reason": {"a": 1, "a": 2}}',
     "a lone surrogate": b'{"consultation_type": "\\ud800"}',
-    "a surrogate for a name": b'{"\\ud800": 1}',
-    "a tower of lists": b'{"reason": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "a low tower": b'{"reason": ' + b"[" * 30 + b"]" * 30 + b"}",
-    "a number past every float": b'{"reason": 1e400}',
+    "a surrogate as a name": b'{"\\ud800": 1}',
+    "nested lists": b'{"reason": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "shallow nesting": b'{"reason": ' + b"[" * 30 + b"]" * 30 + b"}",
+    "a number beyond the float range": b'{"reason": 1e400}',
     "a number of 5,000 digits": b'{"quantity": ' + b"9" * 5_000 + b"}",
     "an unknown field": b'{"no_such_field": 1}',
     "a NUL for a name": b'{"\\u0000": 1}',
@@ -66,8 +66,8 @@ QUERIES = [
 ]  # fmt: skip
 
 
-def state():
-    """How many rows every table holds, but for the audit's, which tells of refusals."""
+def row_counts():
+    """Returns the number of rows of every table except the audit's, which records denials."""
     models = [model for model in apps.get_models() if model is not AuditEvent]
     return {model: model._base_manager.count() for model in models}
 
@@ -82,11 +82,11 @@ def assert_refused(response, *, where):
 
 @pytest.fixture
 def caller(api, clinic):
-    """Who may come in at a door: Ada, or Dr. House where only doctors may."""
+    """Returns a client who may use the endpoint: Ada, or Dr. House where only doctors may."""
     ada, house = api(clinic.ada), api(clinic.house)
 
-    def client(door, method):
-        roles = door.roles(door.actions[method.lower()])
+    def client(endpoint, method):
+        roles = endpoint.roles(endpoint.actions[method.lower()])
         return ada if roles == ANYONE or UserType.ADMIN in roles else house
 
     return client
@@ -94,7 +94,7 @@ def caller(api, clinic):
 
 @pytest.fixture
 def quiet(caplog):
-    """Fails the test for an error, or a traceback, in the log."""
+    """Fails the test if an error or a traceback is logged."""
     caplog.set_level(logging.WARNING)
     yield
     loud = [one for one in caplog.records if one.exc_info or one.levelno >= logging.ERROR]
@@ -102,7 +102,7 @@ def quiet(caplog):
 
 
 @pytest.mark.parametrize("pk", [0, 999_999, 2**63 - 1, 2**63, 10**30])
-def test_a_filter_that_names_nobody_gives_an_empty_list(api, clinic, quiet, pk):
+def test_a_filter_without_matches_returns_an_empty_list(api, clinic, quiet, pk):
     client = api(clinic.ada)
 
     for address, name in (
@@ -118,55 +118,55 @@ def test_a_filter_that_names_nobody_gives_an_empty_list(api, clinic, quiet, pk):
 
 
 @pytest.mark.parametrize("body", NOT_JSON_OBJECTS.values(), ids=NOT_JSON_OBJECTS)
-def test_a_body_that_is_no_plain_object_is_refused_at_every_door(caller, clinic, quiet, body):
-    before = state()
+def test_a_body_that_is_not_a_json_object_is_refused(caller, clinic, quiet, body):
+    before = row_counts()
 
-    for door, method in WRITING:
+    for endpoint, method in WRITING:
         cache.clear()
-        response = caller(door, method).generic(
-            method.upper(), address_of(door, clinic), body, "application/json"
+        response = caller(endpoint, method).generic(
+            method.upper(), address_of(endpoint, clinic), body, "application/json"
         )
-        assert_refused(response, where=(method, door.address))
+        assert_refused(response, where=(method, endpoint.address))
 
-    assert state() == before
+    assert row_counts() == before
 
 
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"]
 )
-def test_another_media_type_is_415_at_every_door(caller, clinic, quiet, media_type):
-    before = state()
+def test_another_media_type_is_415(caller, clinic, quiet, media_type):
+    before = row_counts()
 
-    for door, method in WRITING:
+    for endpoint, method in WRITING:
         cache.clear()
-        response = caller(door, method).generic(
-            method.upper(), address_of(door, clinic), "a=b", media_type
+        response = caller(endpoint, method).generic(
+            method.upper(), address_of(endpoint, clinic), "a=b", media_type
         )
-        assert response.status_code == 415, (method, door.address)
+        assert response.status_code == 415, (method, endpoint.address)
         assert response.json()["code"] == "unsupported_media_type"
 
-    assert state() == before
+    assert row_counts() == before
 
 
-def test_a_body_over_the_limit_is_413_at_every_door(caller, clinic, quiet, settings):
+def test_an_oversized_body_is_413(caller, clinic, quiet, settings):
     body = json.dumps({"reason": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
-    before = state()
+    before = row_counts()
 
-    for door, method in WRITING:
+    for endpoint, method in WRITING:
         cache.clear()
-        response = caller(door, method).generic(
-            method.upper(), address_of(door, clinic), body, "application/json"
+        response = caller(endpoint, method).generic(
+            method.upper(), address_of(endpoint, clinic), body, "application/json"
         )
-        assert response.status_code == 413, (method, door.address)
+        assert response.status_code == 413, (method, endpoint.address)
         assert response.json()["code"] == "too_large"
 
-    assert state() == before
+    assert row_counts() == before
 
 
-@pytest.mark.parametrize("door", READING)
-def test_nonsense_in_the_query_is_refused_and_names_the_parameter(api, clinic, quiet, door):
+@pytest.mark.parametrize("endpoint", READING)
+def test_an_invalid_query_parameter_is_refused_by_name(api, clinic, quiet, endpoint):
     client = api(clinic.ada)
-    address = address_of(door, clinic)
+    address = address_of(endpoint, clinic)
     assert client.get(address).status_code in (200, 400), address
 
     for query in QUERIES:
@@ -183,13 +183,13 @@ def test_nonsense_in_the_query_is_refused_and_names_the_parameter(api, clinic, q
 @pytest.mark.parametrize(
     ("query", "status"), [("format=xml", 406), ("format=%00", 406), ("format=api&format=json", 400)]
 )
-def test_another_format_is_refused_at_every_door(api, clinic, quiet, query, status):
+def test_another_format_parameter_is_refused(api, clinic, quiet, query, status):
     client = api(clinic.ada)
 
-    for door in READING:
-        response = client.get(f"{address_of(door, clinic)}?{query}")
-        assert response.status_code == status, door.address
-        assert_refused(response, where=door.address)
+    for endpoint in READING:
+        response = client.get(f"{address_of(endpoint, clinic)}?{query}")
+        assert response.status_code == status, endpoint.address
+        assert_refused(response, where=endpoint.address)
 
 
 IDS = {
@@ -208,30 +208,32 @@ IDS = {
 
 
 @pytest.mark.parametrize("pk", IDS.values(), ids=IDS)
-def test_an_impossible_id_is_404_at_every_door(caller, clinic, quiet, pk):
-    before = state()
-    doors = [door for door in DOORS if "{" in door.address]
-    assert len(doors) > 15
+def test_a_non_canonical_id_is_404(caller, clinic, quiet, pk):
+    before = row_counts()
+    with_parameters = [endpoint for endpoint in ENDPOINTS if "{" in endpoint.address]
+    assert len(with_parameters) > 15
 
-    for door in doors:
-        address = door.address.format(pk=pk, patient=pk, consultation=pk, session=pk)
-        for method, _ in door.methods:
+    for endpoint in with_parameters:
+        address = endpoint.address.format(pk=pk, patient=pk, consultation=pk, session=pk)
+        for method, _ in endpoint.methods:
             cache.clear()
-            response = caller(door, method).generic(method, address, "{}", "application/json")
+            response = caller(endpoint, method).generic(method, address, "{}", "application/json")
             assert response.status_code == 404, (method, address, response.content)
             assert_refused(response, where=(method, address))
 
-    assert state() == before
+    assert row_counts() == before
 
 
-def test_a_parameter_no_door_knows_is_refused_at_every_writing_door(caller, clinic, quiet):
-    before = state()
+def test_an_unknown_query_parameter_is_refused_at_writing_endpoints(caller, clinic, quiet):
+    before = row_counts()
 
-    for door, method in WRITING:
+    for endpoint, method in WRITING:
         cache.clear()
-        address = f"{address_of(door, clinic)}?no_such=1&%00=2"
-        response = caller(door, method).generic(method.upper(), address, "{}", "application/json")
-        assert response.json()["code"] == "unknown_parameter", (method, door.address)
-        assert set(response.json()["errors"]) == {"no_such", "\0"}, (method, door.address)
+        address = f"{address_of(endpoint, clinic)}?no_such=1&%00=2"
+        response = caller(endpoint, method).generic(
+            method.upper(), address, "{}", "application/json"
+        )
+        assert response.json()["code"] == "unknown_parameter", (method, endpoint.address)
+        assert set(response.json()["errors"]) == {"no_such", "\0"}, (method, endpoint.address)
 
-    assert state() == before
+    assert row_counts() == before

@@ -1,4 +1,4 @@
-"""The API in a browser: signed in by session, in the same envelope, listing nobody in a form."""
+"""The browsable API: session login, the same envelope, and no lists of people in forms."""
 
 import html
 import json
@@ -9,8 +9,8 @@ from django.test import Client
 
 from accounts.tests.factories import PASSWORD
 
-# Lists of words, such as the statuses to filter by; never of people.
-OF_WORDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
+# Choices such as the statuses of a filter; never people.
+CHOICE_FIELDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
 
 
 def signed_in(person):
@@ -24,7 +24,7 @@ def signed_in(person):
     return browser
 
 
-def test_a_person_signs_in_and_books(clinic):
+def test_a_user_signs_in_and_books(clinic):
     browser = signed_in(clinic.jane)
     page = browser.get("/api/appointments/")
     assert page.status_code == 200
@@ -71,13 +71,13 @@ def test_no_form_lists_people(clinic):
         page = browser.get(address)
         text = page.content.decode()
         assert page.status_code == 200, address
-        assert set(re.findall('<select name="([^"]*)"', text)) <= OF_WORDS, address
+        assert set(re.findall('<select name="([^"]*)"', text)) <= CHOICE_FIELDS, address
         assert 'name="_content"' in text, address
         if address != "/api/patients/":
             assert "Paul" not in text, address
 
 
-def test_the_form_of_a_post_begins_with_a_body_that_would_do(clinic):
+def test_the_raw_data_form_starts_with_a_valid_body(clinic):
     page = signed_in(clinic.jane).get("/api/appointments/").content.decode()
 
     form = json.loads(
@@ -96,7 +96,7 @@ def test_errors_are_shown_in_the_envelope(clinic):
 
 
 @pytest.mark.django_db
-def test_the_index_is_a_page_for_a_stranger():
+def test_the_index_is_public():
     page = Client(headers={"Accept": "text/html"}).get("/")
 
     assert page.status_code == 200

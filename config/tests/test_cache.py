@@ -1,4 +1,4 @@
-"""Where the throttles count."""
+"""The CACHE_URL setting."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ cache.set("throttle", cache.get("throttle", 0) + 1, 60)
 """
 
 
-def test_a_folder_is_shared_by_the_workers_of_a_machine(settings, tmp_path):
+def test_a_file_cache_is_shared_by_processes(settings, tmp_path):
     url = f"file://{tmp_path}/cache"
 
     for _ in range(3):
@@ -39,7 +39,7 @@ def test_a_folder_is_shared_by_the_workers_of_a_machine(settings, tmp_path):
         ("rediss://h:6379/0", "redis.RedisCache", "rediss://h:6379/0"),
     ],
 )
-def test_one_line_says_where(url, backend, location):
+def test_cache_urls_are_parsed(url, backend, location):
     entry = parse_cache_url(url)
 
     assert entry["BACKEND"] == f"django.core.cache.backends.{backend}"
@@ -47,6 +47,6 @@ def test_one_line_says_where(url, backend, location):
 
 
 @pytest.mark.parametrize("url", ["file://relative", "memcached://h", "redis", "redis://", "/srv"])
-def test_any_other_line_is_refused_at_the_start(url):
+def test_an_invalid_cache_url_is_refused(url):
     with pytest.raises(ImproperlyConfigured):
         parse_cache_url(url)

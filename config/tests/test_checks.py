@@ -1,4 +1,4 @@
-"""What production refuses, and what it is warned of."""
+"""System checks and startup checks of production settings."""
 
 import os
 import re
@@ -36,12 +36,12 @@ def production(settings, db):
     return settings
 
 
-def found():
+def findings():
     return [one.id for one in checks.unsafe_production()]
 
 
-def test_a_clean_installation_passes(production):
-    assert found() == []
+def test_a_correct_configuration_passes(production):
+    assert findings() == []
 
     refuse_unsafe_production()
 
@@ -65,50 +65,48 @@ def test_a_clean_installation_passes(production):
 def test_production_refuses_to_start(production, setting, value, finding):
     setattr(production, setting, value)
 
-    assert found() == [finding]
+    assert findings() == [finding]
     with pytest.raises(ImproperlyConfigured):
         refuse_unsafe_production()
 
 
 @pytest.mark.parametrize(("idle", "findings"), [(0, []), (15, ["config.W006"]), (16, [])])
-def test_sessions_that_end_before_their_tokens_are_refreshed_are_warned_of(
-    settings, idle, findings
-):
+def test_a_session_limit_shorter_than_the_token_lifetime_is_a_warning(settings, idle, findings):
     settings.SESSION_IDLE = timedelta(minutes=idle)
 
     assert [one.id for one in checks.check_session_idle_timeout()] == findings
 
 
-def test_production_refuses_an_account_with_a_published_password(production):
+def test_production_refuses_accounts_with_published_passwords(production):
     register(
         username="admin",
         email="admin@example.com",
         password=None,
         user_type="admin",
     )
-    assert found() == []
+    assert findings() == []
 
     admin = User.objects.get()
     admin.set_password(SIGN_INS["admin"])
     admin.save()
 
-    assert found() == ["config.E003"]
+    assert findings() == ["config.E003"]
     with pytest.raises(ImproperlyConfigured):
         refuse_unsafe_production()
 
 
 @pytest.mark.parametrize("hosts", [[], ["127.0.0.1"], ["localhost", "127.0.0.1", "[::1]"]])
-def test_development_on_this_machine_may_do_all_that(production, hosts):
+def test_local_development_may_start_with_debug(production, hosts):
     production.DEBUG = True
     production.ALLOWED_HOSTS = hosts
     production.SECRET_KEY_IS_GENERATED = True
     production.LOG_FORMAT = "console"
 
-    assert found() == []
+    assert findings() == []
     refuse_unsafe_production()
 
 
-def test_a_generated_key_is_made_once_and_is_its_owners(tmp_path):
+def test_a_secret_key_is_generated_once_and_readable_by_its_owner_only(tmp_path):
     path = tmp_path / ".secret_key"
 
     first, second = load_or_create_key(path), load_or_create_key(path)
@@ -128,12 +126,10 @@ def test_a_generated_key_is_made_once_and_is_its_owners(tmp_path):
         (False, ["*"]),
     ],
 )
-def test_debug_behind_https_or_for_others_than_this_machine_does_not_start(
-    production, https, hosts
-):
+def test_debug_with_https_or_public_hosts_refuses_to_start(production, https, hosts):
     production.DEBUG, production.HTTPS, production.ALLOWED_HOSTS = True, https, hosts
 
-    assert found() == ["config.E005"]
+    assert findings() == ["config.E005"]
     with pytest.raises(ImproperlyConfigured):
         refuse_unsafe_production()
 
@@ -149,29 +145,31 @@ def test_debug_behind_https_or_for_others_than_this_machine_does_not_start(
         ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "config.W005"),
     ],
 )
-def test_production_starts_and_is_warned_in_the_log(production, caplog, changes, finding):
+def test_production_starts_with_a_logged_warning(production, caplog, changes, finding):
     for setting, value in changes.items():
         setattr(production, setting, value)
 
     refuse_unsafe_production()
 
-    assert found() == [finding]
+    assert findings() == [finding]
     assert finding in caplog.text
 
 
 @pytest.mark.parametrize("url", ["file:///srv/clinic/cache", "redis://127.0.0.1:6379/0"])
-def test_workers_that_share_a_cache_are_fine(production, url):
+def test_a_shared_cache_passes_with_several_workers(production, url):
     production.WORKERS = 4
     production.CACHES = {"default": parse_cache_url(url)}
 
-    assert found() == []
+    assert findings() == []
 
 
 @pytest.mark.parametrize(
     ("cancellation", "reschedule", "findings"),
     [(0, 0, []), (24, 0, ["config.W003"]), (24, 12, ["config.W003"]), (24, 24, []), (0, 24, [])],
 )
-def test_a_cut_off_that_can_be_walked_round_is_told(settings, cancellation, reschedule, findings):
+def test_a_cancellation_cut_off_that_rescheduling_avoids_is_a_warning(
+    settings, cancellation, reschedule, findings
+):
     settings.CANCELLATION_NOTICE_HOURS = cancellation
     settings.RESCHEDULE_NOTICE_HOURS = reschedule
 
@@ -187,7 +185,7 @@ def test_a_cut_off_that_can_be_walked_round_is_told(settings, cancellation, resc
         (True, "off", ["config.W009"]),
     ],
 )
-def test_reads_that_are_required_and_not_written_at_once_are_told(
+def test_required_read_events_that_are_not_written_immediately_are_a_warning(
     settings, required, reads, findings
 ):
     settings.AUDIT_READS, settings.AUDIT_READS_REQUIRED = reads, required
@@ -227,13 +225,13 @@ def database(tmp_path):
     return url
 
 
-def test_behind_https_django_s_own_check_has_nothing_to_say(database):
+def test_check_deploy_passes_with_https(database):
     secure = check_deploy(HTTPS="true", DATABASE_URL=database)
     plain = check_deploy(DATABASE_URL=database)
 
     assert (secure.returncode, secure.stderr) == (0, "")
     assert secure.stdout == "System check identified no issues (0 silenced).\n"
-    # Without TLS in front: no HSTS, no redirect, cookies in the clear. Honest, and all of it.
+    # Without TLS: no HSTS, no redirect, cookies over plain HTTP.
     assert plain.returncode == 1
     assert set(re.findall(r"\((\w+\.\w+)\)", plain.stderr)) == {
         "security.W004",

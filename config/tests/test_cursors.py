@@ -1,4 +1,4 @@
-"""`?cursor=`: every row of a list once and in its order, whatever happens meanwhile; no count."""
+"""Cursor pagination returns every row once and in order despite concurrent changes."""
 
 import json
 from urllib.parse import unquote
@@ -44,7 +44,7 @@ LISTS = [
 
 @pytest.fixture
 def clinic(db):
-    """With rows that only their id puts in an order."""
+    """A clinic with rows that differ only in their id."""
     clinic = build_clinic()
     for number in range(3):
         patient = PatientFactory(first_name="Pat", last_name="Same", username=f"pat{number}")
@@ -66,7 +66,7 @@ def clinic(db):
 
 @pytest.fixture
 def walk(api, clinic):
-    """All pages from the first to the last, as `next` or from the last to the first."""
+    """Returns all pages, from the first by `next` or from the last by `previous`."""
     names = {"jane": clinic.jane.pk, "visit": clinic.appointment.pk}
     names["consultation"] = clinic.consultation.pk
 
@@ -88,7 +88,7 @@ def rows(answer):
 
 
 def follow(client, address, way):
-    """(address, ids) of each page."""
+    """Returns (URL, ids) of each page."""
     while address:
         answer = client.get(address)
         yield address, rows(answer)
@@ -96,7 +96,7 @@ def follow(client, address, way):
 
 
 @pytest.mark.parametrize(("who", "address"), LISTS)
-def test_every_row_comes_once_and_in_order_there_and_back(walk, who, address):
+def test_cursor_pages_return_every_row_once_in_both_directions(walk, who, address):
     every, forwards, backwards = walk(who, address)
 
     assert [row for _, page in forwards for row in page] == every
@@ -105,7 +105,7 @@ def test_every_row_comes_once_and_in_order_there_and_back(walk, who, address):
     assert all(page for _, page in forwards)
 
 
-def test_the_browsable_api_shows_such_a_page_too(api, clinic):
+def test_the_browsable_api_shows_cursor_pages(api, clinic):
     client = api(clinic.ada)
 
     assert (
@@ -113,19 +113,23 @@ def test_the_browsable_api_shows_such_a_page_too(api, clinic):
     )
 
 
-def test_every_list_has_keys_that_place_each_row(api, clinic, monkeypatch):
-    """None of them can be null, and the last is the primary key."""
+def test_every_list_is_ordered_by_unique_non_null_keys(api, clinic, monkeypatch):
+    """No ordering column is nullable, and the last one is the primary key."""
     asked, keys_of = {}, cursor_pagination._keys_of
 
     def note(rows):
-        asked[rows.model.__name__, door.address] = keys = keys_of(rows)
+        asked[rows.model.__name__, endpoint.address] = keys = keys_of(rows)
         return keys
 
     monkeypatch.setattr(cursor_pagination, "_keys_of", note)
-    doors = [door for door in iter_endpoints() if door.is_canonical and "get" in door.actions]
+    endpoints = [
+        endpoint
+        for endpoint in iter_endpoints()
+        if endpoint.is_canonical and "get" in endpoint.actions
+    ]
     for caller in map(api, (clinic.ada, clinic.house, clinic.jane)):
-        for door in doors:
-            caller.get(address_of(door, clinic), {"cursor": ""})
+        for endpoint in endpoints:
+            caller.get(address_of(endpoint, clinic), {"cursor": ""})
 
     assert len(asked) == 15
     for keys in asked.values():
@@ -133,10 +137,10 @@ def test_every_list_has_keys_that_place_each_row(api, clinic, monkeypatch):
         assert not any(key.field.null for key in keys)
 
 
-def test_the_answer_is_not_counted(api, clinic):
+def test_cursor_pages_are_not_counted(api, clinic):
     client = api(clinic.house)
 
-    with assert_data_queries(3):  # who asks, the rows, the audit
+    with assert_data_queries(3):  # user, rows, audit event
         answer = client.get(APPOINTMENTS, {"cursor": "", "page_size": 2})
 
     assert list(answer.json()["data"]) == ["next", "previous", "results"]
@@ -144,7 +148,7 @@ def test_the_answer_is_not_counted(api, clinic):
         client.get(answer.json()["data"]["next"])
 
 
-def test_what_is_added_before_the_place_moves_no_row(api, clinic):
+def test_a_row_added_before_the_cursor_moves_no_row(api, clinic):
     client = api(clinic.house)
     first = client.get(APPOINTMENTS, {"cursor": "", "page_size": 2}).json()["data"]
     rest = Appointment.objects.filter(doctor=clinic.house).count() - 2
@@ -164,7 +168,7 @@ def test_what_is_added_before_the_place_moves_no_row(api, clinic):
     assert not {row["id"] for row in first["results"]} & set(after)
 
 
-def test_a_row_that_is_moved_away_takes_the_place_not_along(api, clinic):
+def test_a_row_that_leaves_the_list_does_not_move_the_cursor(api, clinic):
     client = api(clinic.house)
     asked = {"cursor": "", "page_size": 2, "status": "scheduled"}
     first = client.get(APPOINTMENTS, asked).json()["data"]
@@ -177,7 +181,7 @@ def test_a_row_that_is_moved_away_takes_the_place_not_along(api, clinic):
     assert after == every[2:]
 
 
-def test_a_place_held_by_who_is_gone_is_a_place_still(api, clinic):
+def test_the_cursor_survives_the_deactivation_of_its_row(api, clinic):
     client = api(clinic.ada)
     every = rows(client.get("/api/patients/"))
     first = client.get("/api/patients/", {"cursor": "", "page_size": 2}).json()["data"]
@@ -188,10 +192,10 @@ def test_a_place_held_by_who_is_gone_is_a_place_still(api, clinic):
     assert after == every[2:]
 
 
-def test_a_cursor_says_nothing_of_people(api, clinic):
+def test_a_cursor_contains_no_personal_data(api, clinic):
     answer = api(clinic.ada).get("/api/patients/", {"cursor": "", "page_size": 2}).json()["data"]
     cursor = answer["next"].split("cursor=")[1].split("&")[0]
-    assert unquote(cursor) == cursor  # it stands in the address as it is
+    assert unquote(cursor) == cursor  # needs no quoting in a URL
 
     told = signing.b64_decode(cursor.split(".")[0].encode())
 
@@ -209,7 +213,7 @@ def test_a_cursor_says_nothing_of_people(api, clinic):
         lambda cursor: "é" * 5000,
     ],
 )
-def test_a_cursor_of_ones_own_making_is_refused(api, clinic, spoil):
+def test_a_forged_cursor_is_refused(api, clinic, spoil):
     client = api(clinic.house)
     cursor = cursor_of(client)
 
@@ -217,7 +221,7 @@ def test_a_cursor_of_ones_own_making_is_refused(api, clinic, spoil):
     assert client.get(APPOINTMENTS, {"cursor": cursor}).status_code == 200
 
 
-def test_a_cursor_is_for_one_reader_of_one_list(api, clinic):
+def test_a_cursor_is_valid_for_one_reader_of_one_list(api, clinic):
     cursor = cursor_of(api(clinic.house))
 
     assert refused(api(clinic.house).get("/api/upcoming/", {"cursor": cursor}))
@@ -226,14 +230,14 @@ def test_a_cursor_is_for_one_reader_of_one_list(api, clinic):
 
 
 @pytest.mark.parametrize("other", [{"page": 1}, {"ordering": "starts_at"}, {"ordering": ""}])
-def test_a_cursor_has_its_own_page_and_order(api, clinic, other):
+def test_a_cursor_excludes_page_and_ordering_parameters(api, clinic, other):
     client = api(clinic.house)
 
     assert refused(client.get(APPOINTMENTS, {"cursor": "", **other}))
     assert refused(client.get(APPOINTMENTS, {"cursor": cursor_of(client), **other}))
 
 
-def test_below_a_record_out_of_sight_there_is_no_cursor_either(api, clinic):
+def test_a_nested_list_below_an_invisible_record_is_404_with_a_cursor(api, clinic):
     client = api(clinic.paul)
 
     for address in (
@@ -246,7 +250,7 @@ def test_below_a_record_out_of_sight_there_is_no_cursor_either(api, clinic):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="as of indexes")
-def test_the_next_rows_are_found_by_the_index(api, clinic):
+def test_the_next_page_is_read_from_an_index(api, clinic):
     client = api(clinic.house)
     following = client.get(APPOINTMENTS, {"cursor": "", "page_size": 2}).json()["data"]["next"]
 

@@ -1,4 +1,4 @@
-"""Far down a list the page is cut out of bare ids, and is the same page."""
+"""Pages far down a list are selected by id first, with the same result."""
 
 import re
 
@@ -38,7 +38,7 @@ def clinic(db):
 
 
 @pytest.mark.parametrize(("who", "address"), LISTS)
-def test_deep_pages_show_what_shallow_ones_would(api, clinic, monkeypatch, who, address):
+def test_deep_pages_equal_shallow_ones(api, clinic, monkeypatch, who, address):
     client = api(getattr(clinic, who))
     shallow = pages(client, address)
     monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 1)
@@ -50,7 +50,7 @@ def test_deep_pages_show_what_shallow_ones_would(api, clinic, monkeypatch, who, 
 
 
 def pages(client, address):
-    """The rows of every page of one row, each page asked for by its number."""
+    """Returns the rows of every page of size one, by page number."""
     found, joint = [], "&" if "?" in address else "?"
     for number in range(1, 1 + client.get(address).json()["data"]["count"]):
         answer = client.get(f"{address}{joint}page_size=1&page={number}")
@@ -61,7 +61,7 @@ def pages(client, address):
 def test_only_the_rows_of_a_deep_page_are_joined(api, clinic, monkeypatch):
     monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 2)
 
-    shallow, deep = (page_statement(api(clinic.ada), page) for page in (2, 4))
+    shallow, deep = (page_query(api(clinic.ada), page) for page in (2, 4))
 
     assert shallow.count("JOIN") == deep.count("JOIN") == 2
     assert "OFFSET 1" in shallow
@@ -70,12 +70,12 @@ def test_only_the_rows_of_a_deep_page_are_joined(api, clinic, monkeypatch):
     assert "JOIN" not in inner
 
 
-def test_the_last_page_is_read_from_the_end(api, clinic, monkeypatch):
+def test_the_last_page_is_read_in_reverse_order(api, clinic, monkeypatch):
     monkeypatch.setattr(pagination, "DEFERRED_JOIN_OFFSET", 2)
     client = api(clinic.ada)
     last = client.get("/api/appointments/").json()["data"]["count"]
 
-    statement = page_statement(client, last)
+    statement = page_query(client, last)
 
     assert " IN (SELECT" not in statement
     assert "OFFSET" not in statement
@@ -83,7 +83,7 @@ def test_the_last_page_is_read_from_the_end(api, clinic, monkeypatch):
 
 
 @pytest.mark.parametrize(("who", "address"), [one for one in LISTS if "search" not in one[1]])
-def test_to_count_rows_joins_them_to_nothing(api, clinic, who, address):
+def test_the_count_query_has_no_joins(api, clinic, who, address):
     with CaptureQueriesContext(connection) as asked:
         api(getattr(clinic, who)).get(address)
 
@@ -91,7 +91,7 @@ def test_to_count_rows_joins_them_to_nothing(api, clinic, who, address):
     assert "JOIN" not in count
 
 
-def page_statement(client, page):
+def page_query(client, page):
     with CaptureQueriesContext(connection) as asked:
         client.get("/api/appointments/", {"page_size": 1, "page": page})
     return next(

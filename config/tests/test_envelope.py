@@ -1,4 +1,4 @@
-"""Every answer in shape: 200, 201, 204, 4xx, 500 and 503."""
+"""The envelope of responses: 200, 201, 204, 4xx, 500 and 503."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from config.http.request_id import RequestIdFilter
 from config.tests.personas import build_clinic
 from patients.tests.factories import PatientFactory
 
-# The list as published; a client may rely on each word.
+# The published list; clients may rely on each code.
 PUBLISHED = {
     "validation_error": 400,
     "unknown_field": 400,
@@ -59,12 +59,12 @@ PUBLISHED = {
 }
 
 
-def test_the_list_of_codes_is_the_published_one():
+def test_error_codes_match_the_published_list():
     assert {name: code.status for name, code in ERROR_CODES.items()} == PUBLISHED
 
 
 @pytest.mark.django_db
-def test_a_success_says_status_data_and_message(api):
+def test_a_success_has_status_data_and_message(api):
     patient = PatientFactory()
 
     body = api(patient).get("/api/auth/profile/").json()
@@ -76,7 +76,7 @@ def test_a_success_says_status_data_and_message(api):
 
 
 @pytest.mark.django_db
-def test_a_list_is_a_page(api):
+def test_a_list_is_paginated(api):
     make_appointment(patient=(patient := PatientFactory()))
 
     body = api(patient).get("/api/appointments/").json()
@@ -85,7 +85,7 @@ def test_a_list_is_a_page(api):
 
 
 @pytest.mark.django_db
-def test_pages_are_of_twenty_and_at_most_of_a_hundred(api):
+def test_pages_have_20_rows_by_default_and_100_at_most(api):
     doctor = DoctorFactory()
     TimeSlotFactory.create_batch(120, doctor=doctor)
     client = api(doctor)
@@ -100,7 +100,7 @@ def test_pages_are_of_twenty_and_at_most_of_a_hundred(api):
 
 
 @pytest.mark.django_db
-def test_a_record_made_is_201_with_a_message_of_its_own(api):
+def test_a_created_record_is_201_with_its_own_message(api):
     slot = TimeSlotFactory()
 
     response = api(PatientFactory()).post(
@@ -122,7 +122,7 @@ def test_a_deletion_is_204_without_a_body(api):
 
 
 @pytest.mark.django_db
-def test_an_error_says_what_is_wrong_by_field_and_in_a_sentence(api):
+def test_an_error_has_messages_by_field_and_a_summary(api):
     response = api(PatientFactory()).post("/api/appointments/", {})
 
     body = response.json()
@@ -144,7 +144,7 @@ def test_an_error_says_what_is_wrong_by_field_and_in_a_sentence(api):
     [("0123abcd-my-request", True), ("short", False), ("x" * 65, False), ("bad id\n", False)],
 )
 @pytest.mark.django_db
-def test_a_request_keeps_its_own_id_where_it_is_plain(api, sent, kept):
+def test_a_plain_request_id_is_kept(api, sent, kept):
     response = api().get("/api/doctors/", HTTP_X_REQUEST_ID=sent)
 
     assert (response["X-Request-ID"] == sent) is kept
@@ -152,7 +152,7 @@ def test_a_request_keeps_its_own_id_where_it_is_plain(api, sent, kept):
 
 
 @pytest.mark.django_db
-def test_nested_input_keeps_its_nesting(api):
+def test_errors_of_nested_fields_stay_nested(api):
     response = api(DoctorFactory()).post(
         "/api/time-slots/create_bulk_slots/",
         {
@@ -172,7 +172,7 @@ def test_nested_input_keeps_its_nesting(api):
 
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.django_db
-def test_a_mistake_of_ours_is_500_in_the_envelope_and_in_the_log(
+def test_a_server_error_is_500_in_the_envelope_and_logged(
     api, settings, monkeypatch, caplog, debug
 ):
     settings.DEBUG = debug
@@ -189,7 +189,7 @@ def test_a_mistake_of_ours_is_500_in_the_envelope_and_in_the_log(
     assert "Traceback" in caplog.text
 
 
-def test_a_database_that_is_gone_is_503_with_retry_after():
+def test_a_lost_database_is_503_with_retry_after():
     problem = exceptions.problem_from(OperationalError("server closed the connection"))
 
     assert (problem.status, problem.code) == (503, "unavailable")
@@ -198,7 +198,7 @@ def test_a_database_that_is_gone_is_503_with_retry_after():
 
 
 @pytest.mark.django_db
-def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
+def test_django_error_pages_use_the_envelope_below_the_api_only():
     for handler, status, code in [
         (error_views.bad_request, 400, "parse_error"),
         (error_views.forbidden, 403, "permission_denied"),
@@ -219,7 +219,7 @@ def test_django_s_own_errors_wear_the_envelope_under_the_api_alone():
 
 
 @pytest.mark.django_db
-def test_a_put_of_what_get_showed_changes_nothing(api):
+def test_a_put_of_a_get_response_changes_nothing(api):
     clinic = build_clinic()
     for actor, address in [
         (clinic.jane, "/api/auth/profile/"),
@@ -243,7 +243,7 @@ def test_a_put_of_what_get_showed_changes_nothing(api):
 
 
 @pytest.mark.django_db
-def test_a_read_only_field_that_differs_is_refused_by_name(api):
+def test_a_changed_read_only_field_is_refused_by_name(api):
     clinic = build_clinic()
 
     for actor, address, field, value in [
@@ -266,7 +266,7 @@ def test_a_read_only_field_that_differs_is_refused_by_name(api):
         assert client.get(address).json()["data"] == before
 
 
-def test_a_log_line_names_its_request(api, db):
+def test_a_log_line_contains_the_request_id(api, db):
     lines = []
     handler = logging.Handler()
     handler.addFilter(RequestIdFilter())
@@ -279,7 +279,7 @@ def test_a_log_line_names_its_request(api, db):
     assert lines == [response["X-Request-ID"]]
 
 
-def test_the_published_page_lists_every_code():
+def test_the_documentation_lists_every_code():
     page = (settings.BASE_DIR / "docs" / "errors.md").read_text()
 
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.*?) \| (?:`(\w+)`)? ?\|$", page, re.MULTILINE)
@@ -290,7 +290,7 @@ def test_the_published_page_lists_every_code():
 
 
 @pytest.mark.django_db
-def test_a_post_takes_no_read_only_field_whatever_it_says(api):
+def test_a_post_accepts_no_read_only_field(api):
     slot = TimeSlotFactory()
     client = api(slot.doctor)
     body = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
@@ -304,7 +304,7 @@ def test_a_post_takes_no_read_only_field_whatever_it_says(api):
 
 
 @pytest.mark.django_db
-def test_the_documentation_answers_no_other_method(api):
+def test_the_documentation_answers_get_only(api):
     for method in ("options", "post", "put", "delete"):
         response = getattr(api(), method)("/api/docs/", HTTP_ACCEPT="text/html")
         assert response.status_code == 405

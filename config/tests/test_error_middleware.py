@@ -1,4 +1,4 @@
-"""What fails where no exception handler of ours stands is in the envelope too, with DEBUG too."""
+"""Errors outside DRF's exception handler are returned in the envelope, also with DEBUG."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ def debug(request, settings):
     settings.DEBUG = request.param
 
 
-def assert_our_mistake(answer, caplog):
+def assert_server_error(answer, caplog):
     body = json.loads(answer.content)
     assert (answer.status_code, body["status"], body["code"]) == (500, "error", "server_error")
     assert body["request_id"] == answer["X-Request-ID"]
@@ -31,7 +31,7 @@ def assert_our_mistake(answer, caplog):
 
 @pytest.fixture
 def unrenderable(monkeypatch):
-    """Makes whatever `where` renders fail, after every handler."""
+    """Returns a function that makes rendering fail at a given place."""
 
     def break_it(where):
         def render(self, *args, **kwargs):
@@ -52,19 +52,21 @@ def unrenderable(monkeypatch):
     ],
 )
 @pytest.mark.parametrize("address", ["/api/appointments/", "/api/appointments/999/", "/api/"])
-def test_an_answer_that_cannot_be_rendered(clinic, unrenderable, caplog, accept, renderer, address):
+def test_a_rendering_error_is_500_in_the_envelope(
+    clinic, unrenderable, caplog, accept, renderer, address
+):
     browser = APIClient(raise_request_exception=False)
     browser.force_login(clinic.ada)
     unrenderable(renderer)
 
     answer = browser.get(address, headers={"Accept": accept})
 
-    assert_our_mistake(answer, caplog)
+    assert_server_error(answer, caplog)
 
 
 @pytest.mark.usefixtures("debug")
-def test_what_was_done_before_the_rendering_stays_done(api, clinic, unrenderable, caplog):
-    """The answer is lost, not the booking: the key finds it again."""
+def test_a_rendering_error_keeps_the_committed_change(api, clinic, unrenderable, caplog):
+    """Only the response is lost; a retry with the idempotency key returns the booking."""
     client = api(clinic.jane, raise_request_exception=False)
     body = {"time_slot": clinic.free.pk, "reason_for_visit": "A cough"}
 
@@ -73,7 +75,7 @@ def test_what_was_done_before_the_rendering_stays_done(api, clinic, unrenderable
         lost = client.post("/api/appointments/", body, HTTP_IDEMPOTENCY_KEY="k")
     again = client.post("/api/appointments/", body, HTTP_IDEMPOTENCY_KEY="k")
 
-    assert_our_mistake(lost, caplog)
+    assert_server_error(lost, caplog)
     assert (again.status_code, again["Idempotency-Replayed"]) == (201, "true")
     assert Appointment.objects.filter(time_slot=clinic.free).count() == 1
 
@@ -84,8 +86,8 @@ def _fail(self):
 
 @pytest.mark.usefixtures("debug")
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_half_a_letter_is_shown_harmlessly(clinic, monkeypatch, accept):
-    """None can come in, but a text may be cut anywhere on its way out."""
+def test_an_unpaired_surrogate_is_escaped_in_a_response(clinic, monkeypatch, accept):
+    """Input cannot contain one, but text may be truncated in the middle of a pair."""
     monkeypatch.setattr("accounts.models.User.full_name", "\ud800 Doe")
     browser = APIClient()
     browser.force_login(clinic.ada)
@@ -108,7 +110,7 @@ def test_half_a_letter_is_shown_harmlessly(clinic, monkeypatch, accept):
     ids=repr,
 )
 @pytest.mark.usefixtures("debug", "db")
-def test_an_error_in_the_middleware(monkeypatch, error, status, code):
+def test_a_middleware_error_is_500_in_the_envelope(monkeypatch, error, status, code):
     def fail(self, request):
         raise error
 
@@ -122,23 +124,23 @@ def test_an_error_in_the_middleware(monkeypatch, error, status, code):
 
 
 @pytest.mark.usefixtures("debug", "db")
-def test_outside_the_api_django_s_own_pages_are_left_alone():
+def test_django_pages_outside_the_api_are_unchanged():
     answer = APIClient(raise_request_exception=False).get("/no-such-page/")
 
     assert answer.status_code == 404
     assert answer["Content-Type"].startswith("text/html")
 
 
-def test_what_is_no_error_or_is_in_the_envelope_is_left_alone():
+def test_responses_without_errors_or_in_the_envelope_are_unchanged():
     for left_alone in [HttpResponse(status=302), HttpResponse("x"), Response({}, status=400)]:
-        guard = ErrorEnvelopeMiddleware(lambda request, answer=left_alone: answer)
+        middleware = ErrorEnvelopeMiddleware(lambda request, answer=left_alone: answer)
 
-        assert guard(RequestFactory().get("/api/x/")) is left_alone
+        assert middleware(RequestFactory().get("/api/x/")) is left_alone
 
 
 @pytest.mark.usefixtures("debug")
 @pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])
-def test_a_wrong_address_is_404_whatever_is_asked_there(api, clinic, caplog, method):
+def test_an_unknown_path_is_404_for_every_method(api, clinic, caplog, method):
     caplog.set_level(logging.ERROR)
 
     for address in ["/api/nothing/", "/api/%00/", "/api/%FF", "/api//", "/api/appointments"]:

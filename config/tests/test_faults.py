@@ -1,4 +1,4 @@
-"""A database that is gone, slow or in a knot is 503, and service returns by itself."""
+"""A lost, slow or deadlocked database is answered with 503, and later requests succeed."""
 
 import json
 
@@ -25,17 +25,17 @@ on_postgresql = pytest.mark.skipif(
 )
 
 CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
-READABLE = sorted({door.address for door in iter_endpoints() if "get" in door.actions})
+READABLE = sorted({endpoint.address for endpoint in iter_endpoints() if "get" in endpoint.actions})
 
 
-class LostFrom:
-    """From its nth statement on the database does not answer; `asked` says how many there were."""
+class LoseConnection:
+    """Fails every statement from the nth on; `asked` is the number of failed statements."""
 
     def __init__(self, nth):
         self.nth, self.asked = nth, 0
 
     def __call__(self, execute, sql, params, many, context):
-        if sql.startswith(CONTROL):  # the test's own transaction has to end
+        if sql.startswith(CONTROL):  # ends the test's own transaction
             return execute(sql, params, many, context)
         self.asked += 1
         if self.asked >= self.nth:
@@ -44,10 +44,10 @@ class LostFrom:
 
 
 def at_every_statement(ask):
-    """The answers to a request that loses the database at its 1st, 2nd, … statement."""
+    """Returns the responses to a request that loses the database at its 1st, 2nd, ... statement."""
     nth = 1
     while True:
-        with transaction.atomic(), connection.execute_wrapper(lost := LostFrom(nth)):
+        with transaction.atomic(), connection.execute_wrapper(lost := LoseConnection(nth)):
             answer = ask()
             transaction.set_rollback(True)
         if lost.asked < nth:
@@ -75,15 +75,15 @@ def filled(address, clinic):
 
 
 @pytest.fixture
-def ada_s_browser(clinic):
-    """Signed in by a cookie; errors come as answers, as from a server."""
+def browser_of_ada(clinic):
+    """A client signed in by cookie that returns errors as responses, as a server does."""
     browser = APIClient(raise_request_exception=False)
     browser.force_login(clinic.ada)
     return browser
 
 
 @pytest.mark.parametrize("address", READABLE)
-def test_at_whichever_statement_the_database_is_lost_a_reader_is_told_503(api, clinic, address):
+def test_a_read_is_503_whichever_statement_loses_the_database(api, clinic, address):
     client = api(clinic.ada, raise_request_exception=False)
     query = f"?doctor={clinic.house.pk}" if "availability" in address else ""
 
@@ -98,13 +98,13 @@ def test_at_whichever_statement_the_database_is_lost_a_reader_is_told_503(api, c
     "address",
     ["/", "/api/appointments/", "/api/time-slots/", "/api/auth/profile/"],
 )
-def test_in_a_browser_too_also_while_the_page_is_rendered(
-    clinic, ada_s_browser, settings, address, debug
+def test_a_browser_request_is_503_even_while_the_page_is_rendered(
+    clinic, browser_of_ada, settings, address, debug
 ):
     settings.DEBUG = debug
 
     answers = list(
-        at_every_statement(lambda: ada_s_browser.get(address, headers={"Accept": "text/html"}))
+        at_every_statement(lambda: browser_of_ada.get(address, headers={"Accept": "text/html"}))
     )
 
     assert answers
@@ -127,7 +127,7 @@ def test_in_a_browser_too_also_while_the_page_is_rendered(
         ("house", "/api/patients/", {"first_name": "Mary", "last_name": "Major"}),
     ],
 )
-def test_a_write_is_told_503_and_leaves_nothing(api, clinic, who, address, body):
+def test_a_write_is_503_and_changes_nothing(api, clinic, who, address, body):
     client = api(getattr(clinic, who), raise_request_exception=False)
     address = address.format(appointment=clinic.appointment.pk, consultation=clinic.consultation.pk)
     body = body | ({"time_slot": clinic.free.pk} if "time_slot" in body else {})
@@ -141,10 +141,10 @@ def test_a_write_is_told_503_and_leaves_nothing(api, clinic, who, address, body)
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_the_admin_says_503_on_a_plain_page(ada_s_browser, settings, debug):
+def test_the_admin_shows_503_on_a_plain_page(browser_of_ada, settings, debug):
     settings.DEBUG = debug
 
-    answers = list(at_every_statement(lambda: ada_s_browser.get("/admin/")))
+    answers = list(at_every_statement(lambda: browser_of_ada.get("/admin/")))
 
     assert answers
     for answer in answers:
@@ -153,16 +153,16 @@ def test_the_admin_says_503_on_a_plain_page(ada_s_browser, settings, debug):
 
 
 @pytest.mark.parametrize("address", ["/api/doctors/", "/admin/"])
-def test_a_session_that_cannot_be_saved_is_503(ada_s_browser, settings, address):
+def test_a_failed_session_save_is_503(browser_of_ada, settings, address):
     settings.SESSION_SAVE_EVERY_REQUEST = True  # in the middleware, after the view
 
-    answers = list(at_every_statement(lambda: ada_s_browser.get(address)))
+    answers = list(at_every_statement(lambda: browser_of_ada.get(address)))
 
     assert {answer.status_code for answer in answers} == {503}
     assert {answer["Retry-After"] for answer in answers} == {"5"}
 
 
-# --- A real server ---------------------------------------------------------------------------
+# --- PostgreSQL server ----------------------------------------------------------------------
 
 
 def terminate_our_backend(outsider):
@@ -174,14 +174,14 @@ def terminate_our_backend(outsider):
 
 @on_postgresql
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_a_connection_lost_between_two_requests_is_made_anew(api, outsider, accept):
+def test_a_connection_lost_between_requests_is_reopened(api, outsider, accept):
     client = api(AdminFactory(), raise_request_exception=False)
     ask = {"path": "/api/appointments/", "headers": {"Accept": accept}}
     assert client.get(**ask).status_code == 200
     before = connection.connection
 
     terminate_our_backend(outsider)
-    close_old_connections()  # as the server does between requests; the test client leaves it out
+    close_old_connections()  # done by the server between requests, but not by the test client
 
     assert client.get(**ask).status_code == 200
     assert connection.connection is not before
@@ -189,9 +189,9 @@ def test_a_connection_lost_between_two_requests_is_made_anew(api, outsider, acce
 
 
 @on_postgresql
-def test_a_connection_in_a_broken_transaction_is_not_usable(outsider):
+def test_a_connection_in_a_failed_transaction_is_not_usable(outsider):
     connection.ensure_connection()
-    assert connection.is_usable()  # and trusted from now on
+    assert connection.is_usable()  # and is not checked again
 
     with transaction.atomic():
         with pytest.raises(DataError), connection.cursor() as cursor:
@@ -203,19 +203,17 @@ def test_a_connection_in_a_broken_transaction_is_not_usable(outsider):
 
 
 @on_postgresql
-def test_a_connection_that_is_gone_is_not_usable(outsider):
+def test_a_lost_connection_is_not_usable(outsider):
     connection.ensure_connection()
     assert connection.is_usable()
     terminate_our_backend(outsider)
     assert not connection.is_usable()
-    assert not connection.is_usable()  # now that this is known, too
+    assert not connection.is_usable()  # also after the loss has been noticed
 
 
 @on_postgresql
 @pytest.mark.parametrize("statement", ["first", "last"])
-def test_a_connection_lost_in_a_booking_is_503_and_the_next_booking_stands(
-    api, outsider, statement
-):
+def test_a_booking_that_loses_the_connection_is_503_and_a_retry_succeeds(api, outsider, statement):
     slot = TimeSlotFactory()
     client = api(PatientFactory(), raise_request_exception=False)
     body = {"time_slot": slot.pk, "reason_for_visit": "A cough"}
@@ -235,7 +233,7 @@ def test_a_connection_lost_in_a_booking_is_503_and_the_next_booking_stands(
 
 
 @on_postgresql
-def test_who_waits_too_long_for_a_lock_is_told_503_and_may_come_again(api, outsider, caplog):
+def test_a_lock_timeout_answers_503_and_a_retry_succeeds(api, outsider, caplog):
     slot = TimeSlotFactory()
     client = api(PatientFactory())
     body = {"time_slot": slot.pk, "reason_for_visit": "A cough"}
@@ -257,18 +255,18 @@ def test_who_waits_too_long_for_a_lock_is_told_503_and_may_come_again(api, outsi
 @pytest.mark.parametrize(
     "sqlstate",
     [
-        pytest.param("55P03", id="a lock that is not to be had"),
+        pytest.param("55P03", id="a lock timeout"),
         pytest.param("40P01", id="a deadlock"),
         pytest.param("40001", id="a serialization failure"),
-        pytest.param("57014", id="a statement that took too long"),
-        pytest.param("57P01", id="a server that shuts down"),
+        pytest.param("57014", id="a statement timeout"),
+        pytest.param("57P01", id="a server shutdown"),
         pytest.param("53100", id="a full disk"),
-        pytest.param("25006", id="a server that only reads"),
-        pytest.param("25P03", id="a session that stood idle too long"),
+        pytest.param("25006", id="a read-only server"),
+        pytest.param("25P03", id="an idle timeout"),
     ],
 )
 @pytest.mark.django_db
-def test_what_may_succeed_later_is_unavailable(sqlstate):
+def test_temporary_database_errors_are_503(sqlstate):
     raising = f"DO $$ BEGIN RAISE EXCEPTION 'row 10.0.0.7' USING ERRCODE = '{sqlstate}'; END $$"
 
     with pytest.raises((OperationalError, InternalError)) as raised, transaction.atomic():
@@ -289,7 +287,7 @@ def test_what_may_succeed_later_is_unavailable(sqlstate):
     ],
 )
 @pytest.mark.django_db
-def test_nobody_waits_for_ever(limit, value):
+def test_database_timeouts_are_set(limit, value):
     with connection.cursor() as cursor:
         cursor.execute(f"SHOW {limit}")
 
@@ -298,7 +296,7 @@ def test_nobody_waits_for_ever(limit, value):
 
 @on_postgresql
 @pytest.mark.django_db
-def test_no_statement_is_compiled():
+def test_jit_compilation_is_off():
     with connection.cursor() as cursor:
         cursor.execute("SHOW jit")
 

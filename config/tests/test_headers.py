@@ -1,4 +1,4 @@
-"""What every answer tells a browser, and which applications on other origins it lets read it."""
+"""Security headers of all responses, and CORS."""
 
 import pytest
 from django.test import Client
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 APPLICATION = "https://app.clinic.example"
 
 
-def test_the_policies_are_the_agreed_ones():
+def test_the_policies_match_the_agreed_ones():
     common = (
         "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -40,7 +40,7 @@ def test_the_policies_are_the_agreed_ones():
         ("/no-such/", "text/html", 404, PAGE),
     ],
 )
-def test_every_answer_is_kept_nowhere_and_loads_only_what_it_needs(address, accept, status, policy):
+def test_responses_are_not_cached_and_restrict_what_a_page_loads(address, accept, status, policy):
     browser = Client(headers={"Accept": accept})
     browser.force_login(build_clinic().ada)
 
@@ -63,7 +63,7 @@ def test_every_answer_is_kept_nowhere_and_loads_only_what_it_needs(address, acce
     }  # fmt: skip
 
 
-def test_an_error_of_ours_has_them_too(api, monkeypatch):
+def test_a_server_error_has_the_headers(api, monkeypatch):
     monkeypatch.setattr("appointments.viewsets.UpcomingViewSet.pagination_class", "broken")
 
     answer = api(build_clinic().jane, raise_request_exception=False).get("/api/upcoming/")
@@ -73,18 +73,18 @@ def test_an_error_of_ours_has_them_too(api, monkeypatch):
     assert answer["Content-Security-Policy"] == NOTHING
 
 
-def test_files_keep_their_caching(settings, tmp_path):
+def test_static_files_keep_their_caching_headers(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     static = Client().get("/static/favicon.svg")
     static.close()
-    picture = Client().get("/media/avatars/nobody.webp")
+    image = Client().get("/media/avatars/nobody.webp")
 
     assert static.status_code == 200
     assert static["Cache-Control"] == "max-age=60, public"
-    assert "Cache-Control" not in picture
+    assert "Cache-Control" not in image
 
 
-def test_behind_https_a_browser_is_told_to_stay_there(settings):
+def test_hsts_is_sent_with_https(settings):
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_HSTS_SECONDS = 31_536_000
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
@@ -96,7 +96,7 @@ def test_behind_https_a_browser_is_told_to_stay_there(settings):
     assert secure["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
 
 
-def test_no_page_of_the_browsable_api_holds_a_script_that_the_policy_forbids():
+def test_browsable_api_pages_contain_no_script_that_the_policy_forbids():
     browser = Client(headers={"Accept": "text/html"})
     browser.force_login(build_clinic().house)
 
@@ -108,7 +108,7 @@ def test_no_page_of_the_browsable_api_holds_a_script_that_the_policy_forbids():
     assert 'action="/api-auth/logout/?next=/api/time-slots/"' in page.content.decode()
 
 
-# --- Other origins --------------------------------------------------------------------------
+# --- CORS -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def application(settings):
     settings.CORS_ALLOWED_ORIGINS = [APPLICATION]
 
 
-def test_an_application_on_the_list_may_send_and_read_what_it_needs(api, application):
+def test_an_allowed_origin_may_send_and_read_the_required_headers(api, application):
     client = api(build_clinic().jane)
 
     asked = client.options(
@@ -143,7 +143,7 @@ def test_an_application_on_the_list_may_send_and_read_what_it_needs(api, applica
     "origin",
     ["https://evil.example", "null", "http://app.clinic.example", f"{APPLICATION}.evil.example"],
 )
-def test_any_other_origin_is_told_nothing(api, application, origin):
+def test_other_origins_get_no_cors_headers(api, application, origin):
     client = api(build_clinic().jane)
 
     asked = client.options(
@@ -156,13 +156,13 @@ def test_any_other_origin_is_told_nothing(api, application, origin):
         assert [name for name in answer.headers if name.startswith("Access-Control-")] == []
 
 
-def test_only_the_api_and_the_pictures_are_open_to_applications(application):
+def test_cors_applies_to_the_api_and_avatars_only(application):
     for address in ("/admin/login/", "/healthz", "/api-auth/login/"):
         answer = Client().get(address, headers={"Origin": APPLICATION})
         assert "Access-Control-Allow-Origin" not in answer
 
 
-def test_the_list_is_a_setting_and_empty_in_production():
+def test_allowed_origins_are_a_setting_and_empty_in_production():
     secret = {"SECRET_KEY": "k" * 50}
     listed = "https://a.example,https://b.example"
 

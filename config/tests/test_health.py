@@ -1,4 +1,4 @@
-"""What the machines that watch are told."""
+"""The health endpoints for monitoring: /healthz and /readyz."""
 
 import pytest
 from django.db import OperationalError, connection
@@ -10,12 +10,12 @@ from config import health
 
 
 @pytest.fixture
-def nobody():
+def anonymous():
     return Client()
 
 
-def test_a_living_process_says_so_without_asking_the_database(nobody):
-    answer = nobody.get("/healthz")
+def test_healthz_succeeds_without_a_database_query(anonymous):
+    answer = anonymous.get("/healthz")
 
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok"}
@@ -23,18 +23,18 @@ def test_a_living_process_says_so_without_asking_the_database(nobody):
 
 
 @pytest.mark.django_db
-def test_a_process_with_its_database_and_its_migrations_is_ready(nobody):
-    answer = nobody.get("/readyz")
+def test_readyz_succeeds_with_database_and_migrations(anonymous):
+    answer = anonymous.get("/readyz")
 
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok", "checks": dict.fromkeys(health.CHECKS, "ok")}
 
 
 @pytest.mark.django_db
-def test_an_unapplied_migration_is_not_ready(nobody):
+def test_an_unapplied_migration_is_not_ready(anonymous):
     MigrationRecorder(connection).migration_qs.filter(app="sessions").delete()
 
-    answer = nobody.get("/readyz")
+    answer = anonymous.get("/readyz")
 
     assert answer.status_code == 503
     assert answer["Retry-After"] == "5"
@@ -46,12 +46,12 @@ def test_an_unapplied_migration_is_not_ready(nobody):
 
 
 @pytest.mark.django_db
-def test_without_its_database_a_process_lives_and_is_not_ready(nobody):
+def test_without_a_database_healthz_succeeds_and_readyz_fails(anonymous):
     def gone(*statement):
         raise OperationalError("could not connect to host 10.0.0.7")
 
     with connection.execute_wrapper(gone):
-        alive, ready = nobody.get("/healthz"), nobody.get("/readyz")
+        alive, ready = anonymous.get("/healthz"), anonymous.get("/readyz")
 
     assert alive.status_code == 200
     assert ready.status_code == 503
@@ -61,10 +61,10 @@ def test_without_its_database_a_process_lives_and_is_not_ready(nobody):
 
 
 @pytest.mark.django_db
-def test_a_further_check_is_one_row(nobody, monkeypatch):
+def test_a_check_is_added_to_a_dictionary(anonymous, monkeypatch):
     monkeypatch.setitem(health.CHECKS, "coffee", lambda: "cold")
 
-    answer = nobody.get("/readyz")
+    answer = anonymous.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.json()["checks"]["coffee"] == "cold"
@@ -72,7 +72,7 @@ def test_a_further_check_is_one_row(nobody, monkeypatch):
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])
 @pytest.mark.django_db
-def test_health_is_read_by_anyone_and_by_get_and_head_alone(address):
+def test_health_endpoints_are_public_and_allow_get_and_head_only(address):
     client = Client(enforce_csrf_checks=True)
 
     assert client.head(address).status_code == 200
@@ -83,20 +83,20 @@ def test_health_is_read_by_anyone_and_by_get_and_head_alone(address):
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])
 @pytest.mark.django_db
-def test_health_is_not_sent_to_https(nobody, settings, address):
+def test_health_endpoints_are_not_redirected_to_https(anonymous, settings, address):
     settings.SECURE_SSL_REDIRECT = True
 
-    assert nobody.get("/api/doctors/").status_code == 301
-    assert nobody.get(address).status_code == 200
+    assert anonymous.get("/api/doctors/").status_code == 301
+    assert anonymous.get(address).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_would_take_an_overlap_is_not_ready(nobody):
+def test_a_database_without_overlap_constraints_is_not_ready(anonymous):
     overlap_constraints.remove(connection)
 
-    answer = nobody.get("/readyz")
+    answer = anonymous.get("/readyz")
     overlap_constraints.install(connection)
 
     assert answer.status_code == 503
     assert answer.json()["checks"]["guards"] == "2 missing"
-    assert nobody.get("/readyz").status_code == 200
+    assert anonymous.get("/readyz").status_code == 200

@@ -1,4 +1,4 @@
-"""A request sent twice is done once."""
+"""A request sent twice with an idempotency key is executed once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, time, timedelta
@@ -31,7 +31,7 @@ def send(client, address, body, key="a-key-of-mine"):
     return client.post(address, body, HTTP_IDEMPOTENCY_KEY=key)
 
 
-def rows():
+def stored_rows():
     return {
         model: model._base_manager.count()
         for model in apps.get_models()
@@ -39,25 +39,25 @@ def rows():
     }
 
 
-def test_a_booking_sent_twice_is_made_once_and_answered_twice(api, clinic):
+def test_a_repeated_booking_is_made_once_and_answered_twice(api, clinic):
     client = api(clinic.jane)
 
     first = send(client, URL, booking(clinic.free))
-    made = rows()
+    made = stored_rows()
     again = send(client, URL, booking(clinic.free))
 
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
     assert "Idempotency-Replayed" not in first
     assert again["Idempotency-Replayed"] == "true"
-    assert rows() == made
+    assert stored_rows() == made
 
 
-def doors(clinic):
-    """Who sends what where; each makes or moves something."""
+def requests_of(clinic):
+    """Returns (user, URL, body) of requests that create or change something, by name."""
     visit = f"{URL}{clinic.appointment.pk}/"
     new = make_appointment(doctor=clinic.house, patient=clinic.jane)
-    room = f"/api/consultations/{clinic.consultation.pk}/"
+    consultation = f"/api/consultations/{clinic.consultation.pk}/"
     medication = {"medication_name": "Ramipril", "dosage": "5 mg", "frequency": "daily"}
     hours = {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}
     half_hours = hours | {"slot_duration": 30}
@@ -72,10 +72,14 @@ def doors(clinic):
         "slots": (clinic.house, "/api/time-slots/create_bulk_slots/", half_hours),
         "patient": (clinic.house, "/api/patients/", {"first_name": "A", "last_name": "B"}),
         "consultation": (clinic.house, "/api/consultations/", {"appointment": new.pk}),
-        "close": (clinic.house, f"{room}complete_consultation/", {"diagnosis": "Flu"}),
-        "vital signs": (clinic.house, f"{room}vital-signs/", {"heart_rate": 70}),
-        "prescription": (clinic.house, f"{room}prescriptions/", medication | {"duration": "1 d"}),
-        "note": (clinic.house, f"{room}notes/", {"note_type": "plan", "content": "Rest"}),
+        "close": (clinic.house, f"{consultation}complete_consultation/", {"diagnosis": "Flu"}),
+        "vital signs": (clinic.house, f"{consultation}vital-signs/", {"heart_rate": 70}),
+        "prescription": (
+            clinic.house,
+            f"{consultation}prescriptions/",
+            medication | {"duration": "1 d"},
+        ),
+        "note": (clinic.house, f"{consultation}notes/", {"note_type": "plan", "content": "Rest"}),
     }
 
 
@@ -84,35 +88,35 @@ def doors(clinic):
     ["book", "confirm", "start", "complete", "cancel", "reschedule", "slot", "slots",
      "patient", "consultation", "close", "vital signs", "prescription", "note"],
 )  # fmt: skip
-def test_every_post_that_makes_or_moves_something_is_done_once(api, clinic, name):
-    actor, address, body = doors(clinic)[name]
+def test_every_creating_or_changing_post_is_executed_once(api, clinic, name):
+    actor, address, body = requests_of(clinic)[name]
     client = api(actor)
 
     first = send(client, address, body)
-    made = rows()
+    made = stored_rows()
     again = send(client, address, body)
 
     assert first.status_code in (200, 201), first.content
     assert again["Idempotency-Replayed"] == "true"
     assert (again.status_code, again.json()) == (first.status_code, first.json())
-    assert rows() == made
+    assert stored_rows() == made
 
 
 @pytest.mark.parametrize("change", ["body", "path"])
-def test_a_key_that_comes_with_another_request_is_refused(api, clinic, change):
+def test_a_key_used_for_another_request_is_refused(api, clinic, change):
     client = api(clinic.jane)
     send(client, URL, booking(clinic.free))
-    made = rows()
+    made = stored_rows()
     other = f"{URL}{clinic.appointment.pk}/cancel/" if change == "path" else URL
     differs = {"symptoms": "Fever"} if change == "body" else {}
 
     response = send(client, other, booking(clinic.free, **differs))
 
     assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
-    assert rows() == made
+    assert stored_rows() == made
 
 
-def test_the_order_of_the_fields_does_not_make_another_request(api, clinic):
+def test_the_order_of_fields_does_not_matter(api, clinic):
     client = api(clinic.jane)
     body = booking(clinic.free)
     send(client, URL, body)
@@ -122,7 +126,7 @@ def test_the_order_of_the_fields_does_not_make_another_request(api, clinic):
     assert again["Idempotency-Replayed"] == "true"
 
 
-def test_two_people_may_use_the_same_key(api, clinic):
+def test_two_users_may_use_the_same_key(api, clinic):
     send(api(clinic.jane), URL, booking(clinic.free))
 
     response = send(api(clinic.paul), URL, booking(clinic.greys_free))
@@ -131,7 +135,7 @@ def test_two_people_may_use_the_same_key(api, clinic):
     assert "Idempotency-Replayed" not in response
 
 
-def test_each_is_answered_with_his_own(api, clinic):
+def test_each_user_gets_their_own_response(api, clinic):
     send(api(clinic.jane), URL, booking(clinic.free))
     pauls = send(api(clinic.paul), URL, booking(clinic.greys_free))
 
@@ -141,13 +145,13 @@ def test_each_is_answered_with_his_own(api, clinic):
     assert again.json() == pauls.json()
 
 
-def test_another_method_is_another_request():
+def test_the_same_key_with_another_method_is_another_request():
     post, put = (idempotency.fingerprint(method, URL, {}) for method in ("POST", "PUT"))
 
     assert post != put
 
 
-def test_what_fails_leaves_no_key_behind(api, clinic):
+def test_a_failed_request_stores_no_key(api, clinic):
     client = api(clinic.jane)
     refused = send(client, URL, booking(clinic.appointment.time_slot))
     assert refused.json()["code"] == "slot_taken"
@@ -158,7 +162,7 @@ def test_what_fails_leaves_no_key_behind(api, clinic):
     assert response.status_code == 201
 
 
-def test_the_answer_is_the_record_as_it_is_now(api, clinic):
+def test_a_replay_returns_the_current_state_of_the_record(api, clinic):
     client = api(clinic.jane)
     made = send(client, URL, booking(clinic.free)).json()["data"]
     appointment = Appointment.objects.get(pk=made["id"])
@@ -171,7 +175,7 @@ def test_the_answer_is_the_record_as_it_is_now(api, clinic):
     assert (again.json()["data"]["id"], again.json()["data"]["status"]) == (made["id"], "cancelled")
 
 
-def test_what_has_gone_out_of_sight_is_not_shown_again(api, clinic):
+def test_a_replay_of_an_invisible_record_returns_no_data(api, clinic):
     client = api(clinic.house)
     body = {"first_name": "Ann", "last_name": "Lee"}
     made = send(client, "/api/patients/", body).json()["data"]
@@ -183,7 +187,7 @@ def test_what_has_gone_out_of_sight_is_not_shown_again(api, clinic):
     assert "Lee" not in again.content.decode()
 
 
-TAKEN_AWAY = {
+LOST_PERMISSIONS = {
     "the session": (
         lambda doctor: doctor.sessions.update(ended_at=timezone.now()),
         (401, "token_invalid"),
@@ -199,25 +203,25 @@ TAKEN_AWAY = {
 }
 
 
-@pytest.mark.parametrize("what", TAKEN_AWAY)
-def test_who_may_no_longer_ask_is_not_answered_again(api, clinic, what):
+@pytest.mark.parametrize("what", LOST_PERMISSIONS)
+def test_a_replay_is_refused_after_a_loss_of_permission(api, clinic, what):
     client, body = api(clinic.house), booking(clinic.free, patient=clinic.jane.pk)
-    take_away, expected = TAKEN_AWAY[what]
+    remove_permission, expected = LOST_PERMISSIONS[what]
     assert send(client, URL, body).status_code == 201
-    take_away(clinic.house)
-    before = rows()
+    remove_permission(clinic.house)
+    before = stored_rows()
 
     again = send(client, URL, body)
 
     assert status_and_code(again) == expected
     assert "Idempotency-Replayed" not in again
     assert "A cough" not in again.content.decode()
-    assert rows() == before
+    assert stored_rows() == before
 
 
-def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clinic):
+def test_a_replayed_bulk_creation_returns_the_visible_slots(api, clinic):
     client = api(clinic.house)
-    address, body = doors(clinic)["slots"][1:]
+    address, body = requests_of(clinic)["slots"][1:]
     open_slot(doctor=clinic.house, date=date(2027, 5, 5), start_time=time(9), end_time=time(9, 20))
     body = body | {"end_time": "10:30"}
     first = send(client, address, body).json()["data"]
@@ -231,12 +235,14 @@ def test_of_slots_opened_in_bulk_those_still_in_sight_are_shown_again(api, clini
     assert again["skipped"] == first["skipped"] != []
 
 
-def test_what_may_be_read_and_no_longer_written_is_shown_again(api, clinic):
+def test_a_replay_requires_read_permission_only(api, clinic):
     client = api(clinic.house)
     visit = make_appointment(doctor=clinic.house, patient=clinic.jane)
     body = {"appointment": visit.pk}
     made = send(client, "/api/consultations/", body).json()["data"]
-    Consultation.objects.filter(pk=made["id"]).update(doctor=clinic.grey)  # he treats her still
+    Consultation.objects.filter(pk=made["id"]).update(
+        doctor=clinic.grey
+    )  # the care relationship remains
 
     again = send(client, "/api/consultations/", body)
 
@@ -252,7 +258,7 @@ def test_a_key_has_1_to_255_characters(api, clinic, key):
     assert not clinic.free.appointments.exists()
 
 
-def test_a_key_is_forgotten_after_a_day(api, clinic):
+def test_a_key_expires_after_a_day(api, clinic):
     client = api(clinic.jane)
     send(client, URL, booking(clinic.free))
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
@@ -265,7 +271,7 @@ def test_a_key_is_forgotten_after_a_day(api, clinic):
 
 
 @pytest.mark.parametrize(("seconds", "replayed"), [(-5, True), (1, False)])
-def test_a_key_is_kept_for_24_hours(api, clinic, seconds, replayed):
+def test_a_key_is_valid_for_24_hours(api, clinic, seconds, replayed):
     client, body = api(clinic.jane), booking(clinic.free)
     send(client, URL, body)
     age = timedelta(hours=24, seconds=seconds)
@@ -274,10 +280,10 @@ def test_a_key_is_kept_for_24_hours(api, clinic, seconds, replayed):
     again = send(client, URL, body)
 
     assert ("Idempotency-Replayed" in again) == replayed
-    assert again.status_code == (201 if replayed else 409)  # the slot is taken, by herself
+    assert again.status_code == (201 if replayed else 409)  # the patient already holds the slot
 
 
-def test_old_keys_are_deleted_by_a_command(api, clinic, capsys):
+def test_prune_deletes_expired_keys(api, clinic, capsys):
     client = api(clinic.jane)
     send(client, URL, booking(clinic.free), key="old")
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
@@ -290,7 +296,7 @@ def test_old_keys_are_deleted_by_a_command(api, clinic, capsys):
 
 
 @pytest.mark.parametrize("who", ["jane", "house", "ada"])
-def test_a_booking_with_a_key_costs_two_statements_more(api, clinic, who):
+def test_a_booking_with_a_key_costs_two_more_queries(api, clinic, who):
     client = api(getattr(clinic, who))
     named = {} if who == "jane" else {"patient": clinic.paul.pk}
 
@@ -302,18 +308,18 @@ def test_a_booking_with_a_key_costs_two_statements_more(api, clinic, who):
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
+def test_concurrent_requests_with_one_key_get_one_response(api):
     slot, patient = TimeSlotFactory(), PatientFactory()
     clients = [api(patient) for _ in range(8)]
 
-    def ask(client):
+    def send_booking(client):
         try:
             return send(client, URL, booking(slot))
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(ask, clients))
+        answers = list(pool.map(send_booking, clients))
 
     assert [answer.status_code for answer in answers] == [201] * 8
     assert len({answer.json()["data"]["id"] for answer in answers}) == 1
@@ -328,12 +334,12 @@ def test_of_many_who_send_one_key_at_once_all_get_the_one_answer(api):
     [("lock_timeout", (409, "request_in_progress")), ("statement_timeout", (503, "unavailable"))],
 )
 @pytest.mark.django_db(transaction=True)
-def test_who_has_waited_long_enough_for_the_first_is_told_so(
+def test_a_lock_timeout_behind_the_first_request_is_reported(
     api, limit, expected, is_there_from_before
 ):
-    """Only a lock that was not to be had means that the first request is not done.
+    """Only a lock timeout means that the first request is still running.
 
-    The first writes the key's row, or takes over one whose day is over.
+    The first request inserts the key's row or reclaims an expired one.
     """
     slot, patient = TimeSlotFactory(), PatientFactory()
     if is_there_from_before:
@@ -345,7 +351,7 @@ def test_who_has_waited_long_enough_for_the_first_is_told_so(
         )
     client, answers = api(patient), []
 
-    def give_up_soon():
+    def book_with_short_timeout():
         client.get(URL)
         with connection.cursor() as cursor:
             cursor.execute(f"SET {limit} = 200")
@@ -353,7 +359,7 @@ def test_who_has_waited_long_enough_for_the_first_is_told_so(
 
     waited, _ = run_behind_lock(
         lambda: idempotency.claim(user=patient, key="a-key-of-mine", fingerprint="mark"),
-        give_up_soon,
+        book_with_short_timeout,
         second_times_out=True,
     )
 

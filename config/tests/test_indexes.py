@@ -1,4 +1,4 @@
-"""Each list reads its page from an index, in the order it is shown in; no index is kept twice."""
+"""Each list is read from an index in its order, and no index is redundant."""
 
 import re
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ on_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite plans without knowing what a row costs"
 )
 
-# who asks, what for, and the index it is read from
+# user, URL, and the index that is used
 PAGES = [
     ("ada", "/api/patients/", "people_by_name"),
     ("house", "/api/patients/", "people_by_name"),
@@ -51,7 +51,7 @@ def clinic(db):
 
 @pytest.fixture
 def plan_of(api, clinic):
-    """How PostgreSQL reads the page that somebody asks for."""
+    """Returns PostgreSQL's plan for the query of a page."""
 
     def plan(who, address, **switches):
         people = {name: getattr(clinic, name).pk for name in ("jane", "house")}
@@ -66,7 +66,7 @@ def plan_of(api, clinic):
 
 @contextmanager
 def statements():
-    """(sql, params) of what is asked of the database meanwhile."""
+    """Collects (sql, params) of the queries in the block."""
     asked = []
 
     def note(execute, sql, params, many, context):
@@ -87,10 +87,9 @@ def explain(sql, params, **switches):
 
 @on_postgresql
 @pytest.mark.parametrize(("who", "address", "index"), PAGES)
-def test_a_page_is_read_in_its_order_from_an_index(plan_of, who, address, index):
-    """The tables are nearly empty, so the planner is told to avoid what it would do with few rows.
-
-    Where it sorts nevertheless, no index has that order.
+def test_a_page_is_read_in_order_from_an_index(plan_of, who, address, index):
+    """The planner is discouraged from what it prefers for small tables; a remaining sort shows
+    that no index has the order.
     """
     avoided = ("seqscan", "bitmapscan", "sort", "incremental_sort")
 
@@ -101,15 +100,15 @@ def test_a_page_is_read_in_its_order_from_an_index(plan_of, who, address, index)
 
 
 @on_postgresql
-def test_whom_a_doctor_treats_is_asked_of_the_rows_on_the_page(plan_of):
-    """Not of all his patients first, as PostgreSQL would do that does not see how few are shown."""
+def test_care_relationships_are_checked_for_the_rows_of_the_page(plan_of):
+    """The query does not collect all patients of the doctor first."""
     plan = plan_of("house", "/api/consultations/", enable_seqscan="off", enable_bitmapscan="off")
 
     assert re.search(r"OR \(\$\d AND \(SubPlan \d\)\) OR", plan)
 
 
 @on_postgresql
-def test_whom_a_doctor_treats_is_found_in_an_index_alone(clinic):
+def test_care_relationships_are_read_by_an_index_only_scan(clinic):
     treats = Appointment.objects.establishing_care_by(clinic.house).order_by("patient")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
@@ -118,10 +117,12 @@ def test_whom_a_doctor_treats_is_found_in_an_index_alone(clinic):
 
 
 @on_postgresql
-def test_the_next_free_slot_of_each_doctor_is_found_in_an_index_alone(plan_of):
-    """Not among the slots of all, which would be read until one of this doctor's comes."""
+def test_the_next_free_slot_of_each_doctor_is_read_by_an_index_only_scan(plan_of):
+    """The query does not read the slots of all doctors in order of time."""
     with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX one_standing_slot_per_start")  # few slots it finds as well
+        cursor.execute(
+            "DROP INDEX one_standing_slot_per_start"
+        )  # for few slots another plan is cheaper
 
     plan = plan_of("jane", "/api/doctors/", enable_seqscan="off", enable_bitmapscan="off")
 
@@ -129,8 +130,8 @@ def test_the_next_free_slot_of_each_doctor_is_found_in_an_index_alone(plan_of):
 
 
 @on_postgresql
-def test_who_holds_a_slot_is_asked_of_the_slots_on_the_page(plan_of, clinic):
-    """Not of all that anybody holds ahead first, which is cheaper where every slot is shown."""
+def test_taken_slots_are_checked_for_the_rows_of_the_page(plan_of, clinic):
+    """The query does not collect all taken slots first, which is cheaper only without a page."""
     TimeSlotFactory.create_batch(50, doctor=clinic.house)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE appointments_timeslot, appointments_appointment")
@@ -141,8 +142,8 @@ def test_who_holds_a_slot_is_asked_of_the_slots_on_the_page(plan_of, clinic):
 
 
 @on_postgresql
-def test_what_a_doctor_holds_ahead_is_read_from_an_index_at_once(plan_of):
-    """Not slot by slot."""
+def test_taken_slots_of_a_doctor_are_read_from_one_index(plan_of):
+    """The query is not executed for each slot."""
     plan = plan_of(
         "jane",
         "/api/time-slots/?doctor={house}",
@@ -163,16 +164,16 @@ def test_what_a_doctor_holds_ahead_is_read_from_an_index_at_once(plan_of):
         ("jane", "/api/patients/{jane}/access-log/", "audit_of_patient"),
     ],
 )
-def test_what_is_not_found_in_order_has_an_index_too(plan_of, who, address, index):
+def test_filters_and_lookups_have_an_index(plan_of, who, address, index):
     with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX people_by_name")  # of so few people it finds all as well
+        cursor.execute("DROP INDEX people_by_name")  # for so few users a sequential scan is cheaper
 
     plan = plan_of(who, address, enable_seqscan="off", enable_indexscan="off")
 
     assert f"Bitmap Index Scan on {index} " in plan
 
 
-def test_no_index_is_the_beginning_of_another():
+def test_no_index_is_a_prefix_of_another():
     twice = {
         model.__name__: [
             (shorter, longer)
@@ -189,7 +190,7 @@ def test_no_index_is_the_beginning_of_another():
 
 
 def indexes_of(model):
-    """The columns of each index that covers every row."""
+    """Returns the columns of each index that is not partial."""
     single = [(field.name,) for field in model._meta.local_fields if field.db_index or field.unique]
     named = [
         tuple(one.fields)

@@ -1,4 +1,4 @@
-"""The README's walk, from registration to prescription, run as it stands there."""
+"""Runs the README's walkthrough, from registration to prescription, as it is written."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from consultations.models import Consultation
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
-# Enough of curl for the walk, so that it is run on a machine without curl too.
-STAND_IN = f"""#!{sys.executable}
+# A substitute that implements as much of curl as the walkthrough needs.
+CURL_SUBSTITUTE = f"""#!{sys.executable}
 import sys
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -41,26 +41,26 @@ sys.stdout.write(answer.read().decode())
 """
 
 
-def the_walk():
+def walkthrough():
     return re.search(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)[1]
 
 
 @pytest.fixture(params=["curl", "a stand-in"])
 def path_with_curl(request, tmp_path):
-    """A PATH on which `curl` is the real one where there is one, and then the stand-in."""
+    """A PATH with the real `curl`, if there is one, or with the substitute."""
     if request.param == "a stand-in" or shutil.which("curl") is None:
         curl = tmp_path / "curl"
-        curl.write_text(STAND_IN)
+        curl.write_text(CURL_SUBSTITUTE)
         curl.chmod(curl.stat().st_mode | stat.S_IXUSR)
     return f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_walk_of_the_readme_leads_from_registration_to_prescription(
+def test_the_readme_walkthrough_leads_from_registration_to_prescription(
     live_server, settings, path_with_curl
 ):
-    settings.DOCTOR_VERIFICATION_REQUIRED = False  # as `make run` has it
-    walk = the_walk().replace("http://127.0.0.1:8000", live_server.url)
+    settings.DOCTOR_VERIFICATION_REQUIRED = False  # as set by `make run`
+    walk = walkthrough().replace("http://127.0.0.1:8000", live_server.url)
     assert live_server.url in walk
 
     done = subprocess.run(  # noqa: S603
@@ -87,8 +87,8 @@ def test_the_walk_of_the_readme_leads_from_registration_to_prescription(
     assert actions == ["book", "confirm", "start", "complete"]
 
 
-def test_the_walk_starts_with_the_seeds_own_examples():
-    walk = the_walk()
+def test_the_walkthrough_starts_with_the_seed_examples():
+    walk = walkthrough()
 
     for example in ('"username": "doctor1"', '"medical_license_number": "MD123456"',
                     '"username": "patient1"', '"start_time\\": \\"09:00:00\\"'):  # fmt: skip

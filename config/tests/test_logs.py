@@ -1,4 +1,4 @@
-"""A line for each request, and one line whatever a request holds."""
+"""Access log lines and the log formatter: one line for each entry."""
 
 import io
 import json
@@ -27,7 +27,7 @@ BASE_DIR = real_settings.BASE_DIR
 
 @pytest.fixture
 def access():
-    """The lines of the requests, as written."""
+    """The formatted access log lines."""
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(JSONFormatter(ours=["config"]))
     logger = logging.getLogger("config.requests")
@@ -50,12 +50,12 @@ def access():
         ("", "/"),
     ],
 )
-def test_an_address_is_logged_as_its_template(route, readable):
+def test_a_path_is_logged_as_its_route(route, readable):
     assert route_template(route) == readable
 
 
 @pytest.mark.django_db
-def test_a_line_says_who_asked_what_and_how_it_ended(api, access):
+def test_a_line_contains_user_request_and_status(api, access):
     clinic = build_clinic()
 
     answer = api(clinic.jane).get(f"/api/appointments/{clinic.appointment.pk}/")
@@ -76,7 +76,7 @@ def test_a_line_says_who_asked_what_and_how_it_ended(api, access):
 
 
 @pytest.mark.django_db
-def test_the_caller_is_named_by_number_however_he_signed_in(api, access):
+def test_the_user_is_logged_by_id_for_token_and_cookie_logins(api, access):
     clinic = build_clinic()
     browser = Client()
     browser.force_login(clinic.ada)
@@ -87,14 +87,14 @@ def test_the_caller_is_named_by_number_however_he_signed_in(api, access):
     api().get("/api/upcoming/")
     api().get("/api/upcoming/", HTTP_AUTHORIZATION="Bearer nonsense")
     api().get("/api/doctors/", HTTP_COOKIE="sessionid=nonsense")
-    browser.get("/static/favicon.svg").close()  # nobody asked who
+    browser.get("/static/favicon.svg").close()  # anonymous
 
     jane, ada = clinic.jane.pk, clinic.ada.pk
     assert [line["user_id"] for line in access()] == [jane, ada, ada, None, None, None, None]
 
 
 @pytest.mark.django_db
-def test_the_line_costs_no_query(access, django_assert_num_queries):
+def test_access_logging_costs_no_query(access, django_assert_num_queries):
     browser = Client()
     browser.force_login(build_clinic().ada)
 
@@ -105,7 +105,9 @@ def test_the_line_costs_no_query(access, django_assert_num_queries):
 
 
 @pytest.mark.django_db
-def test_a_server_error_is_an_error_and_a_method_nobody_knows_is_other(api, access, monkeypatch):
+def test_a_server_error_is_logged_as_an_error_and_an_unknown_method_as_other(
+    api, access, monkeypatch
+):
     monkeypatch.setattr("appointments.viewsets.UpcomingViewSet.pagination_class", "broken")
     client = api(build_clinic().jane, raise_request_exception=False)
 
@@ -119,7 +121,7 @@ def test_a_server_error_is_an_error_and_a_method_nobody_knows_is_other(api, acce
 
 
 @pytest.mark.django_db
-def test_what_breaks_a_line_elsewhere_does_not_here(api, access):
+def test_line_breaks_in_a_request_do_not_break_the_line(api, access):
     nasty = f'{SENT}\r\n{{"level": "CRITICAL"}}\x1b[31m\u2028\x00'
 
     api().post("/api/auth/login/", {"username": nasty, "password": nasty}, HTTP_USER_AGENT=nasty,
@@ -149,7 +151,7 @@ class Person:
 
 
 @pytest.mark.parametrize("said", [Diagnosis.FLU, Person(), date(2026, 7, 1), ["Jane"]])
-def test_of_a_thing_its_kind_is_told(said):
+def test_objects_are_logged_by_their_type(said):
     record = logging.makeLogRecord({"name": "other", "msg": "%s", "args": (said,), "status": said})
 
     line = json.loads(JSONFormatter().format(record))
@@ -158,7 +160,7 @@ def test_of_a_thing_its_kind_is_told(said):
 
 
 @pytest.mark.parametrize("said", ["Zürich", "\x7f", "half a \ud83d", 2**64, 0.5, None])
-def test_whatever_is_said_is_a_line(said):
+def test_every_value_is_logged_as_one_line(said):
     asked = {"name": "config.x", "levelname": "INFO", "msg": "%s", "args": (said,), "ms": said}
     record = logging.makeLogRecord(asked)
 
@@ -171,7 +173,7 @@ def test_whatever_is_said_is_a_line(said):
     }  # fmt: skip
 
 
-HOSTILE = [
+INVALID_REQUESTS = [
     f"GET /api/doctors/?search={SENT} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     f"GET /{SENT} \x1b[31m HTTP/9.9\r\nHost: localhost\r\n\r\n",
     f"GET /{SENT} HTTP/1.1\r\nHost: localhost\r\n{SENT} x: {SENT}\r\n\r\n",
@@ -182,8 +184,8 @@ HOSTILE = [
 ]
 
 
-def test_the_server_itself_is_as_silent(tmp_path):
-    """Gunicorn as in production, asked to write an access log as well."""
+def test_gunicorn_logs_no_more_than_the_application(tmp_path):
+    """Runs gunicorn as in production, with its own access log enabled."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -203,7 +205,7 @@ def test_the_server_itself_is_as_silent(tmp_path):
             stderr=out,
         )
         try:
-            for request in HOSTILE:
+            for request in INVALID_REQUESTS:
                 tell(port, request)
         finally:
             server.send_signal(signal.SIGTERM)
@@ -217,7 +219,7 @@ def test_the_server_itself_is_as_silent(tmp_path):
 
 
 def tell(port, request):
-    """Send the request, wait for the server where it is not up yet, and hear it out."""
+    """Sends the request, retrying until the server is up, and reads the response."""
     for _ in range(300):
         try:
             connection = socket.create_connection(("127.0.0.1", port), timeout=30)

@@ -1,8 +1,8 @@
-"""The whole matrix: every door by method by caller by record (own, other's, missing).
+"""The whole matrix: every endpoint by method, caller and record (own, other's, missing).
 
-What is expected follows from two tables pinned literally, who may (`test_access.MATRIX`) and whose
-records are in sight (below). Each cell is a real request that would succeed where it is allowed,
-undone afterwards. There are two sides: Jane with Dr. House, Paul with Dr. Grey.
+Two literal tables give the expected status: who may do what (`test_access.MATRIX`), and whose
+records each caller sees (below). Each cell is a real request that would succeed where it is allowed
+and that is rolled back. There are two sides: Jane with Dr. House, and Paul with Dr. Grey.
 """
 
 import json
@@ -13,26 +13,24 @@ from uuid import UUID
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from django.utils.module_loading import import_string
 from rest_framework.test import APIClient
 
 from accounts.auth.sessions import open_session
 from accounts.models import AuditEvent, Outcome
-from accounts.tests.factories import (
-    PASSWORD,
-    AdminFactory,
-    DoctorFactory,
-    UnverifiedDoctorFactory,
-)
+from accounts.tests.factories import PASSWORD, DoctorFactory
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
 from config.access_report import iter_endpoints
+from config.api.serializers import example_body
+from config.tests.personas import NESTED, make_person
 from config.tests.test_access import AGREED
-from consultations.tests.factories import MEDICATION, add_parts, make_consultation
+from consultations.tests.factories import add_parts, make_consultation
 from patients.services import grant_emergency_access
 from patients.tests.factories import PatientFactory
 
 ACTORS = {"jane": "P", "paul": "P", "house": "D", "grey": "D", "new": "U", "ada": "A"}
-STRANGERS = ["anonymous", "gone"]  # gone: a doctor who treated Jane and was deactivated
+STRANGERS = ["anonymous", "gone"]  # gone is a doctor who treated Jane and was deactivated
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 SIDES = {"j": "jane", "p": "paul"}
 MISSING = 999_999
@@ -42,8 +40,9 @@ THE_INVOLVED = {"jane": "j", "paul": "p", "house": "j", "grey": "p", "ada": "jp"
 THE_DIRECTORY = {"jane": "j", "paul": "p", "house": "jp", "grey": "jp", "ada": "jp"}
 WHOSE_SLOTS = {"house": "j", "grey": "p", "new": "", "ada": "jp"}
 
-# Of which side's record each caller is answered, where the first table lets him ask at all; by the
-# address's first word. A POST to a list names its record in the body, an availability in the query.
+# The sides whose records each caller gets, where the first table allows the request at all, by the
+# first word of the address. A POST to a list names its record in the body, and an availability in
+# the query.
 READS = {
     "patients": THE_DIRECTORY,
     "doctors": EVERYBODY,
@@ -53,7 +52,7 @@ READS = {
     "doctor-availability": EVERYBODY,
 }
 WRITES = {
-    "auth": {"jane": "j", "paul": "p"},  # a session is ended by its own person
+    "auth": {"jane": "j", "paul": "p"},  # a session is ended by its own user
     "patients": THE_DIRECTORY,
     "time-slots": WHOSE_SLOTS,
     "appointments": THE_INVOLVED,
@@ -72,7 +71,7 @@ HOURS = {"date": "2027-05-05", "start_time": "09:00:00", "end_time": "09:30:00"}
 
 
 def bodies(asked):
-    """What each door is sent; `asked` has the caller's name, the side's records and the world."""
+    """The bodies of the requests; `asked` has the name of the caller, the records and the world."""
     by_the_desk = {"patient": asked.world.ann.pk} if asked.actor in ("house", "grey", "ada") else {}
     password = {"old_password": PASSWORD, "new_password": "another-horse-battery"}
     return {
@@ -82,7 +81,6 @@ def bodies(asked):
         "POST /api/patients/": {"first_name": "Ann", "last_name": "Lee"},
         "PUT /api/patients/{pk}/": {"first_name": "Ann", "last_name": "Lee"},
         "PATCH /api/patients/{pk}/": {"allergies": "Penicillin"},
-        "POST /api/patients/{patient}/emergency-access/": {"reason": "Unconscious, no papers"},
         "POST /api/time-slots/": HOURS | {"doctor": asked.ids["doctors"]},
         "POST /api/time-slots/create_bulk_slots/": (
             HOURS | {"doctor": asked.ids["doctors"], "slot_duration": 10}
@@ -98,9 +96,10 @@ def bodies(asked):
         "POST /api/consultations/": {"appointment": asked.ids["appointments"]},
         "PUT /api/consultations/{pk}/": {"diagnosis": "Flu"},
         "PATCH /api/consultations/{pk}/": {"diagnosis": "Flu"},
-        "POST /api/consultations/{consultation}/vital-signs/": {"heart_rate": 70},
-        "POST /api/consultations/{consultation}/prescriptions/": MEDICATION,
-        "POST /api/consultations/{consultation}/notes/": {"note_type": "plan", "content": "Rest"},
+        **{
+            f"POST {address}": example_body(import_string(record.viewset).serializer_class)
+            for address, record in NESTED.items()
+        },
         "PATCH /api/consultations/{consultation}/prescriptions/{pk}/": {"is_active": False},
     }
 
@@ -113,13 +112,8 @@ def world(db, settings):
 
 def two_sides():
     people = SimpleNamespace(
-        jane=PatientFactory(username="jane"),
-        paul=PatientFactory(username="paul"),
+        **{name: make_person(name) for name in ACTORS},
         ann=PatientFactory(username="ann"),
-        house=DoctorFactory(username="house"),
-        grey=DoctorFactory(username="grey"),
-        new=UnverifiedDoctorFactory(username="new"),
-        ada=AdminFactory(username="ada"),
         gone=DoctorFactory(username="gone"),
     )
     make_appointment(patient=people.jane, doctor=people.gone)
@@ -132,21 +126,23 @@ def two_sides():
 
 
 def records_of(patient, doctor, admin):
-    """One record of each kind; booked by the admin, so that the doctor treats the patient."""
+    """One record of each kind. The admin books, so that the doctor treats the patient."""
     room = add_parts(make_consultation(patient=patient, doctor=doctor, by=admin))
     open_session(patient)
+    grant_emergency_access(patient, by=doctor, reason="Unconscious")
+    visible = {
+        record.route: record.model.objects.visible_to(patient) & record.of_patient(patient.pk)
+        for record in NESTED.values()
+    }
     return {
         "sessions": patient.sessions.get().pk,
         "patients": patient.pk,
-        "emergency-access": grant_emergency_access(patient, by=doctor, reason="Unconscious").pk,
         "doctors": doctor.pk,
         "time-slots": TimeSlotFactory(doctor=doctor, starts_at=noon(310)).pk,
         "other slot": TimeSlotFactory(doctor=doctor, starts_at=noon(311)).pk,
         "appointments": make_appointment(patient=patient, doctor=doctor, by=admin).pk,
         "consultations": room.pk,
-        "vital-signs": room.vital_signs.first().pk,
-        "prescriptions": room.prescriptions.first().pk,
-        "notes": room.notes.filter(is_private=False).first().pk,
+        **{route: rows.first().pk for route, rows in visible.items()},
     }
 
 
@@ -154,7 +150,7 @@ def records_of(patient, doctor, admin):
 
 
 def cells(actor):
-    """(method, address, which record, expected status) for every door of the API."""
+    """(method, address, which record, expected status) for every endpoint of the API."""
     addresses = {address: set() for _, address in AGREED}
     for method, address in AGREED:
         addresses[address].add(method)
@@ -186,12 +182,12 @@ def expected(actor, method, address, methods, record):
         return 401
     if letter not in AGREED[does, address]:
         return 403
-    return success(does, address) if is_in_sight(actor, does, address, record) else (
+    return success(does, address) if is_visible(actor, does, address, record) else (
         404 if "{" in address else 400
     )  # fmt: skip
 
 
-def is_in_sight(actor, method, address, record):
+def is_visible(actor, method, address, record):
     named = NAMES_ITS_RECORD.get(f"{method} {address}")
     if record == "none":
         return True
@@ -204,25 +200,16 @@ def is_in_sight(actor, method, address, record):
 def success(method, address):
     if method == "DELETE":
         return 204
-    makes_a_record = address.rstrip("/").rsplit("/", 1)[-1] in (
-        "patients",
-        "time-slots",
-        "create_bulk_slots",
-        "appointments",
-        "consultations",
-        "vital-signs",
-        "prescriptions",
-        "notes",
-        "emergency-access",
-    )
-    return 201 if method == "POST" and makes_a_record else 200
+    lists = ("patients", "time-slots", "create_bulk_slots", "appointments", "consultations")
+    creates = address in NESTED or address.rstrip("/").rsplit("/", 1)[-1] in lists
+    return 201 if method == "POST" and creates else 200
 
 
 # --- The requests -----------------------------------------------------------------------------
 
 
 class Asked:
-    """One caller at one record: the addresses filled in, and what to send there."""
+    """One caller and one record: fills in addresses and gives the bodies."""
 
     def __init__(self, world, actor, record, profile):
         self.world, self.actor, self.profile = world, actor, profile
@@ -248,7 +235,7 @@ class Asked:
 
 
 def ask(client, method, asked, address):
-    """The answer, with what the audit says was done."""
+    """The response, with the audit events of the request as `events`."""
     body = bodies(asked).get(f"{method} {address}", {})
     late = clock.frozen_at(noon(400)) if "no_show" in address else nullcontext()
     with transaction.atomic(), late:
@@ -262,8 +249,8 @@ def ask(client, method, asked, address):
     return answer
 
 
-def should_be_written_down(method, address, status):
-    """How many events: one for whatever is done, and for what is shown of patients."""
+def expected_events(method, address, status):
+    """The number of audit events: one for a change, and one for a response about patients."""
     if not 200 <= status < 300 or method == "OPTIONS":
         return 0
     is_shown = method in ("GET", "HEAD")
@@ -284,7 +271,7 @@ def test_every_cell_is_as_the_two_tables_say(api, world, actor):
         if answer.status_code != status:
             deviations.append((method, address, record, status, answer.status_code))
         events = [event.event for event in answer.events]
-        if "/auth/" not in address and len(events) != should_be_written_down(
+        if "/auth/" not in address and len(events) != expected_events(
             method, address, answer.status_code
         ):
             miscounted.append((method, address, record, events))
@@ -297,11 +284,11 @@ def test_every_cell_is_as_the_two_tables_say(api, world, actor):
 
     assert deviations == []
     assert miscounted == []
-    assert {door: texts for door, texts in bodies_at.items() if len(texts) > 1} == {}
+    assert {one: texts for one, texts in bodies_at.items() if len(texts) > 1} == {}
 
 
 @pytest.mark.parametrize("actor", ["jane", "house", "ada"])
-def test_who_came_by_cookie_is_answered_alike(world, actor):
+def test_callers_with_a_cookie_get_the_same_answers(world, actor):
     browser = APIClient(raise_request_exception=False)
     browser.force_login(getattr(world, actor))
     profile = browser.get("/api/auth/profile/").json()["data"]
@@ -316,14 +303,14 @@ def test_who_came_by_cookie_is_answered_alike(world, actor):
     assert deviations == {}
 
 
-def test_the_matrix_is_large_and_has_every_door():
-    known = {(method, door.address) for door in iter_endpoints() for method, _ in door.methods}
+def test_the_matrix_is_large_and_has_every_endpoint():
+    known = {(method, one.address) for one in iter_endpoints() for method, _ in one.methods}
 
-    assert set(AGREED) == {door for door in known if "/api/" not in door[1].removeprefix("/api")}
+    assert set(AGREED) == {one for one in known if "/api/" not in one[1].removeprefix("/api")}
     assert sum(1 for actor in [*ACTORS, *STRANGERS] for _ in cells(actor)) >= 4000
 
 
-def test_a_session_that_has_ended_opens_nothing(api, world):
+def test_an_ended_session_gives_access_to_nothing(api, world):
     client = api()
     tokens = open_session(world.ada)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")

@@ -1,4 +1,4 @@
-"""The shortest way to a renderer leads to the one that DRF would weigh out."""
+"""The fast path of content negotiation chooses the same renderer as DRF."""
 
 import pytest
 from rest_framework.exceptions import NotAcceptable
@@ -39,7 +39,7 @@ def chosen(negotiation, accept, query=""):
         "image/png",
     ],
 )
-def test_an_accept_header_is_answered_as_drf_would(accept, query):
+def test_content_negotiation_equals_that_of_drf(accept, query):
     ours = chosen(StrictContentNegotiation, accept, query)
 
     assert ours == chosen(DefaultContentNegotiation, accept, query)

@@ -1,8 +1,7 @@
-"""Nothing is ever listed, filtered, searched, counted or embedded that its reader may not see.
+"""No user is shown an invisible record in any list, filter, search, count or nested object.
 
-Everybody reads at random in the clinics of config.tests.random_world: 5,000 times on each engine,
-so that CI, which runs both, makes 10,000 reads. For more:
-READS_PER_WORLD=10000 pytest config/tests/test_random_worlds.py
+Random users read random URLs of the clinics of config.tests.random_world: 5,000 times on each
+database engine. More reads: READS_PER_WORLD=10000 pytest config/tests/test_random_worlds.py
 """
 
 import os
@@ -21,9 +20,13 @@ WORLDS = range(10)
 READS = int(os.environ.get("READS_PER_WORLD", "500"))
 
 MARK = re.compile(r"mark[0-9]+mark", re.IGNORECASE)
-DOORS = sorted(
-    (door for door in iter_endpoints() if "get" in door.actions and door.is_canonical),
-    key=lambda door: door.address,
+ENDPOINTS = sorted(
+    (
+        endpoint
+        for endpoint in iter_endpoints()
+        if "get" in endpoint.actions and endpoint.is_canonical
+    ),
+    key=lambda endpoint: endpoint.address,
 )
 
 
@@ -42,7 +45,7 @@ def ids_in(body):
 
 
 def ids_by_cursor(client, address):
-    """Those of all pages of a list, from the first by `next`; none of them on two."""
+    """Returns the ids on all pages of a list, following `next`; checks that none is repeated."""
     found, following = [], f"{address}?cursor=&page_size=3"
     while following:
         body = client.get(following).json()
@@ -55,17 +58,17 @@ def ids_by_cursor(client, address):
 @pytest.mark.usefixtures("without_throttles")
 @pytest.mark.parametrize("seed", WORLDS)
 @pytest.mark.django_db
-def test_nobody_reads_what_is_not_his_to_read(api, seed):
+def test_no_user_reads_an_invisible_record(api, seed):
     world = World(seed)
     clients = {one.pk: api(one) for one in world.people}
     shown, hidden = 0, 0
 
     for _ in range(READS):
-        reader, door = world.dice.choice(world.people), world.dice.choice(DOORS)
-        address = door.address.format(
+        reader, endpoint = world.dice.choice(world.people), world.dice.choice(ENDPOINTS)
+        address = endpoint.address.format(
             pk=world.an_id(), patient=world.an_id(), consultation=world.an_id()
         )
-        query = world.a_query(door)
+        query = world.a_query(endpoint)
         accept = "text/html" if world.dice.random() < 0.01 else "application/json"
         answer = clients[reader.pk].get(address, query, headers={"Accept": accept})
         text = answer.content.decode()
@@ -77,27 +80,31 @@ def test_nobody_reads_what_is_not_his_to_read(api, seed):
         if answer.status_code != 200 or accept == "text/html":
             hidden += answer.status_code in (403, 404)
             continue
-        body, sight = answer.json(), world.sight(reader, address)
-        if sight is not None and "history" not in address:
-            assert ids_in(body) <= sight, (reader.username, address, query)
+        body, visible = answer.json(), world.sight(reader, address)
+        if visible is not None and "history" not in address:
+            assert ids_in(body) <= visible, (reader.username, address, query)
             count = (body["data"] or {}).get("count", 0)
             secret = any(reader.pk not in world.may_read[mark] for mark in sent)
-            assert count == 0 if secret else count <= len(sight), (reader.username, address, query)
+            assert count == 0 if secret else count <= len(visible), (
+                reader.username,
+                address,
+                query,
+            )
             shown += len(found)
 
-    assert min(shown, hidden) > READS / 20  # there was something to see, and something to hide
+    assert min(shown, hidden) > READS / 20  # both visible and invisible records were involved
     cache.clear()
 
 
 @pytest.mark.usefixtures("without_throttles")
 @pytest.mark.parametrize("seed", WORLDS)
 @pytest.mark.django_db
-def test_everybody_s_lists_and_numbers_are_complete(api, seed):
+def test_lists_and_counts_of_every_user_are_complete(api, seed):
     world = World(seed)
 
     for reader in world.people:
         client = api(reader)
-        sight = world.sight(reader, "/api/appointments/")
+        visible = world.sight(reader, "/api/appointments/")
         for address in ("/api/appointments/", "/api/consultations/", "/api/patients/"):
             answer = client.get(address, {"page_size": 100})
             if answer.status_code == 200:
@@ -105,13 +112,13 @@ def test_everybody_s_lists_and_numbers_are_complete(api, seed):
                 assert ids_by_cursor(client, address) == ids_in(answer.json()), reader.username
         if (answer := client.get("/api/statistics/")).status_code == 200:
             numbers = answer.json()["data"]
-            statuses = [world.rows[Appointment][pk]["status"] for pk in sight]
-            assert numbers["total"] == len(sight)
+            statuses = [world.rows[Appointment][pk]["status"] for pk in visible]
+            assert numbers["total"] == len(visible)
             assert numbers["by_status"] == {one: statuses.count(one) for one in Status.values}
 
 
 @pytest.mark.django_db
-def test_the_detector_finds_what_somebody_else_is_shown(api):
+def test_the_detector_finds_an_invisible_record(api):
     world = World(0)
     stranger = world.patients[0]
     of_another = next(

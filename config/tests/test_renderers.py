@@ -1,4 +1,4 @@
-"""Answers are written by orjson as DRF would write them, and by DRF where orjson would not."""
+"""The orjson renderer gives the same output as DRF's renderer, with DRF as the fallback."""
 
 import json
 import sys
@@ -35,7 +35,7 @@ class Record:
     name: str
 
 
-AWKWARD = {
+SPECIAL_VALUES = {
     "nothing": None,
     "truth": [True, False, None],
     "empty": [{}, [], "", ()],
@@ -65,7 +65,7 @@ AWKWARD = {
         datetime.max.replace(tzinfo=UTC),
     ],
     "days": [date(2026, 3, 29), date.min, time(9, 30), time(9, 30, 0, 1), time.max],
-    # by DRF:
+    # rendered by DRF:
     "more than 64 bits": [2**64, -(2**70)],
     "other keys": {1: "a", None: "b", 1.5: "c", False: "d", Status.COMPLETED: 4},
     "how long": timedelta(minutes=90),
@@ -78,25 +78,25 @@ def both(data, **context):
     return [renderer().render(data, **context) for renderer in (FastJSONRenderer, JSONRenderer)]
 
 
-@pytest.mark.parametrize("name", AWKWARD)
-def test_what_is_awkward_is_written_as_before(name):
-    fast, drf = both({"value": AWKWARD[name]})
+@pytest.mark.parametrize("name", SPECIAL_VALUES)
+def test_values_without_direct_orjson_support_are_rendered_as_by_drf(name):
+    fast, drf = both({"value": SPECIAL_VALUES[name]})
 
     assert fast == drf
 
 
-def test_what_can_be_read_once_is_not_lost():
+def test_iterators_are_rendered_completely():
     rows = (number for number in range(3))
 
     assert FastJSONRenderer().render({"rows": rows}) == b'{"rows":[0,1,2]}'
 
 
 @pytest.mark.parametrize("number", [1e16, 1e22, 1.5e-5, 5e-324, sys.float_info.max])
-def test_a_number_with_an_exponent_is_the_same_number(number):
+def test_a_decimal_with_an_exponent_keeps_its_value(number):
     assert json.loads(FastJSONRenderer().render(number)) == number
 
 
-def test_every_letter_is_written_as_before():
+def test_every_character_is_rendered_as_by_drf():
     letters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF]
 
     fast, drf = both(letters)
@@ -105,7 +105,7 @@ def test_every_letter_is_written_as_before():
 
 
 @pytest.mark.parametrize("text", ["half a letter: \ud83d", "\udc80"])
-def test_half_a_letter_is_escaped_as_before(text):
+def test_an_unpaired_surrogate_is_escaped_as_by_drf(text):
     class Answer:
         status_code, exception = 200, False
 
@@ -117,7 +117,7 @@ def test_half_a_letter_is_escaped_as_before(text):
 
 @pytest.mark.parametrize("media_type", ["application/json; indent=4", "application/json"])
 @pytest.mark.parametrize("context", [{}, {"indent": 4}])
-def test_who_wants_it_indented_gets_it_so(media_type, context):
+def test_indented_output_is_available_on_request(media_type, context):
     data = {"a": [1, {"b": "Ü\u2028"}], "c": Decimal("36.6")}
 
     fast, drf = both(data, accepted_media_type=media_type, renderer_context=context)
@@ -126,18 +126,18 @@ def test_who_wants_it_indented_gets_it_so(media_type, context):
 
 
 @pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity")])
-def test_a_decimal_that_is_no_number_is_refused(number):
+def test_nan_is_refused(number):
     with pytest.raises(ValueError, match="JSON compliant"):
         FastJSONRenderer().render({"weight": number})
 
 
 @pytest.mark.parametrize("thing", [object(), Record("a"), {"deep": [object()]}])
-def test_what_is_no_data_is_refused(thing):
+def test_unserializable_objects_are_refused(thing):
     with pytest.raises(TypeError, match="not JSON serializable"):
         FastJSONRenderer().render({"value": thing})
 
 
-def test_a_circle_is_refused():
+def test_circular_data_is_refused():
     circle = []
     circle.append(circle)
 
@@ -145,8 +145,8 @@ def test_a_circle_is_refused():
         FastJSONRenderer().render(circle)
 
 
-def test_no_answer_has_floats_but_rates():
-    """Of which the renderer would write null for one that is no number."""
+def test_only_rates_are_floats():
+    """The renderer would write null for a NaN in a float field."""
     in_models = {
         field
         for model in apps.get_models()
@@ -187,7 +187,7 @@ def descendants(kind):
         "patients/nobody/",
     ],
 )
-def test_a_whole_answer_is_written_as_before(api, address, monkeypatch):
+def test_a_whole_response_is_rendered_as_by_drf(api, address, monkeypatch):
     clinic = build_clinic()
     client = api(clinic.ada)
     address = address.format(jane=clinic.jane.pk, visit=clinic.consultation.pk)

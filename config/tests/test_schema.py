@@ -1,4 +1,4 @@
-"""The documentation says what the API does."""
+"""The OpenAPI document matches the API."""
 
 from io import StringIO
 
@@ -33,18 +33,18 @@ def template(address):
 
 
 def test_every_operation_of_the_canonical_mount_is_documented_once(operations):
-    doors = {
-        (method.upper(), template(door.address))
-        for door in iter_endpoints()
-        if door.is_canonical
-        for method in door.actions
+    operations_of_views = {
+        (method.upper(), template(endpoint.address))
+        for endpoint in iter_endpoints()
+        if endpoint.is_canonical
+        for method in endpoint.actions
         if method != "head"
     }
 
-    assert set(operations) == doors
+    assert set(operations) == operations_of_views
 
 
-def test_every_answer_is_documented_in_the_envelope_and_with_an_example(operations):
+def test_every_response_is_documented_in_the_envelope_with_an_example(operations):
     for key, operation in operations.items():
         good = {code: one for code, one in operation["responses"].items() if code[0] == "2"}
         assert len(good) == 1, key
@@ -62,7 +62,7 @@ def test_every_answer_is_documented_in_the_envelope_and_with_an_example(operatio
 NO_DATA = {"auth_logout_create", "auth_password_reset_create", "auth_password_reset_confirm_create"}
 
 
-def test_every_body_is_documented_with_an_example(operations):
+def test_every_request_body_is_documented_with_an_example(operations):
     without = {
         key
         for key, operation in operations.items()
@@ -73,7 +73,7 @@ def test_every_body_is_documented_with_an_example(operations):
     assert without == set()
 
 
-def test_every_post_that_makes_or_moves_records_documents_its_key(operations):
+def test_every_creating_or_changing_post_documents_the_idempotency_key(operations):
     with_key = {
         path
         for (_, path), operation in operations.items()
@@ -99,14 +99,14 @@ def test_every_operation_documents_its_errors(operations):
         assert ("422" in errors) == ("Idempotency-Key" in parameters), key
 
 
-def test_every_documented_error_is_one_of_the_published_list(schema):
+def test_every_documented_error_is_in_the_published_list(schema):
     statuses = {name.removeprefix("Error") for name in schema["components"]["responses"]}
 
-    # 405 is for methods that are not documented; 500 is no promise.
+    # 405 is for undocumented methods; 500 is never expected.
     assert statuses == {str(code.status) for code in ERROR_CODES.values()} - {"405", "500"}
 
 
-def test_the_headers_of_an_answer_are_documented(operations, schema):
+def test_response_headers_are_documented(operations, schema):
     for key, operation in operations.items():
         good = next(one for code, one in operation["responses"].items() if code[0] == "2")
         assert "X-Request-ID" in good["headers"], key
@@ -115,7 +115,7 @@ def test_the_headers_of_an_answer_are_documented(operations, schema):
     assert headers["Error429"] == headers["Error503"] == {"X-Request-ID", "Retry-After"}
 
 
-def test_of_the_shapes_of_a_profile_an_answer_is_exactly_one(schema):
+def test_a_profile_matches_exactly_one_of_its_schemas(schema):
     shapes = schema["components"]["schemas"]
 
     said = {name: shapes[name]["properties"]["user_type"]["enum"] for name in PROFILE_SHAPES}
@@ -129,7 +129,7 @@ def test_of_the_shapes_of_a_profile_an_answer_is_exactly_one(schema):
 PROFILE_SHAPES = {"PatientProfile": ["patient"], "DoctorProfile": ["doctor"], "Profile": ["admin"]}
 
 
-def test_a_picture_travels_in_a_form_and_not_in_json(operations, schema):
+def test_an_avatar_is_documented_in_a_form_and_not_in_json(operations, schema):
     shapes = schema["components"]["schemas"]
     content = operations["PATCH", "/api/patients/{id}/"]["requestBody"]["content"]
 
@@ -144,7 +144,7 @@ def test_a_picture_travels_in_a_form_and_not_in_json(operations, schema):
     }
 
 
-def test_ids_clock_times_and_pages_have_their_limits(operations, schema):
+def test_ids_times_and_page_parameters_document_their_limits(operations, schema):
     slot = schema["components"]["schemas"]["TimeSlot"]["properties"]
     asked = {
         one["name"]: one["schema"] for one in operations["GET", "/api/appointments/"]["parameters"]
@@ -158,12 +158,14 @@ def test_ids_clock_times_and_pages_have_their_limits(operations, schema):
     assert sorted(asked["priority"]["enum"]) == ["high", "low", "medium", "urgent"]
 
 
-def test_what_is_open_to_strangers_is_documented_so(operations):
+def test_public_operations_are_documented_as_public(operations):
     access = {
-        (method.upper(), template(door.address)): door.view.access[SAME_AS.get(action, action)]
-        for door in iter_endpoints()
-        if door.is_canonical
-        for method, action in door.actions.items()
+        (method.upper(), template(endpoint.address)): endpoint.view.access[
+            SAME_AS.get(action, action)
+        ]
+        for endpoint in iter_endpoints()
+        if endpoint.is_canonical
+        for method, action in endpoint.actions.items()
         if method != "head"
     }
 
@@ -171,7 +173,7 @@ def test_what_is_open_to_strangers_is_documented_so(operations):
         assert ("jwtAuth" in str(operation.get("security"))) == (access[key] != ANYONE), key
 
 
-def test_the_error_body_lists_every_code(schema):
+def test_the_error_schema_lists_every_code(schema):
     assert schema["components"]["schemas"]["Error"]["properties"]["code"]["enum"] == list(
         ERROR_CODES
     )
@@ -179,7 +181,7 @@ def test_the_error_body_lists_every_code(schema):
 
 @pytest.mark.parametrize("address", ["/api/docs/", "/api/schema/"])
 @pytest.mark.django_db
-def test_the_documentation_is_open_and_asks_nothing_of_the_outside(api, address):
+def test_the_documentation_is_public_and_loads_nothing_from_other_hosts(api, address):
     response = api().get(address, HTTP_ACCEPT="*/*")
 
     page = response.content.decode()

@@ -1,6 +1,6 @@
-"""The API is what its documentation says, whatever is sent: no 5xx, no answer out of shape.
+"""Generated requests get documented responses: no 5xx and no undocumented schema.
 
-`FUZZ_CASES` and `FUZZ_SEED` make more of it, and other cases (verification/fuzz.py).
+`FUZZ_CASES` and `FUZZ_SEED` set the number of cases and the seed (verification/fuzz.py).
 """
 
 import json
@@ -15,16 +15,16 @@ from config.tests.fuzzing import Fuzzer, load
 from config.tests.test_matrix import two_sides
 
 OPERATIONS = sorted(
-    f"{method} {door.address.replace('{pk}', '{id}')}"
-    for door in iter_endpoints()
-    if door.is_canonical
-    for method, _ in door.methods
+    f"{method} {endpoint.address.replace('{pk}', '{id}')}"
+    for endpoint in iter_endpoints()
+    if endpoint.is_canonical
+    for method, _ in endpoint.methods
 )
 CASES = int(os.environ.get("FUZZ_CASES", "1500"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 
-# Whatever is found, is found again in the next run: the seed is fixed and nothing is remembered.
-# Nothing is shrunk, for the cases are small and the run is to be short.
+# The seed is fixed and no example is stored, so that a failure repeats in the next run. Examples
+# are not shrunk, because they are small and shrinking is slow.
 REPRODUCIBLE = settings(
     max_examples=max(1, CASES // len(OPERATIONS)),
     database=None,
@@ -41,7 +41,7 @@ def world(db, settings):
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_an_operation_answers_as_documented(world, label):
+def test_responses_match_the_documentation(world, label):
     fuzzer = Fuzzer(world)
     operation = load().find_operation_by_label(label)
 

@@ -1,4 +1,4 @@
-"""Sign-ins by cookie are over by the same rules as those with tokens."""
+"""Cookie sessions expire by the same limits as token sessions."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.auth.sessions import open_session
-from accounts.tests.factories import PASSWORD, AdminFactory
+from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import profile
 
 pytestmark = pytest.mark.django_db
@@ -17,14 +17,9 @@ SECOND = timedelta(seconds=1)
 PROFILE = "/api/auth/profile/"
 
 
-@pytest.fixture
-def ada():
-    return AdminFactory(username="ada")
-
-
 @pytest.fixture(params=["/admin/login/", "/api-auth/login/"])
 def browser(request, ada):
-    """Ada's, signed in at one of the two pages."""
+    """A client signed in as Ada at one of the two login pages."""
     browser = Client()
     answer = browser.post(request.param, {"username": "ada", "password": PASSWORD})
     assert answer.status_code == 302
@@ -35,8 +30,8 @@ def stored():
     return Session.objects.get().get_decoded()
 
 
-def change(**stamps):
-    """What the one session of a browser holds; a stamp that is None is taken out."""
+def change_session(**stamps):
+    """Updates the data of the one browser session; None removes a timestamp."""
     row = Session.objects.get()
     session = row.get_decoded() | stamps
     kept = {name: value for name, value in session.items() if value is not None}
@@ -44,10 +39,10 @@ def change(**stamps):
     row.save()
 
 
-def pass_by(time, *, used=timedelta()):
-    """Let the sign-in be older by `time`, and the last use by `used`."""
+def age_session(time, *, used=timedelta()):
+    """Moves the login back by `time` and the last use by `used`."""
     session = stored()
-    change(
+    change_session(
         signed_in_at=session["signed_in_at"] - time.total_seconds(),
         used_at=session["used_at"] - used.total_seconds(),
     )
@@ -59,48 +54,48 @@ def is_signed_in(browser):
     return pages == [200, 200]
 
 
-def test_without_a_rule_a_sign_in_does_not_end(browser):
-    pass_by(timedelta(days=400), used=timedelta(days=400))
+def test_without_limits_a_login_does_not_expire(browser):
+    age_session(timedelta(days=400), used=timedelta(days=400))
 
     assert is_signed_in(browser)
 
 
 @pytest.mark.parametrize("is_in", [True, False])
-def test_a_browser_nobody_uses_is_signed_out(browser, settings, is_in):
+def test_an_unused_login_expires(browser, settings, is_in):
     settings.SESSION_IDLE = MINUTES_30
     idle = MINUTES_30 - 10 * SECOND if is_in else MINUTES_30
-    pass_by(idle, used=idle)
+    age_session(idle, used=idle)
 
     assert is_signed_in(browser) == is_in
 
 
 @pytest.mark.parametrize("is_in", [True, False])
-def test_a_browser_is_signed_out_some_day_however_busy(browser, settings, is_in):
+def test_a_login_expires_at_its_maximum_age_despite_use(browser, settings, is_in):
     settings.SESSION_ABSOLUTE = HOURS_12
-    pass_by(HOURS_12 - 10 * SECOND if is_in else HOURS_12)
+    age_session(HOURS_12 - 10 * SECOND if is_in else HOURS_12)
 
     assert is_signed_in(browser) == is_in
 
 
-def test_use_keeps_a_browser_signed_in(browser, settings):
+def test_use_extends_a_login(browser, settings):
     settings.SESSION_IDLE = MINUTES_30
     for _ in range(3):
-        pass_by(MINUTES_30 - 10 * SECOND, used=MINUTES_30 - 10 * SECOND)
+        age_session(MINUTES_30 - 10 * SECOND, used=MINUTES_30 - 10 * SECOND)
         assert is_signed_in(browser)
 
 
-def test_use_does_not_prolong_what_is_over_some_day(browser, settings):
+def test_use_does_not_extend_the_maximum_age(browser, settings):
     settings.SESSION_IDLE, settings.SESSION_ABSOLUTE = MINUTES_30, HOURS_12
     signed_in = stored()["signed_in_at"]
-    pass_by(MINUTES_30 / 2, used=MINUTES_30 / 2)
+    age_session(MINUTES_30 / 2, used=MINUTES_30 / 2)
 
     assert is_signed_in(browser)
     assert stored()["signed_in_at"] == signed_in - (MINUTES_30 / 2).total_seconds()
 
 
-def test_what_is_over_is_gone_for_good_and_the_cookie_with_it(browser, settings):
+def test_an_expired_login_is_deleted_with_its_cookie(browser, settings):
     settings.SESSION_IDLE = MINUTES_30
-    pass_by(MINUTES_30, used=MINUTES_30)
+    age_session(MINUTES_30, used=MINUTES_30)
     cookie = browser.cookies["sessionid"].value
 
     answer = browser.get("/admin/")
@@ -113,9 +108,9 @@ def test_what_is_over_is_gone_for_good_and_the_cookie_with_it(browser, settings)
     assert again.status_code == 302
 
 
-def test_who_signs_in_anew_starts_anew(browser, settings):
+def test_a_new_login_starts_a_new_session(browser, settings):
     settings.SESSION_IDLE, settings.SESSION_ABSOLUTE = MINUTES_30, HOURS_12
-    pass_by(HOURS_12, used=MINUTES_30)
+    age_session(HOURS_12, used=MINUTES_30)
     assert not is_signed_in(browser)
 
     browser.post("/admin/login/", {"username": "ada", "password": PASSWORD})
@@ -124,10 +119,10 @@ def test_who_signs_in_anew_starts_anew(browser, settings):
 
 
 @pytest.mark.parametrize("rule", ["SESSION_IDLE", "SESSION_ABSOLUTE"])
-def test_a_sign_in_of_unknown_age_is_over(browser, settings, rule):
-    """One from before sign-ins were stamped."""
+def test_a_login_without_a_timestamp_is_expired(browser, settings, rule):
+    """Logins from before the timestamps were introduced have none."""
     setattr(settings, rule, HOURS_12)
-    change(signed_in_at=None, used_at=None)
+    change_session(signed_in_at=None, used_at=None)
 
     assert not is_signed_in(browser)
 
@@ -135,19 +130,19 @@ def test_a_sign_in_of_unknown_age_is_over(browser, settings, rule):
 @pytest.mark.parametrize(
     ("idle", "absolute", "unused", "statements"),
     [
-        (timedelta(), timedelta(), HOURS_12, 2),  # which session; whose
+        (timedelta(), timedelta(), HOURS_12, 2),  # session, user
         (timedelta(), 2 * HOURS_12, HOURS_12, 2),
         (MINUTES_30, HOURS_12, 50 * SECOND, 2),
-        (MINUTES_30, HOURS_12, 70 * SECOND, 5),  # and the use is noted, in a transaction
+        (MINUTES_30, HOURS_12, 70 * SECOND, 5),  # and an update of the last use, in a transaction
     ],
 )
-def test_the_rules_cost_one_note_a_minute(
+def test_the_last_use_is_written_once_a_minute(
     ada, settings, django_assert_num_queries, idle, absolute, unused, statements
 ):
     settings.SESSION_IDLE, settings.SESSION_ABSOLUTE = idle, absolute
     browser = Client()
     browser.force_login(ada)
-    pass_by(timedelta(), used=unused)
+    age_session(timedelta(), used=unused)
 
     with django_assert_num_queries(statements):
         assert browser.get(PROFILE).status_code == 200
@@ -155,11 +150,13 @@ def test_the_rules_cost_one_note_a_minute(
         assert browser.get(PROFILE).status_code == 200
 
 
-def test_a_token_is_not_asked_for_its_browser(ada, settings, django_assert_num_queries):
+def test_requests_with_a_token_do_not_read_the_browser_session(
+    ada, settings, django_assert_num_queries
+):
     settings.SESSION_IDLE = settings.SESSION_ABSOLUTE = HOURS_12
     browser = Client()
     browser.force_login(ada)
-    pass_by(HOURS_12, used=HOURS_12)
+    age_session(HOURS_12, used=HOURS_12)
     access = open_session(ada)["access"]
 
     with django_assert_num_queries(1):
@@ -168,7 +165,7 @@ def test_a_token_is_not_asked_for_its_browser(ada, settings, django_assert_num_q
         assert browser.get("/healthz").status_code == 200
 
 
-def test_a_browser_that_is_not_signed_in_keeps_what_it_has(settings):
+def test_an_anonymous_browser_session_is_kept(settings):
     settings.SESSION_IDLE = settings.SESSION_ABSOLUTE = MINUTES_30
     browser = Client()
     session = browser.session

@@ -1,4 +1,4 @@
-"""The settings and the page that names them agree."""
+"""Settings, `.env.example` and the documentation of the variables agree."""
 
 import gc
 import os
@@ -14,19 +14,19 @@ RATES = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
 THROTTLES = {"THROTTLE_LOGIN", "THROTTLE_REGISTER", "THROTTLE_USER"}
 
 
-def read(*names):
+def variables_read(*names):
     return "".join((settings.BASE_DIR / name).read_text() for name in names)
 
 
-def test_the_example_names_every_variable_that_is_read_and_no_other():
-    source = read("config/settings.py", "gunicorn.conf.py")
-    named = set(re.findall(r"^([A-Z_]+)=", read(".env.example"), re.MULTILINE))
+def test_env_example_lists_exactly_the_variables_that_are_read():
+    source = variables_read("config/settings.py", "gunicorn.conf.py")
+    named = set(re.findall(r"^([A-Z_]+)=", variables_read(".env.example"), re.MULTILINE))
 
     assert named == set(re.findall(r'(?:config|read)\(\s*"([A-Z_]+)"', source)) | THROTTLES
     assert {f"THROTTLE_{scope.upper()}" for scope in RATES} == THROTTLES
 
 
-def test_variables_are_read_in_the_settings_alone():
+def test_environment_variables_are_read_in_the_settings_only():
     readers = {
         str(path.relative_to(settings.BASE_DIR))
         for folder in ("config", "accounts", "patients", "appointments", "consultations")
@@ -38,7 +38,7 @@ def test_variables_are_read_in_the_settings_alone():
 
 
 def with_environment(expression, **variables):
-    """What an expression over the settings gives in a process of its own."""
+    """Evaluates an expression over the settings in a new process."""
     code = f"import config.settings as s; print(({expression}))"
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", code],
@@ -142,7 +142,7 @@ def with_environment(expression, **variables):
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
     ],
 )
-def test_a_variable_does_what_its_line_says(variables, expression, expected):
+def test_a_variable_has_its_documented_effect(variables, expression, expected):
     secret = {"SECRET_KEY": "k" * 50}
 
     assert with_environment(expression, **secret, **variables) == expected
@@ -156,7 +156,7 @@ def test_a_variable_does_what_its_line_says(variables, expression, expected):
         ("BROWSABLE_API", "/api-auth/login/"),
     ],
 )
-def test_what_is_switched_off_is_gone(variable, address):
+def test_disabled_features_are_absent(variable, address):
     code = (
         "import django; django.setup()\n"
         "from django.urls import resolve, Resolver404\n"
@@ -181,7 +181,7 @@ def test_what_is_switched_off_is_gone(variable, address):
     assert done.stdout.strip() in ("gone", "no-such-path")
 
 
-def test_gunicorn_starts_with_its_configuration_alone():
+def test_gunicorn_starts_with_its_configuration_only():
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--check-config"],
         cwd=settings.BASE_DIR,
@@ -199,7 +199,7 @@ def test_gunicorn_starts_with_its_configuration_alone():
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-def test_a_worker_of_gunicorn_leaves_what_it_begins_with_out_of_the_collectors_rounds():
+def test_gunicorn_workers_freeze_objects_loaded_at_startup():
     configuration = run_path(str(settings.BASE_DIR / "gunicorn.conf.py"))
     try:
         configuration["post_worker_init"](None)

@@ -1,7 +1,7 @@
-"""What a person wrote turns up in no log line, no error of others, no cache key, no admin log.
+"""Text written by users appears in no log line, unrelated error, cache key or admin log entry.
 
-Markers are planted in every text of the clinic, every door is walked with others, and every way to
-fail is taken, while all is logged that can be.
+The tests put markers into every text of the clinic, call every endpoint and cause every kind of
+failure while everything is logged that can be logged.
 """
 
 import io
@@ -10,6 +10,8 @@ import logging
 import warnings
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core.cache import cache
 from django.db import DataError, IntegrityError, OperationalError, connection
@@ -22,12 +24,13 @@ from accounts.models import AuditEvent, User
 from accounts.tests.helpers import sent_mail
 from appointments.models import Appointment
 from config.http.log_formatter import JSONFormatter
+from config.tests.admin_forms import submit
 from config.tests.leak_markers import KEPT, SENT, Bodies, found_in, plant, walk, without_marker
 from config.tests.personas import build_clinic
 
 pytestmark = pytest.mark.django_db
 
-TALKATIVE = {
+HEADERS_WITH_TEXT = {
     "HTTP_USER_AGENT": f"{SENT} agent",
     "HTTP_REFERER": f"https://example.com/{SENT}",
     "HTTP_X_FORWARDED_FOR": SENT,
@@ -36,7 +39,7 @@ TALKATIVE = {
 
 @pytest.fixture
 def log(monkeypatch):
-    """Everything logged, from DEBUG on, by the handler and the formatter of production."""
+    """Everything logged from DEBUG on, by the handler and formatter of production."""
     handler = next(
         one for one in logging.getLogger().handlers if isinstance(one.formatter, JSONFormatter)
     )
@@ -44,7 +47,7 @@ def log(monkeypatch):
     monkeypatch.setattr(handler, "stream", log)
     for name in ("", "django", "django.request", "django.server"):
         monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
-    # Without the templates' own: what they miss is thousands of lines, and slow.
+    # Without the template loggers, whose thousands of lines about missing variables are slow.
     monkeypatch.setattr(logging.getLogger("django.template"), "level", logging.INFO)
     logging.getLogger().manager._clear_cache()
     yield log
@@ -67,14 +70,14 @@ def lines(log):
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def written_down():
-    """The whole audit, as text."""
+def audit_text():
+    """Returns the whole audit log as text."""
     events = list(AuditEvent.objects.values_list())
     assert events
     return repr(events)
 
 
-def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled, capfd):
+def test_no_api_endpoint_logs_user_text(api, bodies, log, unthrottled, capfd):
     planted = plant(api, bodies)
     assert without_marker(KEPT) == []
     clinic = build_clinic()
@@ -83,24 +86,24 @@ def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled
     clinic.consultation = clinic.appointment.consultation
     answers, keys = [], set()
 
-    # Those who may not see Jane's record first, then those who will change it.
+    # First users who cannot see Jane's record, then those who change it.
     for name in ("", "paul", "grey", "ada", "house", "jane"):
         person = getattr(clinic, name) if name else None
-        client = api(person, raise_request_exception=False, **TALKATIVE)
+        client = api(person, raise_request_exception=False, **HEADERS_WITH_TEXT)
         for answer in walk(client, name, clinic, bodies):
             told = found_in(answer.content.decode(), own=SENT)
             if answer.status_code >= 400 and name in ("", "paul", "grey"):
                 assert told == [], (name, answer.request)
             answers.append(answer)
         keys |= set(map(str, cache._cache)) | {str(cache.get(key)) for key in cache._cache}
-    sent_mail()  # the postman is through
+    sent_mail()  # waits for the mail thread
     spoken = capfd.readouterr()
 
     assert found_in(log.getvalue()) == []
     assert found_in(spoken.out + spoken.err) == []
     assert keys
     assert found_in("\n".join(keys)) == []
-    assert found_in(written_down()) == []
+    assert found_in(audit_text()) == []
     assert {200, 201, 400, 401, 403, 404, 406, 409, 412, 415, 422} <= {
         answer.status_code for answer in answers
     }
@@ -109,8 +112,10 @@ def test_no_door_of_the_api_tells_what_was_written(api, bodies, log, unthrottled
     assert {line["user_id"] for line in walked} >= {None, clinic.jane.pk, clinic.house.pk}
 
 
-def breaks_with(kind):
-    """A receiver that fails as a database driver does: with a row in its words, and a cause."""
+def failing_receiver(kind):
+    """Returns a receiver that fails as a database driver does: a row in the message, and a
+    cause.
+    """
 
     def receiver(sender, instance, **kwargs):
         quoted = f"Failing row contains ({vars(instance)}, {SENT})"
@@ -130,11 +135,11 @@ def breaks_with(kind):
         (OperationalError, 503),
     ],
 )
-def test_a_mistake_of_ours_quotes_nobody(api, bodies, log, kind, status, capfd):
+def test_a_server_error_logs_no_user_text(api, bodies, log, kind, status, capfd):
     clinic = build_clinic()
     ada = api(clinic.ada, raise_request_exception=False)
     booking = bodies(SENT, "POST", "/api/appointments/", time_slot=clinic.free.pk)
-    breaks = breaks_with(kind)
+    breaks = failing_receiver(kind)
     pre_save.connect(breaks)
 
     answers = [
@@ -149,7 +154,7 @@ def test_a_mistake_of_ours_quotes_nobody(api, bodies, log, kind, status, capfd):
     if status == 500:
         errors = next(line["errors"] for line in lines(log) if "errors" in line)
         assert [one["type"] for one in errors][-1].endswith(kind.__name__)
-        assert any("breaks_with" in place or "receiver" in place for place in errors[-1]["trace"])
+        assert any("receiver" in place for place in errors[-1]["trace"])
 
 
 ADMIN = "/admin/{}/{}/"
@@ -157,31 +162,15 @@ ADMIN = "/admin/{}/{}/"
 
 def admin_pages():
     return [
-        ADMIN.format(*model)
-        for model in [
-            ("accounts", "user"), ("accounts", "doctor"), ("accounts", "session"),
-            ("patients", "patient"), ("appointments", "appointment"), ("appointments", "timeslot"),
-            ("appointments", "appointmenthistory"), ("consultations", "consultation"),
-            ("consultations", "vitalsigns"), ("consultations", "prescription"),
-            ("consultations", "consultationnote"),
-        ]
-    ]  # fmt: skip
+        ADMIN.format(model._meta.app_label, model._meta.model_name)
+        for model in apps.get_models()
+        if admin.site.is_registered(model)
+    ]
 
 
-def form_of(page):
-    """The fields of a change form, as a browser would send them back."""
-    form = page.context["adminform"].form
-    fields = {name: form[name].value() for name in form.fields}
-    for formset in page.context["inline_admin_formsets"]:
-        management = formset.formset.management_form
-        fields |= {f"{management.prefix}-{name}": management[name].value()
-                   for name in management.fields}  # fmt: skip
-    return {name: "" if value is None else value for name, value in fields.items()}
-
-
-def test_the_admin_tells_nothing_either(api, bodies, log, unthrottled, capfd):
+def test_the_admin_logs_no_user_text(api, bodies, log, unthrottled, capfd):
     planted = plant(api, bodies)
-    browser = Client(raise_request_exception=False, **TALKATIVE)
+    browser = Client(raise_request_exception=False, **HEADERS_WITH_TEXT)
     browser.cookies["theme"] = SENT
     browser.force_login(User.objects.get(username="desk"))
     appointment = Appointment.objects.get(consultation__isnull=False)
@@ -200,18 +189,17 @@ def test_the_admin_tells_nothing_either(api, bodies, log, unthrottled, capfd):
         statuses += [browser.post(f"{page}add/", {"first_name": SENT}).status_code]
     for page, (record, field) in records.items():
         address = f"{page}{record.pk}/change/"
-        fields = form_of(browser.get(address)) | {field: f"{SENT} and more", "_continue": "1"}
-        saved = browser.post(address, {k: v for k, v in fields.items() if k != "avatar"})
+        saved = submit(browser, address, **{field: f"{SENT} and more", "_continue": "1"})
         statuses += [saved.status_code, browser.get(f"{page}{record.pk}/history/").status_code]
         record.refresh_from_db()
         assert getattr(record, field) == f"{SENT} and more", page
-    breaks = breaks_with(RuntimeError)
+    breaks = failing_receiver(RuntimeError)
     pre_save.connect(breaks, sender=Appointment)
     page = f"/admin/appointments/appointment/{appointment.pk}"
     broken = browser.post(f"{page}/cancel/", {"reason": SENT})
     pre_save.disconnect(breaks, sender=Appointment)
     browser.post(f"{page}/cancel/", {"reason": SENT})
-    stranger = Client(raise_request_exception=False, **TALKATIVE)
+    stranger = Client(raise_request_exception=False, **HEADERS_WITH_TEXT)
     stranger.post("/admin/login/", {"username": SENT, "password": SENT})
     stranger.get(f"/admin/{SENT}/?next={SENT}")
 
@@ -230,14 +218,14 @@ def test_the_admin_tells_nothing_either(api, bodies, log, unthrottled, capfd):
     }
 
 
-def test_the_detector_finds_what_is_said(log):
+def test_the_detector_finds_logged_text(log):
     logging.getLogger("accounts.services").warning("Registered %s", KEPT)
     logging.getLogger("config.checks").warning("Call +49 7077 8899 1")
 
     assert len(found_in(log.getvalue())) == 2
 
 
-def test_lines_of_others_keep_their_template_and_their_numbers_alone(log):
+def test_log_lines_of_other_libraries_keep_template_and_numbers_only(log):
     stranger = logging.getLogger("django.elsewhere")
     jane = User(pk=7, username=SENT)
     stranger.warning("Not Found: %s (%d)", f"/{SENT}", 404)
@@ -252,7 +240,7 @@ def test_lines_of_others_keep_their_template_and_their_numbers_alone(log):
     assert found_in(log.getvalue()) == []
 
 
-def test_our_own_lines_name_records_and_errors_by_their_kind(log):
+def test_own_log_lines_name_records_and_errors_by_type(log):
     logging.getLogger("accounts.services").warning(
         "%s of %s: %s", "invitation", User(pk=7, username=SENT), ValueError(SENT)
     )
@@ -260,7 +248,7 @@ def test_our_own_lines_name_records_and_errors_by_their_kind(log):
     assert [line["message"] for line in lines(log)] == ["invitation of User: ValueError"]
 
 
-def test_a_warning_says_where_and_what_kind(log):
+def test_a_warning_is_logged_by_location_and_category(log):
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         text = warnings.formatwarning(f"naive date of {SENT}", RuntimeWarning, "a.py", 7, SENT)
@@ -269,7 +257,7 @@ def test_a_warning_says_where_and_what_kind(log):
     assert [line["message"] for line in lines(log)] == ["a.py:7: RuntimeWarning"]
 
 
-def test_statements_are_never_logged(log, settings):
+def test_sql_statements_are_never_logged(log, settings):
     settings.DEBUG = True
     connection.force_debug_cursor = True
 
@@ -279,7 +267,7 @@ def test_statements_are_never_logged(log, settings):
     assert log.getvalue() == ""
 
 
-def test_nothing_mails_an_error_with_the_request_and_the_variables():
+def test_no_error_is_mailed_with_request_and_local_variables():
     loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
 
     assert [

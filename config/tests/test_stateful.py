@@ -1,7 +1,7 @@
-"""Whole stories, made up: slots, bookings, moves, visits and their parts, in any order, by anybody.
+"""Generated sequences of requests by all users: slots, bookings, transitions, consultations.
 
-Each answer is held to the documentation, as in test_schemathesis, and the bodies come from there
-too; but nothing is undone between the steps, and they name what the story has made so far.
+Responses are checked against the documentation and bodies are generated as in test_schemathesis,
+but the steps build on each other and refer to records made before.
 """
 
 from collections import Counter
@@ -68,10 +68,10 @@ A_DAY = date(2027, 5, 3)
 
 
 class Story(RuleBasedStateMachine):
-    """`fuzzer` and `made`, how often each operation succeeded, are shared by all stories.
+    """`fuzzer` and `made` (successes by operation) are shared by all stories.
 
-    Hypothesis makes the bodies up and says how the dice lie that choose who does what, to which
-    record; of every choice itself it would take the first again and again.
+    Hypothesis generates the bodies and seeds the random choices of user and record; if it made
+    these choices itself, it would repeat the first one too often.
     """
 
     fuzzer = made = None
@@ -114,7 +114,7 @@ class Story(RuleBasedStateMachine):
         for name in self.random.choice([HEADERS, HEADERS, HEADERS, HEADERS[:1]]):
             case.headers.pop(name, None)
         if isinstance(case.body, dict) and "date" in case.body:
-            # Days of the story's own, so that slots are opened side by side and now and then meet.
+            # Few dates, so that slots are adjacent and sometimes overlap.
             case.body["date"] = str(A_DAY + timedelta(days=self.random.randrange(60)))
         if "availability" in label:
             case.query = {"doctor": asked.ids["doctors"]}
@@ -133,23 +133,23 @@ class Story(RuleBasedStateMachine):
         return answer
 
     @invariant()
-    def no_slot_is_held_twice_and_no_visit_has_two_records(self):
+    def no_slot_is_taken_twice_and_no_appointment_has_two_consultations(self):
         live = Appointment.objects.exclude(status="cancelled")
         assert not _doubles(live, "time_slot")
         assert not _doubles(Consultation.objects.exclude(appointment=None), "appointment")
 
     @invariant()
-    def every_appointment_has_its_history_and_a_live_one_stands_where_its_slot_does(self):
+    def every_appointment_has_history_and_a_live_one_has_the_times_of_its_slot(self):
         for appointment in Appointment.objects.select_related("time_slot"):
             last = appointment.history.last()
             assert last.to_status == appointment.status
             assert last.to_starts_at == appointment.starts_at
-            # What a cancelled one has freed may be moved since.
+            # The slot of a cancelled appointment may have been moved.
             is_live = appointment.status != "cancelled"
             assert not is_live or appointment.starts_at == appointment.time_slot.starts_at
 
     @invariant()
-    def no_doctor_has_two_slots_at_once(self):
+    def no_doctor_has_overlapping_slots(self):
         slots = TimeSlot.objects.filter(withdrawn_at=None).order_by("doctor", "starts_at")
         for one, next_one in pairwise(slots):
             assert one.doctor_id != next_one.doctor_id or one.ends_at <= next_one.starts_at
@@ -159,7 +159,7 @@ def _doubles(rows, name):
     return rows.values(name).annotate(n=Count("pk")).filter(n__gt=1).order_by().exists()
 
 
-def test_whatever_happens_in_whatever_order_the_rules_hold(world):
+def test_rules_hold_for_any_sequence_of_requests(world):
     Story.fuzzer, Story.made = Fuzzer(world), Counter()
     stories = settings(REPRODUCIBLE, max_examples=max(5, CASES // 100), stateful_step_count=STEPS)
 
@@ -167,6 +167,6 @@ def test_whatever_happens_in_whatever_order_the_rules_hold(world):
 
     tell("stories", Story.fuzzer)
     assert Story.fuzzer.found == {}
-    # Chance may leave out one or another, but a story in which nothing happens tries no rule.
+    # Chance may omit a few operations, but a story without successes tests nothing.
     assert [label for label in MAKING if not Story.made[label]] == []
     assert len(Story.made) > len([*MAKING, *CHANGING, *READING]) - 4

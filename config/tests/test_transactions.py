@@ -1,4 +1,4 @@
-"""What the database gives up for another's sake is done again once, and is never done by half."""
+"""Transactions that the database aborts for concurrency are retried once and are never partial."""
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -25,7 +25,7 @@ SLOT_LOCK, HISTORY = 'FROM "appointments_timeslot"', 'INSERT INTO "appointments_
 
 
 class Work:
-    """Makes a patient and fails as it is told, one SQLSTATE a run; "" lets it succeed."""
+    """Creates a patient and fails with the given SQLSTATE in each run; "" lets the run succeed."""
 
     def __init__(self, *fates):
         self.fates, self.runs = list(fates), 0
@@ -34,11 +34,11 @@ class Work:
         self.runs += 1
         Patient.objects.create(username=f"patient-{self.runs}", user_type="patient")
         if fate := self.fates.pop(0):
-            raise_in_the_database(fate)
+            raise_sqlstate(fate)
         return self.runs
 
 
-def raise_in_the_database(sqlstate):
+def raise_sqlstate(sqlstate):
     with connection.cursor() as cursor:
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'No' USING ERRCODE = '{sqlstate}'; END $$")
 
@@ -47,12 +47,12 @@ def booking(slot):
     return {"time_slot": slot.pk, "reason_for_visit": "A cough"}
 
 
-def rows():
+def stored_rows():
     return Appointment.objects.count(), AppointmentHistory.objects.count()
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
-def test_what_was_given_up_is_done_again_and_leaves_nothing_of_the_first_try(sqlstate):
+def test_an_aborted_transaction_is_retried_without_its_first_attempt(sqlstate):
     work = Work(sqlstate, "")
 
     result = atomic_with_retry(work)()
@@ -61,7 +61,7 @@ def test_what_was_given_up_is_done_again_and_leaves_nothing_of_the_first_try(sql
     assert list(Patient.objects.values_list("username", flat=True)) == ["patient-2"]
 
 
-def test_what_is_given_up_twice_is_not_tried_a_third_time():
+def test_a_transaction_aborted_twice_is_not_retried_again():
     work = Work("40P01", "40001", "")
 
     with pytest.raises(OperationalError):
@@ -72,7 +72,7 @@ def test_what_is_given_up_twice_is_not_tried_a_third_time():
 
 
 @pytest.mark.parametrize("sqlstate", ["55P03", "57014", "53100"])
-def test_what_failed_for_another_reason_is_not_tried_again(sqlstate):
+def test_other_errors_are_not_retried(sqlstate):
     work = Work(sqlstate, "")
 
     with pytest.raises(OperationalError):
@@ -82,30 +82,30 @@ def test_what_failed_for_another_reason_is_not_tried_again(sqlstate):
     assert not Patient.objects.exists()
 
 
-def test_a_part_is_done_again_with_the_whole_it_belongs_to():
+def test_a_nested_transaction_is_retried_with_the_outer_one():
     part = Work("40P01", "")
     whole_runs = []
 
     @atomic_with_retry
-    def whole():
+    def outer():
         whole_runs.append(len(whole_runs))
         DoctorFactory(username=f"doctor-{len(whole_runs)}")
         return atomic_with_retry(part)()
 
-    whole()
+    outer()
 
     assert (len(whole_runs), part.runs) == (2, 2)
     assert list(Patient.objects.values_list("username", flat=True)) == ["patient-2"]
 
 
-def test_word_is_sent_once_and_only_of_what_was_done():
+def test_on_commit_callbacks_run_once_for_the_successful_attempt():
     heard, fates = [], ["40001", ""]
 
     @atomic_with_retry
     def work():
         transaction.on_commit(lambda: heard.append(len(fates)))
         if fate := fates.pop(0):
-            raise_in_the_database(fate)
+            raise_sqlstate(fate)
 
     work()
 
@@ -113,35 +113,37 @@ def test_word_is_sent_once_and_only_of_what_was_done():
 
 
 @pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "a-key-of-mine"}])
-def test_a_booking_caught_in_a_deadlock_is_made_all_the_same(api, key):
+def test_a_booking_that_runs_into_a_deadlock_succeeds(api, key):
     slot, patient = TimeSlotFactory(), PatientFactory()
     client, answers = api(patient), []
 
-    def hold_the_slot():
+    def lock_slot():
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # the booking is given up, not we
+            cursor.execute(
+                "SET LOCAL deadlock_timeout = '1min'"
+            )  # so that the booking is aborted, and not this transaction
         TimeSlot.objects.select_for_update().get(pk=slot.pk)
 
-    def book():  # holds the patient and waits for the slot …
+    def book():  # locks the patient and waits for the slot ...
         answers.append(client.post(URL, booking(slot), **key))
 
-    def want_the_patient():  # … while the other, who holds the slot, waits for the patient.
+    def lock_patient():  # ... while the other one has locked the slot and waits for the patient.
         Patient.objects.select_for_update().get(pk=patient.pk)
 
-    outcome = run_behind_lock(hold_the_slot, book, while_waiting=want_the_patient)
+    outcome = run_behind_lock(lock_slot, book, while_waiting=lock_patient)
 
     assert outcome == (True, "done")
     assert [answer.status_code for answer in answers] == [201]
-    assert rows() == (1, 1)
+    assert stored_rows() == (1, 1)
     assert IdempotencyKey.objects.count() == len(key)
 
 
-def test_a_booking_that_could_not_be_serialized_is_made_all_the_same(api, outsider):
+def test_a_booking_that_fails_to_serialize_succeeds(api, outsider):
     slot = TimeSlotFactory()
     client = api(PatientFactory())
     changes = iter(["UPDATE appointments_timeslot SET ends_at = ends_at WHERE id = %s"])
 
-    def change_it_first(execute, sql, params, many, context):
+    def update_first(execute, sql, params, many, context):
         if SLOT_LOCK in sql and "FOR NO KEY UPDATE" in sql and (change := next(changes, None)):
             with outsider.cursor() as cursor:
                 cursor.execute(change, [slot.pk])
@@ -149,27 +151,27 @@ def test_a_booking_that_could_not_be_serialized_is_made_all_the_same(api, outsid
 
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_isolation = 'repeatable read'")
-    with connection.execute_wrapper(change_it_first):
+    with connection.execute_wrapper(update_first):
         answer = client.post(URL, booking(slot))
 
     assert answer.status_code == 201
     assert next(changes, None) is None
-    assert rows() == (1, 1)
+    assert stored_rows() == (1, 1)
 
 
-def test_a_booking_that_is_given_up_twice_is_503_and_leaves_nothing(api):
+def test_a_booking_that_is_aborted_twice_is_503_and_changes_nothing(api):
     client = api(PatientFactory(), raise_request_exception=False)
     tries = []
 
-    def give_up(execute, sql, params, many, context):
+    def abort(execute, sql, params, many, context):
         if sql.startswith(HISTORY):
             tries.append(sql)
-            raise_in_the_database("40P01")
+            raise_sqlstate("40P01")
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(give_up):
+    with connection.execute_wrapper(abort):
         answer = client.post(URL, booking(TimeSlotFactory()))
 
     assert is_unavailable(answer)
     assert len(tries) == 2
-    assert rows() == (0, 0)
+    assert stored_rows() == (0, 0)

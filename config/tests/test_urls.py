@@ -1,11 +1,11 @@
-"""Every address of the seed answers, at both mounts, and nothing else does."""
+"""Every URL of the seed works at both mounts, and no other URL does."""
 
 import pytest
 from django.urls import resolve, reverse
 
 from config.access_report import endpoint_names, iter_endpoints
 
-# The seed's own list (its section "API Endpoints"), word for word.
+# The list in the seed's section "API Endpoints", unchanged.
 SEED = """
 POST /api/auth/register/
 POST /api/auth/login/
@@ -49,12 +49,12 @@ SEEDED = [tuple(line.split()) for line in SEED.split("\n") if line]
 
 
 def canonical(address):
-    """The clean twin: /api/patients/api/patients/7/ is /api/patients/7/."""
+    """Returns the canonical URL: /api/patients/api/patients/7/ becomes /api/patients/7/."""
     return "/api/" + address.removeprefix("/api/").split("api/", 1)[-1]
 
 
 @pytest.mark.parametrize(("method", "address"), SEEDED)
-def test_a_path_of_the_seed_and_its_clean_twin_are_one_view(method, address):
+def test_a_seed_path_and_its_canonical_path_resolve_to_one_view(method, address):
     seeded = resolve(address.format(id=7))
     clean = resolve(canonical(address).format(id=7))
 
@@ -66,7 +66,7 @@ def test_a_path_of_the_seed_and_its_clean_twin_are_one_view(method, address):
 
 @pytest.mark.parametrize(("method", "address"), SEEDED)
 @pytest.mark.django_db
-def test_a_path_of_the_seed_is_answered_in_the_envelope(api, method, address):
+def test_a_seed_path_is_answered_in_the_envelope(api, method, address):
     for twin in (address, canonical(address)):
         response = api().generic(method, twin.format(id=7), "{}", "application/json")
 
@@ -75,10 +75,10 @@ def test_a_path_of_the_seed_is_answered_in_the_envelope(api, method, address):
         assert response.json()["status"] == "error"
 
 
-def test_every_door_but_those_of_sign_in_stands_at_both_mounts():
-    doors = iter_endpoints()
-    clean = endpoint_names([door for door in doors if door.is_canonical])
-    seeded = endpoint_names([door for door in doors if not door.is_canonical])
+def test_every_endpoint_except_authentication_is_at_both_mounts():
+    endpoints = iter_endpoints()
+    clean = endpoint_names([endpoint for endpoint in endpoints if endpoint.is_canonical])
+    seeded = endpoint_names([endpoint for endpoint in endpoints if not endpoint.is_canonical])
 
     twins = {(method, canonical(address)): view for (method, address), view in seeded.items()}
 
@@ -95,7 +95,7 @@ def test_every_door_but_those_of_sign_in_stands_at_both_mounts():
         ("auth-login", "/api/auth/login/"),
     ],
 )
-def test_addresses_are_made_for_the_clean_mount(name, address):
+def test_reversed_urls_use_the_canonical_mount(name, address):
     assert reverse(name) == address
 
 
@@ -119,7 +119,7 @@ def test_addresses_are_made_for_the_clean_mount(name, address):
 @pytest.mark.parametrize("method", ["get", "post", "options"])
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.django_db
-def test_a_wrong_address_is_404_in_the_envelope_and_never_a_redirect(
+def test_an_unknown_path_is_404_in_the_envelope_and_never_a_redirect(
     api, settings, address, method, debug
 ):
     settings.DEBUG = debug
@@ -132,12 +132,14 @@ def test_a_wrong_address_is_404_in_the_envelope_and_never_a_redirect(
 
 @pytest.mark.parametrize("address", ["/", "/api/"])
 @pytest.mark.django_db
-def test_the_index_is_open_and_lists_every_address_without_a_parameter(api, address):
+def test_the_index_is_public_and_lists_every_url_without_a_parameter(api, address):
     response = api().get(address)
 
     assert response.status_code == 200
     listed = {link.removeprefix("http://testserver") for link in response.json()["data"].values()}
     plain = {
-        door.address for door in iter_endpoints() if door.is_canonical and "{" not in door.address
+        endpoint.address
+        for endpoint in iter_endpoints()
+        if endpoint.is_canonical and "{" not in endpoint.address
     }
     assert listed == plain

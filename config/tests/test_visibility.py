@@ -1,26 +1,28 @@
-"""Who sees and who may write which row: pinned once per model, by name.
+"""Who reads and who writes which rows, pinned once for each model by name.
 
-Jane is Dr. House's patient, by her own booking; Paul is Dr. Grey's. Dr. Locum has an appointment
-with Jane that he booked himself, which lets him see that appointment and nothing else of hers.
+Jane is the patient of Dr. House, by her own booking, and Paul of Dr. Grey. Dr. Locum has booked an
+appointment with Jane himself: he sees that appointment, and nothing else of Jane's record.
 """
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from accounts.auth.sessions import open_session
-from accounts.models import Doctor, Session
+from accounts.models import Doctor
 from accounts.tests.factories import DoctorFactory
 from appointments import services, slot_services
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, make_appointment
+from config.access_report import reported_models
+from config.clinical_records import record_of
 from config.tests.personas import build_clinic
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.models import Consultation, ConsultationNote
 from patients.models import Patient
 from patients.services import deactivate
 from patients.tests.factories import PatientFactory
 
-# model: {who: what they read}, {who: what they may write}; rows are named in `the_rows()`.
-SIGHT = {
+# model: {user: rows they read}, {user: rows they write}; `the_rows()` names the rows.
+VISIBLE = {
     Patient: (
         {"jane": "jane", "paul": "paul", "house": "jane paul", "grey": "jane paul",
          "locum": "jane paul", "new": "", "ada": "jane paul"},
@@ -87,13 +89,13 @@ def the_rows(clinic, model):
     }[model]
 
 
-@pytest.mark.parametrize("model", SIGHT)
+@pytest.mark.parametrize("model", VISIBLE)
 @pytest.mark.django_db
-def test_everybody_reads_and_writes_exactly_these_rows(model):
+def test_each_user_reads_and_writes_exactly_these_rows(model):
     clinic = a_clinic_with_a_locum()
     rows = {row.pk: name for name, row in the_rows(clinic, model).items()}
-    reads, writes = SIGHT[model]
-    ignored = _rows_beside_the_story(clinic, model)
+    reads, writes = VISIBLE[model]
+    ignored = _other_rows(clinic, model)
 
     for table, question in ((reads, "visible_to"), (writes, "writable_by")):
         for who, names in table.items():
@@ -102,8 +104,8 @@ def test_everybody_reads_and_writes_exactly_these_rows(model):
             assert seen == set(names.split()), (who, question)
 
 
-def _rows_beside_the_story(clinic, model):
-    """Held slots and the cancelled appointment that the story needs but no row above names."""
+def _other_rows(clinic, model):
+    """Rows that the clinic needs and the table does not name."""
     return {
         TimeSlot: {clinic.pauls.time_slot_id, clinic.locums.time_slot_id,
                    clinic.gone_before.time_slot_id},
@@ -111,11 +113,9 @@ def _rows_beside_the_story(clinic, model):
     }.get(model, set())  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "model", [*SIGHT, Session, AppointmentHistory, VitalSigns, Prescription, ConsultationNote]
-)
+@pytest.mark.parametrize("model", reported_models())
 @pytest.mark.django_db
-def test_a_stranger_and_a_role_that_is_not_named_see_nothing(model):
+def test_anonymous_users_see_no_rows(model):
     clinic = a_clinic_with_a_locum()
     open_session(clinic.jane)
     assert model.objects.exists()
@@ -126,9 +126,9 @@ def test_a_stranger_and_a_role_that_is_not_named_see_nothing(model):
         assert not model.objects.writable_by(AnonymousUser()).exists()
 
 
-@pytest.mark.parametrize("part", [VitalSigns, Prescription, ConsultationNote])
+@pytest.mark.parametrize("part", [record.model for record in record_of(Consultation).parts])
 @pytest.mark.django_db
-def test_a_part_is_in_sight_where_its_consultation_is(part):
+def test_a_part_is_visible_with_its_consultation(part):
     clinic = a_clinic_with_a_locum()
 
     for who in ("jane", "paul", "house", "grey", "locum", "new", "ada"):
@@ -142,7 +142,7 @@ def test_a_part_is_in_sight_where_its_consultation_is(part):
 
 
 @pytest.mark.django_db
-def test_a_private_note_is_in_sight_of_everybody_but_the_patient():
+def test_a_private_note_is_visible_to_all_but_the_patient():
     clinic = build_clinic()
     notes = ConsultationNote.objects.filter(consultation=clinic.consultation)
     assert notes.filter(is_private=True).exists()
@@ -153,7 +153,7 @@ def test_a_private_note_is_in_sight_of_everybody_but_the_patient():
 
 
 @pytest.mark.django_db
-def test_another_persons_record_and_a_missing_one_are_answered_alike(api):
+def test_records_of_others_and_missing_records_get_the_same_answer(api):
     clinic = build_clinic()
     theirs = {
         f"/api/appointments/{clinic.pauls.pk}/": "/api/appointments/999999/",
@@ -173,7 +173,7 @@ def test_another_persons_record_and_a_missing_one_are_answered_alike(api):
 
 
 @pytest.mark.django_db
-def test_an_id_out_of_sight_in_a_body_and_a_missing_one_are_refused_alike(api):
+def test_hidden_and_missing_ids_in_a_body_get_the_same_error(api):
     clinic = build_clinic()
     body = {"reason_for_visit": "A cough"}
     tries = [
@@ -186,7 +186,7 @@ def test_an_id_out_of_sight_in_a_body_and_a_missing_one_are_refused_alike(api):
         (clinic.house, "/api/time-slots/", "doctor", clinic.grey.pk,
          {"date": "2027-05-05", "start_time": "09:00", "end_time": "10:00"}),
     ]  # fmt: skip
-    counts = [model.objects.count() for model in SIGHT]
+    counts = [model.objects.count() for model in VISIBLE]
 
     for actor, address, field, foreign, rest in tries:
         answers = [api(actor).post(address, rest | {field: pk}).json() for pk in (foreign, 999_999)]
@@ -194,4 +194,4 @@ def test_an_id_out_of_sight_in_a_body_and_a_missing_one_are_refused_alike(api):
         assert errors[0].replace(str(foreign), "N") == errors[1].replace("999999", "N")
         assert list(answers[0]["errors"]) == [field]
 
-    assert [model.objects.count() for model in SIGHT] == counts
+    assert [model.objects.count() for model in VISIBLE] == counts

@@ -3,8 +3,9 @@
 import pytest
 from django.urls import reverse
 
-from accounts.tests.factories import AdminFactory, DoctorFactory
+from accounts.tests.factories import DoctorFactory
 from appointments.tests.factories import make_appointment
+from config.tests.admin_forms import submit
 from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients.tests.factories import PatientFactory
@@ -13,18 +14,7 @@ pytestmark = pytest.mark.django_db
 
 ADD = reverse("admin:consultations_consultation_add")
 LIST = reverse("admin:consultations_consultation_changelist")
-NO_INLINES = {
-    f"{part}-{count}_FORMS": 0
-    for part in ("vital_signs", "prescriptions", "notes")
-    for count in ("TOTAL", "INITIAL")
-}
-TEXT = {"chief_complaint": "Cough", "diagnosis": "Bronchitis"} | NO_INLINES
-
-
-@pytest.fixture
-def admin_client(client):
-    client.force_login(AdminFactory())
-    return client
+TEXT = {"chief_complaint": "Cough", "diagnosis": "Bronchitis"}
 
 
 def page_of(record, step="change"):
@@ -42,7 +32,7 @@ def test_a_consultation_is_opened_once_per_appointment(admin_client):
     again = admin_client.post(ADD, {"appointment": appointment.pk})
 
     assert Consultation.objects.get().chief_complaint == "Knee"
-    assert errors_of(again) == {"appointment": ["This appointment has its consultation."]}
+    assert errors_of(again) == {"appointment": ["This appointment already has a consultation."]}
 
 
 def test_a_walk_in_requires_patient_doctor_and_complaint(admin_client):
@@ -82,7 +72,7 @@ def test_a_walk_in_of_a_deactivated_patient_or_doctor_is_refused_at_the_field(
 def test_texts_are_editable_while_the_consultation_is_open(admin_client):
     consultation = make_consultation(started=True)
 
-    admin_client.post(page_of(consultation), TEXT)
+    submit(admin_client, page_of(consultation), **TEXT)
 
     consultation.refresh_from_db()
     assert consultation.diagnosis == "Bronchitis"
@@ -104,10 +94,8 @@ def test_a_completed_consultation_is_read_only(admin_client):
 def test_people_and_times_cannot_be_set_by_extra_form_fields(admin_client):
     consultation = make_consultation()
 
-    admin_client.post(
-        page_of(consultation),
-        TEXT | {"patient": PatientFactory().pk, "ended_at": "2026-01-01", "status": "completed"},
-    )
+    forged = {"patient": PatientFactory().pk, "ended_at": "2026-01-01", "status": "completed"}
+    submit(admin_client, page_of(consultation), **TEXT, **forged)
 
     changed = Consultation.objects.get()
     assert (changed.patient, changed.ended_at) == (consultation.patient, None)
@@ -162,7 +150,7 @@ def test_parts_are_shown_and_read_only(admin_client):
 
 def test_versions_are_shown_with_their_author_and_cannot_be_reverted(admin_client):
     consultation = make_consultation(started=True)
-    admin_client.post(page_of(consultation), TEXT)
+    submit(admin_client, page_of(consultation), **TEXT)
     first = consultation.history.last()
     page = page_of(consultation, "history")
 

@@ -34,12 +34,12 @@ from patients.signals import patient_anonymised
 
 pytestmark = pytest.mark.django_db
 
-WHO = "zq7who"  # in every value that identifies the patient
+IDENTITY = "zq7who"  # in every value that identifies the patient
 PHONE = "+49 7077 8899"
 BORN = date(1931, 2, 3)
 ADDRESS = "203.0.113.77"
-WHAT = "zq7what"  # in every clinical text
-ANYTHING_OF_WHO = (WHO, "7077 8899", str(BORN), ADDRESS)
+CLINICAL = "zq7what"  # in every clinical text
+IDENTIFYING_VALUES = (IDENTITY, "7077 8899", str(BORN), ADDRESS)
 
 # Fields of the user that do not identify anybody.
 NOT_IDENTIFYING = {
@@ -63,13 +63,17 @@ def identifying_value(field):
         return ContentFile(image_bytes(), name="face.webp")
     if "phone" in field.name:
         return f"{PHONE} {len(field.name)}"
-    return f"{WHO}.{field.name}@example.com" if field.name == "email" else f"{WHO} {field.name}"
+    return (
+        f"{IDENTITY}.{field.name}@example.com"
+        if field.name == "email"
+        else f"{IDENTITY} {field.name}"
+    )
 
 
 def texts(model, *without):
     """Returns a clinical text for every text field of the model."""
     return {
-        field.name: f"{WHAT} {field.name}"
+        field.name: f"{CLINICAL} {field.name}"
         for field in model._meta.concrete_fields
         if isinstance(field, CharField | TextField)
         and not field.choices
@@ -81,12 +85,12 @@ def texts(model, *without):
 def jane(jane, ada):
     """A patient with two versions of all identifying fields and two of the medical history."""
     fields = {name: identifying_value(User._meta.get_field(name)) for name in PERSONAL_FIELDS}
-    User.objects.filter(pk=jane.pk).update(username=f"{WHO}.jane")
+    User.objects.filter(pk=jane.pk).update(username=f"{IDENTITY}.jane")
     for _ in range(2):
-        jane = update_profile(jane, by=ada, medical_history=f"{WHAT} before", **fields)
+        jane = update_profile(jane, by=ada, medical_history=f"{CLINICAL} before", **fields)
         fields = {name: identifying_value(User._meta.get_field(name)) for name in PERSONAL_FIELDS}
-        fields["last_name"] = f"{WHO} married"
-    return update_profile(jane, by=ada, medical_history=WHAT, allergies=WHAT)
+        fields["last_name"] = f"{IDENTITY} married"
+    return update_profile(jane, by=ada, medical_history=CLINICAL, allergies=CLINICAL)
 
 
 @pytest.fixture
@@ -98,16 +102,16 @@ def visit(jane, smith, ada):
         contact_phone=PHONE,
         **texts(Appointment, "contact_phone", "status"),
     )
-    appointments.move(visit, "confirm", by=smith, reason=WHAT)
+    appointments.move(visit, "confirm", by=smith, reason=CLINICAL)
     room = services.open_for(visit, by=smith)
     services.update_text(room, by=smith, **texts(Consultation))
-    services.update_text(room, by=smith, diagnosis=f"{WHAT} after all")
+    services.update_text(room, by=smith, diagnosis=f"{CLINICAL} after all")
     services.prescribe(room, by=smith, **MEDICATION | texts(Prescription, "medication_type"))
     services.add_note(room, by=smith, note_type="plan", **texts(ConsultationNote))
     services.complete(room, by=smith)
-    where = RequestFactory(headers={"User-Agent": WHO}, REMOTE_ADDR=ADDRESS).get("/")
+    where = RequestFactory(headers={"User-Agent": IDENTITY}, REMOTE_ADDR=ADDRESS).get("/")
     open_session(jane, request=where)
-    IdempotencyKey.objects.create(user=jane, key=WHO)
+    IdempotencyKey.objects.create(user=jane, key=IDENTITY)
     lockout.attempt_for(jane.username, None).consume()
     visit.refresh_from_db()
     for record in (
@@ -154,7 +158,7 @@ def test_every_user_field_is_listed_as_kept_or_removed():
 
 
 def test_no_column_identifies_the_patient_and_all_clinical_texts_remain(jane, visit):
-    who, what = columns_containing(*ANYTHING_OF_WHO), columns_containing(WHAT)
+    who, what = columns_containing(*IDENTIFYING_VALUES), columns_containing(CLINICAL)
     assert {f"accounts_user.{name}" for name in [*PERSONAL_FIELDS, "username"]} - who == {
         "accounts_user.avatar"  # the generated username
     }
@@ -169,8 +173,8 @@ def test_no_column_identifies_the_patient_and_all_clinical_texts_remain(jane, vi
 
     run(jane, "--yes")
 
-    assert columns_containing(*ANYTHING_OF_WHO) == set()
-    assert columns_containing(WHAT) == what
+    assert columns_containing(*IDENTIFYING_VALUES) == set()
+    assert columns_containing(CLINICAL) == what
 
 
 def test_identifying_values_are_removed_from_all_versions(jane, visit, ada):
@@ -181,7 +185,8 @@ def test_identifying_values_are_removed_from_all_versions(jane, visit, ada):
     versions = User.history.filter(id=jane.pk).order_by("history_id")
     assert versions.count() == before + 2  # deactivated, and anonymised
     assert {one.username for one in versions} == {f"anonymised {jane.pk}"}
-    assert {one.medical_history for one in versions} == {"", f"{WHAT} before", WHAT}
+    asthma = "Asthma since childhood"
+    assert {one.medical_history for one in versions} == {asthma, f"{CLINICAL} before", CLINICAL}
     assert versions.last().history_user == ada
 
 
@@ -251,7 +256,7 @@ def test_the_patient_can_no_longer_sign_in(api, jane, visit, ada):
 def test_username_and_email_can_be_used_by_another_patient(jane, ada):
     anonymise(jane, by=ada)
 
-    Patient.objects.create(username=f"{WHO}.jane", email=jane.email, user_type="patient")
+    Patient.objects.create(username=f"{IDENTITY}.jane", email=jane.email, user_type="patient")
 
     assert Patient.objects.count() == 2
 
@@ -276,12 +281,12 @@ def test_an_anonymised_patient_cannot_be_reactivated_or_renamed(jane, ada):
     anonymise(jane, by=ada)
     before = all_rows(User, User.history.model)
 
-    with pytest.raises(ValidationError, match="Nobody knows any more"):
+    with pytest.raises(ValidationError, match="This record is anonymised"):
         reactivate(jane)
     with pytest.raises(
-        ValidationError, match="Nobody knows any more"
+        ValidationError, match="This record is anonymised"
     ):  # an instance loaded before anonymising
-        update_profile(jane, by=ada, first_name=WHO)
+        update_profile(jane, by=ada, first_name=IDENTITY)
 
     assert all_rows(User, User.history.model) == before
 
@@ -292,11 +297,11 @@ def test_the_admin_shows_that_a_patient_is_anonymised(client, jane, ada):
 
     page = client.post(
         f"/admin/patients/patient/{jane.pk}/change/",
-        {"username": "jane", "first_name": WHO, "last_name": "Doe", "gender": "unknown"},
+        {"username": "jane", "first_name": IDENTITY, "last_name": "Doe", "gender": "unknown"},
     )
 
-    assert "Nobody knows any more whose record this was." in page.content.decode()
-    assert columns_containing(WHO) == set()
+    assert "This record is anonymised." in page.content.decode()
+    assert columns_containing(IDENTITY) == set()
 
 
 def test_anonymising_is_audited_and_the_hash_chain_verifies(jane, visit, ada):
@@ -331,7 +336,7 @@ def test_a_failure_rolls_everything_back(jane, visit, ada, media):
     before = all_rows(User, User.history.model, Appointment, Session, LogEntry, IdempotencyKey)
 
     def fail(sender, **kwargs):
-        assert columns_containing(*ANYTHING_OF_WHO) == set()
+        assert columns_containing(*IDENTIFYING_VALUES) == set()
         raise RuntimeError("the last receiver fails")
 
     patient_anonymised.connect(fail)
@@ -366,7 +371,7 @@ def test_anonymising_twice_changes_nothing_and_says_so(jane, visit, ada):
     assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous now.\n"
     before = all_rows(User, User.history.model, AuditEvent)
 
-    assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous already.\n"
+    assert run(jane, "--yes") == f"Patient {jane.pk} is already anonymous.\n"
     anonymise(jane, by=ada)
 
     assert all_rows(User, User.history.model, AuditEvent) == before
@@ -377,7 +382,7 @@ def test_a_deactivated_patient_can_be_anonymised(jane, visit, ada):
 
     run(jane, "--yes")
 
-    assert columns_containing(*ANYTHING_OF_WHO) == set()
+    assert columns_containing(*IDENTIFYING_VALUES) == set()
 
 
 def test_the_command_asks_for_confirmation(jane, ada, monkeypatch):
@@ -397,8 +402,8 @@ def test_only_an_admin_anonymises_and_only_patients_are_anonymised(jane, smith, 
     before = all_rows(User, AuditEvent)
 
     for person, by, why in [
-        (smith, "ada", "is no patient: Doctor"),
-        (ada, "ada", "is no patient: Admin"),
+        (smith, "ada", "is not a patient but: Doctor"),
+        (ada, "ada", "is not a patient but: Admin"),
         (User(pk=999999), "ada", "There is no patient 999999"),
         (jane, smith.username, "no active administrator"),
         (jane, jane.username, "no active administrator"),

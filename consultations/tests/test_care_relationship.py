@@ -12,12 +12,12 @@ from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.tests.factories import make_appointment
 from appointments.tests.helpers import all_rows, data, ids, status_and_code
-from consultations import models
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.models import consultations as models
 from consultations.tests.factories import MEDICATION, add_parts, make_consultation
 
 LIST = "/api/consultations/"
-NOBODY = 999_999
+MISSING_ID = 999_999
 RECORDS = (Consultation, VitalSigns, Prescription, ConsultationNote)
 PARTS = {"vital-signs": "vital_signs", "prescriptions": "prescriptions", "notes": "notes"}
 
@@ -240,7 +240,7 @@ def test_a_prescription_cannot_be_stopped_below_another_consultation(api, smith,
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("consultation", [NOBODY, 10**30])
+@pytest.mark.parametrize("consultation", [MISSING_ID, 10**30])
 def test_parts_of_a_missing_consultation_are_404(api, ada, record, part, consultation):
     own = getattr(record, PARTS[part]).first()
     body = {"heart_rate": 70} | MEDICATION | {"note_type": "general", "content": "x"}

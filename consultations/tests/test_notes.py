@@ -16,7 +16,7 @@ from consultations import services
 from consultations.choices import NoteType
 from consultations.models import ConsultationNote
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 PLAN = {"note_type": "plan", "title": "Next steps", "content": "Blood pressure diary"}
 PRIVATE = {"note_type": "general", "content": "Worried about her marriage", "is_private": True}
 
@@ -116,7 +116,7 @@ def test_other_users_cannot_write_notes_or_learn_if_the_consultation_exists(
 ):
     client = api(caller and request.getfixturevalue(caller))
 
-    assert [status_and_code(client.post(url(one), PLAN)) for one in (visit, NOBODY)] == [
+    assert [status_and_code(client.post(url(one), PLAN)) for one in (visit, MISSING_ID)] == [
         expected,
         expected,
     ]
@@ -146,7 +146,7 @@ def test_a_private_note_is_never_shown_to_the_patient(api, smith, jane, visit):
     client = api(jane)
 
     listed, whole = client.get(url(visit)), client.get(detail(visit))
-    by_id, missing = (client.get(f"{url(visit)}{pk}/") for pk in (private.pk, NOBODY))
+    by_id, missing = (client.get(f"{url(visit)}{pk}/") for pk in (private.pk, MISSING_ID))
 
     assert ids(listed) == [shared.pk]
     assert data(listed)["count"] == 1

@@ -15,7 +15,7 @@ from consultations import services
 from consultations.tests.factories import add_parts, make_consultation
 from patients.services import deactivate
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 
 
 def url(patient, mount="/api/"):
@@ -52,11 +52,11 @@ def test_the_list_is_ordered_newest_first(api, ada, jane, wednesday):
 def test_the_patient_reads_the_list_without_doctor_notes(api, smith, jane, visit):
     services.update_text(visit, by=smith, doctor_notes="Seems anxious about work")
 
-    mine, his = (api(reader).get(url(jane)) for reader in (jane, smith))
+    patient_response, doctor_response = (api(reader).get(url(jane)) for reader in (jane, smith))
 
-    assert data(his)["results"][0]["doctor_notes"] == "Seems anxious about work"
-    assert "doctor_notes" not in data(mine)["results"][0]
-    assert "anxious" not in mine.content.decode()
+    assert data(doctor_response)["results"][0]["doctor_notes"] == "Seems anxious about work"
+    assert "doctor_notes" not in data(patient_response)["results"][0]
+    assert "anxious" not in patient_response.content.decode()
 
 
 def test_a_doctor_sees_the_same_rows_as_in_the_consultation_list(api, meyer, jane, visit):
@@ -81,7 +81,7 @@ def test_a_patient_without_consultations_gets_an_empty_list(api, omar, ada, visi
 
 @pytest.mark.parametrize("mount", ["/api/", "/api/patients/api/"])
 def test_an_invisible_patient_and_a_missing_one_are_both_404(api, omar, jane, visit, mount):
-    other, missing, huge = (api(omar).get(url(one, mount)) for one in (jane, NOBODY, 10**30))
+    other, missing, huge = (api(omar).get(url(one, mount)) for one in (jane, MISSING_ID, 10**30))
 
     assert error_details(other) == (404, "not_found", {"detail": ["Not found."]})
     assert other.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
@@ -96,12 +96,12 @@ def test_a_deactivated_patient_and_a_non_patient_are_404(api, jane, visit, reade
 
     deactivate(jane, by=person)
 
-    for one in (jane, person, NOBODY):
+    for one in (jane, person, MISSING_ID):
         assert status_and_code(client.get(url(one))) == (404, "not_found")
 
 
 def test_anonymous_users_and_unverified_doctors_are_refused_for_any_id(api, nils, jane, visit):
-    for one in (jane, NOBODY):
+    for one in (jane, MISSING_ID):
         assert status_and_code(api().get(url(one))) == (401, "not_authenticated")
         assert status_and_code(api(nils).get(url(one))) == (403, "license_not_verified")
 

@@ -14,7 +14,7 @@ from consultations.models import Prescription
 from consultations.tests.factories import MEDICATION, make_consultation
 from patients.models import Patient
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 
 
 def url(visit):
@@ -222,8 +222,8 @@ def test_a_patch_without_changes_changes_nothing(api, smith, prescription):
         ({"medication_name": "Penicillin"}, "validation_error"),
         ({"dosage": "10 mg"}, "validation_error"),
         ({"quantity": 60}, "validation_error"),
-        ({"prescribed_by": NOBODY}, "validation_error"),
-        ({"id": NOBODY}, "validation_error"),
+        ({"prescribed_by": MISSING_ID}, "validation_error"),
+        ({"id": MISSING_ID}, "validation_error"),
         ({"consultation": 1}, "unknown_field"),
         ({"is_active": None}, "validation_error"),
         ({"is_active": "perhaps"}, "validation_error"),
@@ -264,10 +264,10 @@ def test_other_users_cannot_write_prescriptions_or_learn_if_one_exists(
     before = all_rows(Prescription)
     visit = prescription.consultation
 
-    prescribed = [status_and_code(client.post(url(pk), MEDICATION)) for pk in (visit, NOBODY)]
+    prescribed = [status_and_code(client.post(url(pk), MEDICATION)) for pk in (visit, MISSING_ID)]
     stopped = [
         status_and_code(client.patch(address, {"is_active": False}))
-        for address in (one(prescription), f"{url(visit)}{NOBODY}/")
+        for address in (one(prescription), f"{url(visit)}{MISSING_ID}/")
     ]
 
     assert prescribed + stopped == [expected] * 4

@@ -19,7 +19,7 @@ from consultations.models import Consultation, ConsultationNote, Prescription, V
 from consultations.tests.factories import MEDICATION, make_consultation
 
 LIST = "/api/consultations/"
-NOBODY = 999_999
+MISSING_ID = 999_999
 CLOSING = {
     "assessment": "Probable hypertension",
     "diagnosis": "Essential hypertension",
@@ -112,7 +112,7 @@ def test_a_consultation_is_started_once(api, smith, wednesday, visit):
     assert error_details(response) == (
         409,
         "invalid_transition",
-        {"status": ["This consultation has started already."]},
+        {"status": ["This consultation has already started."]},
     )
     assert response.json()["details"] == {"allowed": []}
     assert stored_rows() == before
@@ -254,7 +254,9 @@ def test_other_users_cannot_start_or_complete_or_learn_if_it_exists(
     before = stored_rows()
 
     answers = [
-        status_and_code(step(client, one)) for step in (start, complete) for one in (visit, NOBODY)
+        status_and_code(step(client, one))
+        for step in (start, complete)
+        for one in (visit, MISSING_ID)
     ]
 
     assert answers == [expected] * 4
@@ -293,7 +295,7 @@ def test_a_completed_consultation_is_read_only(api, visit, writer, call, request
     assert error_details(response) == (
         409,
         "consultation_closed",
-        {"status": ["This consultation is completed; add a note of type addendum."]},
+        {"status": ["This consultation is completed. Add a note of type addendum instead."]},
     )
     assert all_rows(*records) == before
 
@@ -302,7 +304,7 @@ def test_the_services_refuse_changes_of_a_completed_consultation(smith, visit):
     done = services.complete(visit, by=smith)
 
     for step in (services.start, services.complete, services.update_text):
-        with pytest.raises(ValidationError, match="add a note of type addendum"):
+        with pytest.raises(ValidationError, match="note of type addendum"):
             step(done, by=smith)
 
 

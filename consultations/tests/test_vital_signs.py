@@ -17,7 +17,7 @@ from consultations import services
 from consultations.models import VitalSigns
 from consultations.tests.factories import make_consultation
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 KEYS = [
     "id",
     "systolic_bp",
@@ -244,7 +244,7 @@ def test_other_users_cannot_record_vital_signs_or_learn_if_the_consultation_exis
     client = api(caller and request.getfixturevalue(caller))
 
     answers = [
-        status_and_code(client.post(url(one), {"heart_rate": 70})) for one in (visit, NOBODY)
+        status_and_code(client.post(url(one), {"heart_rate": 70})) for one in (visit, MISSING_ID)
     ]
 
     assert answers == [expected, expected]

@@ -17,16 +17,6 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def jane():
-    return PatientFactory(username="jane", first_name="Jane", last_name="Doe")
-
-
-@pytest.fixture
-def house():
-    return DoctorFactory(first_name="Gregory", last_name="House")
-
-
 def url_of(patient):
     return f"/api/patients/{patient.pk}/access-log/"
 

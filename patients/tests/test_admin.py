@@ -3,7 +3,6 @@
 import pytest
 from django.urls import reverse
 
-from accounts.tests.factories import AdminFactory
 from appointments.tests.factories import make_appointment
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -12,12 +11,6 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:patients_patient_changelist")
 ADD = reverse("admin:patients_patient_add")
-
-
-@pytest.fixture
-def admin_client(client):
-    client.force_login(AdminFactory())
-    return client
 
 
 def page_of(patient, step="change"):

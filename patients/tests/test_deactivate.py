@@ -12,7 +12,8 @@ from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory, make_appointment
 from appointments.tests.helpers import all_rows, data, error_details, ids, status_and_code
-from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from config.clinical_records import record_of
+from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients import services
 from patients.models import Patient
@@ -138,7 +139,7 @@ def test_past_and_started_appointments_are_unchanged(api, smith, ada, jane):
 def test_clinical_rows_are_kept_and_readable_by_staff(api, smith, ada, jane):
     visit = add_parts(make_consultation(patient=jane, doctor=smith, status=Status.CONFIRMED))
     done = make_consultation(patient=jane, doctor=smith, completed=True)
-    clinical = (Consultation, VitalSigns, Prescription, ConsultationNote)
+    clinical = [Consultation, *(record.model for record in record_of(Consultation).parts)]
     before = all_rows(*clinical)
     appointments_before = Appointment.objects.count()
 

@@ -9,6 +9,8 @@ from accounts.models import AuditEvent
 from accounts.tests.factories import AdminFactory, DoctorFactory, UnverifiedDoctorFactory
 from accounts.tests.helpers import data
 from appointments.tests.helpers import assert_data_queries, status_and_code
+from config.clinical_records import record_of
+from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
 from patients.models import EmergencyAccess
 from patients.services import deactivate
@@ -17,17 +19,6 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.django_db
 
 WHY = {"reason": "Unconscious, no papers"}
-
-
-@pytest.fixture
-def jane():
-    return PatientFactory(username="jane")
-
-
-@pytest.fixture
-def grey():
-    """A doctor who treats neither Jane nor Paul."""
-    return DoctorFactory(first_name="Meredith", last_name="Grey")
 
 
 @pytest.fixture
@@ -44,7 +35,7 @@ def readable_urls(consultation):
         f"/api/consultations/{consultation.pk}/",
         *[
             f"/api/consultations/{consultation.pk}/{part}/"
-            for part in ("vital-signs", "prescriptions", "notes")
+            for part in [record.route for record in record_of(Consultation).parts]
         ],
     ]
 

@@ -17,7 +17,7 @@ from appointments.tests.helpers import (
 )
 from patients.models import Patient
 
-NOBODY = 999_999
+MISSING_ID = 999_999
 JSON = "application/json"
 KEYS = {
     "id",
@@ -100,7 +100,7 @@ def test_the_record_of_another_patient_is_404(api, jane, omar, method):
 
     other, missing = (
         client.generic(method, url(one), '{"first_name": "J", "last_name": "D"}', JSON)
-        for one in (jane, NOBODY)
+        for one in (jane, MISSING_ID)
     )
 
     assert error_details(other) == (404, "not_found", {"detail": ["Not found."]})
@@ -112,7 +112,7 @@ def test_the_record_of_another_patient_is_404(api, jane, omar, method):
 def test_anonymous_users_and_unverified_doctors_are_refused_for_any_id(api, nils, jane, method):
     before = stored(jane)
 
-    for one in (jane, NOBODY):
+    for one in (jane, MISSING_ID):
         for caller, expected in ((None, 401), (nils, 403)):
             answer = api(caller).generic(method, url(one), '{"phone": "112"}', JSON)
             assert answer.status_code == expected
@@ -182,7 +182,7 @@ def test_a_get_response_can_be_put_back(api, jane, writer, request):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("id", NOBODY),
+        ("id", MISSING_ID),
         ("username", "janet"),
         ("user_type", "admin"),
         ("full_name", "Janet Doe"),
@@ -266,7 +266,7 @@ def test_a_patient_changes_their_email_with_their_password(api, jane):
     without = error_details(client.patch(url(jane), new))
     wrong = error_details(client.patch(url(jane), new | {"current_password": "not mine"}))
 
-    sentence = "Changing the e-mail address needs the current password."
+    sentence = "Enter your current password to change the e-mail address."
     assert without == (400, "validation_error", {"current_password": [sentence]})
     assert wrong[::2] == (400, {"current_password": ["This is not the current password."]})
     assert stored(jane) == before
@@ -282,7 +282,7 @@ def test_a_doctor_cannot_change_the_email_even_with_the_password(api, smith, jan
     for body in ({}, {"current_password": PASSWORD}):
         answer = error_details(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
 
-        sentence = "Only its owner or an administrator can change an e-mail address."
+        sentence = "Only the user or an administrator can change the e-mail address."
         assert answer == (400, "validation_error", {"email": [sentence]})
         assert stored(jane) == before
 
