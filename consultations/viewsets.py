@@ -205,11 +205,12 @@ class PrescriptionViewSet(PartViewSet):
 
         A prescription of a visit that did not take place can be stopped but not resumed.
         """
-        serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        prescription = self.get_object()
+        serializer = self.get_serializer(prescription, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         if "is_active" in serializer.validated_data:
             serializer.instance = services.set_active(
-                serializer.instance, by=request.user, **serializer.validated_data
+                prescription, by=request.user, **serializer.validated_data
             )
         return Response(serializer.data)
 
