@@ -41,6 +41,7 @@ def reencode(upload):
     if upload.size > MAX_BYTES:
         sentence = _("The picture is larger than %(limit)d kB.")
         raise ValidationError(sentence % {"limit": MAX_BYTES // 1024})
+    image: Image.Image
     try:
         image = Image.open(upload, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:

@@ -19,7 +19,7 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
     Any other row is answered with 404, never 403, which would confirm that the row exists.
     """
 
-    rows = None  # of a prepared query, as named tuples
+    rows: list | None = None  # of a prepared query, as named tuples
 
     def get_queryset(self):
         rows = super().get_queryset()
@@ -35,7 +35,8 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
         return [self.row_reference(row) for row in self.rows]
 
     def row_reference(self, row):
-        return RecordReference(f"{self.queryset.model._meta.model_name}/{row[0]}", row.patient_id)
+        name = self.queryset.model._meta.model_name  # type: ignore[arg-type]  # DRF's stub
+        return RecordReference(f"{name}/{row[0]}", row.patient_id)
 
     def replay_key(self, data):
         """Return the part of a response's data that is stored for a replay: ids only."""

@@ -27,5 +27,5 @@ CLINICIANS = DOCTORS | ADMINS
 EVERYONE = PATIENTS | CLINICIANS
 UNVERIFIED_DOCTORS = frozenset({UNVERIFIED})
 SIGNED_IN = EVERYONE | UNVERIFIED_DOCTORS
-NOBODY = frozenset()
+NOBODY: frozenset[str] = frozenset()
 ANYONE = "anyone"  # without sign-in too

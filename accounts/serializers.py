@@ -1,5 +1,7 @@
 """The serializers of accounts. They validate single fields; rules are in services."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
@@ -88,10 +90,8 @@ class PasswordField(serializers.CharField):
 
     def __init__(self, **kwargs):
         style = {"input_type": "password"}
-        super().__init__(
-            **{"write_only": True, "trim_whitespace": False, "style": style} | kwargs,
-            max_length=MAX_PASSWORD_LENGTH,
-        )
+        options: dict[str, Any] = {"write_only": True, "trim_whitespace": False, "style": style}
+        super().__init__(**options | kwargs, max_length=MAX_PASSWORD_LENGTH)
 
 
 class AvatarField(serializers.ImageField):
@@ -148,7 +148,7 @@ class DoctorProfileSerializer(ProfileSerializer):
         extra_kwargs = required("email", "first_name", "last_name", *LICENCE_FIELDS)
 
 
-PROFILES = {
+PROFILES: dict[str, type[ProfileSerializer]] = {
     UserType.PATIENT: PatientProfileSerializer,
     UserType.DOCTOR: DoctorProfileSerializer,
     UserType.ADMIN: ProfileSerializer,
@@ -189,10 +189,10 @@ class RegistrationSerializer(StrictModelSerializer):
         user_type = attrs["user_type"]
         foreign = PATIENT_FIELDS if user_type == UserType.DOCTOR else LICENCE_FIELDS
         sentence = _("An account of this type does not have this field.")
-        errors = {name: [sentence] for name in foreign if name in attrs}
+        errors: dict[str, Any] = {name: [sentence] for name in foreign if name in attrs}
         if user_type == UserType.DOCTOR:
             errors |= {
-                name: [ErrorDetail(_("This field is required for a doctor."), code="required")]
+                name: [ErrorDetail(str(_("This field is required for a doctor.")), code="required")]
                 for name in LICENCE_FIELDS
                 if not attrs.get(name)
             }
@@ -207,7 +207,7 @@ class RegistrationSerializer(StrictModelSerializer):
 class TokensSerializer(serializers.Serializer):
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
-    example = {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}
+    example: dict[str, object] = {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}
 
 
 class LoginSerializer(StrictSerializer):

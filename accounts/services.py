@@ -1,5 +1,7 @@
 """The services of accounts. They raise Django's ValidationError with field names."""
 
+from functools import partial
+
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import check_password as matches
@@ -12,6 +14,7 @@ from django.db.models.functions import Concat
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from accounts import idempotency, mail
 from accounts.audit import log as audit
@@ -224,7 +227,7 @@ def anonymise(user, *, by):
         redact_admin_log(model, [user.pk])
     audit.record_change("account.anonymise", user, by=by, fields=[*anonymous, "password"])
     for name in pictures:
-        transaction.on_commit(lambda name=name: storage.delete(name))
+        transaction.on_commit(partial(storage.delete, name))
     return user
 
 
@@ -250,4 +253,6 @@ def redact_admin_log(model, ids):
         content_type__model=model._meta.model_name,
         object_id__in=[str(pk) for pk in ids],
     )
-    entries.update(object_repr=Concat(Value(f"{model._meta.verbose_name} "), "object_id"))
+    with override(None):  # the log is not in the language of the request
+        name = str(model._meta.verbose_name)
+    entries.update(object_repr=Concat(Value(f"{name} "), "object_id"))

@@ -1,5 +1,7 @@
 """The viewsets for sign-in, sessions, passwords and the user's own profile."""
 
+from typing import Any
+
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -35,7 +37,7 @@ from config.api.viewsets import ApiViewSet
 from config.db.versioning import check_version
 
 # Actions without sign-in do not check credentials, so that an expired token does not prevent them.
-OPEN = {"methods": ["post"], "detail": False, "authentication_classes": []}
+OPEN: dict[str, Any] = {"methods": ["post"], "detail": False, "authentication_classes": []}
 
 
 class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):

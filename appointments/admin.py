@@ -22,6 +22,7 @@ from appointments.forms import TimeSlotForm, format_time
 from appointments.lifecycle import MOVES, UPCOMING, Priority, Status
 from appointments.models import Appointment, AppointmentHistory, TimeSlot, is_held
 from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin, coloured_label
+from config.api.fields import is_in_calendar
 
 PRIORITY_COLOURS = {Priority.URGENT: "danger", Priority.HIGH: "warning"}
 
@@ -168,6 +169,8 @@ class TimeSlotAdmin(ServiceModelAdmin):
             day = None
         if day is None:
             return super().get_search_results(request, queryset, search_term)
+        if not is_in_calendar(day):
+            return queryset.none(), False
         start, end = clock.day_bounds(day)
         return queryset.filter(starts_at__gte=start, starts_at__lt=end), False
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 
@@ -25,7 +26,7 @@ MOVE_TITLES = {
     "start": _("Start"),
     "complete": _("Complete"),
     "no_show": _("No-show"),
-    "cancel": _("Cancel"),
+    "cancel": pgettext_lazy("appointment", "Cancel"),
     "reschedule": _("Reschedule"),
 }
 # The action of the list, and the message about its result.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import UserType
@@ -31,7 +32,7 @@ class CutOff(NamedTuple):
 
     setting: str
     code: str
-    sentence: str
+    sentence: str | Promise
 
 
 CUT_OFFS = {

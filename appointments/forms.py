@@ -1,6 +1,7 @@
 """Forms of the admin for appointments and time slots."""
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -13,6 +14,7 @@ from unfold.widgets import (
 from appointments.booking_rules import DATE_FORMAT
 from appointments.models import TimeSlot
 from config.admin.forms import ActionForm, ServiceForm
+from config.api.fields import EARLIEST, LATEST
 
 
 def format_time(row):
@@ -49,7 +51,11 @@ class RescheduleForm(MoveForm):
 class TimeSlotForm(ServiceForm):
     """A slot, as date and times in the clinic's time zone."""
 
-    date = forms.DateField(label=_("Date"), widget=UnfoldAdminDateWidget)
+    date = forms.DateField(
+        label=_("Date"),
+        widget=UnfoldAdminDateWidget,
+        validators=[MinValueValidator(EARLIEST), MaxValueValidator(LATEST)],
+    )
     start_time = forms.TimeField(label=_("Start time"), widget=UnfoldAdminTimeWidget)
     end_time = forms.TimeField(label=_("End time"), widget=UnfoldAdminTimeWidget)
 

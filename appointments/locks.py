@@ -1,4 +1,4 @@
-"""The row locks of a booking, and the look for conflicts that follows them.
+"""The row locks of a booking, and the check for conflicts that follows them.
 
 Every caller takes locks in one order: the patient, then slots by id, then the appointment. On
 SQLite the IMMEDIATE transaction is the lock.
@@ -67,7 +67,7 @@ def lock_slots(ids):
 def conflicting_slots(slot, patient):
     """Return the ids of the slots of live appointments in the slot, or of the patient at that time.
 
-    The look is a statement of its own after the locks: only such a statement sees what another
+    The check is a statement of its own after the locks: only such a statement sees what another
     transaction committed while this one waited.
     """
     rows = CONFLICT_QUERY.rows(slot.pk, patient.pk, slot.starts_at, slot.ends_at)

@@ -11,8 +11,10 @@ import re
 from typing import NamedTuple
 
 from django.db import connections
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from config.db.tables import table_names
 from config.errors import rule_error
 
 
@@ -28,7 +30,7 @@ class OverlapConstraint(NamedTuple):
     condition: str
     field: str
     code: str
-    sentence: str
+    sentence: str | Promise
 
     def validation_error(self):
         """Return the same error that the service raises."""
@@ -107,7 +109,7 @@ def remove(connection):
 def missing(connection):
     """Return the constraints that are missing or differ, for the tables that exist."""
     with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor))
+        tables = table_names(connection.vendor, cursor)
         cursor.execute(INSTALLED_SQL[connection.vendor])
         installed = {_normalise_sql(statement) for (statement,) in cursor.fetchall()}
     return [

@@ -147,7 +147,7 @@ class BookingSerializer(AppointmentActionSerializer):
 
 class MoveSerializer(AppointmentActionSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
-    example = {"reason": "The patient called."}
+    example: dict[str, object] = {"reason": "The patient called."}
 
 
 class RescheduleSerializer(MoveSerializer):

@@ -13,8 +13,12 @@ from appointments.booking_rules import BookingWindow
 from appointments.models import TimeSlot
 from appointments.output import DoctorRow, TimeSlotRow, doctor_output, row_of, time_slot_output
 from appointments.slot_services import MAX_DAYS, SKIP_REASONS, SlotPlan
-from config.api.fields import VisibleRelatedField, is_canonical
-from config.api.filters import EARLIEST, LATEST
+from config.api.fields import (
+    VisibleRelatedField,
+    is_canonical,
+    is_in_calendar,
+    out_of_calendar_error,
+)
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 
 MAX_AVAILABILITY_DAYS = 31
@@ -37,7 +41,7 @@ SLOT_EXAMPLE = {
 
 
 class ClinicDateField(serializers.DateField):
-    """A day of the clinic's calendar, between filters.EARLIEST and filters.LATEST.
+    """A day of the clinic's calendar, between fields.EARLIEST and fields.LATEST.
 
     Outside these dates a conversion between time zones overflows.
     """
@@ -46,9 +50,8 @@ class ClinicDateField(serializers.DateField):
         if not is_canonical(value):
             self.fail("invalid", format="YYYY-MM-DD")
         date = super().to_internal_value(value)
-        if not EARLIEST <= date <= LATEST:
-            sentence = _("Enter a date between %(earliest)s and %(latest)s.")
-            raise serializers.ValidationError(sentence % {"earliest": EARLIEST, "latest": LATEST})
+        if not is_in_calendar(date):
+            raise out_of_calendar_error()
         return date
 
 
@@ -128,7 +131,7 @@ class BulkSlotsSerializer(StrictSerializer):
     }
 
     def validate(self, attrs):
-        errors = {}
+        errors: dict[str, list] = {}
         if attrs["end_time"] <= attrs["start_time"]:
             errors["end_time"] = [_("The end time must be after the start time.")]
         if "date" in attrs:

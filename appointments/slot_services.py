@@ -201,8 +201,8 @@ def _check_size(plan):
         sentence = _("Choose at most %(days)s days.") % {"days": MAX_DAYS}
         raise ValidationError({"date_to": sentence})
     if not plan.starts:
-        sentence = _("No slot of that length fits between the start and the end time.")
-        raise ValidationError({"slot_duration": sentence})
+        no_slot = _("No slot of that length fits between the start and the end time.")
+        raise ValidationError({"slot_duration": no_slot})
     if len(plan.dates) * len(plan.starts) > MAX_SLOTS:
         sentence = _("This makes more than %(count)s slots.") % {"count": MAX_SLOTS}
         raise ValidationError({"slot_duration": sentence})

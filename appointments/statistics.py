@@ -1,7 +1,7 @@
 """Counts and rates of appointments. Callers pass the appointments that the user may see."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, time
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncTime
@@ -55,7 +55,7 @@ def _groups(appointments, **periods):
 
 
 def _busiest(groups):
-    counts = Counter()
+    counts: Counter[time] = Counter()
     for group in groups:
         if group["status"] in LIVE:
             counts[group["start_time"]] += group["chosen"]

@@ -241,8 +241,8 @@ class TimeSlotViewSet(
         )
         context = self.get_serializer_context()
         result = {"created": self.reread(opened), "skipped": skipped}
-        result = BulkSlotsResponseSerializer(result, context=context)
-        return Response(result.data, status=status.HTTP_201_CREATED)
+        answer = BulkSlotsResponseSerializer(result, context=context)
+        return Response(answer.data, status=status.HTTP_201_CREATED)
 
     def replay_key(self, answer):
         if self.action != "create_bulk_slots":

@@ -8,13 +8,13 @@ import re
 from typing import NamedTuple
 
 from django.urls import get_resolver
-from django.urls.resolvers import URLResolver
 
 from accounts.models import AuditEvent, Doctor, Session
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE, UNVERIFIED, UserType
 from appointments.lifecycle import MOVES, always
 from appointments.models import TimeSlot
+from config.api.viewsets import ApiViewSet
 from config.clinical_records import clinical_records
 from config.db.querysets import ALL_ROWS
 
@@ -51,7 +51,7 @@ request. These records have no row:
 
 class Endpoint(NamedTuple):
     address: str  # as /api/appointments/{pk}/cancel/
-    view: type
+    view: type[ApiViewSet]
     actions: dict
 
     @property
@@ -93,7 +93,7 @@ def endpoint_names(endpoints):
 def _patterns(resolver, prefix):
     for pattern in resolver.url_patterns:
         address = prefix + _readable(str(pattern.pattern))
-        if isinstance(pattern, URLResolver):
+        if hasattr(pattern, "url_patterns"):
             yield from _patterns(pattern, address)
         else:
             yield address, pattern.callback
@@ -139,10 +139,10 @@ def _visibility_table():
     rows, without_table = [], []
     for model in reported_models():
         name, records = model._meta.verbose_name, model._default_manager.all()
-        if not records.owners:
+        if not records.readable_rows:
             without_table.append(f"- {name}: {_phrase(type(records))}\n")
             continue
-        for verb, table in (("reads", records.owners), ("writes", records.writers)):
+        for verb, table in (("reads", records.readable_rows), ("writes", records.writable_rows)):
             if table is not None:
                 rows.append([f"{name}: {verb}", *(_scope_label(table.get(role)) for role in ROLES)])
     table = _table("Whose records", ["record", *map(_words, ROLES)], rows)

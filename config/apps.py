@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class ConfigConfig(AppConfig):
@@ -7,3 +7,6 @@ class ConfigConfig(AppConfig):
     def ready(self):
         # Registers the system checks, which import models.
         from config import checks  # noqa: F401, PLC0415
+        from config.field_names import translate_names  # noqa: PLC0415
+
+        translate_names(apps.get_models())

@@ -7,10 +7,12 @@ admin, the patient export, anonymisation and the tests read them from here.
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 from django.apps import apps
 from django.db.models import Model, TextChoices
-from django.utils.module_loading import import_string, module_has_submodule
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 
@@ -44,21 +46,23 @@ class ClinicalRecord:
     model: type[Model]
     patient: str
     section: Section
-    title: str
+    title: str | Promise
     icon: str
     part_of: str = ""
     route: str = ""
     viewset: str = ""
     basename: str = ""
     export: str = ""
-    exported: str = ""
+    exported: str | Promise = ""
     versions: str = ""
     personal: tuple[str, ...] = ()
 
     @property
     def name(self):
         """The name of its rows in the row they are a part of, such as "vital_signs"."""
-        return self.model._meta.get_field(self.part_of).remote_field.get_accessor_name()
+        related_objects = self.whole.model._meta.related_objects
+        parent = self.model._meta.get_field(self.part_of)
+        return next(one for one in related_objects if one.field is parent).get_accessor_name()
 
     @property
     def whole(self):
@@ -81,7 +85,7 @@ def clinical_records():
     return tuple(
         record
         for app in apps.get_app_configs()
-        if module_has_submodule(app.module, "records")
+        if find_spec(f"{app.name}.records")
         for record in import_module(f"{app.name}.records").CLINICAL_RECORDS
     )
 

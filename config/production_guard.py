@@ -19,8 +19,8 @@ def refuse_unsafe_production():
         found += run_checks(tags=[Tags.database], databases=["default"])
     except DatabaseError:
         logger.warning("The database could not be checked, because it does not answer")
-    if errors := [one for one in found if one.id.startswith("config.E")]:
+    if errors := [one for one in found if (one.id or "").startswith("config.E")]:
         raise ImproperlyConfigured("\n".join(f"{one.msg} {one.hint}" for one in errors))
     for one in found:
-        if one.id.startswith("config.W"):
+        if (one.id or "").startswith("config.W"):
             logger.warning("%s %s %s", one.id, one.msg, one.hint)

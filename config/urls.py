@@ -9,13 +9,13 @@ from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from django.views.static import serve
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.admin.users import change_own_password
 from accounts.urls import router as accounts
 from appointments.urls import router as appointments
 from config.api.routers import RootRouter
-from config.api.views import ApiNotFoundView
+from config.api.views import ApiNotFoundView, SchemaView
 from config.health import healthz, readyz
 from consultations.urls import below_patients
 from consultations.urls import router as consultations
@@ -49,7 +49,7 @@ urlpatterns = [
 
 if settings.API_DOCS:
     urlpatterns += [
-        path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+        path("api/schema/", SchemaView.as_view(), name="schema"),
         path(
             "api/docs/",
             SpectacularSwaggerSplitView.as_view(

@@ -1,4 +1,4 @@
-"""Whether a medication stands among a patient's allergies, as far as words can tell."""
+"""Compares the name of a medication with the text of a patient's allergies."""
 
 import re
 import unicodedata
@@ -7,24 +7,26 @@ SEPARATORS = re.compile(r"[,;\n\r]+")
 
 
 def matches(medication, allergies):
-    """The entries of the `allergies` text that name the medication, or are named by it.
+    """Return the entries of the `allergies` text that match the medication.
 
-    Entries are split at comma, semicolon and line. One matches where it stands as whole words in
-    the medication or the other way round, whatever the case and accents: "Penicillin V" refuses
-    Penicillin, and "aspirin" refuses "Aspirin 100 mg". Classes of drugs are not known here; the
-    check supports the prescriber and does not replace him.
+    Commas, semicolons and line breaks separate entries. An entry matches where it occurs as whole
+    words in the name of the medication, or the name in the entry; case and accents do not count.
+    The entry "Penicillin V" matches Penicillin, and "aspirin" matches "Aspirin 100 mg".
+
+    The comparison does not know drug classes: the entry "Penicillin" does not match Amoxicillin.
+    The check supports prescribers and does not replace their own.
     """
-    drug = _words(medication)
+    name = _words(medication)
     entries = [entry.strip() for entry in SEPARATORS.split(allergies)]
-    return [entry for entry in entries if _share(_words(entry), drug)]
+    return [entry for entry in entries if _contains_either(_words(entry), name)]
 
 
-def _share(one, other):
-    return bool(one.strip() and other.strip()) and (one in other or other in one)
+def _contains_either(entry, name):
+    return bool(entry.strip() and name.strip()) and (entry in name or name in entry)
 
 
 def _words(text):
-    """The words in lower case without accents, each between single spaces."""
+    """Return the words in lower case without accents, with a space before and after each."""
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(char for char in plain if not unicodedata.combining(char)).casefold()
     words = " ".join(re.findall(r"\w+", plain))

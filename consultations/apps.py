@@ -7,9 +7,9 @@ class ConsultationsConfig(AppConfig):
     name = "consultations"
 
     def ready(self):
-        # Models must be loaded before the services can be.
+        # The services import models, which are loaded only when ready() runs.
         from consultations import services  # noqa: PLC0415
 
         constraint_errors.CONSTRAINT_ERRORS["consultations.Consultation.appointment"] = (
-            services.exists_already
+            services.already_exists
         )

@@ -1,31 +1,34 @@
-"""The words of a consultation, and what its derived status is."""
+"""The choices of consultations, prescriptions and notes."""
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 
 class ConsultationStatus(TextChoices):
-    SCHEDULED = "scheduled"
-    IN_PROGRESS = "in_progress", "In progress"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
+    """The status that models.Consultation.status derives."""
+
+    SCHEDULED = "scheduled", _("Scheduled")
+    IN_PROGRESS = "in_progress", _("In progress")
+    COMPLETED = "completed", _("Completed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class MedicationType(TextChoices):
-    TABLET = "tablet"
-    CAPSULE = "capsule"
-    SYRUP = "syrup"
-    INJECTION = "injection"
-    CREAM = "cream"
-    DROPS = "drops"
-    OTHER = "other"
+    TABLET = "tablet", _("Tablet")
+    CAPSULE = "capsule", _("Capsule")
+    SYRUP = "syrup", _("Syrup")
+    INJECTION = "injection", _("Injection")
+    CREAM = "cream", _("Cream")
+    DROPS = "drops", _("Drops")
+    OTHER = "other", _("Other")
 
 
 class NoteType(TextChoices):
-    ASSESSMENT = "assessment"
-    PLAN = "plan"
-    FOLLOW_UP = "follow_up", "Follow-up"
-    LAB_RESULTS = "lab_results", "Lab results"
-    IMAGING = "imaging"
-    REFERRAL = "referral"
-    GENERAL = "general"
-    ADDENDUM = "addendum"
+    ASSESSMENT = "assessment", _("Assessment")
+    PLAN = "plan", _("Plan")
+    FOLLOW_UP = "follow_up", _("Follow-up")
+    LAB_RESULTS = "lab_results", _("Lab results")
+    IMAGING = "imaging", _("Imaging")
+    REFERRAL = "referral", _("Referral")
+    GENERAL = "general", _("General")
+    ADDENDUM = "addendum", _("Addendum")

@@ -1,8 +1,8 @@
-"""The demo clinic: two weeks behind, today and two weeks ahead, made by the product's own services.
+"""The demo clinic: two weeks in the past, today and two weeks ahead, created by the services.
 
-The past is made by setting the clinic's clock back. Everything is decided by the date and by
-demo_clinic.json, so that the same days always look the same. A visit there either takes place
-(complaint, closing, vital signs, prescriptions, notes) or has an `outcome`: the move that ends it.
+The clinic's clock is set back to create the past. The date and demo_clinic.json decide everything,
+so that a day always has the same data. A visit of demo_clinic.json either takes place (complaint,
+closing, vital signs, prescriptions, notes) or has an `outcome`, the move that ends it.
 """
 
 import json
@@ -31,7 +31,7 @@ CLINIC = json.loads(
     Path(__file__).with_name("demo_clinic.json").read_text(encoding="utf-8"), parse_float=Decimal
 )
 
-# Published: config.checks refuses to start a production in which one of them opens a door.
+# These passwords are public: config.checks refuses to start in production where one of them works.
 SIGN_INS = {"admin": "admin123"} | {
     person["username"]: CLINIC["password"] for person in CLINIC["doctors"] + CLINIC["patients"]
 }
@@ -41,34 +41,35 @@ VISITS = {
     for visit in CLINIC["visits"]
 }
 
-DAYS = 14  # shown on either side of today
-WORKING_DAYS = 5  # a week
+DAYS = 14  # before and after today
+WORKING_DAYS = 5  # per week
 OPENS, CLOSES = time(9), time(17)
 LAST_MINUTE = time(23, 59)
 VISIT = timedelta(minutes=30)
 
-# How long before it a day is opened, a visit asked for and, where it is, confirmed and cancelled.
-OPENED = timedelta(days=7)
-ASKED = timedelta(days=3)
-CONFIRMED = timedelta(days=2)
-CANCELLED = timedelta(hours=2)
+# How long before a day its slots are opened, and how long before a visit it is booked, confirmed
+# and cancelled.
+OPENED_BEFORE = timedelta(days=7)
+BOOKED_BEFORE = timedelta(days=3)
+CONFIRMED_BEFORE = timedelta(days=2)
+CANCELLED_BEFORE = timedelta(hours=2)
 
 
 @override_settings(**dict.fromkeys(booking_rules.RULES, 0))
 @atomic_with_retry
 def make_clinic():
-    """Make what is missing of the demo, and let the rest of it live on until now.
+    """Create the missing parts of the demo, and bring its appointments up to the current time.
 
-    A day that has appointments is not filled again, and what a visitor booked is left alone. The
-    clinic's rules for patients bind its visitors, not those who come in its story.
+    A day that has appointments is not filled again, and appointments that a visitor of the demo
+    booked are not changed. The booking rules do not apply to the demo's own appointments.
     """
     _make_people()
-    for date in _days_shown():
+    for date in _days():
         if not _appointments().on(date).exists():
             _fill(date)
-    if not _somebody_is_here():
+    if not _has_current_visit():
         _fill_the_hours_around_now()
-    _live_until_now()
+    _update_until_now()
 
 
 # --- People ---------------------------------------------------------------------------------
@@ -100,28 +101,31 @@ def _appointments():
 # --- The days -------------------------------------------------------------------------------
 
 
-def _days_shown():
-    """The weekdays around today, and today in any case."""
+def _days():
+    """Return the weekdays around today, and today in any case."""
     today = clock.today()
-    days = [today + timedelta(days=distance) for distance in range(-DAYS, DAYS + 1)]
+    days = [today + timedelta(days=offset) for offset in range(-DAYS, DAYS + 1)]
     return [date for date in days if date.weekday() < WORKING_DAYS or date == today]
 
 
 def _fill(date):
-    """A day's slots, and one visit with each doctor. In ten working days everything occurs."""
+    """Open the slots of a day, and book one visit with each doctor.
+
+    Ten working days contain every visit of demo_clinic.json.
+    """
     number = (date.toordinal() - 1) // 7 * WORKING_DAYS + date.weekday()
-    for place, doctor in enumerate(_doctors().bookable()):
+    for position, doctor in enumerate(_doctors().bookable()):
         slots = _open(doctor, date, OPENS, CLOSES)
         visits = _visits_with(doctor)
         _book(
             visits[number % len(visits)],
-            _rotated(slots, number * 3 + place * len(slots) // 2),
-            confirmed=(number + place) % 2,
+            _rotated(slots, number * 3 + position * len(slots) // 2),
+            confirmed=(number + position) % 2,
         )
 
 
 def _fill_the_hours_around_now():
-    """Visits from an hour ago to an hour and a half ahead, but within today, with one doctor."""
+    """Book visits with one doctor from an hour ago to an hour and a half ahead, within today."""
     now = clock.to_clinic_time(clock.now())
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
     opens = max(quarter - 2 * VISIT, datetime.combine(now, time.min, now.tzinfo))
@@ -130,23 +134,24 @@ def _fill_the_hours_around_now():
         slots = _open(doctor, now.date(), opens.time(), closes.time())
         if slots and slots[0].starts_at <= now:
             visits = [visit for visit in _visits_with(doctor) if takes_place(visit)]
-            for place, slot in enumerate(slots):
-                _book_one_of(_rotated(visits, now.toordinal() + place), slot, confirmed=place % 2)
+            for position, slot in enumerate(slots):
+                rotated = _rotated(visits, now.toordinal() + position)
+                _book_one_of(rotated, slot, confirmed=position % 2)
             return
 
 
 def _open(doctor, date, opens, closes):
-    """The free slots of the doctor between two clock times, opened where there were none."""
-    moment = _before(clock.start_of_day(date), OPENED)
+    """Open the missing slots between two clock times, and return the doctor's free slots there."""
+    moment = _before(clock.start_of_day(date), OPENED_BEFORE)
     with clock.frozen_at(moment):
         open_slots(doctor=doctor, plan=SlotPlan([date], opens, closes, VISIT))
         free = list(TimeSlot.objects.free().filter(doctor=doctor).between(date, date))
     return [slot for slot in free if opens < slot.end_time and slot.start_time < closes]
 
 
-def _before(moment, distance):
-    """That long before the moment, and before now where the moment is still to come."""
-    return min(clock.now(), moment) - distance
+def _before(moment, duration):
+    """Return `duration` before `moment`, or before now where `moment` is in the future."""
+    return min(clock.now(), moment) - duration
 
 
 def _visits_with(doctor):
@@ -154,49 +159,49 @@ def _visits_with(doctor):
 
 
 def _rotated(items, by):
-    turn = by % len(items) if items else 0
-    return items[turn:] + items[:turn]
+    first = by % len(items) if items else 0
+    return items[first:] + items[:first]
 
 
 # --- Booking --------------------------------------------------------------------------------
 
 
 def _book_one_of(visits, slot, *, confirmed):
-    """Book one of the visits that is not on the slot's day yet, rather of whom it sees least."""
-    on_that_day = _appointments().on(slot.date).with_people()
-    known = [visit for visit in map(visit_of, on_that_day) if visit]
-    seen = [visit["patient"] for visit in known]
-    for visit in sorted(visits, key=lambda visit: seen.count(visit["patient"])):
-        if visit not in known and _book(visit, [slot], confirmed=confirmed):
+    """Book a visit that the slot's day does not have yet, of the patient with the fewest visits."""
+    same_day = _appointments().on(slot.date).with_people()
+    booked = [visit for visit in map(visit_of, same_day) if visit]
+    patients_booked = [visit["patient"] for visit in booked]
+    for visit in sorted(visits, key=lambda visit: patients_booked.count(visit["patient"])):
+        if visit not in booked and _book(visit, [slot], confirmed=confirmed):
             return
 
 
 def _book(visit, slots, *, confirmed):
-    """The visit in the first of the slots that suits its patient; None where none does."""
+    """Book the visit in the first slot at which the patient is free; None where there is none."""
     patient = Patient.objects.filter(username=visit["patient"], is_active=True).first()
-    slot = next((slot for slot in slots if patient and _has_time(patient, slot)), None)
+    slot = next((slot for slot in slots if patient and _is_free(patient, slot)), None)
     if slot is None:
         return None
-    with clock.frozen_at(_before(slot.starts_at, ASKED)):
+    with clock.frozen_at(_before(slot.starts_at, BOOKED_BEFORE)):
         appointment = appointments.book(
             patient=patient, time_slot=slot, by=patient, **visit["appointment"]
         )
     if confirmed:
-        with clock.frozen_at(_before(slot.starts_at, CONFIRMED)):
+        with clock.frozen_at(_before(slot.starts_at, CONFIRMED_BEFORE)):
             appointments.move(appointment, "confirm", by=appointment.doctor)
     return appointment
 
 
-def _has_time(patient, slot):
-    held = patient.appointments.live().overlapping(slot.starts_at, slot.ends_at)
-    return not held.exists()
+def _is_free(patient, slot):
+    conflicts = patient.appointments.live().overlapping(slot.starts_at, slot.ends_at)
+    return not conflicts.exists()
 
 
-# --- What takes place -----------------------------------------------------------------------
+# --- Visits ---------------------------------------------------------------------------------
 
 
 def visit_of(appointment):
-    """What the demo knows of an appointment; None where a visitor of the demo made it."""
+    """Return the visit of an appointment; None where a visitor of the demo booked it."""
     key = appointment.doctor.username, appointment.patient.username
     return VISITS.get((*key, appointment.reason_for_visit))
 
@@ -205,32 +210,35 @@ def takes_place(visit):
     return "outcome" not in visit
 
 
-def _begun():
-    """The demo's own appointments whose time has come and which nobody has ended, oldest first."""
+def _started():
+    """Return the demo's own appointments whose start has passed and that are open, oldest first."""
     rows = _appointments().filter(
         starts_at__lte=clock.now(), status__in=UPCOMING | {Status.IN_PROGRESS}
     )
     return [row for row in rows.with_people().soonest_first() if visit_of(row)]
 
 
-def _begun_today():
-    return [row for row in _begun() if row.date == clock.today() and takes_place(visit_of(row))]
+def _started_today():
+    return [row for row in _started() if row.date == clock.today() and takes_place(visit_of(row))]
 
 
-def _somebody_is_here():
+def _has_current_visit():
     return any(
-        row.status == Status.IN_PROGRESS or row.ends_at > clock.now() for row in _begun_today()
+        row.status == Status.IN_PROGRESS or row.ends_at > clock.now() for row in _started_today()
     )
 
 
-def _live_until_now():
-    """Receive whose time it is, or else let today's last visit run over; end all before that."""
+def _update_until_now():
+    """Start the visits of the current time, and end all earlier ones.
+
+    Where no visit has the current time, today's last visit stays in progress.
+    """
     now = clock.now()
-    today = _begun_today()
-    here = [row for row in today if row.ends_at > now] or today[-1:]
-    for appointment in _begun():
-        if appointment in here:
-            _receive(appointment)
+    today = _started_today()
+    current = [row for row in today if row.ends_at > now] or today[-1:]
+    for appointment in _started():
+        if appointment in current:
+            _start(appointment)
         elif appointment.ends_at <= now:
             _end(appointment)
 
@@ -244,17 +252,17 @@ def _end(appointment):
 
 
 def _miss(appointment, *, action, reason):
-    """The patient cancels in good time, or the doctor notes that nobody came."""
+    """Let the patient cancel before the visit, or the doctor record a no-show after it."""
     if action == "cancel":
-        moment, by = appointment.starts_at - CANCELLED, appointment.patient
+        moment, by = appointment.starts_at - CANCELLED_BEFORE, appointment.patient
     else:
         moment, by = appointment.ends_at, appointment.doctor
     with clock.frozen_at(moment):
         appointments.move(appointment, action, by=by, reason=reason)
 
 
-def _receive(appointment):
-    """The consultation, begun and with its first measurements."""
+def _start(appointment):
+    """Return the consultation, started and with vital signs."""
     visit, doctor = visit_of(appointment), appointment.doctor
     consultation = Consultation.objects.filter(appointment=appointment).first()
     with clock.frozen_at(appointment.starts_at):
@@ -269,9 +277,12 @@ def _receive(appointment):
 
 
 def _complete(appointment, visit):
-    """The whole visit; what a visitor of the demo wrote stays, and listed allergies are heeded."""
+    """Complete the visit.
+
+    Texts of a visitor of the demo stay, and medications that the allergies list are left out.
+    """
     doctor = appointment.doctor
-    consultation = _receive(appointment)
+    consultation = _start(appointment)
     closing = {
         field: text for field, text in visit["closing"].items() if not getattr(consultation, field)
     }

@@ -7,6 +7,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.contrib.admin.models import LogEntry
 from django.db.models import ForeignKey, Model, Q
+from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -41,7 +42,7 @@ class ExportedModel(NamedTuple):
 
     model: type[Model]
     path: str
-    description: str = ""
+    description: str | Promise = ""
     parts: dict = {}
     hidden: frozenset = frozenset()
     hidden_rows: Q = Q(pk__in=[])

@@ -93,7 +93,7 @@ CONSULTATION_EXAMPLE = {
 
 class VitalSignsSerializer(StrictModelSerializer):
     bmi = serializers.DecimalField(
-        max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text="kg/m²"
+        max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text=_("kg/m²")
     )
     example = VITAL_SIGNS_EXAMPLE
 

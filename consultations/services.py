@@ -1,9 +1,11 @@
-"""A consultation's course. Where it moves its appointment, both move in one transaction.
+"""Every change of a consultation and its parts, with its transaction, locks and audit entry.
 
-Locks are taken in the order of appointments.services, and the consultation last.
+A change that also moves the appointment is one transaction. All functions take locks in the order
+of appointments.services, and lock the consultation last.
 """
 
 from django.db.models import F
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import log as audit
 from accounts.models import Action
@@ -25,70 +27,79 @@ from consultations.models import (
 )
 from patients.models import Patient
 
-TAKES_A_CONSULTATION = UPCOMING | {Status.IN_PROGRESS}
+CAN_HAVE_CONSULTATION = UPCOMING | {Status.IN_PROGRESS}
 
 
 @atomic_with_retry
 def open_for(appointment, *, by, chief_complaint=""):
-    """The consultation of an appointment that is not over; its complaint is the visit's reason.
+    """Create the consultation of an appointment that is scheduled, confirmed or in progress.
 
-    Refusals: `consultation_exists`, and `invalid_transition` for an appointment that is over.
+    `chief_complaint` defaults to the reason for the visit. Raises ValidationError with the code
+    `consultation_exists` or `invalid_transition`.
     """
     appointment = appointments.lock(appointment)
     if Consultation.objects.filter(appointment=appointment).exists():
-        raise exists_already()
-    if appointment.status not in TAKES_A_CONSULTATION:
-        raise appointments.invalid_transition(
-            appointment, by, "open a consultation for an appointment"
+        raise already_exists()
+    if appointment.status not in CAN_HAVE_CONSULTATION:
+        sentence = _(
+            "A consultation cannot be opened for this appointment. Its status is %(status)s."
         )
+        raise appointments.invalid_transition(appointment, by, sentence)
     consultation = Consultation(
         appointment=appointment,
         patient=appointment.patient,
         doctor=appointment.doctor,
         chief_complaint=chief_complaint or appointment.reason_for_visit,
     )
-    return _saved(consultation, by, "open")
+    return _save(consultation, by, "open")
 
 
-def exists_already():
-    """The refusal of a second consultation; the database's too (consultations.apps)."""
-    return rule_error(
-        "appointment", "This appointment has its consultation.", "consultation_exists"
-    )
+def already_exists():
+    """Return the error for a second consultation of one appointment.
+
+    consultations.apps registers the function for the database constraint as well.
+    """
+    sentence = _("This appointment already has a consultation.")
+    return rule_error("appointment", sentence, "consultation_exists")
 
 
 @atomic_with_retry
 def open_walk_in(*, patient, doctor, chief_complaint, by):
-    """A consultation without an appointment.
+    """Create a consultation without an appointment.
 
-    A patient whose record is closed, and a doctor whose account is, are bad input.
+    Raises ValidationError where the patient's record or the doctor's account is closed.
     """
     patient, doctor = (
         lock_patient(patient.pk),
         slot_services.lock_active_doctor(doctor),
     )
     consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)
-    return _saved(consultation, by, "open")
+    return _save(consultation, by, "open")
 
 
 @atomic_with_retry
 def start(consultation, *, by, if_version=None):
-    """Stamp the beginning, and bring the appointment under way if it is not yet."""
+    """Set `started_at`, and start the appointment unless it is already in progress.
+
+    Raises ValidationError with the code `invalid_transition` or `consultation_closed`.
+    """
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
     _check_not_cancelled(consultation, by)
     if consultation.started_at:
-        raise rule_error("status", "This consultation has started already.", "invalid_transition")
+        sentence = _("This consultation has already started.")
+        raise rule_error("status", sentence, "invalid_transition")
     _advance_appointment(consultation, "start", by)
     consultation.started_at = clock.now()
-    return _saved(consultation, by, "start", changed=["started_at"])
+    return _save(consultation, by, "start", changed=["started_at"])
 
 
 @atomic_with_retry
 def complete(consultation, *, by, if_version=None, **closing):
-    """Write the `closing` fields, stamp the end and complete the appointment.
+    """Write the `closing` fields, set `ended_at`, and complete the appointment.
 
-    From then on the consultation is closed: `consultation_closed` for all but addenda.
+    Afterwards the consultation is closed: every change but an addendum raises ValidationError with
+    the code `consultation_closed`.
     """
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
@@ -97,19 +108,19 @@ def complete(consultation, *, by, if_version=None, **closing):
     for field, value in closing.items():
         setattr(consultation, field, value)
     consultation.ended_at = max(clock.now(), consultation.started_at or clock.now())
-    return _saved(consultation, by, "complete", changed=["ended_at", *closing])
+    return _save(consultation, by, "complete", changed=["ended_at", *closing])
 
 
 @atomic_with_retry
 def update_text(consultation, *, by, if_version=None, **changes):
-    """Change the text of a consultation that is open."""
+    """Change the text fields of a consultation that is not completed."""
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
     _check_not_cancelled(consultation, by)
     changed = [name for name, value in changes.items() if getattr(consultation, name) != value]
     for field, value in changes.items():
         setattr(consultation, field, value)
-    return _saved(consultation, by, "write", changed=changed)
+    return _save(consultation, by, "write", changed=changed)
 
 
 @atomic_with_retry
@@ -119,37 +130,41 @@ def record_vital_signs(consultation, *, by, **measured):
     _check_not_cancelled(consultation, by)
     vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
     vital_signs.full_clean()
-    return _saved_part(vital_signs, by, "record")
+    return _save_part(vital_signs, by, "record")
 
 
 @atomic_with_retry
 def prescribe(consultation, *, by, **prescription):
-    """A new prescription. A listed allergy refuses it with `allergy_conflict` and the entries
-    that match, unless an `override_reason` is given, which is kept.
+    """Create a prescription, after checking the medication against the patient's allergies.
+
+    Raises ValidationError with the code `allergy_conflict` and the matching entries as `matches`,
+    unless the prescription has an `override_reason`. See allergy_check for the rule.
     """
     consultation = _lock(consultation)
     _check_not_completed(consultation)
     _check_not_cancelled(consultation, by)
-    # Read after the lock: what was listed while this waited for it counts.
-    listed = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
-    matches = allergy_check.matches(prescription["medication_name"], listed)
+    # Read after the lock, so that allergies count that were added while this call waited.
+    allergies = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
+    matches = allergy_check.matches(prescription["medication_name"], allergies)
     if matches and not prescription.get("override_reason"):
         raise rule_error(
             "medication_name",
-            "The patient's allergies list this medication. "
-            "Give an override_reason to prescribe it all the same.",
+            _(
+                "The patient's allergies list this medication. "
+                "Give an override_reason to prescribe it all the same."
+            ),
             "allergy_conflict",
             matches=matches,
         )
-    prescription = Prescription(consultation=consultation, prescribed_by=by, **prescription)
-    return _saved_part(prescription, by, "prescribe")
+    row = Prescription(consultation=consultation, prescribed_by=by, **prescription)
+    return _save_part(row, by, "prescribe")
 
 
 @atomic_with_retry
 def set_active(prescription, *, by, is_active):
-    """Stop a prescription, or take it up again, while its consultation is open.
+    """Stop or resume a prescription, while its consultation is not completed.
 
-    One of a visit that did not take place can only be stopped.
+    A prescription of a visit that did not take place can be stopped but not resumed.
     """
     consultation = _lock(prescription.consultation)
     _check_not_completed(consultation)
@@ -158,26 +173,26 @@ def set_active(prescription, *, by, is_active):
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
     prescription.consultation = consultation
     prescription.is_active = is_active
-    return _saved_part(prescription, by, "set_active", changed=["is_active"])
+    return _save_part(prescription, by, "set_active", changed=["is_active"])
 
 
 @atomic_with_retry
 def add_note(consultation, *, by, **note):
-    """A note; to a closed consultation only an addendum.
+    """Add a note; a completed consultation takes only notes of type addendum.
 
-    A private one leaves the consultation's version, which the patient reads too: he is not told
-    that it is there, and there is no text that a change from the old version would overwrite.
+    A private note does not change the version of the consultation. Patients read the version, and
+    must not learn from it that a private note exists.
     """
     consultation = _lock(consultation)
     if note["note_type"] != NoteType.ADDENDUM:
         _check_not_completed(consultation)
-    written = ConsultationNote(consultation=consultation, created_by=by, **note)
-    saved = _saved if written.is_private else _saved_part
-    return saved(written, by, "add")
+    new_note = ConsultationNote(consultation=consultation, created_by=by, **note)
+    save = _save if new_note.is_private else _save_part
+    return save(new_note, by, "add")
 
 
 def _lock(consultation, if_version=None):
-    """The consultation as it is now, its appointment locked before it."""
+    """Return the current row of the consultation, locked after its appointment."""
     if consultation.appointment_id:
         appointments.lock(consultation.appointment)
     rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
@@ -187,7 +202,7 @@ def _lock(consultation, if_version=None):
 
 
 def _advance_appointment(consultation, action, by):
-    """Make the move with the appointment, unless it is there already or further on."""
+    """Make the move with the appointment, unless its status is already that far."""
     appointment = consultation.appointment
     if appointment and appointment.status in MOVES[action].sources:
         consultation.appointment = appointments.move(appointment, action, by=by)
@@ -195,32 +210,33 @@ def _advance_appointment(consultation, action, by):
 
 def _check_not_completed(consultation):
     if consultation.is_closed:
-        raise rule_error(
-            "status",
-            "This consultation is completed; add a note of type addendum.",
-            "consultation_closed",
-        )
+        sentence = _("This consultation is completed. Add a note of type addendum instead.")
+        raise rule_error("status", sentence, "consultation_closed")
 
 
 def _check_not_cancelled(consultation, by):
     appointment = consultation.appointment
     if appointment and appointment.status in DID_NOT_TAKE_PLACE:
-        raise appointments.invalid_transition(
-            appointment, by, "hold the consultation of an appointment"
+        sentence = _(
+            "This consultation cannot take place. The status of its appointment is %(status)s."
         )
+        raise appointments.invalid_transition(appointment, by, sentence)
 
 
-def _saved(record, by, deed, changed=()):
-    """Save it; its new version, and the audit, name who made it, also outside a request."""
+def _save(record, by, operation, changed=()):
+    """Save the record and write the audit entry.
+
+    Version and audit entry name `by` as the author, also outside a request.
+    """
     record._history_user, record._history_date = by, clock.now()
     action = Action.CREATE if record._state.adding else Action.UPDATE
     record.save()
-    event = f"{record._meta.model_name}.{deed}"
+    event = f"{record._meta.model_name}.{operation}"
     audit.record_change(event, record, by=by, fields=changed, action=action)
     return record
 
 
-def _saved_part(part, by, deed, changed=()):
-    """Save a part; the consultation it belongs to, which is locked, has a new version by it."""
+def _save_part(part, by, operation, changed=()):
+    """Save a part, and increment the version of its consultation, which the caller has locked."""
     Consultation.objects.filter(pk=part.consultation_id).update(version=F("version") + 1)
-    return _saved(part, by, deed, changed)
+    return _save(part, by, operation, changed)

@@ -1,5 +1,7 @@
 """Patients, and the emergency access of doctors to their records."""
 
+from typing import ClassVar
+
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
 from django.db.models import PROTECT, Q
@@ -28,14 +30,14 @@ def active_records(user):
 class PatientQuerySet(ScopedQuerySet):
     """Verified doctors and admins see all active patients; patients see their own record."""
 
-    owners = {
+    readable_rows = {
         UserType.PATIENT: own_record,
         UserType.DOCTOR: active_records,
         UserType.ADMIN: active_records,
     }
 
 
-class PatientManager(UserManager.from_queryset(PatientQuerySet)):
+class PatientManager(UserManager.from_queryset(PatientQuerySet)):  # type: ignore[misc]  # made at run time
     def get_queryset(self):
         return super().get_queryset().filter(user_type=UserType.PATIENT)
 
@@ -43,18 +45,22 @@ class PatientManager(UserManager.from_queryset(PatientQuerySet)):
 class Patient(User):
     """A user who is a patient, with the fields of the patient's record."""
 
-    objects = PatientManager()
+    objects: ClassVar[PatientManager] = PatientManager()
 
     class Meta:
         proxy = True
 
 
 class EmergencyAccessQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: "patient", UserType.DOCTOR: "doctor", UserType.ADMIN: ALL_ROWS}
-    writers = {}
+    readable_rows = {
+        UserType.PATIENT: "patient",
+        UserType.DOCTOR: "doctor",
+        UserType.ADMIN: ALL_ROWS,
+    }
+    writable_rows = {}
 
     def live(self, now=None):
-        """Accesses that have not expired."""
+        """Accesses that have not expired at `now`, by default the current time."""
         return self.filter(expires_at__gt=now or timezone.now())
 
 

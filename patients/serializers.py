@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from accounts.models import AuditEvent
+from accounts.models import Action, AuditEvent
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
@@ -25,7 +25,8 @@ class PatientListSerializer(PatientSerializer):
     example = {
         name: value for name, value in PATIENT_EXAMPLE.items() if name not in DETAIL_ONLY_FIELDS
     }
-    avatar = current_password = None
+    avatar = None  # type: ignore[assignment]  # DRF's way to remove a field
+    current_password = None  # type: ignore[assignment]
 
     class Meta(PatientSerializer.Meta):
         fields = [
@@ -84,7 +85,7 @@ class AccessLogSerializer(StrictModelSerializer):
         fields = read_only_fields = list(ACCESS_EXAMPLE)
 
     def get_action(self, event) -> str:
-        return event.get_action_display().lower()
+        return Action(event.action).name.lower()  # not the label, which is translated
 
     def get_kinds(self, event) -> list[str]:
         return sorted({reference.partition("/")[0] for reference in event.records})

@@ -114,7 +114,7 @@ class PatientViewSet(
         serializer_class=AccessLogSerializer,
     )
     def access_log(self, request, pk=None):
-        """Who read or changed the record, latest first."""
+        """List who read or changed the record, latest first."""
         self.patient = self.get_object()
         events = AuditEvent.objects.visible_to(request.user).about(self.patient.pk)
         accesses = events.filter(outcome=Outcome.SUCCESS).with_actor_name()

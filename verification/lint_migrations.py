@@ -5,7 +5,7 @@
 Each migration that EXEMPT does not name is rendered as PostgreSQL's SQL (`sqlmigrate`) and read by
 squawk. The exit status is 1 if squawk finds an error. Write indexes with `AddIndexConcurrently` in
 a migration with `atomic = False`; add constraints with `AddConstraintNotValid` and
-`ValidateConstraint` in two migrations (all from `django.contrib.postgres.operations`).
+`ValidateConstraint` in two migrations (all from `config.db.operations`).
 """
 
 import os

@@ -77,8 +77,8 @@ class UserAdminBase(ServiceModelAdmin):
         guess = lockout.LoginAttempt(by.username, by.pk, client_ip(request))
         try:
             guess.consume()
-        except ValidationError as refusal:
-            request.service_error = refusal
+        except ValidationError as error:
+            request.service_error = error
             return super().changeform_view(request, *args, **kwargs)
         page = super().changeform_view(request, *args, **kwargs)
         refusal = getattr(request, "service_error", None)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from django.db import connections
 
+from config.db.tables import table_names
+
 # The unique columns of each table. SQLite's rowid is always one.
 UNIQUE_COLUMNS = {
     "accounts_auditevent": ["id"],
@@ -99,7 +101,7 @@ def install_after_migrate(sender, using, **kwargs):
 def _triggers(connection, cursor):
     """Return the triggers for the existing tables."""
     operations = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
-    tables = connection.introspection.table_names(cursor)
+    tables = table_names(connection.vendor, cursor)
     return [
         Trigger(
             name := f"{table}_{operation}",

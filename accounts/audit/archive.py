@@ -1,9 +1,12 @@
 """Moves old audit events with their hashes to a file, which can still be verified."""
 
 import json
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import Min
+from django.utils.translation import gettext as _
 
 from accounts.audit import append_only
 from accounts.audit import log as audit
@@ -21,7 +24,7 @@ from accounts.audit.hash_chain import (
     verify_links,
     without_statement_timeout,
 )
-from accounts.models import Action, AuditSeal
+from accounts.models import Action, AuditEvent, AuditSeal
 from config.db.transactions import atomic_with_retry
 from config.files import create_private_file
 
@@ -40,7 +43,7 @@ def archive(before, path):
     if last is None:
         return None
     moved = without_statement_timeout(lambda: _export(path, last))
-    first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
+    first = AuditSeal.objects.earliest("n").n
     for n in [*range(first + CHUNK_SIZE, last, CHUNK_SIZE), last]:
         _delete_through(n, is_last=n == last)
     return moved
@@ -52,18 +55,13 @@ def check_archive(path):
         with path.open() as file:
             return _check_lines(file)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError(f"{path} is not a complete archive.") from error
+        raise ValidationError(_("%(path)s is not a complete archive.") % {"path": path}) from error
 
 
 def _last_before(moment):
     """Return the number of the last link before the first event at or after `moment`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT MIN(seal.n) FROM accounts_auditseal seal JOIN accounts_auditevent event"
-            " ON event.id = seal.event WHERE event.at >= %s",
-            [connection.ops.adapt_datetimefield_value(moment)],
-        )
-        (first_later,) = cursor.fetchone()
+    later = AuditEvent.objects.filter(at__gte=moment).values("pk")
+    first_later = AuditSeal.objects.filter(event__in=later).aggregate(n=Min("n"))["n"]
     links = AuditSeal.objects.exclude(event=None)
     if first_later:
         links = links.filter(n__lt=first_later)
@@ -72,8 +70,8 @@ def _last_before(moment):
 
 def _export(path, last):
     """Write the links up to `last`, between a header and a footer that have proofs (HMACs)."""
-    first = AuditSeal.objects.order_by("n").first()
-    after = {"after": [0, GENESIS], "proof": ""}
+    first = AuditSeal.objects.earliest("n")
+    after: dict[str, object] = {"after": [0, GENESIS], "proof": ""}
     if first.proof:
         after = {"after": [first.n, first.hash], "proof": first.proof}
     with create_private_file(path, "w") as file:
@@ -87,7 +85,10 @@ def _export(path, last):
 
 def _require_intact(verification):
     if verification.broken is not None:
-        sentence = f"Link {verification.broken} is invalid. {verification.reason}"
+        sentence = _("Link %(number)d of the audit is invalid. %(reason)s") % {
+            "number": verification.broken,
+            "reason": verification.reason,
+        }
         raise ValidationError(sentence, code="broken_chain")
 
 
@@ -122,11 +123,11 @@ def _check_lines(file):
     n, previous = header["after"]
     if n and not has_valid_hmac(n, previous, header["proof"]):
         return Verification(n, previous, n, "The proof of the earlier links is invalid.")
-    footer = {}
+    footer: dict[str, Any] = {}
     found = verify_links(_links_of(file, footer), start=(n, previous))
     if found.broken is None and footer["end"] != [found.n, found.hash]:
         return Verification(found.n, found.hash, found.n + 1, "It is missing.")
-    if found.broken is None and not has_valid_hmac(*footer["end"], footer["proof"]):
+    if found.broken is None and not has_valid_hmac(found.n, found.hash, footer["proof"]):
         return Verification(found.n, found.hash, found.n, "The proof of the last link is invalid.")
     return found
 

@@ -22,7 +22,7 @@ from config.db.transactions import before_commit
 
 DENIED_LIMIT = 60  # seconds in which equal refusals of one caller are one event
 
-_current = ContextVar("request_audit", default=None)
+_current: ContextVar["RequestAudit | None"] = ContextVar("request_audit", default=None)
 
 
 class AuditEntry(NamedTuple):
@@ -72,7 +72,7 @@ class RequestAudit:
     def __init__(self, request):
         self.request = request
         self.has_changed = False
-        self.entry = None
+        self.entry: AuditEntry | None = None
 
     def end(self):
         """Write the read or refusal, unless the request has written a change."""
@@ -81,14 +81,14 @@ class RequestAudit:
         if self.entry.outcome == Outcome.SUCCESS:
             is_written = settings.AUDIT_READS != "off"
         else:
-            is_written = cache.add(self._cache_key(), 1, DENIED_LIMIT)
+            is_written = cache.add(self._cache_key(self.entry.event), 1, DENIED_LIMIT)
         if is_written:
             read_log.write(_event([self.entry]))
 
-    def _cache_key(self):
+    def _cache_key(self, event):
         caller = _caller(self.request)
         caller_id = caller.pk if caller else client_ip(self.request)
-        text = json.dumps([self.entry.event, caller_id])
+        text = json.dumps([event, caller_id])
         return f"refusal:{salted_hmac('accounts.audit', text, algorithm='sha256').hexdigest()}"
 
 

@@ -147,7 +147,7 @@ def _count(key, limit, *, renewed, user=None, address=None):
     if not limit:
         return
     now, duration = timezone.now(), timedelta(minutes=settings.LOCKOUT_MINUTES)
-    stored = connection.ops.adapt_datetimefield_value
+    expires_at = LoginCounter._meta.get_field("expires_at")
     with connection.cursor() as cursor:
         cursor.execute(
             COUNT,
@@ -155,8 +155,8 @@ def _count(key, limit, *, renewed, user=None, address=None):
                 "key": key,
                 "user": user,
                 "address": address,
-                "now": stored(now),
-                "end": stored(now + duration),
+                "now": expires_at.get_db_prep_value(now, connection),
+                "end": expires_at.get_db_prep_value(now + duration, connection),
                 "limit": limit,
                 "renewed": renewed,
             },

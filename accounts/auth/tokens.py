@@ -72,7 +72,7 @@ class SessionAccessToken(KeyRingMixin, AccessToken):
     pass
 
 
-class SessionRefreshToken(KeyRingMixin, RefreshToken):
+class SessionRefreshToken(KeyRingMixin, RefreshToken):  # type: ignore[misc]  # of SimpleJWT
     access_token_class = SessionAccessToken
 
 

@@ -1,12 +1,11 @@
 """The models of users, sessions and the audit."""
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
+from accounts.models.doctor import Doctor, DoctorManager
 from accounts.models.session import MAX_USER_AGENT_LENGTH, IdempotencyKey, LoginCounter, Session
 from accounts.models.user import (
     BOOKABLE_FIELDS,
     NAME_FIELDS,
-    Doctor,
-    DoctorManager,
     User,
     UserManager,
     avatar_path,

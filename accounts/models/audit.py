@@ -54,8 +54,8 @@ def _about(patient):
 
 
 class AuditEventQuerySet(ScopedQuerySet):
-    owners = {UserType.PATIENT: about_own_record, UserType.ADMIN: ALL_ROWS}
-    writers = {}
+    readable_rows = {UserType.PATIENT: about_own_record, UserType.ADMIN: ALL_ROWS}
+    writable_rows = {}
 
     def about(self, patient):
         """Return the events about the patient with this id."""
@@ -121,4 +121,4 @@ class AuditSeal(models.Model):
         ordering = ["n"]
 
     def __str__(self):
-        return f"Seal {self.n}"
+        return f"Link {self.n}"

@@ -16,7 +16,7 @@ MAX_USER_AGENT_LENGTH = 200
 
 
 class SessionQuerySet(ScopedQuerySet):
-    owners = {UserType.ADMIN: ALL_ROWS} | dict.fromkeys(
+    readable_rows = {UserType.ADMIN: ALL_ROWS} | dict.fromkeys(
         [UserType.PATIENT, UserType.DOCTOR, UNVERIFIED], "user"
     )
 

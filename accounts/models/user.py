@@ -1,10 +1,12 @@
-"""The user model, and the proxy `Doctor`; the proxy `Patient` is in the app patients."""
+"""The user model. `Doctor` and `patients.Patient` are proxies of it."""
 
 import secrets
+from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -16,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from accounts import validators
-from accounts.roles import EVERYONE, UNVERIFIED, Gender, UserType
+from accounts.roles import UNVERIFIED, Gender, UserType
+from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
 from config.db.versioning import VersionedModel
 
@@ -26,19 +29,6 @@ models.CharField.register_lookup(Lower)
 def avatar_path(instance, filename):
     """Return a path that cannot be guessed, because pictures are public."""
     return f"avatars/{secrets.token_urlsafe(24)}.webp"
-
-
-def bookable(verification_required=None):
-    """Return the condition that a doctor can be booked.
-
-    `verification_required` defaults to the setting DOCTOR_VERIFICATION_REQUIRED.
-    """
-    condition = Q(is_active=True)
-    if verification_required is None:
-        verification_required = settings.DOCTOR_VERIFICATION_REQUIRED
-    if verification_required:
-        condition &= Q(license_verified=True)
-    return condition
 
 
 NAME_FIELDS = ["first_name", "last_name", "username"]  # the fields that `full_name` uses
@@ -53,7 +43,7 @@ def full_name_of(first_name, last_name, username):
     return f"{first_name} {last_name}".strip() or username
 
 
-class UserManager(UserManager.from_queryset(ScopedQuerySet)):
+class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]  # made at run time
     def get_by_natural_key(self, username):
         """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
         return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
@@ -81,7 +71,7 @@ class ProxyAwareHistory(HistoricalRecords):
 class User(VersionedModel, AbstractUser):
     """A user. Admins, and nobody else, are staff with full access."""
 
-    date_joined = None
+    date_joined = None  # type: ignore[assignment]  # Django's way to remove a field
     username = models.CharField(
         max_length=150,
         unique=True,
@@ -118,7 +108,7 @@ class User(VersionedModel, AbstractUser):
 
     has_new_password = False  # whether `set_password` was called since the last `save`
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
     history = ProxyAwareHistory(
         excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
     )
@@ -198,7 +188,7 @@ class User(VersionedModel, AbstractUser):
     def clean(self):
         super().clean()
         self._sync_staff_flags()
-        errors = {}
+        errors: dict[str, object] = {}
         if "@" in self.username and self.username.lower() != self.email.lower():
             errors["username"] = _("A username with @ must be the account's e-mail address.")
         others = User.objects.exclude(pk=self.pk)
@@ -225,8 +215,7 @@ class User(VersionedModel, AbstractUser):
         constraint = next(
             one
             for one in User._meta.constraints
-            if isinstance(one, models.UniqueConstraint)
-            and field in {part.name for part in one.expressions[0].get_source_expressions()}
+            if isinstance(one, models.UniqueConstraint) and field in fields_of(one)
         )
         return ValidationError(constraint.get_violation_error_message(), code="unique")
 
@@ -284,47 +273,3 @@ class User(VersionedModel, AbstractUser):
         if password_changed:
             self.sessions.end()
             self.logincounter_set.all().delete()
-
-
-def bookable_doctors(user):
-    """Those who can be booked."""
-    return bookable()
-
-
-def active_doctors(user):
-    """All who are active."""
-    return Q(is_active=True)
-
-
-class DoctorQuerySet(ScopedQuerySet):
-    """All users see bookable doctors. A request body may name oneself, or for admins any doctor."""
-
-    owners = dict.fromkeys([*EVERYONE, UNVERIFIED], bookable_doctors)
-    writers = {
-        UserType.DOCTOR: "pk",
-        UNVERIFIED: "pk",
-        UserType.ADMIN: active_doctors,
-    }
-
-    def bookable(self):
-        return self.filter(bookable())
-
-    def not_bookable(self, verification_required=None):
-        return self.exclude(bookable(verification_required))
-
-
-class DoctorManager(UserManager.from_queryset(DoctorQuerySet)):
-    def get_queryset(self):
-        return super().get_queryset().filter(user_type=UserType.DOCTOR)
-
-
-class Doctor(User):
-    subject_id = None  # not about a patient
-
-    objects = DoctorManager()
-
-    class Meta:
-        proxy = True
-
-    def __str__(self):
-        return f"Dr. {self.full_name.removeprefix('Dr. ')}"

@@ -84,7 +84,11 @@ def test_an_admin_creates_an_account_of_each_type(admin_client, user_type, more,
     ("wrong", "field", "sentence"),
     [
         ({"password": "123", "password_again": "123"}, "password", "too short"),
-        ({"password_again": "another-password"}, "password_again", "The two passwords differ."),
+        (
+            {"password_again": "another-password"},
+            "password_again",
+            "The two passwords are not the same.",
+        ),
         ({"username": "TAKEN"}, "username", "This username is taken."),
         ({"username": "x@y.z"}, "username", "must be the account"),
         ({"user_type": "doctor"}, "specialization", "This field is required."),
@@ -148,7 +152,7 @@ def test_an_admin_changes_their_own_email_only_with_the_password(admin_client, a
     refused = admin_client.post(page_of(admin), form)
     admin_client.post(page_of(admin), form | {"current_password": PASSWORD})
 
-    assert "needs the current password" in refused.content.decode()
+    assert "Enter your current password" in refused.content.decode()
     admin.refresh_from_db()
     assert admin.email == "new@example.com"
 

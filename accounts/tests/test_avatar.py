@@ -255,7 +255,7 @@ def test_a_duplicate_form_field_is_refused(api, name):
     assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["Give this field once."]},
+        {name: ["Give this field only once."]},
     )
     assert not User.objects.get().avatar
 

@@ -110,7 +110,11 @@ def test_a_duplicate_field_is_refused_by_name(send, endpoint):
 
     response = send(endpoint, f"{{{once}, {once}}}".encode())
 
-    assert error_details(response) == (400, "validation_error", {name: ["Give this field once."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["Give this field only once."]},
+    )
 
 
 @pytest.mark.usefixtures("database_unchanged")
@@ -148,7 +152,7 @@ def test_an_unknown_field_is_refused_by_name(send, endpoint, name):
     assert error_details(response) == (
         400,
         "unknown_field",
-        {name: ["This operation knows no such field."]},
+        {name: ["This operation does not know this field."]},
     )
 
 

@@ -143,13 +143,13 @@ def test_seal_audit_notes_checkpoints_and_verify_audit_compares_them(checkpoints
 
     output = capsys.readouterr().out
     assert [line.split()[1] for line in checkpoints.read_text().splitlines()] == ["4", "6"]
-    assert f"Whole, up to seal 6 ({hash_chain.head()[1]})" in output
+    assert f"Valid up to link 6 ({hash_chain.head()[1]})" in output
     assert "Checkpoints compared: 2." in output
-    assert "not sealed yet: 0" in output
+    assert "not hashed yet: 0" in output
 
     append_only.remove(connection)
     truncate_chain(None, 5)
-    with pytest.raises(CommandError, match=r"Seal 5 .* checkpoint knows seal 6"):
+    with pytest.raises(CommandError, match=r"Link 5 .* checkpoint of link 6"):
         call_command("verify_audit")
 
 
@@ -163,7 +163,7 @@ def test_an_incomplete_checkpoint_line_is_reported_and_ignored(checkpoints, caps
 
     output = capsys.readouterr()
     assert "Checkpoints compared: 1." in output.out
-    assert "cannot be read: 1" in output.err
+    assert "Unreadable checkpoints: 1" in output.err
 
 
 @pytest.mark.django_db
@@ -172,7 +172,7 @@ def test_a_missing_checkpoint_file_is_reported_and_recreated(checkpoints):
     call_command("seal_audit")
     checkpoints.unlink()
 
-    with pytest.raises(CommandError, match="AUDIT_CHECKPOINTS is gone"):
+    with pytest.raises(CommandError, match="AUDIT_CHECKPOINTS is missing"):
         call_command("verify_audit")
     call_command("seal_audit")  # no new events, but a checkpoint
 
@@ -189,11 +189,11 @@ def test_a_chain_that_contradicts_its_checkpoint_is_not_continued(checkpoints):
     truncate_chain(None, 5)
     write_events(4)
 
-    with pytest.raises(CommandError, match="no seal 8 as it was noted"):
+    with pytest.raises(CommandError, match="link 8 of the last checkpoint is missing"):
         call_command("seal_audit")
 
     assert hash_chain.head()[0] == 4
-    with pytest.raises(CommandError, match="Seal 5"):
+    with pytest.raises(CommandError, match="Link 5"):
         call_command("verify_audit")
 
 
@@ -209,7 +209,7 @@ def test_contradicting_checkpoints_of_one_entry_are_both_compared(chain):
 def test_events_that_stay_unhashed_are_reported(chain):
     write_events(3, at=timezone.now() - timedelta(minutes=61))
 
-    with pytest.raises(CommandError, match="nobody has sealed for an hour or more: 3"):
+    with pytest.raises(CommandError, match="not been hashed for an hour or more: 3"):
         call_command("verify_audit")
 
 
@@ -281,7 +281,7 @@ def test_old_events_move_to_a_file_and_both_parts_verify(old_and_new_events, tmp
     assert hash_chain.verify([end]).n == 11
     assert first_broken([end]) is None
     call_command("verify_audit", "--archive", str(file))
-    assert "Whole, up to seal 5" in capsys.readouterr().out
+    assert "Valid up to link 5" in capsys.readouterr().out
     assert oct(file.stat().st_mode)[-3:] == "600"
 
 
@@ -307,7 +307,7 @@ def test_without_old_events_nothing_is_archived(chain, tmp_path, capsys):
 
     assert AuditEvent.objects.count() == COUNT
     assert not (tmp_path / "audit.jsonl").exists()
-    assert "Nothing sealed" in capsys.readouterr().out
+    assert "There are no hashed events" in capsys.readouterr().out
 
 
 def test_a_broken_chain_is_not_archived(old_and_new_events, tmp_path):
@@ -315,7 +315,7 @@ def test_a_broken_chain_is_not_archived(old_and_new_events, tmp_path):
     AuditEvent.objects.filter(actor=3).update(actor=4)
     append_only.install(connection)
 
-    with pytest.raises(CommandError, match="Seal 4"):
+    with pytest.raises(CommandError, match="Link 4"):
         call_command("archive_audit", str(tmp_path / "audit.jsonl"))
 
     assert AuditEvent.objects.count() == 10
@@ -326,7 +326,7 @@ def test_an_existing_file_is_not_overwritten(old_and_new_events, tmp_path):
     file = tmp_path / "audit.jsonl"
     file.write_text("precious")
 
-    with pytest.raises(CommandError, match="there already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("archive_audit", str(file))
     with pytest.raises(FileExistsError):
         archive.archive(timezone.now() - timedelta(days=2192), file)
@@ -366,14 +366,14 @@ def test_many_events_are_deleted_in_chunks(old_and_new_events, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
-        (lambda lines: lines[:-2] + lines[-1:], "Seal 5"),
-        (lambda lines: lines[:-1], "no archive of ours, or not all of it"),
-        (lambda lines: lines[:1], "no archive of ours, or not all of it"),
-        (lambda lines: lines[:2] + lines[3:], "Seal 2"),
-        (lambda lines: [*lines[:-1], lines[-1][:40]], "no archive of ours, or not all of it"),
-        (lambda lines: [], "no archive of ours, or not all of it"),
-        (lambda lines: ["something else"], "no archive of ours, or not all of it"),
-        (lambda lines: ["[]", *lines[1:]], "no archive of ours, or not all of it"),
+        (lambda lines: lines[:-2] + lines[-1:], "Link 5"),
+        (lambda lines: lines[:-1], "not a complete archive"),
+        (lambda lines: lines[:1], "not a complete archive"),
+        (lambda lines: lines[:2] + lines[3:], "Link 2"),
+        (lambda lines: [*lines[:-1], lines[-1][:40]], "not a complete archive"),
+        (lambda lines: [], "not a complete archive"),
+        (lambda lines: ["something else"], "not a complete archive"),
+        (lambda lines: ["[]", *lines[1:]], "not a complete archive"),
     ],
 )
 def test_missing_archive_lines_are_detected(old_and_new_events, tmp_path, lines, found):
@@ -392,7 +392,7 @@ def test_an_archive_with_a_forged_start_is_detected(old_and_new_events, tmp_path
     made_up = json.loads(head) | {"after": [1, json.loads(first)["hash"]], "proof": "0" * 64}
     file.write_text("\n".join([json.dumps(made_up), *rest]))
 
-    with pytest.raises(CommandError, match="before this archive is not proven"):
+    with pytest.raises(CommandError, match="proof of the earlier links is invalid"):
         call_command("verify_audit", "--archive", str(file))
 
 
@@ -404,7 +404,7 @@ def test_an_archive_with_a_forged_end_is_detected(old_and_new_events, tmp_path):
     made_up = json.loads(foot) | {"end": [before["n"], before["hash"]]}
     file.write_text("\n".join([*lines, json.dumps(made_up)]))
 
-    with pytest.raises(CommandError, match="not proven to be the last"):
+    with pytest.raises(CommandError, match="proof of the last link is invalid"):
         call_command("verify_audit", "--archive", str(file))
 
 
@@ -413,7 +413,7 @@ def test_a_changed_archive_is_detected(old_and_new_events, tmp_path):
     call_command("archive_audit", str(file))
     file.write_text(file.read_text().replace("consultation/3", "consultation/9"))
 
-    with pytest.raises(CommandError, match="Seal 4"):
+    with pytest.raises(CommandError, match="Link 4"):
         call_command("verify_audit", "--archive", str(file))
 
 

@@ -31,7 +31,7 @@ NEW = "an-even-better-battery"
 REFUSED = (
     401,
     "invalid_credentials",
-    {"detail": ["No account matches these credentials."]},
+    {"detail": ["The username or the password is wrong."]},
 )
 
 

@@ -56,7 +56,7 @@ def test_a_mail_failure_is_logged_and_does_not_change_the_response(
     assert sent == []
     logged = [r for r in caplog.records if r.name == "accounts.mail"]
     assert [(r.levelno, r.message) for r in logged] == [
-        (logging.ERROR, "A letter could not be sent")
+        (logging.ERROR, "An e-mail could not be sent")
     ]
 
 
@@ -70,7 +70,7 @@ def test_the_log_contains_neither_the_email_address_nor_the_link(
         api().post(RESET, {"email": "jane@example.com"})
     sent_mail()
 
-    assert "A letter could not be sent" in caplog.text
+    assert "An e-mail could not be sent" in caplog.text
     assert "jane@example.com" not in caplog.text
     assert "token=" not in caplog.text
 

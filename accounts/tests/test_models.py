@@ -175,7 +175,7 @@ def test_the_role_of_a_doctor_with_a_slot_cannot_change(kind):
         house.full_clean()
 
     assert refused.value.message_dict == {
-        "user_type": ["The role of a person who has records cannot change."]
+        "user_type": ["The role of a user who has records cannot change."]
     }
 
 
@@ -209,8 +209,8 @@ def test_changing_the_role_to_doctor_requires_a_licence():
         services.update_profile(jane, by=AdminFactory(), user_type="doctor")
 
     assert refused.value.message_dict == {
-        "medical_license_number": ["A doctor needs this."],
-        "specialization": ["A doctor needs this."],
+        "medical_license_number": ["This field is required for a doctor."],
+        "specialization": ["This field is required for a doctor."],
     }
 
 

@@ -30,7 +30,7 @@ def test_after_a_change_only_the_new_password_is_accepted(api, person):
     response = api(person).post(CHANGE, BODY)
 
     assert response.status_code == 200
-    assert response.json()["message"] == "Password changed. Every other session has ended."
+    assert response.json()["message"] == "Password changed. All other sessions have ended."
     assert sign_in(api(), "jane", NEW).status_code == 200
     assert sign_in(api(), "jane", PASSWORD).status_code == 401
 

@@ -61,7 +61,7 @@ def test_the_mailed_link_sets_a_new_password(api, request_reset):
 
     assert data(response) is None
     assert data(confirmed) is None
-    assert confirmed.json()["message"] == "Password changed. Sign in with it."
+    assert confirmed.json()["message"] == "Password changed. Sign in with the new password."
     assert sign_in(api(), "jane", NEW).status_code == 200
     assert sign_in(api(), "jane", PASSWORD).status_code == 401
 
@@ -110,7 +110,9 @@ def test_the_response_does_not_reveal_if_the_email_is_known(
 
     assert known.content == unknown.content == inactive.content
     assert known.status_code == unknown.status_code == inactive.status_code == 200
-    assert known.json()["message"] == "If that address has an account, a letter is on its way."
+    assert (
+        known.json()["message"] == "If this address has an account, an e-mail has been sent to it."
+    )
     assert [message.to for message in sent] == [["jane@example.com"]]
     assert sent_in_all == sent
 

@@ -23,7 +23,7 @@ PATIENT = [
     "medical_history", "allergies", "emergency_contact", "emergency_contact_phone",
     "emergency_contact_relation",
 ]  # fmt: skip
-UNKNOWN = ["This operation knows no such field."]
+UNKNOWN = ["This operation does not know this field."]
 READ_ONLY = ["This field is read-only."]
 EVERY_ROLE = [UserFactory, DoctorFactory, UnverifiedDoctorFactory, AdminFactory]
 
@@ -373,7 +373,7 @@ def test_an_unchanged_licence_number_stays_verified(api, name):
     [
         (
             {},
-            {"current_password": ["Changing the e-mail address needs the current password."]},
+            {"current_password": ["Enter your current password to change the e-mail address."]},
         ),
         (
             {"current_password": "wrong-horse-battery"},

@@ -32,7 +32,7 @@ DOCTOR = PATIENT | {
     "medical_license_number": "MD123456",
     "specialization": "Diagnostics",
 }
-UNKNOWN = ["This operation knows no such field."]
+UNKNOWN = ["This operation does not know this field."]
 REQUIRED = ["This field is required."]
 LATIN_ONLY = {
     "username": "Enter a valid username. This value may contain only unaccented lowercase a-z and"
@@ -204,7 +204,7 @@ def test_a_doctor_cannot_set_patient_fields(api, name, value):
     assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["A doctor has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
@@ -217,7 +217,7 @@ def test_a_patient_cannot_set_doctor_fields(api, name, value):
     assert error_details(response) == (
         400,
         "validation_error",
-        {name: ["A patient has no such field."]},
+        {name: ["An account of this type does not have this field."]},
     )
     assert not User.objects.exists()
 
@@ -237,7 +237,11 @@ def test_a_required_field_cannot_be_omitted(api, name):
 def test_a_doctor_requires_licence_number_and_specialization(api, name, body):
     response = api().post(REGISTER, body(name))
 
-    assert error_details(response) == (400, "validation_error", {name: ["A doctor needs this."]})
+    assert error_details(response) == (
+        400,
+        "validation_error",
+        {name: ["This field is required for a doctor."]},
+    )
     assert not User.objects.exists()
 
 

@@ -17,7 +17,7 @@ from patients.models import Patient
 
 
 class AppointmentQuerySet(ScopedQuerySet):
-    owners = {
+    readable_rows = {
         UserType.PATIENT: "patient",
         UserType.DOCTOR: "doctor",
         UserType.ADMIN: ALL_ROWS,

@@ -1,5 +1,7 @@
 """Mixins and conditions that slots, appointments and consultations share."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Case, Q, Value, When
 
@@ -38,6 +40,9 @@ class TimeStampedModel(models.Model):
 
 class LocalTimesMixin:
     """Adds `starts_at` and `ends_at` as date and times in the clinic's time zone."""
+
+    starts_at: datetime
+    ends_at: datetime
 
     @property
     def date(self):

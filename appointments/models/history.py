@@ -15,10 +15,7 @@ from config.db.querysets import ScopedQuerySet, hidden_fields
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
-    """A user who sees an appointment sees its history.
-
-    They do not see an entry that changes nothing but fields hidden from their role.
-    """
+    """Visible with the appointment, except changes of nothing but fields hidden from the role."""
 
     def visible_to(self, user):
         entries = self.filter(appointment__in=Appointment.objects.visible_to(user))

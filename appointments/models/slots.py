@@ -43,7 +43,7 @@ def own_slots(user):
 class TimeSlotQuerySet(ScopedQuerySet):
     """Nobody sees a withdrawn slot; the row is kept for the history of its appointments."""
 
-    owners = {
+    readable_rows = {
         UserType.PATIENT: slots_of_bookable_doctors,
         UserType.DOCTOR: own_slots,
         UNVERIFIED: own_slots,

@@ -5,7 +5,7 @@ A view calls `show_records`. It adds to `request.shown_records`, from which
 audited; a page that states nothing has an event without records.
 """
 
-from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.forms import ModelChoiceField
 
@@ -37,7 +37,7 @@ def _named_by(list_filter):
     if hasattr(list_filter, "named_records"):
         return list_filter.named_records()
     if isinstance(list_filter, RelatedFieldListFilter) and list_filter.lookup_val:
-        related = list_filter.field.remote_field.model._base_manager
+        related = list_filter.field.related_model._base_manager
         return [row for value in list_filter.lookup_val for row in related.filter(pk=value)]
     return []
 

@@ -5,6 +5,7 @@ the form, at the field at fault. They state which records they show (`config.adm
 """
 
 import json
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -17,11 +18,13 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from config.admin.audited_pages import filtered_records, preselected_records, show_records
 from config.admin.forms import ActionForm, ServiceForm
+from config.api.fields import is_lookup_in_calendar
 from config.api.pagination import DeferredJoinPaginator
 from config.db import constraint_errors
 from config.db.transactions import atomic_with_retry
@@ -54,7 +57,7 @@ class ServiceModelAdmin(ModelAdmin):
     """
 
     form = ServiceForm
-    named_by = ()
+    named_by: Sequence[str] = ()
     change_form_template = "admin/service_change_form.html"
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     list_filter_submit = True
@@ -77,11 +80,13 @@ class ServiceModelAdmin(ModelAdmin):
 
     def _log(self, flag, request, record, message):
         """Names the record by number. Django would name people, and keep the names for ever."""
+        with override(None):  # the log is not in the language of the request
+            name = str(record._meta.verbose_name)
         return LogEntry.objects.create(
             user_id=request.user.pk,
             content_type=ContentType.objects.get_for_model(record, for_concrete_model=False),
             object_id=record.pk,
-            object_repr=f"{record._meta.verbose_name} {record.pk}",
+            object_repr=f"{name} {record.pk}",
             action_flag=flag,
             change_message=json.dumps(message) if isinstance(message, list) else message,
         )
@@ -134,8 +139,12 @@ class ServiceModelAdmin(ModelAdmin):
         return False
 
     def lookup_allowed(self, lookup, value, request):
-        """Refuses lookups of secrets, which could be guessed letter by letter."""
-        return not lookup.startswith(SECRETS) and super().lookup_allowed(lookup, value, request)
+        """Refuses secrets, which could be guessed letter by letter, and years that overflow."""
+        return (
+            not lookup.startswith(SECRETS)
+            and is_lookup_in_calendar(lookup, value)
+            and super().lookup_allowed(lookup, value, request)
+        )
 
     def get_actions_detail(self, request, object_id):
         """The buttons of a record: the actions that are possible now."""

@@ -88,9 +88,9 @@ def _values(model, keys, position):
 
 def _keyset_filter(keys, values, backwards):
     """Return the condition for the rows after `values` in the order of the keys."""
-    condition = None
+    condition = Q()
     for key, value in reversed(list(zip(keys, values, strict=True))):
         name, lookup = key.field.name, "lt" if key.descending != backwards else "gt"
         beyond = Q(**{f"{name}__{lookup}": value})
-        condition = beyond if condition is None else beyond | (Q(**{name: value}) & condition)
+        condition = beyond | (Q(**{name: value}) & condition) if condition else beyond
     return Q(**{f"{name}__{lookup}e": value}) & condition  # lets the database use the index

@@ -6,6 +6,7 @@ code of ERROR_CODES (see config.errors). A `ValidationError` with any other code
 """
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from math import ceil
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from django.core.signals import got_request_exception
 from django.db import DataError, IntegrityError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -36,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 class ErrorCode(NamedTuple):
     status: int
-    meaning: str
+    meaning: str | Promise
     details: str = ""  # the param of the ValidationError that is sent in `details`
 
 
@@ -240,7 +242,7 @@ def _fixed(code, sentence):
     return lambda error: problem_without_fields(code, sentence)
 
 
-CONVERTERS = [
+CONVERTERS: list[tuple[type | tuple[type, ...], Callable[[Any], Problem]]] = [
     (ValidationError, _from_django_validation),
     (exceptions.ValidationError, _from_drf_validation),
     (exceptions.APIException, _from_api_exception),

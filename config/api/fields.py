@@ -1,9 +1,11 @@
 """Fields with a strict input format."""
 
 import re
+from datetime import date
 
 from django.forms import CharField as FormCharField
 from django.forms import ValidationError as FormValidationError
+from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -12,6 +14,9 @@ CANONICAL_ID = re.compile(r"[0-9]{1,40}")
 LARGEST_ID = 2**63 - 1
 ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1}
 NON_CANONICAL = re.compile(r"[^!-~]|_")
+
+# No time zone shifts a date between these beyond the limits of datetime.
+EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)
 
 
 def is_canonical(value):
@@ -32,6 +37,45 @@ def parse_id(value):
         return None
     text = str(value) if isinstance(value, str) or abs(value) <= LARGEST_ID else "9" * 20
     return min(int(text), LARGEST_ID) if CANONICAL_ID.fullmatch(text) else None
+
+
+def is_in_calendar(day):
+    """Return whether a date lies between EARLIEST and LATEST."""
+    return EARLIEST <= day <= LATEST
+
+
+def out_of_calendar_error():
+    sentence = _("Enter a date between %(earliest)s and %(latest)s.")
+    return serializers.ValidationError(sentence % {"earliest": EARLIEST, "latest": LATEST})
+
+
+def is_lookup_in_calendar(lookup, text):
+    """Return whether each year, date or date-time in the value of a lookup is in the calendar."""
+    if lookup.endswith("year") and text.isdecimal():
+        return len(text) == len("2026") and EARLIEST.year <= int(text) <= LATEST.year
+    return all(map(_is_text_in_calendar, text.split(",")))
+
+
+def _is_text_in_calendar(text):
+    try:
+        moment = parse_datetime(text)
+        day = moment.date() if moment else parse_date(text)
+    except ValueError:  # such as 2030-02-31; the field refuses this text
+        return True
+    return day is None or is_in_calendar(day)
+
+
+class BoundedDateTimeField(serializers.DateTimeField):
+    """A date-time between EARLIEST and LATEST; any other overflows in a time zone conversion."""
+
+    def to_internal_value(self, value):
+        try:
+            moment = super().to_internal_value(value)
+        except OverflowError as error:
+            raise out_of_calendar_error() from error
+        if not is_in_calendar(moment.date()):
+            raise out_of_calendar_error()
+        return moment
 
 
 @extend_schema_field(ID_SCHEMA)

@@ -1,6 +1,5 @@
 """Filters for query parameters: typed, bounded, and strict about unknown parameters."""
 
-from datetime import date
 from functools import cache
 
 import django_filters
@@ -12,10 +11,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
 
-from config.api.fields import IdFormField, is_canonical
+from config.api.fields import EARLIEST, LATEST, IdFormField, is_canonical
 
-# No time zone shifts a date between these beyond the limits of datetime.
-EARLIEST, LATEST = date(1800, 1, 1), date(2200, 12, 31)
 MAX_SEARCH_LENGTH = 200
 MAX_SEARCH_WORDS = 10
 
@@ -184,8 +181,8 @@ class StrictOrderingFilter(OrderingFilter):
 
 def ordering_names(request, view):
     """Return the public names of `?ordering=`, with their signs; raises ValidationError."""
-    names = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
-    names = tuple(filter(None, names))
+    given = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
+    names = tuple(filter(None, given))
     fields = getattr(view, "ordering_fields", None) or {}
     if any(name.removeprefix("-") not in fields for name in names):
         sentence = _("Order by one of: %(fields)s.") % {"fields": ", ".join(fields)}

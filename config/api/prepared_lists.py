@@ -5,6 +5,7 @@ from typing import NamedTuple
 from django import forms
 
 from config.api.filters import cleaned_filters, ordering_names, prepare_filters
+from config.db.prepared import PreparedQuery
 
 
 class ListKey(NamedTuple):
@@ -47,8 +48,8 @@ class PreparedListMixin:
     the filters. `row_output()` returns the function that makes the JSON object of a row.
     """
 
-    list_query = None
-    row_class = None  # a named tuple of the query's columns
+    list_query: PreparedQuery | None = None
+    row_class: type | None = None  # a named tuple of the query's columns
 
     def list(self, request, *args, **kwargs):
         rows = self.prepared_rows(request)

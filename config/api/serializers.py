@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from copy import copy, deepcopy
 
 from django.db import models
@@ -11,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import RecordIdField, is_canonical
+from config.api.fields import BoundedDateTimeField, RecordIdField, is_canonical
 from config.db.querysets import hidden_fields
 
 MISSING = object()  # not equal to any JSON value
@@ -19,6 +20,7 @@ CANONICAL_FIELDS = (
     serializers.IntegerField,
     serializers.DecimalField,
     serializers.DateField,
+    serializers.DateTimeField,
     serializers.TimeField,
 )
 
@@ -36,7 +38,8 @@ class StrictBody:
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**error.detail, **errors}) from error
+            detail = error.detail if isinstance(error.detail, dict) else {}
+            raise serializers.ValidationError({**detail, **errors}) from error
         if errors:
             raise serializers.ValidationError(errors)
         return values
@@ -101,6 +104,7 @@ class BaseModelSerializer(serializers.ModelSerializer):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BigAutoField: RecordIdField,
+        models.DateTimeField: BoundedDateTimeField,
     }
 
 
@@ -112,7 +116,7 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
     """
 
     read_only_for = {}
-    immutable_fields = frozenset()
+    immutable_fields: AbstractSet[str] = frozenset()
 
     @cached_property
     def viewer_role(self):

@@ -1,8 +1,21 @@
 """Views that belong to no app."""
 
+from django.conf import settings
 from django.http import Http404
+from django.utils.translation import override
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
+
+
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI document, in English whatever the language of the request."""
+
+    @extend_schema(exclude=True)
+    def get(self, request, *args, **kwargs):
+        with override(settings.LANGUAGE_CODE):
+            return super().get(request, *args, **kwargs)
 
 
 class ApiNotFoundView(APIView):

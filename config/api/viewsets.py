@@ -15,6 +15,7 @@ class ApiViewSet(GenericViewSet):
     """
 
     lookup_value_regex = "[0-9]+"
+    throttle_scope: str | None
     access = {}
     messages = {}
     parameters = {}

@@ -1,6 +1,7 @@
 """Converts an IntegrityError of either engine to the ValidationError of its constraint."""
 
 import re
+from collections.abc import Callable
 
 from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -12,7 +13,7 @@ SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
 
 # For errors that a model's Meta cannot describe: the name of a constraint or of a unique field
 # (app.Model.field), mapped to a function that returns the ValidationError.
-CONSTRAINT_ERRORS = {}
+CONSTRAINT_ERRORS: dict[str, Callable[[], ValidationError]] = {}
 
 
 def validation_error_for(error):
@@ -54,7 +55,7 @@ def _by_columns(named):
         if model._meta.db_table != table or model._meta.proxy:
             continue
         for constraint in model._meta.constraints:
-            if _fields(constraint) == [column.removesuffix("_id") for column in columns]:
+            if fields_of(constraint) == [column.removesuffix("_id") for column in columns]:
                 return _as_error(constraint)
         for field in model._meta.local_concrete_fields:
             if [field.column] == columns and field.unique:
@@ -64,7 +65,7 @@ def _by_columns(named):
 
 def _as_error(constraint):
     message = constraint.get_violation_error_message()
-    fields = _fields(constraint)
+    fields = fields_of(constraint)
     field = fields[0] if len(fields) == 1 else NON_FIELD_ERRORS
     return ValidationError({field: ValidationError(message, code=constraint.violation_error_code)})
 
@@ -76,11 +77,11 @@ def _not_unique(field):
     return ValidationError({field.name: sentence})
 
 
-def _fields(constraint):
+def fields_of(constraint):
     """Return the field names of a unique constraint; none for a check constraint."""
     expressions = getattr(constraint, "expressions", ())
     names = [
-        part.name
+        part.name  # type: ignore[attr-defined]  # unknown to django-stubs
         for expression in expressions
         for part in expression.flatten()
         if isinstance(part, F)

@@ -1,5 +1,6 @@
 """Querysets that know which rows a role may read and write, from one table per model."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ class Viewer(NamedTuple):
     """The facts about a user on which visibility depends."""
 
     pk: int
-    role: str
+    role: str | None  # None without sign-in
     now: datetime | None = None  # for rows that are visible for a time
 
     @classmethod
@@ -29,23 +30,28 @@ class Viewer(NamedTuple):
         return cls(getattr(user, "pk", None), getattr(user, "role", None), timezone.now())
 
 
+Scope = str | Q | Callable[[Viewer], Q]
+
+
 class ScopedQuerySet(QuerySet):
     """Rows with a visibility table.
 
-    `owners` maps a role to the rows that the role reads: the path from a row to its owner,
+    `readable_rows` maps a role to the rows that the role reads: the path from a row to its owner,
     ALL_ROWS, or a function of the Viewer that returns a Q (with Exists, never a join). The
-    docstring of such a function names the rows in docs/access.md. `writers` does the same for
-    unsafe methods and equals `owners` unless given. A role that is not named sees nothing.
+    docstring of such a function names the rows in docs/access.md. `writable_rows` does the same for
+    unsafe methods and equals `readable_rows` unless given. A role that is not named sees nothing.
     """
 
-    owners = {}
-    writers = None
+    readable_rows: Mapping[str, Scope] = {}
+    writable_rows: Mapping[str, Scope] | None = None
 
     def visible_to(self, user):
-        return self._rows_of(user, self.owners)
+        return self._rows_of(user, self.readable_rows)
 
     def writable_by(self, user):
-        return self._rows_of(user, self.owners if self.writers is None else self.writers)
+        return self._rows_of(
+            user, self.readable_rows if self.writable_rows is None else self.writable_rows
+        )
 
     def _rows_of(self, user, table):
         viewer = Viewer.of(user)

@@ -1,5 +1,6 @@
 """Transactions with one retry, and callbacks that run just before the commit."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -11,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 
 # The (callback, item) pairs of the current transaction; None outside `atomic_with_retry`.
-_pending = ContextVar("pending", default=None)
+_pending: ContextVar[list[tuple[Callable, object]] | None] = ContextVar("pending", default=None)
 
 
 def atomic_with_retry(work):
@@ -72,7 +73,8 @@ def before_commit(callback, item):
 @contextmanager
 def _before_commit_scope():
     """Collect the items of a transaction. The outermost transaction makes the calls."""
-    outer, own = _pending.get(), []
+    outer = _pending.get()
+    own: list[tuple[Callable, object]] = []
     token = _pending.set(own)
     try:
         yield

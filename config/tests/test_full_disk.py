@@ -79,7 +79,10 @@ def test_a_full_database_refuses_bookings_is_read_and_books_again_when_there_is_
 
     assert refused
     assert all(
-        is_refused(answer, "The clinic's database does not answer just now.") for answer in refused
+        is_refused(
+            answer, "The clinic's database does not answer at the moment. Please try again later."
+        )
+        for answer in refused
     )
     word = "53100" if connection.vendor == "postgresql" else "SQLITE_FULL"
     assert f"The database did not answer: OperationalError {word}" in caplog.text

@@ -32,7 +32,7 @@ def test_a_consultation_is_opened_once_per_appointment(admin_client):
     again = admin_client.post(ADD, {"appointment": appointment.pk})
 
     assert Consultation.objects.get().chief_complaint == "Knee"
-    assert errors_of(again) == {"appointment": ["This appointment has its consultation."]}
+    assert errors_of(again) == {"appointment": ["This appointment already has a consultation."]}
 
 
 def test_a_walk_in_requires_patient_doctor_and_complaint(admin_client):

@@ -371,7 +371,7 @@ def test_anonymising_twice_changes_nothing_and_says_so(jane, visit, ada):
     assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous now.\n"
     before = all_rows(User, User.history.model, AuditEvent)
 
-    assert run(jane, "--yes") == f"Patient {jane.pk} is anonymous already.\n"
+    assert run(jane, "--yes") == f"Patient {jane.pk} is already anonymous.\n"
     anonymise(jane, by=ada)
 
     assert all_rows(User, User.history.model, AuditEvent) == before
@@ -402,8 +402,8 @@ def test_only_an_admin_anonymises_and_only_patients_are_anonymised(jane, smith, 
     before = all_rows(User, AuditEvent)
 
     for person, by, why in [
-        (smith, "ada", "is no patient: Doctor"),
-        (ada, "ada", "is no patient: Admin"),
+        (smith, "ada", "is not a patient but: Doctor"),
+        (ada, "ada", "is not a patient but: Admin"),
         (User(pk=999999), "ada", "There is no patient 999999"),
         (jane, smith.username, "no active administrator"),
         (jane, jane.username, "no active administrator"),

@@ -12,8 +12,8 @@ from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.tests.factories import make_appointment
 from appointments.tests.helpers import all_rows, data, ids, status_and_code
-from consultations import models
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
+from consultations.models import consultations as models
 from consultations.tests.factories import MEDICATION, add_parts, make_consultation
 
 LIST = "/api/consultations/"

@@ -34,5 +34,5 @@ def test_an_appointment_has_one_consultation():
 
     told = problem_from(error.value)
     assert (told.status, told.code) == (409, "consultation_exists")
-    assert told.errors == {"appointment": ["This appointment has its consultation."]}
+    assert told.errors == {"appointment": ["This appointment already has a consultation."]}
     assert Consultation.objects.get(pk=other.pk).appointment == other.appointment

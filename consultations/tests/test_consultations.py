@@ -208,7 +208,7 @@ def test_an_appointment_has_one_consultation(api, smith, ada, visit):
     for author in (smith, ada):
         response = api(author).post(LIST, {"appointment": visit.appointment_id})
 
-        sentence = ["This appointment has its consultation."]
+        sentence = ["This appointment already has a consultation."]
         assert error_details(response) == (409, "consultation_exists", {"appointment": sentence})
         assert all_rows(Consultation) == before
 

@@ -314,5 +314,5 @@ def test_a_port_in_use_is_reported(settings):
 def test_an_invalid_address_is_refused(settings, address):
     settings.DEBUG = True
 
-    with pytest.raises(CommandError, match="is no address"):
+    with pytest.raises(CommandError, match="is not an address"):
         call_command("demo", "--no-server", address)

@@ -285,7 +285,7 @@ def test_an_existing_file_is_not_overwritten(jane, tmp_path):
     path = tmp_path / "jane.zip"
     path.write_text("of somebody else")
 
-    with pytest.raises(CommandError, match="is there already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("export_patient", str(jane.pk), str(path))
 
     assert path.read_text() == "of somebody else"
@@ -308,7 +308,10 @@ def test_a_failed_export_leaves_no_partial_file(jane, tmp_path, settings):
 def test_only_patients_are_exported(smith, tmp_path):
     path = tmp_path / "nobody.zip"
 
-    for number, why in [(smith.pk, "is no patient: Doctor"), (999999, "There is no patient")]:
+    for number, why in [
+        (smith.pk, "is not a patient but: Doctor"),
+        (999999, "There is no patient"),
+    ]:
         with pytest.raises(CommandError, match=why):
             call_command("export_patient", str(number), str(path))
 

@@ -112,7 +112,7 @@ def test_a_consultation_is_started_once(api, smith, wednesday, visit):
     assert error_details(response) == (
         409,
         "invalid_transition",
-        {"status": ["This consultation has started already."]},
+        {"status": ["This consultation has already started."]},
     )
     assert response.json()["details"] == {"allowed": []}
     assert stored_rows() == before
@@ -295,7 +295,7 @@ def test_a_completed_consultation_is_read_only(api, visit, writer, call, request
     assert error_details(response) == (
         409,
         "consultation_closed",
-        {"status": ["This consultation is completed; add a note of type addendum."]},
+        {"status": ["This consultation is completed. Add a note of type addendum instead."]},
     )
     assert all_rows(*records) == before
 
@@ -304,7 +304,7 @@ def test_the_services_refuse_changes_of_a_completed_consultation(smith, visit):
     done = services.complete(visit, by=smith)
 
     for step in (services.start, services.complete, services.update_text):
-        with pytest.raises(ValidationError, match="add a note of type addendum"):
+        with pytest.raises(ValidationError, match="note of type addendum"):
             step(done, by=smith)
 
 

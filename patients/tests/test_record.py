@@ -266,7 +266,7 @@ def test_a_patient_changes_their_email_with_their_password(api, jane):
     without = error_details(client.patch(url(jane), new))
     wrong = error_details(client.patch(url(jane), new | {"current_password": "not mine"}))
 
-    sentence = "Changing the e-mail address needs the current password."
+    sentence = "Enter your current password to change the e-mail address."
     assert without == (400, "validation_error", {"current_password": [sentence]})
     assert wrong[::2] == (400, {"current_password": ["This is not the current password."]})
     assert stored(jane) == before
@@ -282,7 +282,7 @@ def test_a_doctor_cannot_change_the_email_even_with_the_password(api, smith, jan
     for body in ({}, {"current_password": PASSWORD}):
         answer = error_details(api(smith).patch(url(jane), body | {"email": "x@new.example"}))
 
-        sentence = "Only its owner or an administrator can change an e-mail address."
+        sentence = "Only the user or an administrator can change the e-mail address."
         assert answer == (400, "validation_error", {"email": [sentence]})
         assert stored(jane) == before
 

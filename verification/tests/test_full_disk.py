@@ -40,7 +40,7 @@ def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
 
     refused = upload()
 
-    assert is_refused(refused, "The clinic has no room to keep this just now.")
+    assert is_refused(refused, "The clinic cannot save this at the moment, because a disk is full.")
     assert "No room to write a file: ENOSPC" in caplog.text
     assert pictures_in(settings.MEDIA_ROOT) == []
     shown = client.get(PROFILE).json()["data"]

@@ -9,8 +9,8 @@ from patients import migrations as applied
 from verification import lint_migrations
 
 HEAD = """
-from django.contrib.postgres import operations
 from django.db import migrations, models
+from config.db import operations
 
 class Migration(migrations.Migration):
     dependencies = [("patients", "0003_lists_by_index")]

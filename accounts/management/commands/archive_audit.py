@@ -8,10 +8,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from accounts.audit import archive
+from config.api.fields import is_in_calendar
 
 
 def date(text):
-    if (day := parse_date(text)) is None:
+    day = parse_date(text)
+    if day is None or not is_in_calendar(day):
         raise ValueError(text)
     return day
 

@@ -12,6 +12,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from config.field_names import message_ids
+
 OUR_PACKAGES = ["config", "accounts", "patients", "appointments", "consultations"]
 
 KEYWORDS = {
@@ -20,6 +22,7 @@ KEYWORDS = {
     "gettext_lazy": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
+    "pgettext_lazy": ((1, "c"), 2),
 }
 TRANSLATE = re.compile(r"""\{%\s*trans(?:late)?\s+("[^"]*"|'[^']*')""")
 UNDERSCORE = re.compile(r"""\b_\(("[^"]*"|'[^']*')\)""")
@@ -80,13 +83,15 @@ def extract_catalog():
     """Return the strings of the product, and those of django-unfold, which has no translations."""
     catalog = Catalog()
     for path in our_files():
-        for message in extract_messages(path):
-            catalog.add(message)
+        for message, context in extract_messages(path):
+            catalog.add(message, context=context)
+    for message in message_ids(_our_models()):
+        catalog.add(message)
     translated = _translated_by_libraries()
     for path in _unfold_files():
-        for message in extract_messages(path):
+        for message, context in extract_messages(path):
             if message not in translated:
-                catalog.add(message)
+                catalog.add(message, context=context)
     return catalog
 
 
@@ -99,6 +104,11 @@ def our_files():
         for path in sorted((settings.BASE_DIR / package).rglob(f"*.{suffix}"))
         if not {"tests", "migrations"} & set(path.parts)
     ]
+
+
+def _our_models():
+    configs = [config for config in apps.get_app_configs() if config.name in OUR_PACKAGES]
+    return [model for config in configs for model in config.get_models()]
 
 
 def _unfold_files():
@@ -133,10 +143,10 @@ def _key(message_id):
 
 
 def extract_messages(path):
-    """Yield the message ids of a module or template; those with a plural are pairs."""
+    """Yield (id, context) of the messages of a module or template; a plural's id is a pair."""
     method = extract_template if path.suffix == ".html" else "python"
-    for _, message, _, _ in extract_from_file(method, path, keywords=KEYWORDS):
-        yield message
+    for _, message, _, context in extract_from_file(method, path, keywords=KEYWORDS):
+        yield message, context
 
 
 def extract_template(fileobj, keywords, comment_tags, options):

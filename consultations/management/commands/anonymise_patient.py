@@ -9,31 +9,34 @@ from patients.services import anonymise
 
 class Command(BaseCommand):
     help = (
-        "Closes a patient's record for good and takes out of it what says whose it was. What was "
-        "found and done stays, under the number. There is no way back."
+        "Closes a patient's record and removes what identifies the patient. Clinical data stays, "
+        "under the patient's number. This cannot be undone."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("patient", type=int, help="the patient's number")
         parser.add_argument(
-            "--by", metavar="USERNAME", required=True, help="the administrator who decided it"
+            "--by",
+            metavar="USERNAME",
+            required=True,
+            help="the administrator who decided to do this",
         )
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *, patient, by, yes, **options):
         patient, by = get_patient(patient), get_admin(by)
         if is_anonymised(patient):
-            self.stdout.write(f"Patient {patient.pk} is anonymous already.")
+            self.stdout.write(f"Patient {patient.pk} is already anonymous.")
             return
-        if not (yes or self.is_sure(patient)):
+        if not (yes or self.confirm(patient)):
             raise CommandError("Nothing was changed.")
         anonymise(patient, by=by)
         self.stdout.write(f"Patient {patient.pk} is anonymous now.")
 
-    def is_sure(self, patient):
+    def confirm(self, patient):
         self.stdout.write(
-            f"This takes the name of {patient.full_name} out of record {patient.pk}, for ever. "
-            f"Type {patient.pk} to go on:"
+            f"This removes the name of {patient.full_name} from record {patient.pk} and cannot be "
+            f"undone. Type {patient.pk} to continue:"
         )
         self.stdout.flush()
         return sys.stdin.readline().strip() == str(patient.pk)

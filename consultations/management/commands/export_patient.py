@@ -8,15 +8,15 @@ from consultations.patient_export import export
 
 class Command(BaseCommand):
     help = (
-        "Writes everything the clinic holds on one patient to a new archive: the clinic's own "
-        "copy, with private notes and doctor's notes, or the patient's."
+        "Writes all data of one patient to a new archive: the clinic's copy, with private notes "
+        "and doctor's notes, or the patient's copy."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("patient", type=int, help="the patient's number")
         parser.add_argument("file", type=Path, metavar="file.zip")
         parser.add_argument(
-            "--for-patient", action="store_true", help="leave out what patients are not shown"
+            "--for-patient", action="store_true", help="leave out what patients may not see"
         )
         parser.add_argument("--by", metavar="USERNAME", help="the administrator who asks for it")
 
@@ -25,8 +25,8 @@ class Command(BaseCommand):
         try:
             export(patient, file, by=by, for_patient=for_patient)
         except FileExistsError as error:
-            raise CommandError(f"{file} is there already.") from error
+            raise CommandError(f"{file} already exists.") from error
         except OSError as error:
             raise CommandError(f"{file} could not be written: {error.strerror}.") from error
-        whose = "the patient's copy" if for_patient else "the clinic's own copy, with private notes"
-        self.stdout.write(f"Exported patient {patient.pk} to {file}: {whose}.")
+        kind = "the patient's copy" if for_patient else "the clinic's copy, with private notes"
+        self.stdout.write(f"Exported patient {patient.pk} to {file}: {kind}.")
