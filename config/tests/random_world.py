@@ -32,7 +32,7 @@ class World:
         ]
         self.admin = AdminFactory(username="ada")
         self.patients = [self.a_patient(n) for n in range(5)]
-        self.appointments = [self.an_appointment() for _ in range(16)]
+        self.appointments = [self.make_appointment() for _ in range(16)]
         self.rooms = [self.a_room(one) for one in self.appointments if self.dice.random() < 0.6]
         self.rooms += [self.a_walk_in() for _ in range(3)]
         for doctor in self.doctors:
