@@ -85,7 +85,7 @@ class AppointmentViewSet(
         if request.accepted_renderer.format == "api":  # whose form for PUT shows the instance
             return super().retrieve(request, *args, **kwargs)
         user, pk = request.user, parse_id(self.kwargs["pk"])
-        rows = prepared_queries.APPOINTMENT.rows(user.pk, pk, key=user.role)
+        rows = pk and prepared_queries.APPOINTMENT.rows(user.pk, pk, key=user.role)
         if not rows:
             raise Http404
         self.rows = [AppointmentRow._make(row) for row in rows]
