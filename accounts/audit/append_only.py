@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 
 from config.db.tables import table_names
+from config.db.types import BaseDatabaseWrapper, CursorWrapper
 
 # The unique columns of each table. SQLite's rowid is always one.
 UNIQUE_COLUMNS = {

@@ -16,10 +16,10 @@ from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from accounts.models import AuditEvent, AuditSeal
 from config.db.transactions import atomic_with_retry
+from config.db.types import CursorWrapper
 
 R = TypeVar("R")
 

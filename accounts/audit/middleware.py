@@ -10,8 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 
 from accounts.audit import log as audit

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -18,7 +18,6 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
-from rest_framework.request import Request
 
 from accounts.audit import log as audit
 from accounts.models import Action, LoginCounter, User
@@ -95,7 +94,7 @@ def attempt_for(name: str, address: str | None) -> LoginAttempt:
     return LoginAttempt(name.lower(), user_id, address)
 
 
-def counting_password_attempt(request: Request, field: str) -> AbstractContextManager[None]:
+def counting_password_attempt(request: Any, field: str) -> AbstractContextManager[None]:
     """Return a context manager that counts an attempt if the body contains the password `field`."""
     if field not in request.data:
         return nullcontext()

@@ -1,8 +1,8 @@
 """A migration operation that lets PostgreSQL vacuum large tables more often."""
 
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.state import StateApps
+
+from config.db.types import BaseDatabaseSchemaEditor, StateApps
 
 # The share of new rows after which PostgreSQL vacuums or analyzes a table; the default is 0.2.
 SCALE_FACTORS = [

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Exists
-from django.db.models.sql.compiler import SQLCompiler
+
+from config.db.types import BaseDatabaseWrapper, SQLCompiler
 
 
 class RowByRowExists(Exists):

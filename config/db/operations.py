@@ -6,8 +6,8 @@ there.
 
 from django.contrib.postgres import operations
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.state import ProjectState
+
+from config.db.types import BaseDatabaseSchemaEditor, ProjectState
 
 
 def _is_postgresql(schema_editor: BaseDatabaseSchemaEditor) -> bool:

@@ -1,6 +1,6 @@
 """The tables of a database."""
 
-from django.db.backends.utils import CursorWrapper
+from config.db.types import CursorWrapper
 
 TABLE_NAMES = {
     "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
