@@ -179,6 +179,15 @@ def test_visit_details_are_fixed_once_the_appointment_is_not_upcoming(
     assert all_rows(Appointment, AppointmentHistory) == before
 
 
+@pytest.mark.parametrize("name", DETAILS)
+def test_each_visit_detail_is_fixed_once_the_appointment_is_completed(name, api, smith):
+    appointment = make_appointment("completed", doctor=smith)
+
+    response = api(smith).patch(url_of(appointment), {name: DETAILS[name]})
+
+    assert status_and_code(response) == (409, "invalid_transition")
+
+
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("who", ["smith", "ada"])
 def test_staff_can_always_write_doctor_notes(who, status, api, request, smith):

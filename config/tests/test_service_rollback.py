@@ -11,10 +11,11 @@ from accounts.models import Doctor
 from accounts.tests.factories import PASSWORD, DoctorFactory
 from appointments import services as appointments
 from appointments import slot_services
-from appointments.models import TimeSlot
-from appointments.tests.factories import TimeSlotFactory
+from appointments.models import Appointment, TimeSlot
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from appointments.tests.helpers import all_rows
 from consultations import services as consultations
+from consultations.models import Prescription
 from consultations.tests.factories import MEDICATION, make_consultation
 from patients import services as patients
 from patients.tests.factories import PatientFactory
@@ -55,6 +56,21 @@ SERVICES = {
     "consultations.prescribe": lambda visit, doctor, patient: consultations.prescribe(
         visit, by=doctor, **MEDICATION
     ),
+    "consultations.set_active": lambda visit, doctor, patient: consultations.set_active(
+        Prescription.objects.get(), by=doctor, is_active=False
+    ),
+    "consultations.record_vital_signs": lambda visit, doctor, patient: (
+        consultations.record_vital_signs(visit, by=doctor, heart_rate=70)
+    ),
+    "consultations.open_for": lambda visit, doctor, patient: consultations.open_for(
+        Appointment.objects.get(consultation=None), by=doctor
+    ),
+    "slot_services.change_slot": lambda visit, doctor, patient: slot_services.change_slot(
+        TimeSlot.objects.get(appointments=None), date=DAY
+    ),
+    "slot_services.withdraw": lambda visit, doctor, patient: slot_services.withdraw(
+        TimeSlot.objects.get(appointments=None)
+    ),
     "consultations.add_note": lambda visit, doctor, patient: consultations.add_note(
         visit, by=doctor, note_type="general", content="A note"
     ),
@@ -77,6 +93,8 @@ SERVICES = {
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 def test_a_service_without_its_audit_entry_changes_nothing(service, monkeypatch):
     visit = make_consultation()
+    consultations.prescribe(visit, by=visit.doctor, **MEDICATION)
+    make_appointment()
     DoctorFactory(license_verified=False)
     TimeSlotFactory()
     patient = PatientFactory()
