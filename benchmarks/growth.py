@@ -1,14 +1,14 @@
-"""What grows with the clinic: the pages PostgreSQL touches for a request, in a small clinic and a
-large one, by EXPLAIN (ANALYZE, BUFFERS) of the very statements the product sends.
+"""Counts the pages that PostgreSQL touches for a request, in a small clinic and a large one.
 
     python -m benchmarks.growth --scales 0.1 1
 
-A large clinic has more doctors, each as busy as before. It is held beside one, too, that has as
-many doctors and is as small as the other because it is that much younger.
+The large clinic has more doctors with the same load each. A third clinic has as many doctors as the
+large one and as many rows as the small one, because it is younger.
 
-The number of pages (buffers of 8 kB, of tables and indexes) depends neither on the machine nor on
-what is cached. What counts rows is told apart, for COUNT reads them all. A change is explained
-where it stands in its transaction and taken back, then done. Reads are not audited here.
+The script executes EXPLAIN (ANALYZE, BUFFERS) of each statement that the product sends. The number
+of pages (buffers of 8 kB, of tables and indexes) does not depend on the machine or the cache.
+Statements with COUNT are reported separately, because they read all rows. A change is explained
+inside its transaction, rolled back and then executed. Reads are not audited.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from benchmarks.dataset import SLOT, Plan, fill
 from benchmarks.results import circumstances, write
 from verification.server import configure, fresh_database
 
-MOST_GROWTH = 1.3  # times
+MOST_GROWTH = 1.3  # highest ratio of large to small
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 class Touched(NamedTuple):
-    """Pages, by statements that count and by all others, and how many statements there were."""
+    """Pages of statements without COUNT, pages of statements with COUNT, and statements."""
 
     pages: int = 0
     counting: int = 0
@@ -37,7 +37,7 @@ class Touched(NamedTuple):
 
 
 def measure(scale, doctors=None):
-    """{request: Touched} in a clinic of this scale; in a process of its own."""
+    """Returns {request: Touched} for a clinic of this scale; needs its own process."""
     os.environ |= {"AUDIT_READS": "off", "LOG_LEVEL": "WARNING", "STATEMENT_TIMEOUT_MS": "0"}
     with fresh_database("postgresql") as database:
         configure(database)
@@ -50,7 +50,7 @@ def measure(scale, doctors=None):
 
 
 def _requests(plan):
-    """(name, a function that sends it once) of first pages, deepest pages, and all else."""
+    """Yields (name, function that sends the request once)."""
     from accounts.models import User
     from appointments.models import Appointment, TimeSlot
 
@@ -122,7 +122,7 @@ def _touched(send):
 
 @contextmanager
 def explained():
-    """[(statement, pages)] of what is sent meanwhile; each is explained before it is executed."""
+    """Yields [(statement, pages)]; each statement is explained before it is executed."""
     from django.db import connection
 
     touched = []
@@ -137,7 +137,7 @@ def explained():
 
 
 def _pages(sql, params, connection):
-    """How many the statement touches here and now; nothing of it stays."""
+    """Returns the number of pages that a statement touches, and rolls its changes back."""
     begin, undo = "SAVEPOINT explained", "ROLLBACK TO SAVEPOINT explained"
     if connection.get_autocommit() and not connection.in_atomic_block:
         begin, undo = "BEGIN", "ROLLBACK"
@@ -168,13 +168,13 @@ def table(scales, small, young, large):
 
 
 def beyond(small, large):
-    """Which requests touch more of the large clinic than they may, in all."""
+    """Returns a sentence that names the requests with too much growth."""
     ratios = {
         name: (large[name].pages + large[name].counting) / (one.pages + one.counting)
         for name, one in small.items()
     }
     told = [f"{name} ({ratio:.1f})" for name, ratio in ratios.items() if ratio > MOST_GROWTH]
-    return f"In all, by more than {MOST_GROWTH} times: {', '.join(told) or 'none'}."
+    return f"Requests with more than {MOST_GROWTH} times the pages: {', '.join(told) or 'none'}."
 
 
 def _ratio(before, after):

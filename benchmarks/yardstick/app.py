@@ -80,7 +80,7 @@ class Caller:
 
     @property
     def own(self):
-        """The condition on the appointments in the caller's sight."""
+        """The condition on the appointments that the caller may see."""
         owner = {"patient": Appointment.patient_id, "doctor": Appointment.doctor_id}.get(self.role)
         return true() if owner is None else owner == self.pk
 

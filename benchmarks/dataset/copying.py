@@ -1,4 +1,4 @@
-"""Many rows at once, by PostgreSQL's COPY."""
+"""Writes many rows at once with PostgreSQL's COPY."""
 
 import json
 from io import StringIO
@@ -7,11 +7,11 @@ from itertools import chain, islice
 from django.core.management.color import no_style
 from django.db import connection
 
-BATCH = 20_000  # rows of one COPY
+BATCH = 20_000  # rows per COPY
 
 
 def copy(model, rows):
-    """Write rows, {column: value} all of the same columns; what they leave out has its default."""
+    """Writes rows, {column: value} with the same columns; other columns get their default."""
     first = next(rows)
     defaults = {
         field.attname: _text(field.get_default())
@@ -23,7 +23,7 @@ def copy(model, rows):
     with connection.cursor() as cursor:
         while lines := [_line(defaults, row) for row in islice(rows, BATCH)]:
             cursor.copy_expert(statement, StringIO("".join(lines)))
-        if model._meta.pk.attname in first:  # whose sequence knows nothing of these rows
+        if model._meta.pk.attname in first:  # the sequence does not know these ids
             for reset in connection.ops.sequence_reset_sql(no_style(), [model]):
                 cursor.execute(reset)
 
@@ -54,7 +54,7 @@ def _line(defaults, row):
 
 
 def _text(value):
-    """As COPY reads it; no text here has anything to escape."""
+    """Returns a value in the text format of COPY; the texts need no escaping."""
     if value is None:
         return "\\N"
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
