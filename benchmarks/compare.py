@@ -21,7 +21,7 @@ from benchmarks.calls import Calls
 from benchmarks.dataset import fill
 from benchmarks.results import circumstances, write
 from benchmarks.sameness import ask, check
-from benchmarks.stopwatch import THREADS, Cost, cost, served, take_first_core
+from benchmarks.stopwatch import THREADS, Backends, Cost, cost, served, take_first_core
 from verification.cluster import own_cluster
 from verification.server import PORT, configure
 
@@ -31,12 +31,14 @@ BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made befo
 VARIANTS = {
     "floor": ("floor", {}),
     "fastapi": ("fastapi", {}),
+    "fastapi core": ("fastapi core", {}),
     "naive": ("naive", {}),
     "product": ("product", {"AUDIT_READS": "off"}),
     "product, reads audited": ("product", {"AUDIT_READS": "sync"}),
 }
 CALLS = ["list", "list by cursor", "detail", "slots", "book", "book with a key", "profile"]
 AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are none
+BY_CORE = ["list", "detail"]
 WITH_CURSOR = ["floor"]  # and the product, where it answers
 WITH_KEY = ["floor", "product"]  # which keep an Idempotency-Key with what it made
 
@@ -53,7 +55,7 @@ COLUMNS = """\
 times more this one answers than the typical project."""
 
 
-def measure(servers, postmaster, calls, asked):
+def measure(servers, backends, calls, asked):
     """{(call, variant): Cost}, medians over the rounds."""
     reads = calls.reads()
     bookings = {"book": calls.bookings(), "book with a key": calls.bookings(with_keys=True)}
@@ -67,9 +69,11 @@ def measure(servers, postmaster, calls, asked):
                     enough = int(BOOKINGS_A_SECOND * asked.seconds)
                     unused[call] += islice(bookings[call], max(0, enough - len(unused[call])))
                 requests = _used_up(unused[call]) if call in bookings else cycle(reads[call])
-                figures = cost(servers[variant], postmaster, requests, asked.seconds)
+                backends.settle()
+                figures = cost(servers[variant], backends, requests, asked.seconds)
                 if number:
                     taken[call, variant].append(figures)
+        backends.settle(vacuum=True)
         print(f"Round {number} of {asked.rounds} is done.", flush=True)
     return {one: Cost(*map(median, zip(*costs, strict=True))) for one, costs in taken.items()}
 
@@ -81,13 +85,15 @@ def _used_up(requests):
 
 def _who_answers(servers, reads):
     """{call: variants}."""
-    everybody = [name for name in VARIANTS if name != "product, reads audited"]
+    some = {"fastapi core", "product, reads audited"}
+    everybody = [name for name in VARIANTS if name not in some]
     who = {name: list(everybody) for name in [*reads, "book"]}
     status, _ = ask(servers["product"], reads["list by cursor"][0])
     who["book with a key"] = WITH_KEY
     who["list by cursor"] = WITH_CURSOR + (["product"] if status == 200 else [])
-    for name in AUDITED:
-        who[name].append("product, reads audited")
+    for names, variant in ((BY_CORE, "fastapi core"), (AUDITED, "product, reads audited")):
+        for name in names:
+            who[name].append(variant)
     return who
 
 
@@ -166,7 +172,6 @@ def main():
 
         stack.callback(connections.close_all)
         calls = Calls(fill(asked.scale))
-        cluster.ask("CHECKPOINT")  # so that it is not written to disk while they are measured
         servers = {
             name: stack.enter_context(served(kind, port=PORT + number, **settings))
             for number, (name, (kind, settings)) in enumerate(VARIANTS.items())
@@ -174,7 +179,9 @@ def main():
         print(f"{check(servers, calls)} answers are the same.", flush=True)
         if asked.check:
             return
-        figures = measure(servers, cluster.postmaster(), calls, asked)
+        backends = Backends(cluster)
+        stack.callback(backends.close)
+        figures = measure(servers, backends, calls, asked)
         [(postgresql,)] = cluster.ask("SHOW server_version")
     told = circumstances(
         f"PostgreSQL {postgresql}; load of the machine before it began {load:.1f}",

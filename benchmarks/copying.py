@@ -28,6 +28,26 @@ def copy(model, rows):
                 cursor.execute(reset)
 
 
+def set_column_defaults(model):
+    """Gives each column that must not be null the default of its field.
+
+    Floor, FastAPI and the typical project insert rows without naming all columns. A new column of
+    the product then does not refuse these rows.
+    """
+    needed = """
+        SELECT column_name FROM information_schema.columns
+        WHERE table_name = %s AND is_nullable = 'NO' AND column_default IS NULL
+            AND is_identity = 'NO'"""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(needed, [table])
+        names = {name for (name,) in cursor.fetchall()}
+        for field in model._meta.concrete_fields:
+            if field.column in names and (default := field.get_default()) is not None:
+                statement = f"ALTER TABLE {table} ALTER COLUMN {field.column} SET DEFAULT %s"
+                cursor.execute(statement, [_text(default)])
+
+
 def _line(defaults, row):
     told = {name: _text(row[name]) for name in defaults if name in row}
     return "\t".join((defaults | told).values()) + "\n"

@@ -132,9 +132,9 @@ def fill(scale, doctors=None):
     """Fill the database this process is configured for; the Plan it went by."""
     from django.db import connection
 
-    from accounts.models import AuditEvent, User
+    from accounts.models import AuditEvent, IdempotencyKey, User
     from appointments.models import Appointment, AppointmentHistory, TimeSlot
-    from benchmarks.copying import copy
+    from benchmarks.copying import copy, set_column_defaults
     from consultations.models import Consultation, Prescription, VitalSigns
 
     plan = Plan(scale, doctors)
@@ -151,6 +151,8 @@ def fill(scale, doctors=None):
     ):
         copy(model, rows(plan))
         copy(model.history.model, _first_versions(rows(plan)))
+    for model in (Appointment, AppointmentHistory, AuditEvent, IdempotencyKey):
+        set_column_defaults(model)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("VACUUM ANALYZE")

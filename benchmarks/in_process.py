@@ -157,7 +157,13 @@ def fastapi():
     return serve_asgi, app
 
 
-VARIANTS = {"product": product, "floor": floor, "fastapi": fastapi}
+def fastapi_core():
+    from benchmarks.yardstick.core import app
+
+    return serve_asgi, app
+
+
+VARIANTS = {"product": product, "floor": floor, "fastapi": fastapi, "fastapi core": fastapi_core}
 
 
 class Counted:

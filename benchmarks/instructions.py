@@ -41,6 +41,7 @@ class Variant(NamedTuple):
 VARIANTS = {
     "floor": Variant("floor", SHARED, {}),
     "fastapi": Variant("fastapi", SHARED, {}),
+    "fastapi core": Variant("fastapi core", ["list", "detail"], {}),
     "product": Variant("product", SHARED + OWN, {"AUDIT_READS": "off"}),
     "product, reads audited": Variant("product", SHARED + OWN, {"AUDIT_READS": "sync"}),
 }
@@ -61,6 +62,8 @@ LIMITS = [
     Limit("slots", "fastapi", 0.6, 0.6),
     Limit("book", "fastapi", 0.9, 0.9),
     Limit("profile", "fastapi", 0.95, 1.15),
+    Limit("list", "fastapi core", 0.8, None),
+    Limit("detail", "fastapi core", 0.8, None),
 ]
 
 

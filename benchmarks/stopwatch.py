@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
+import psycopg2
+
 from verification.cluster import children
 from verification.server import HOST, HOUSE, PORT
 
@@ -34,6 +36,7 @@ COMMANDS = {  # how each is served: (folder, arguments of Python)
     "floor": (HERE, [*GTHREAD, "benchmarks.floor:application"]),
     "naive": (HERE, [*GTHREAD, "benchmarks.naive.wsgi:application"]),
     "fastapi": (HERE, [*UVICORN, "benchmarks.yardstick.app:app"]),
+    "fastapi core": (HERE, [*UVICORN, "benchmarks.yardstick.core:app"]),
 }
 
 
@@ -62,7 +65,7 @@ class Server(NamedTuple):
 def served(variant, *, port=PORT, **settings):
     """A Server of one worker on the second core; its words are shown where it does not start."""
     folder, arguments = COMMANDS[variant]
-    if variant == "fastapi":
+    if variant.startswith("fastapi"):
         arguments = [*arguments, "--host", HOST, "--port", str(port)]
     elif variant != "product":
         arguments = [*arguments, "--bind", f"{HOST}:{port}"]
@@ -99,7 +102,7 @@ def _answers(port):
     for _ in range(100):
         connection = HTTPConnection(HOST, port, timeout=5)
         try:
-            connection.request("GET", "/api/auth/profile/")
+            connection.request("GET", "/api/appointments/")
             return connection.getresponse().status < 500
         except OSError:
             time.sleep(0.2)
@@ -193,20 +196,50 @@ class Cost(NamedTuple):
     p50: float
 
 
-def cost(server, postmaster, requests, seconds):
-    """The Cost of these requests, all of which must succeed."""
-    cpu, database = server.cpu(), used_by_postgresql(postmaster)
+def cost(server, backends, requests, seconds):
+    """Returns the Cost of these requests, all of which must succeed."""
+    cpu, database = server.cpu(), backends.cpu()
     run = drive(server.port, requests, seconds=seconds)
-    cpu, database = server.cpu() - cpu, used_by_postgresql(postmaster) - database
+    cpu, database = server.cpu() - cpu, backends.cpu() - database
     if run.statuses.keys() - {200, 201}:
         raise SystemExit(f"Not all went well: {dict(run.statuses)}")
     each = 1000 / len(run.latencies)
     return Cost(run.rate, cpu * each, database * each, run.p(50))
 
 
-def used_by_postgresql(postmaster):
-    """Seconds of processor time of a server, its backends that have gone included."""
-    return _used(postmaster, with_gone=True) + sum(map(_used, children(postmaster)))
+class Backends:
+    """PostgreSQL's processes that serve clients, without autovacuum, checkpointer and the like.
+
+    The postmaster counts the processor time of processes that have ended. Autovacuum is off, so
+    that only backends of clients end; `settle` does its work between the turns.
+    """
+
+    ALIVE = """
+        SELECT pid FROM pg_stat_activity
+        WHERE backend_type IN ('client backend', 'parallel worker') AND pid <> pg_backend_pid()"""
+
+    def __init__(self, cluster):
+        cluster.ask("ALTER SYSTEM SET autovacuum = off")
+        cluster.ask("SELECT pg_reload_conf()")
+        self.postmaster = cluster.postmaster()
+        self.connection = psycopg2.connect(cluster.address("clinic"))
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+
+    def cpu(self):
+        """Returns seconds of processor time, of ended backends too."""
+        self.cursor.execute(self.ALIVE)
+        alive = sum(_used(pid) for (pid,) in self.cursor.fetchall())
+        return alive + _used(self.postmaster, with_gone=True)
+
+    def settle(self, *, vacuum=False):
+        """Writes everything to disk, so that no turn pays for the turn before."""
+        if vacuum:
+            self.cursor.execute("VACUUM ANALYZE")
+        self.cursor.execute("CHECKPOINT")
+
+    def close(self):
+        self.connection.close()
 
 
 def _used(pid, *, with_gone=False):
