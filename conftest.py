@@ -22,8 +22,9 @@ COMPARISONS = 20  # of each prepared statement in a run
 
 @pytest.fixture(autouse=True)
 def clean_slate(settings):
-    """No test pays for a slow hash, a list of static files, or the throttles of the one before; its
-    slots lie on one day after the other, from tomorrow on.
+    """Fast password hashes, no list of static files, empty throttle counters, and new slot dates.
+
+    TimeSlotFactory makes one slot a day, from tomorrow on.
     """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
@@ -35,8 +36,9 @@ def clean_slate(settings):
 
 @pytest.fixture(autouse=True, scope="session")
 def emptied_between_tests(django_db_setup):
-    """The audit refuses to be emptied, which the tests of whole transactions want; the migrations'
-    signal, sent after that, has its triggers made anew.
+    """Drops the audit's triggers while the tables are emptied after a transactional test.
+
+    `post_migrate`, which Django sends afterwards, installs the triggers again.
     """
     flush = connection.ops.execute_sql_flush
 
@@ -48,11 +50,19 @@ def emptied_between_tests(django_db_setup):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def prepared_queries_answer_as_their_querysets():
-    """Compares prepared statements and rows with the queryset, on PostgreSQL.
+def no_autovacuum(django_db_setup, django_db_blocker):
+    """Keeps PostgreSQL from collecting statistics of other tests' rows: plans are tested."""
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            for table in connection.introspection.table_names(cursor):
+                cursor.execute(f'ALTER TABLE "{table}" SET (autovacuum_enabled = false)')
 
-    The comparison runs outside of the counters of queries, and for the main thread alone: the rows
-    of concurrent callers may change in between.
+
+@pytest.fixture(autouse=True, scope="session")
+def prepared_statements_equal_those_of_the_queryset():
+    """Compares each prepared statement and its parameters with those that Django generates.
+
+    The counters of queries do not see the comparison.
     """
     compared, generate, made = Counter(), PreparedQuery.generate, PreparedQuery._statement
 

@@ -3,14 +3,21 @@
 from functools import wraps
 
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.request import clone_request
+from rest_framework.request import Request, clone_request
 
 from accounts import idempotency
 from accounts.audit.log import RecordReference
 from accounts.audit.mixins import AuditedMixin
+from accounts.models import User
 from config.api.etags import IfMatchMixin
 from config.api.viewsets import ApiViewSet
 from config.db.transactions import atomic_with_retry
+
+
+class SignedInRequest(Request):
+    """The request of an action that `access` gives to roles: its user is a row."""
+
+    user: User
 
 
 class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
@@ -19,6 +26,7 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
     Any other row is answered with 404, never 403, which would confirm that the row exists.
     """
 
+    request: SignedInRequest
     rows: list | None = None  # of a prepared query, as named tuples
 
     def get_queryset(self):

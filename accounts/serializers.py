@@ -4,7 +4,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from drf_spectacular.utils import (
+    PolymorphicProxySerializer,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
@@ -216,6 +220,7 @@ class LoginSerializer(StrictSerializer):
     example = {"username": "doctor1", "password": "securepassword"}
 
 
+@extend_schema_serializer(component_name="LoginAnswer")  # the published name
 class LoginResponseSerializer(TokensSerializer):
     user = serializers.SerializerMethodField()
     example = TokensSerializer.example | {"user": DOCTOR_EXAMPLE}

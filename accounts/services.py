@@ -1,6 +1,9 @@
 """The services of accounts. They raise Django's ValidationError with field names."""
 
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from functools import partial
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -9,7 +12,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import Model, Value
 from django.db.models.functions import Concat
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -22,6 +25,8 @@ from accounts.auth import lockout, sessions
 from accounts.models import LoginCounter, User
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
+
+UserT = TypeVar("UserT", bound=User)
 
 MAX_PASSWORD_LENGTH = 128  # limits the cost of hashing
 
@@ -42,7 +47,7 @@ PERSONAL_FIELDS = {
 
 
 @atomic_with_retry
-def register(*, password=None, **fields):
+def register(*, password: str | None = None, **fields: Any) -> User:
     """Create an account. Without a password, nobody can sign in to it yet."""
     user = User(**fields)
     _set_password(user, password)
@@ -53,7 +58,14 @@ def register(*, password=None, **fields):
 
 
 @atomic_with_retry
-def update_profile(user, *, by, current_password=None, if_version=None, **changes):
+def update_profile(
+    user: User,
+    *,
+    by: User,
+    current_password: str | None = None,
+    if_version: AbstractSet[int] | None = None,
+    **changes: Any,
+) -> User:
     """Change the fields of a user.
 
     The e-mail address allows sign-in: its owner may change it with `current_password`, and an admin
@@ -80,7 +92,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     try:
         user.save()
     except Exception:  # raised again: no row refers to the new picture
-        if "avatar" in changes and user.avatar:  # a retry writes another file
+        if "avatar" in changes and user.avatar.name:  # a retry writes another file
             user.avatar.storage.delete(user.avatar.name)
         raise
     changed = [name for name, value in before.items() if getattr(user, name) != value]
@@ -91,7 +103,7 @@ def update_profile(user, *, by, current_password=None, if_version=None, **change
     return user
 
 
-def _clean(user):
+def _clean(user: User) -> None:
     """Run the model's validation; errors of a username that is the e-mail address go to `email`.
 
     The database checks the constraints; config.db.constraint_errors converts their errors.
@@ -106,7 +118,7 @@ def _clean(user):
         raise ValidationError(errors) from error
 
 
-def _authorise_email_change(user, by, current_password):
+def _authorise_email_change(user: User, by: User, current_password: str | None) -> None:
     if by.pk == user.pk:
         if not current_password:
             sentence = _("Enter your current password to change the e-mail address.")
@@ -118,7 +130,7 @@ def _authorise_email_change(user, by, current_password):
 
 
 @atomic_with_retry
-def change_password(user, *, old_password, new_password):
+def change_password(user: User, *, old_password: str, new_password: str) -> User:
     """Set a new password, which ends all sessions of the account."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     _verify_password(user, old_password, field="old_password")
@@ -128,12 +140,12 @@ def change_password(user, *, old_password, new_password):
     return user
 
 
-def _verify_password(user, password, field):
+def _verify_password(user: User, password: str, field: str) -> None:
     if not matches(password, user.password):
         raise ValidationError({field: _("This is not the current password.")})
 
 
-def _set_password(user, password, field="password"):
+def _set_password(user: User, password: str | None, field: str = "password") -> None:
     if password is None:
         user.set_unusable_password()
         return
@@ -144,7 +156,7 @@ def _set_password(user, password, field="password"):
     user.set_password(password)
 
 
-def invite(user):
+def invite(user: User) -> None:
     """Send an e-mail with a link to choose a password."""
     _send_link(
         user,
@@ -153,7 +165,7 @@ def invite(user):
     )
 
 
-def request_password_reset(email):
+def request_password_reset(email: str) -> None:
     """Send a link to choose a new password, if the e-mail address has an active account."""
     user = User.objects.filter(email__lower=email.lower(), is_active=True).first()
     if user is not None:
@@ -167,7 +179,7 @@ def request_password_reset(email):
         )
 
 
-def _send_link(user, *, subject, reason):
+def _send_link(user: User, *, subject: str, reason: str) -> None:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     link = f"{settings.FRONTEND_URL}/reset-password?uid={uid}&token={token}"
@@ -178,7 +190,7 @@ def _send_link(user, *, subject, reason):
 
 
 @atomic_with_retry
-def reset_password(*, uid, token, new_password):
+def reset_password(*, uid: str, token: str, new_password: str) -> User:
     """Set a new password with the link from an e-mail. The link works once, for three days."""
     try:
         pk = int(urlsafe_base64_decode(uid).decode("ascii"))
@@ -194,7 +206,7 @@ def reset_password(*, uid, token, new_password):
 
 
 @atomic_with_retry
-def verify_licence(doctor):
+def verify_licence(doctor: User) -> User:
     """Record that an admin has verified the licence, so that the doctor can be booked."""
     doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
     doctor.license_verified = True
@@ -204,7 +216,7 @@ def verify_licence(doctor):
 
 
 @atomic_with_retry
-def anonymise(user, *, by):
+def anonymise(user: UserT, *, by: User) -> UserT:
     """Remove all personal data from an account and its history.
 
     The account must be inactive, so that its user cannot enter new data meanwhile.
@@ -223,7 +235,8 @@ def anonymise(user, *, by):
     sessions.delete_for(user)
     idempotency.delete_for(user)
     lockout.unlock(LoginCounter.objects.filter(user=user))
-    for model in {User, type(user)}:
+    models: set[type[Model]] = {User, type(user)}
+    for model in models:
         redact_admin_log(model, [user.pk])
     audit.record_change("account.anonymise", user, by=by, fields=[*anonymous, "password"])
     for name in pictures:
@@ -231,22 +244,22 @@ def anonymise(user, *, by):
     return user
 
 
-def is_anonymised(user):
+def is_anonymised(user: User) -> bool:
     return user.username == _anonymous_username(user.pk)
 
 
-def check_not_anonymised(user):
+def check_not_anonymised(user: User) -> None:
     if is_anonymised(user):
         sentence = _("This record is anonymised. It cannot be changed any more.")
         raise ValidationError({"is_active": sentence})
 
 
-def _anonymous_username(pk):
+def _anonymous_username(pk: int) -> str:
     """Return a username that nobody can choose, because it contains a space."""
     return f"anonymised {pk}"
 
 
-def redact_admin_log(model, ids):
+def redact_admin_log(model: type[Model], ids: Iterable[int]) -> None:
     """Remove the names of these records from the admin's log."""
     entries = LogEntry.objects.filter(
         content_type__app_label=model._meta.app_label,

@@ -8,15 +8,18 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Doctor, User
 from accounts.roles import UserType
 from appointments import clock, lifecycle
 from appointments.models import Appointment, TimeSlot
+from appointments.models.slots import TimeSlotQuerySet
 from config.errors import rule_error
+from patients.models import Patient
 
 RULES = [
     "BOOKING_NOTICE_MINUTES",
@@ -52,7 +55,7 @@ CUT_OFFS = {
 DATE_FORMAT = "D d M Y"  # of django.utils.dateformat: Mon 07 Dec 2026
 
 
-def check_booking(patient, slot, *, by):
+def check_booking(patient: Patient, slot: TimeSlot, *, by: User) -> None:
     """Check the rules for a new booking.
 
     Raises ValidationError with a code of check_time(), or `too_many_bookings`. The caller holds
@@ -67,7 +70,7 @@ def check_booking(patient, slot, *, by):
         raise rule_error("time_slot", sentence, "too_many_bookings", limit=limit)
 
 
-def check_new_time(appointment, slot, *, by):
+def check_new_time(appointment: Appointment, slot: TimeSlot, *, by: User) -> None:
     """Check the rules for rescheduling, as check_booking() does.
 
     An appointment that has not started is already among those counted.
@@ -78,7 +81,7 @@ def check_new_time(appointment, slot, *, by):
         check_booking(appointment.patient, slot, by=by)
 
 
-def check_time(slot, *, by):
+def check_time(slot: TimeSlot, *, by: User) -> None:
     """Check the notice and the horizon, for a booking and for rescheduling.
 
     Raises ValidationError with the code `booking_too_soon` or `booking_too_far`. The horizon
@@ -106,7 +109,7 @@ class BookingWindow(NamedTuple):
     before: datetime | None = None
 
     @classmethod
-    def of(cls, user):
+    def of(cls, user: User) -> "BookingWindow":
         now = clock.now()
         if user.role != UserType.PATIENT:
             return cls(now)
@@ -118,7 +121,7 @@ class BookingWindow(NamedTuple):
             clock.day_bounds(last_day)[1] if horizon > 0 else None,
         )
 
-    def narrow(self, slots):
+    def narrow(self, slots: TimeSlotQuerySet) -> TimeSlotQuerySet:
         if self.earliest is not None:
             slots = slots.filter(starts_at__gte=self.earliest)
         if self.before is not None:
@@ -126,28 +129,28 @@ class BookingWindow(NamedTuple):
         return slots
 
 
-def bookable_by(user, slots):
+def bookable_by(user: User, slots: TimeSlotQuerySet) -> TimeSlotQuerySet:
     """Return the slots that are free and that `check_time` lets the user book."""
     return bookable_within(BookingWindow.of(user), slots)
 
 
-def bookable_within(window, slots):
+def bookable_within(window: BookingWindow, slots: TimeSlotQuerySet) -> TimeSlotQuerySet:
     return window.narrow(slots.free(window.now))
 
 
-def bookable_by_patient(window, slots):
+def bookable_by_patient(window: BookingWindow, slots: TimeSlotQuerySet) -> TimeSlotQuerySet:
     """As `bookable_within`, for slots that a patient sees: their doctors can be booked."""
     return window.narrow(slots.still_bookable(window.now))
 
 
-def with_next_available(doctors, window):
+def with_next_available(doctors: QuerySet[Doctor], window: BookingWindow) -> QuerySet[Doctor]:
     """Add `next_available`: the start of the next slot that can be booked, or None."""
     slots = bookable_within(window, TimeSlot.objects.filter(doctor=OuterRef("pk")))
     slots = slots.order_by("starts_at")
     return doctors.annotate(next_available=Subquery(slots.values("starts_at")[:1]))
 
 
-def check_move(appointment, action, *, by):
+def check_move(appointment: Appointment, action: str, *, by: User) -> None:
     """Check the deadline of a move.
 
     Raises ValidationError with the code `cancellation_too_late` or `reschedule_too_late`.
@@ -158,7 +161,7 @@ def check_move(appointment, action, *, by):
         raise rule_error("status", cut_off.sentence, cut_off.code, time=time)
 
 
-def open_moves(appointment, *, role, now=None):
+def open_moves(appointment: Appointment, *, role: str, now: datetime | None = None) -> list[str]:
     """Return the moves of the table that a role may make now, without those past their deadline.
 
     Callers pass one `now` for all appointments of a page.
@@ -172,7 +175,7 @@ def open_moves(appointment, *, role, now=None):
     return [action for action in moves if not _closed_at(appointment, action, role, now)]
 
 
-def _closed_at(appointment, action, role, now):
+def _closed_at(appointment: Appointment, action: str, role: str, now: datetime) -> datetime | None:
     """Return the deadline of a move if it has passed; None while the move is open."""
     if role != UserType.PATIENT or action not in CUT_OFFS:
         return None
@@ -181,5 +184,5 @@ def _closed_at(appointment, action, role, now):
     return closes_at if hours > 0 and now > closes_at else None
 
 
-def _format_time(moment):
+def _format_time(moment: datetime) -> str:
     return date_format(clock.to_clinic_time(moment), f"{DATE_FORMAT}, H:i")

@@ -1,6 +1,7 @@
 """The state machine of an appointment, as a table: status, moves, and who may make them when."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
@@ -37,15 +38,15 @@ class Priority(TextChoices):
 UPCOMING = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # before the visit
 
 
-def always(role, has_begun):
+def always(role: str, has_begun: bool) -> bool:
     return True
 
 
-def after_start(role, has_begun):
+def after_start(role: str, has_begun: bool) -> bool:
     return has_begun
 
 
-def patients_before_start(role, has_begun):
+def patients_before_start(role: str, has_begun: bool) -> bool:
     return role != UserType.PATIENT or not has_begun
 
 
@@ -56,20 +57,22 @@ class Move(NamedTuple):
     `condition` takes the role and whether the appointment's start has passed.
     """
 
-    sources: dict[Status, frozenset]
+    sources: dict[Status, frozenset[str]]
     target: Status
     condition: Callable[[str, bool], bool] = always
 
     @property
-    def roles(self):
+    def roles(self) -> frozenset[str]:
         """The roles that may make this move from any status."""
         return frozenset().union(*self.sources.values())
 
-    def is_listed(self, status, role):
+    def is_listed(self, status: str, role: str) -> bool:
         """Whether the table lists this role for this status, whatever the time."""
-        return role in self.sources.get(status, ())
+        return role in self.sources.get(Status(status), ())
 
-    def is_allowed_from(self, *, status, role, starts_at, now):
+    def is_allowed_from(
+        self, *, status: str, role: str, starts_at: datetime, now: datetime
+    ) -> bool:
         return self.is_listed(status, role) and self.condition(role, now >= starts_at)
 
 
@@ -90,13 +93,13 @@ MOVES = {
 }
 
 
-def open_moves(*, status, role, starts_at, now):
+def open_moves(*, status: str, role: str, starts_at: datetime, now: datetime) -> list[str]:
     """Return the names of the moves that a role may make now, in the table's order."""
     return list(_open_moves(status, role, now >= starts_at))
 
 
 @cache
-def _open_moves(status, role, has_begun):
+def _open_moves(status: str, role: str, has_begun: bool) -> list[str]:
     return [
         action
         for action, move in MOVES.items()
@@ -104,7 +107,7 @@ def _open_moves(status, role, has_begun):
     ]
 
 
-def transition_to(status):
+def transition_to(status: str) -> str | None:
     """Return the move whose target is `status`; None where only `reschedule` leads there."""
     for action, move in MOVES.items():
         if move.target == status and action != "reschedule":

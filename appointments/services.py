@@ -4,23 +4,29 @@ All functions take locks in one order, so that no two callers wait for each othe
 slots by id, then the appointment. On SQLite the IMMEDIATE transaction is the lock.
 """
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import log as audit
-from accounts.models import Action
+from accounts.models import Action, User
 from appointments import booking_rules, clock
 from appointments.lifecycle import MOVES, UPCOMING, transition_to
 from appointments.locks import conflicting_slots, lock_patient, lock_slot, lock_slots
-from appointments.models import Appointment, AppointmentHistory
+from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
+from patients.models import Patient
 
 ALTERNATIVES = 3  # the number of other slots in the details of `slot_taken`
 
@@ -50,7 +56,7 @@ INVALID_MOVES = {
 
 
 @atomic_with_retry
-def book(*, patient, time_slot, by, **details):
+def book(*, patient: Patient, time_slot: TimeSlot, by: User, **details: Any) -> Appointment:
     """Create an appointment in a free slot.
 
     Raises ValidationError with the code `slot_in_past`, `slot_taken` or `patient_overlap`, or a
@@ -75,23 +81,37 @@ def book(*, patient, time_slot, by, **details):
 
 
 @atomic_with_retry
-def move(appointment, action, *, by, reason="", time_slot=None, if_version=None):
+def move(
+    appointment: Appointment,
+    action: str,
+    *,
+    by: User,
+    reason: str = "",
+    time_slot: TimeSlot | None = None,
+    if_version: AbstractSet[int] | None = None,
+) -> Appointment:
     """Make one move of lifecycle.MOVES; `reschedule` needs the new `time_slot`.
 
     Raises ValidationError with the code `invalid_transition` where the table does not allow the
     move, with the allowed moves in its params; otherwise with a code of booking_rules.
     """
-    if action == "reschedule":
+    if (action == "reschedule") != (time_slot is not None):
+        raise TypeError("`reschedule` needs a time_slot; no other move takes one.")
+    if time_slot is not None:
         patient = lock_patient(appointment.patient_id)
         lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
-    state = {"status": appointment.status, "starts_at": appointment.starts_at}
-    if not MOVES[action].is_allowed_from(**state, role=by.role, now=clock.now()):
+    if not MOVES[action].is_allowed_from(
+        status=appointment.status,
+        starts_at=appointment.starts_at,
+        role=by.role,
+        now=clock.now(),
+    ):
         raise invalid_transition(appointment, by, INVALID_MOVES[action])
     booking_rules.check_move(appointment, action, by=by)
-    if action == "reschedule":
+    if time_slot is not None:
         _check_new_slot(appointment, time_slot)
         slot = _lock_free_slot(time_slot, patient, by)
         booking_rules.check_new_time(appointment, slot, by=by)
@@ -104,7 +124,14 @@ def move(appointment, action, *, by, reason="", time_slot=None, if_version=None)
 
 
 @atomic_with_retry
-def update(appointment, *, by, status=None, if_version=None, **details):
+def update(
+    appointment: Appointment,
+    *,
+    by: User,
+    status: str | None = None,
+    if_version: AbstractSet[int] | None = None,
+    **details: Any,
+) -> Appointment:
     """Change visit details and `doctor_notes`.
 
     Visit details can change while the appointment is scheduled or confirmed, `doctor_notes` at any
@@ -138,20 +165,22 @@ def update(appointment, *, by, status=None, if_version=None, **details):
 
 
 @atomic_with_retry
-def cancel_upcoming(patient, *, by):
+def cancel_upcoming(patient: Patient, *, by: User) -> None:
     """Cancel the upcoming appointments of a patient whose record is being closed."""
     for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
         if lock(appointment).status in UPCOMING:  # the status may have changed before the lock
             move(appointment, "cancel", by=by, reason="The patient's record was closed.")
 
 
-def lock(appointment):
+def lock(appointment: Appointment) -> Appointment:
     """Return the current row of the appointment, locked until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",), no_key=True).with_people()
     return rows.get(pk=appointment.pk)
 
 
-def invalid_transition(appointment, by, sentence):
+def invalid_transition(
+    appointment: Appointment, by: User, sentence: str | Promise
+) -> ValidationError:
     """Return the error for a change that the status of the appointment does not allow.
 
     `sentence` may name the status as `%(status)s`. The params list the moves allowed to `by`.
@@ -161,7 +190,7 @@ def invalid_transition(appointment, by, sentence):
     return rule_error("status", sentence, "invalid_transition", status=status, allowed=allowed)
 
 
-def _lock_free_slot(time_slot, patient, by):
+def _lock_free_slot(time_slot: TimeSlot, patient: Patient, by: User) -> TimeSlot:
     """Return the slot, locked, after checking that it is free for the patient.
 
     A concurrent caller waits for the lock and then finds the slot taken. The check is a separate
@@ -183,7 +212,7 @@ def _lock_free_slot(time_slot, patient, by):
     return slot
 
 
-def _alternatives(slot, patient, by):
+def _alternatives(slot: TimeSlot, patient: Patient, by: User) -> list[dict[str, object]]:
     """Return the doctor's free slots nearest to `slot`, soonest first, as JSON.
 
     `by` may book them, and the patient has no other appointment at their times.
@@ -205,14 +234,22 @@ def _alternatives(slot, patient, by):
     ]
 
 
-def _check_new_slot(appointment, time_slot):
+def _check_new_slot(appointment: Appointment, time_slot: TimeSlot) -> None:
     if time_slot.pk == appointment.time_slot_id:
         raise ValidationError({"time_slot": _("The appointment is in this slot already.")})
     if time_slot.doctor_id != appointment.doctor_id:
         raise ValidationError({"time_slot": _("Choose a slot of the same doctor.")})
 
 
-def _record_history(appointment, action, *, by, before=("", None), reason="", changes=()):
+def _record_history(
+    appointment: Appointment,
+    action: str,
+    *,
+    by: User,
+    before: tuple[str, datetime | None] = ("", None),
+    reason: str = "",
+    changes: Sequence[str] = (),
+) -> None:
     """Write the history row and the audit entry; send `appointment_changed` after the commit."""
     entry = AppointmentHistory.objects.create(
         appointment=appointment,

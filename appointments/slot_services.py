@@ -3,7 +3,7 @@
 Each function locks the doctor before it checks overlaps.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -36,7 +36,7 @@ class SlotPlan(NamedTuple):
     pause: timedelta = timedelta(0)
 
     @property
-    def starts(self):
+    def starts(self) -> list[time]:
         """The times of day at which slots start."""
         any_day = clock.today()
         start = datetime.combine(any_day, self.start_time)
@@ -49,7 +49,7 @@ class SlotPlan(NamedTuple):
 
 
 @atomic_with_retry
-def open_slot(*, doctor, date, start_time, end_time):
+def open_slot(*, doctor: Doctor, date: date, start_time: time, end_time: time) -> TimeSlot:
     """Create a slot of the doctor; date and times are in clinic time.
 
     Raises ValidationError with the code `slot_in_past` or `slot_overlap`, and without a code where
@@ -65,7 +65,7 @@ def open_slot(*, doctor, date, start_time, end_time):
 
 
 @atomic_with_retry
-def open_slots(*, doctor, plan):
+def open_slots(*, doctor: Doctor, plan: SlotPlan) -> tuple[list[TimeSlot], list[dict[str, object]]]:
     """Create the slots of the plan that fit; return (slots, skipped).
 
     `skipped` lists {date, start_time, reason} with a reason of SKIP_REASONS. Each slot lasts its
@@ -75,12 +75,13 @@ def open_slots(*, doctor, plan):
     _check_size(plan)
     doctor = lock_active_doctor(doctor)
     taken = _existing_intervals(doctor, plan)
-    opened, skipped = [], []
-    for date in plan.dates:
+    opened: list[TimeSlot] = []
+    skipped: list[dict[str, object]] = []
+    for day in plan.dates:
         for start_time in plan.starts:
-            starts_at, reason = _start_or_skip_reason(date, start_time, plan.duration, taken)
-            if reason:
-                skipped.append({"date": date, "start_time": start_time, "reason": reason})
+            starts_at, reason = _start_or_skip_reason(day, start_time, plan.duration, taken)
+            if starts_at is None:
+                skipped.append({"date": day, "start_time": start_time, "reason": reason})
             else:
                 ends_at = starts_at + plan.duration
                 opened.append(TimeSlot(doctor=doctor, starts_at=starts_at, ends_at=ends_at))
@@ -91,7 +92,13 @@ def open_slots(*, doctor, plan):
 
 
 @atomic_with_retry
-def change_slot(slot, *, date=None, start_time=None, end_time=None):
+def change_slot(
+    slot: TimeSlot,
+    *,
+    date: date | None = None,
+    start_time: time | None = None,
+    end_time: time | None = None,
+) -> TimeSlot:
     """Move a slot to another date or time.
 
     Raises ValidationError with a code of open_slot(), or `slot_in_use` where an appointment holds
@@ -111,7 +118,7 @@ def change_slot(slot, *, date=None, start_time=None, end_time=None):
 
 
 @atomic_with_retry
-def withdraw(slot):
+def withdraw(slot: TimeSlot) -> TimeSlot:
     """Withdraw a slot, so that it cannot be booked; the row is kept.
 
     Raises ValidationError with the code `slot_in_use` where an appointment holds the slot.
@@ -123,7 +130,7 @@ def withdraw(slot):
     return slot
 
 
-def _interval(date, start_time, end_time):
+def _interval(date: date, start_time: time, end_time: time) -> tuple[datetime, datetime]:
     if end_time <= start_time:
         raise ValidationError({"end_time": _("A slot must end after it starts, on the same day.")})
     length = datetime.combine(date, end_time) - datetime.combine(date, start_time)
@@ -142,7 +149,7 @@ def _interval(date, start_time, end_time):
     return starts_at, ends_at
 
 
-def _starts_at(date, start_time, length):
+def _starts_at(date: date, start_time: time, length: timedelta) -> datetime:
     """Return the UTC datetime at which a slot of that length starts.
 
     Where the start occurs twice, because the clocks go back, it is the first of the two, unless
@@ -162,7 +169,7 @@ def _starts_at(date, start_time, length):
     return matching[0] if matching else first
 
 
-def lock_active_doctor(doctor):
+def lock_active_doctor(doctor: Doctor) -> Doctor:
     """Return the doctor, locked until the transaction ends.
 
     Raises ValidationError where the doctor's account is closed.
@@ -173,18 +180,20 @@ def lock_active_doctor(doctor):
     return doctor
 
 
-def _lock_doctor(pk):
+def _lock_doctor(pk: int) -> Doctor:
     return Doctor.objects.select_for_update(no_key=True).get(pk=pk)
 
 
-def _check_overlap(doctor, starts_at, ends_at, ignore=None):
+def _check_overlap(
+    doctor: Doctor, starts_at: datetime, ends_at: datetime, ignore: TimeSlot | None = None
+) -> None:
     others = doctor.time_slots.overlapping(starts_at, ends_at).exclude(pk=ignore and ignore.pk)
     if others.exists():
         sentence = _("The doctor has another slot at that time.")
         raise rule_error("start_time", sentence, "slot_overlap")
 
 
-def _lock_unused(slot):
+def _lock_unused(slot: TimeSlot) -> TimeSlot:
     doctor = _lock_doctor(slot.doctor_id)
     slot = TimeSlot.objects.select_for_update(no_key=True).get(pk=slot.pk)
     slot.doctor = doctor
@@ -196,7 +205,7 @@ def _lock_unused(slot):
     return slot
 
 
-def _check_size(plan):
+def _check_size(plan: SlotPlan) -> None:
     if len(plan.dates) > MAX_DAYS:
         sentence = _("Choose at most %(days)s days.") % {"days": MAX_DAYS}
         raise ValidationError({"date_to": sentence})
@@ -208,7 +217,7 @@ def _check_size(plan):
         raise ValidationError({"slot_duration": sentence})
 
 
-def _existing_intervals(doctor, plan):
+def _existing_intervals(doctor: Doctor, plan: SlotPlan) -> list[tuple[datetime, datetime]]:
     if not plan.dates:
         return []
     first, last = min(plan.dates), max(plan.dates) + timedelta(days=1)
@@ -216,12 +225,14 @@ def _existing_intervals(doctor, plan):
     return list(slots.values_list("starts_at", "ends_at"))
 
 
-def _start_or_skip_reason(date, start_time, duration, taken):
+def _start_or_skip_reason(
+    date: date, start_time: time, duration: timedelta, taken: list[tuple[datetime, datetime]]
+) -> tuple[datetime, None] | tuple[None, str]:
     """Return (starts_at, None), or (None, reason) where the slot is skipped."""
     try:
         starts_at = clock.clinic_datetime(date, start_time)
     except ValidationError as error:
-        return None, error.code
+        return None, error.code or ""
     ends_at = starts_at + duration
     # A slot that crosses midnight ends at a time that the clocks skip.
     if clock.to_clinic_time(ends_at).date() != date:

@@ -2,6 +2,7 @@
 
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from appointments.models import Appointment
@@ -179,6 +180,7 @@ class ConsultationDetailSerializer(ConsultationSerializer):
         return super().to_representation(consultation) | parts
 
 
+@extend_schema_serializer(component_name="Opening")  # the published name
 class ConsultationCreateSerializer(StrictSerializer):
     """A new consultation: `appointment`, or `patient` and `chief_complaint` of a walk-in."""
 
@@ -219,6 +221,7 @@ class StartSerializer(StrictSerializer):
     example = {}
 
 
+@extend_schema_serializer(component_name="Closing")  # the published name
 class ConsultationCompleteSerializer(ConsultationSerializer):
     """The fields that complete_consultation may write."""
 

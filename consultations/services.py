@@ -4,15 +4,21 @@ A change that also moves the appointment is one transaction. All functions take 
 of appointments.services, and lock the consultation last.
 """
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import log as audit
-from accounts.models import Action
+from accounts.models import Action, Doctor, User
 from appointments import clock, slot_services
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, UPCOMING, Status
 from appointments.locks import lock_patient
+from appointments.models import Appointment
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from config.errors import rule_error
@@ -22,16 +28,20 @@ from consultations.models import (
     DID_NOT_TAKE_PLACE,
     Consultation,
     ConsultationNote,
+    ConsultationPart,
     Prescription,
     VitalSigns,
 )
 from patients.models import Patient
 
+RecordT = TypeVar("RecordT", bound=Consultation | ConsultationPart)
+PartT = TypeVar("PartT", bound=ConsultationPart)
+
 CAN_HAVE_CONSULTATION = UPCOMING | {Status.IN_PROGRESS}
 
 
 @atomic_with_retry
-def open_for(appointment, *, by, chief_complaint=""):
+def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -> Consultation:
     """Create the consultation of an appointment that is scheduled, confirmed or in progress.
 
     `chief_complaint` defaults to the reason for the visit. Raises ValidationError with the code
@@ -54,7 +64,7 @@ def open_for(appointment, *, by, chief_complaint=""):
     return _save(consultation, by, "open")
 
 
-def already_exists():
+def already_exists() -> ValidationError:
     """Return the error for a second consultation of one appointment.
 
     consultations.apps registers the function for the database constraint as well.
@@ -64,7 +74,9 @@ def already_exists():
 
 
 @atomic_with_retry
-def open_walk_in(*, patient, doctor, chief_complaint, by):
+def open_walk_in(
+    *, patient: Patient, doctor: Doctor, chief_complaint: str, by: User
+) -> Consultation:
     """Create a consultation without an appointment.
 
     Raises ValidationError where the patient's record or the doctor's account is closed.
@@ -78,7 +90,9 @@ def open_walk_in(*, patient, doctor, chief_complaint, by):
 
 
 @atomic_with_retry
-def start(consultation, *, by, if_version=None):
+def start(
+    consultation: Consultation, *, by: User, if_version: AbstractSet[int] | None = None
+) -> Consultation:
     """Set `started_at`, and start the appointment unless it is already in progress.
 
     Raises ValidationError with the code `invalid_transition` or `consultation_closed`.
@@ -95,7 +109,13 @@ def start(consultation, *, by, if_version=None):
 
 
 @atomic_with_retry
-def complete(consultation, *, by, if_version=None, **closing):
+def complete(
+    consultation: Consultation,
+    *,
+    by: User,
+    if_version: AbstractSet[int] | None = None,
+    **closing: Any,
+) -> Consultation:
     """Write the `closing` fields, set `ended_at`, and complete the appointment.
 
     Afterwards the consultation is closed: every change but an addendum raises ValidationError with
@@ -112,7 +132,13 @@ def complete(consultation, *, by, if_version=None, **closing):
 
 
 @atomic_with_retry
-def update_text(consultation, *, by, if_version=None, **changes):
+def update_text(
+    consultation: Consultation,
+    *,
+    by: User,
+    if_version: AbstractSet[int] | None = None,
+    **changes: Any,
+) -> Consultation:
     """Change the text fields of a consultation that is not completed."""
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
@@ -124,7 +150,7 @@ def update_text(consultation, *, by, if_version=None, **changes):
 
 
 @atomic_with_retry
-def record_vital_signs(consultation, *, by, **measured):
+def record_vital_signs(consultation: Consultation, *, by: User, **measured: Any) -> VitalSigns:
     consultation = _lock(consultation)
     _check_not_completed(consultation)
     _check_not_cancelled(consultation, by)
@@ -134,7 +160,7 @@ def record_vital_signs(consultation, *, by, **measured):
 
 
 @atomic_with_retry
-def prescribe(consultation, *, by, **prescription):
+def prescribe(consultation: Consultation, *, by: User, **prescription: Any) -> Prescription:
     """Create a prescription, after checking the medication against the patient's allergies.
 
     Raises ValidationError with the code `allergy_conflict` and the matching entries as `matches`,
@@ -161,7 +187,7 @@ def prescribe(consultation, *, by, **prescription):
 
 
 @atomic_with_retry
-def set_active(prescription, *, by, is_active):
+def set_active(prescription: Prescription, *, by: User, is_active: bool) -> Prescription:
     """Stop or resume a prescription, while its consultation is not completed.
 
     A prescription of a visit that did not take place can be stopped but not resumed.
@@ -177,7 +203,7 @@ def set_active(prescription, *, by, is_active):
 
 
 @atomic_with_retry
-def add_note(consultation, *, by, **note):
+def add_note(consultation: Consultation, *, by: User, **note: Any) -> ConsultationNote:
     """Add a note; a completed consultation takes only notes of type addendum.
 
     A private note does not change the version of the consultation. Patients read the version, and
@@ -191,9 +217,9 @@ def add_note(consultation, *, by, **note):
     return save(new_note, by, "add")
 
 
-def _lock(consultation, if_version=None):
+def _lock(consultation: Consultation, if_version: AbstractSet[int] | None = None) -> Consultation:
     """Return the current row of the consultation, locked after its appointment."""
-    if consultation.appointment_id:
+    if consultation.appointment is not None:
         appointments.lock(consultation.appointment)
     rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
     consultation = rows.get(pk=consultation.pk)
@@ -201,20 +227,20 @@ def _lock(consultation, if_version=None):
     return consultation
 
 
-def _advance_appointment(consultation, action, by):
+def _advance_appointment(consultation: Consultation, action: str, by: User) -> None:
     """Make the move with the appointment, unless its status is already that far."""
     appointment = consultation.appointment
     if appointment and appointment.status in MOVES[action].sources:
         consultation.appointment = appointments.move(appointment, action, by=by)
 
 
-def _check_not_completed(consultation):
+def _check_not_completed(consultation: Consultation) -> None:
     if consultation.is_closed:
         sentence = _("This consultation is completed. Add a note of type addendum instead.")
         raise rule_error("status", sentence, "consultation_closed")
 
 
-def _check_not_cancelled(consultation, by):
+def _check_not_cancelled(consultation: Consultation, by: User) -> None:
     appointment = consultation.appointment
     if appointment and appointment.status in DID_NOT_TAKE_PLACE:
         sentence = _(
@@ -223,7 +249,7 @@ def _check_not_cancelled(consultation, by):
         raise appointments.invalid_transition(appointment, by, sentence)
 
 
-def _save(record, by, operation, changed=()):
+def _save(record: RecordT, by: User, operation: str, changed: Sequence[str] = ()) -> RecordT:
     """Save the record and write the audit entry.
 
     Version and audit entry name `by` as the author, also outside a request.
@@ -236,7 +262,7 @@ def _save(record, by, operation, changed=()):
     return record
 
 
-def _save_part(part, by, operation, changed=()):
+def _save_part(part: PartT, by: User, operation: str, changed: Sequence[str] = ()) -> PartT:
     """Save a part, and increment the version of its consultation, which the caller has locked."""
     Consultation.objects.filter(pk=part.consultation_id).update(version=F("version") + 1)
     return _save(part, by, operation, changed)

@@ -1,7 +1,6 @@
 """Endpoints for consultations, their parts, and the consultations of a patient."""
 
 from django.db.models import Prefetch
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 from accounts.base_viewsets import ScopedViewSet, idempotent
 from config.api.etags import VersionedMixin
 from config.api.prepared_lists import PreparedListMixin
+from config.db.querysets import Viewer
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -76,7 +76,8 @@ class ConsultationViewSet(
         return serializers.get(self.action) or super().get_serializer_class()
 
     def list_scope(self):
-        return (), [self.request.user.pk, timezone.now()]
+        viewer = Viewer.of(self.request.user)
+        return (), [viewer.pk, viewer.now]
 
     def row_output(self):
         return consultation_output(self.request.user.role)
@@ -204,11 +205,12 @@ class PrescriptionViewSet(PartViewSet):
 
         A prescription of a visit that did not take place can be stopped but not resumed.
         """
-        serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        prescription = self.get_object()
+        serializer = self.get_serializer(prescription, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         if "is_active" in serializer.validated_data:
             serializer.instance = services.set_active(
-                serializer.instance, by=request.user, **serializer.validated_data
+                prescription, by=request.user, **serializer.validated_data
             )
         return Response(serializer.data)
 

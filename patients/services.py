@@ -1,7 +1,9 @@
 """Every change of a patient's record, with its transaction and audit entry."""
 
 import secrets
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -9,9 +11,9 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.auth import sessions
-from accounts.models import Action
+from accounts.models import Action, User
 from accounts.roles import UserType
-from config.clinical_records import clinical_records
+from config.clinical_records import ClinicalRecord, clinical_records
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 from patients.models import EmergencyAccess, Patient
@@ -21,7 +23,9 @@ EMERGENCY_ACCESS_DURATION = timedelta(minutes=60)
 
 
 @atomic_with_retry
-def create_patient(*, username="", email="", password=None, **fields):
+def create_patient(
+    *, username: str = "", email: str = "", password: str | None = None, **fields: Any
+) -> Patient:
     """Register a patient for the clinic.
 
     `username` defaults to the e-mail address, or to a random name where the address is empty or
@@ -41,7 +45,7 @@ def create_patient(*, username="", email="", password=None, **fields):
     return Patient.objects.get(pk=user.pk)
 
 
-def _username_from(email):
+def _username_from(email: str) -> str:
     try:
         return Patient._meta.get_field("username").clean(email, None)
     except ValidationError:  # empty, or not a valid username
@@ -49,7 +53,9 @@ def _username_from(email):
 
 
 @atomic_with_retry
-def deactivate(patient, *, by, if_version=None):
+def deactivate(
+    patient: Patient, *, by: User, if_version: AbstractSet[int] | None = None
+) -> Patient:
     """Close a record: no list shows the patient, and their upcoming appointments are cancelled.
 
     No clinical row is deleted, and the e-mail address stays in use. Raises ValidationError with
@@ -67,7 +73,7 @@ def deactivate(patient, *, by, if_version=None):
 
 
 @atomic_with_retry
-def grant_emergency_access(patient, *, by, reason):
+def grant_emergency_access(patient: Patient, *, by: User, reason: str) -> EmergencyAccess:
     """Let a doctor read a patient's record for an hour, as doctors do who treat the patient.
 
     Raises ValidationError where `reason` has less than ten characters.
@@ -87,7 +93,7 @@ def grant_emergency_access(patient, *, by, reason):
 
 
 @atomic_with_retry
-def anonymise(patient, *, by):
+def anonymise(patient: Patient, *, by: User) -> Patient:
     """Remove what identifies the patient from the record and all its versions, and close it.
 
     The record cannot be reopened. Clinical data stays, under the patient's id, and may contain a
@@ -106,7 +112,7 @@ def anonymise(patient, *, by):
     return patient
 
 
-def _anonymise_records(record, patient, by):
+def _anonymise_records(record: ClinicalRecord, patient: Patient, by: User) -> None:
     """Empties the personal fields of the patient's rows of one registered clinical record.
 
     The admin's log names these rows by number from then on. All other text stays.
@@ -122,7 +128,8 @@ def _anonymise_records(record, patient, by):
             row._history_user = by
             row.save()
         if record.versions:
-            versions = record.model.history.model.objects.filter(**{record.patient: patient.pk})
+            history = record.model.history  # type: ignore[attr-defined]  # django-simple-history
+            versions = history.model.objects.filter(**{record.patient: patient.pk})
             versions.update(**empty)
         if changed:
             event = f"{record.model._meta.model_name}.anonymise"
@@ -131,7 +138,7 @@ def _anonymise_records(record, patient, by):
 
 
 @atomic_with_retry
-def reactivate(patient):
+def reactivate(patient: Patient) -> Patient:
     """Reopen a closed record; its cancelled appointments stay cancelled.
 
     Raises ValidationError where the record is anonymised.

@@ -5,12 +5,14 @@ ones. The owner of the tables can remove the triggers; the hash chain then detec
 (accounts.audit.hash_chain).
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections
 
 from config.db.tables import table_names
+from config.db.types import BaseDatabaseWrapper, CursorWrapper
 
 # The unique columns of each table. SQLite's rowid is always one.
 UNIQUE_COLUMNS = {
@@ -48,7 +50,7 @@ class Trigger(NamedTuple):
     sql: str
 
 
-def install(connection):
+def install(connection: BaseDatabaseWrapper) -> None:
     """Create missing triggers."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -58,7 +60,7 @@ def install(connection):
             cursor.execute(trigger.sql)
 
 
-def remove(connection):
+def remove(connection: BaseDatabaseWrapper) -> None:
     """Drop the triggers."""
     with connection.cursor() as cursor:
         for trigger in _triggers(connection, cursor):
@@ -66,7 +68,7 @@ def remove(connection):
 
 
 @contextmanager
-def triggers_disabled(connection):
+def triggers_disabled(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Drop the triggers during the block; only the owner of the tables may do this.
 
     Use it in a transaction, so that other connections never see the tables without triggers.
@@ -76,7 +78,7 @@ def triggers_disabled(connection):
     install(connection)
 
 
-def missing(connection):
+def missing(connection: BaseDatabaseWrapper) -> list[Trigger]:
     """Return the triggers that are missing, disabled or outdated."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -93,12 +95,12 @@ def missing(connection):
         return [one for one in _triggers(connection, cursor) if one.sql not in found]
 
 
-def install_after_migrate(sender, using, **kwargs):
+def install_after_migrate(sender: object, using: str, **kwargs: Any) -> None:
     """Receive the signal post_migrate."""
     install(connections[using])
 
 
-def _triggers(connection, cursor):
+def _triggers(connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> list[Trigger]:
     """Return the triggers for the existing tables."""
     operations = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
     tables = table_names(connection.vendor, cursor)
@@ -114,11 +116,11 @@ def _triggers(connection, cursor):
     ]
 
 
-def _same(columns):
+def _same(columns: list[str]) -> str:
     """Return the condition that a row has the same key as the new row."""
     return " OR ".join(f"{column} = NEW.{column}" for column in columns)
 
 
-def _drop(trigger, vendor):
+def _drop(trigger: Trigger, vendor: str) -> str:
     on = f" ON {trigger.table}" if vendor == "postgresql" else ""
     return f"DROP TRIGGER IF EXISTS {trigger.name}{on}"

@@ -1,7 +1,10 @@
 """Moves old audit events with their hashes to a file, which can still be verified."""
 
 import json
-from typing import Any
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -31,7 +34,7 @@ from config.files import create_private_file
 CHUNK_SIZE = 20_000  # events deleted per transaction; audit writes wait while it runs
 
 
-def archive(before, path):
+def archive(before: datetime, path: Path) -> Verification | None:
     """Move the hashed events up to the first one that is not older than `before` to a file.
 
     Returns the Verification of the moved events, or None if no event is old enough. Raises a
@@ -49,7 +52,7 @@ def archive(before, path):
     return moved
 
 
-def check_archive(path):
+def check_archive(path: Path) -> Verification:
     """Verify a file of `archive`; raises a ValidationError if the file is incomplete."""
     try:
         with path.open() as file:
@@ -58,7 +61,7 @@ def check_archive(path):
         raise ValidationError(_("%(path)s is not a complete archive.") % {"path": path}) from error
 
 
-def _last_before(moment):
+def _last_before(moment: datetime) -> int | None:
     """Return the number of the last link before the first event at or after `moment`."""
     later = AuditEvent.objects.filter(at__gte=moment).values("pk")
     first_later = AuditSeal.objects.filter(event__in=later).aggregate(n=Min("n"))["n"]
@@ -68,7 +71,7 @@ def _last_before(moment):
     return links.order_by("-n").values_list("n", flat=True).first()
 
 
-def _export(path, last):
+def _export(path: Path, last: int) -> Verification:
     """Write the links up to `last`, between a header and a footer that have proofs (HMACs)."""
     first = AuditSeal.objects.earliest("n")
     after: dict[str, object] = {"after": [0, GENESIS], "proof": ""}
@@ -83,7 +86,7 @@ def _export(path, last):
     return moved
 
 
-def _require_intact(verification):
+def _require_intact(verification: Verification) -> None:
     if verification.broken is not None:
         sentence = _("Link %(number)d of the audit is invalid. %(reason)s") % {
             "number": verification.broken,
@@ -92,7 +95,7 @@ def _require_intact(verification):
         raise ValidationError(sentence, code="broken_chain")
 
 
-def _copied(links, file):
+def _copied(links: Iterable[ChainLink], file: IO[str]) -> Iterator[ChainLink]:
     """Yield the links, and write those with an event to the file."""
     for link in links:
         if link.event is not None:
@@ -102,7 +105,7 @@ def _copied(links, file):
 
 
 @atomic_with_retry
-def _delete_through(n, *, is_last):
+def _delete_through(n: int, *, is_last: bool) -> None:
     """Delete the events up to link `n`, which then represents them with a proof."""
     lock_chain()
     digest = AuditSeal.objects.values_list("hash", flat=True).get(n=n)
@@ -118,7 +121,7 @@ def _delete_through(n, *, is_last):
         audit.record_change("audit.archive", action=Action.DELETE)
 
 
-def _check_lines(file):
+def _check_lines(file: IO[str]) -> Verification:
     header = json.loads(file.readline())
     n, previous = header["after"]
     if n and not has_valid_hmac(n, previous, header["proof"]):
@@ -132,7 +135,7 @@ def _check_lines(file):
     return found
 
 
-def _links_of(file, footer):
+def _links_of(file: IO[str], footer: dict[str, Any]) -> Iterator[ChainLink]:
     """Yield the links of an archive; the last line is put into the dict `footer`."""
     for text in file:
         line = json.loads(text)

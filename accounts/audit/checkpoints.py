@@ -21,14 +21,14 @@ class Checkpoints(NamedTuple):
     unreadable: int
 
 
-def append(n, digest):
+def append(n: int, digest: str) -> None:
     """Append a line, if AUDIT_CHECKPOINTS is set."""
     if settings.AUDIT_CHECKPOINTS:
         with Path(settings.AUDIT_CHECKPOINTS).open("a") as file:
             file.write(f"{timezone.now().isoformat(timespec='seconds')} {n} {digest}\n")
 
 
-def load():
+def load() -> Checkpoints | None:
     """Read the file; return None if AUDIT_CHECKPOINTS is set but the file does not exist."""
     if not settings.AUDIT_CHECKPOINTS:
         return Checkpoints([], 0)

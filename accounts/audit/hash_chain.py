@@ -9,15 +9,19 @@ elsewhere, reveal a chain whose end was deleted, or that was created again with 
 import hmac
 import json
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connection
 
 from accounts.models import AuditEvent, AuditSeal
 from config.db.transactions import atomic_with_retry
+from config.db.types import CursorWrapper
+
+R = TypeVar("R")
 
 GENESIS = "0" * 64
 BATCH = 5000
@@ -69,7 +73,7 @@ class Verification(NamedTuple):
 # --- Appending ------------------------------------------------------------------------------
 
 
-def append_hashes():
+def append_hashes() -> int:
     """Append all unhashed events to the chain; return their number. Concurrent calls are safe."""
     with connection.cursor() as cursor:
         cursor.execute(FIRST_LINK)
@@ -80,19 +84,19 @@ def append_hashes():
     return count
 
 
-def contains(n, digest):
+def contains(n: int, digest: str) -> bool:
     """Return whether the chain has this link, or had it before it was archived."""
     first = AuditSeal.objects.order_by("n").values_list("n", flat=True).first()
     return AuditSeal.objects.filter(n=n, hash=digest).exists() or bool(first and n < first)
 
 
-def head():
+def head() -> tuple[int, str]:
     """Return (n, hash) of the last link."""
     return AuditSeal.objects.order_by("-n").values_list("n", "hash").first() or (0, GENESIS)
 
 
 @atomic_with_retry
-def _append_batch(after):
+def _append_batch(after: int) -> list[int]:
     """Append the next events with ids beyond `after`; return their ids."""
     lock_chain()
     with connection.cursor() as cursor:
@@ -106,14 +110,14 @@ def _append_batch(after):
     return [event[0] for event in events]
 
 
-def lock_chain():
+def lock_chain() -> None:
     """Lock the chain until the end of the transaction. SQLite allows one writer anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_ID])
 
 
-def _store(cursor, links):
+def _store(cursor: CursorWrapper, links: list[tuple[int, int, str]]) -> None:
     if connection.vendor == "postgresql":
         lines = StringIO("".join(f"{n}\t{event}\t{digest}\t\n" for n, event, digest in links))
         cursor.copy_expert("COPY accounts_auditseal (n, event, hash, proof) FROM STDIN", lines)
@@ -122,11 +126,11 @@ def _store(cursor, links):
         cursor.executemany(insert, links)
 
 
-def _hash(key, previous, n, event):
+def _hash(key: bytes, previous: str, n: int, event: Sequence) -> str:
     return hmac.digest(key, f"{previous} {n} {as_json(normalise(event))}".encode(), "sha256").hex()
 
 
-def normalise(event):
+def normalise(event: Sequence) -> list:
     """Convert the time of the event to text, so that both engines and archives are equal."""
     pk, at, *others = event
     if isinstance(at, datetime):
@@ -134,7 +138,7 @@ def normalise(event):
     return [pk, at, *others]
 
 
-def _keys():
+def _keys() -> list[bytes]:
     """Return the HMAC keys: that of AUDIT_KEY first, then those of AUDIT_KEY_FALLBACKS."""
     keys = [settings.AUDIT_KEY, *settings.AUDIT_KEY_FALLBACKS]
     return [hmac.digest(key.encode(), b"accounts.seals", "sha256") for key in keys]
@@ -143,18 +147,22 @@ def _keys():
 # --- Verifying ------------------------------------------------------------------------------
 
 
-def verify(checkpoints=()):
+def verify(checkpoints: Iterable[tuple[int, str]] = ()) -> Verification:
     """Verify the whole chain, and compare it with the (n, hash) pairs of the checkpoints."""
     return without_statement_timeout(lambda: verify_links(links_of_chain(), checkpoints))
 
 
-def count_unhashed(before):
+def count_unhashed(before: datetime) -> int:
     """Return the number of unhashed events before a time."""
     events = AuditEvent.objects.filter(at__lt=before)
     return events.exclude(pk__in=AuditSeal.objects.exclude(event=None).values("event")).count()
 
 
-def verify_links(links, checkpoints=(), start=(0, GENESIS)):
+def verify_links(
+    links: Iterable[ChainLink],
+    checkpoints: Iterable[tuple[int, str]] = (),
+    start: tuple[int, str] = (0, GENESIS),
+) -> Verification:
     """Verify links that follow the link `start`, given as (n, hash)."""
     expected, keys = defaultdict(set), _keys()
     for n, digest in checkpoints:
@@ -171,7 +179,9 @@ def verify_links(links, checkpoints=(), start=(0, GENESIS)):
     return Verification(n, previous)
 
 
-def _fault(keys, link, n, previous, expected):
+def _fault(
+    keys: list[bytes], link: ChainLink, n: int, previous: str, expected: dict[int, set[str]]
+) -> tuple[int, str] | None:
     """Return (number, reason) if the link does not follow the link `n`, else None."""
     if n == 0 and link.proof:
         if not has_valid_hmac(link.n, link.hash, link.proof):
@@ -187,29 +197,29 @@ def _fault(keys, link, n, previous, expected):
     return None
 
 
-def _has_valid_hash(keys, previous, link):
+def _has_valid_hash(keys: list[bytes], previous: str, link: ChainLink) -> bool:
     """Try all keys. The matching key moves to the front, because it fits the next link too."""
     for index, key in enumerate(keys):
-        if link.hash == _hash(key, previous, link.n, link.event):
+        if link.hash == _hash(key, previous, link.n, link.event or []):
             keys.insert(0, keys.pop(index))
             return True
     return False
 
 
-def hmac_of(n, digest):
+def hmac_of(n: int, digest: str) -> str:
     """Return the proof that the link was archived by the owner of AUDIT_KEY."""
     return _hmac(_keys()[0], n, digest)
 
 
-def _hmac(key, n, digest):
+def _hmac(key: bytes, n: int, digest: str) -> str:
     return hmac.digest(key, f"archived {n} {digest}".encode(), "sha256").hex()
 
 
-def has_valid_hmac(n, digest, proof):
+def has_valid_hmac(n: int, digest: str, proof: str) -> bool:
     return any(hmac.compare_digest(proof, _hmac(key, n, digest)) for key in _keys())
 
 
-def links_of_chain(up_to=END):
+def links_of_chain(up_to: int = END) -> Iterator[ChainLink]:
     """Yield the links of the chain up to number `up_to`."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(CHAIN, [up_to])
@@ -218,12 +228,12 @@ def links_of_chain(up_to=END):
                 yield ChainLink(n, digest, proof, None if event[0] is None else event)
 
 
-def without_statement_timeout(work):
+def without_statement_timeout(work: Callable[[], R]) -> R:
     """Call `work` in a transaction without statement_timeout, for a long-running query."""
     if connection.vendor != "postgresql":  # SQLite has no statement_timeout
         return work()
 
-    def without_limit():
+    def without_limit() -> R:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
         return work()

@@ -6,12 +6,15 @@ admin report what they have shown or refused, which is written after the respons
 """
 
 import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Model
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from accounts.audit import read_log
@@ -30,8 +33,8 @@ class AuditEntry(NamedTuple):
 
     event: str
     action: Action
-    records: tuple = ()
-    changed: tuple = ()
+    records: tuple[Any, ...] = ()
+    changed: tuple[str, ...] = ()
     by: User | None = None
     outcome: Outcome = Outcome.SUCCESS
 
@@ -43,7 +46,13 @@ class RecordReference(NamedTuple):
     subject_id: int
 
 
-def record_change(event, *records, by=None, fields=(), action=Action.UPDATE):
+def record_change(
+    event: str,
+    *records: Model,
+    by: User | None = None,
+    fields: Iterable[str] = (),
+    action: Action = Action.UPDATE,
+) -> None:
     """Record a change. A service calls this in its transaction, after its work.
 
     If a transaction records several changes, the last one names the event. `by` defaults to the
@@ -52,16 +61,16 @@ def record_change(event, *records, by=None, fields=(), action=Action.UPDATE):
     before_commit(_write, AuditEntry(event, action, records, tuple(fields), by))
 
 
-def record_create(event, *records, by=None):
+def record_create(event: str, *records: Model, by: User | None = None) -> None:
     record_change(event, *records, by=by, action=Action.CREATE)
 
 
-def record_read(event, records):
+def record_read(event: str, records: Iterable[Model | RecordReference]) -> None:
     """Record that the response contains these records; there may be none."""
     _add_entry(AuditEntry(event, Action.READ, tuple(records)))
 
 
-def record_denied(event, *records):
+def record_denied(event: str, *records: Model) -> None:
     """Record that the request was refused."""
     _add_entry(AuditEntry(event, Action.EXECUTE, records, outcome=Outcome.REFUSED))
 
@@ -69,12 +78,12 @@ def record_denied(event, *records):
 class RequestAudit:
     """The audit entries of one request."""
 
-    def __init__(self, request):
+    def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.has_changed = False
         self.entry: AuditEntry | None = None
 
-    def end(self):
+    def end(self) -> None:
         """Write the read or refusal, unless the request has written a change."""
         if self.entry is None or self.has_changed:
             return
@@ -85,7 +94,7 @@ class RequestAudit:
         if is_written:
             read_log.write(_event([self.entry]))
 
-    def _cache_key(self, event):
+    def _cache_key(self, event: str) -> str:
         caller = _caller(self.request)
         caller_id = caller.pk if caller else client_ip(self.request)
         text = json.dumps([event, caller_id])
@@ -93,7 +102,7 @@ class RequestAudit:
 
 
 @contextmanager
-def audit_request(request):
+def audit_request(request: HttpRequest) -> Iterator[RequestAudit]:
     """Collect the entries of the block for this request; yields its RequestAudit."""
     request_audit = RequestAudit(request)
     token = _current.set(request_audit)
@@ -103,18 +112,18 @@ def audit_request(request):
         _current.reset(token)
 
 
-def _add_entry(entry):
+def _add_entry(entry: AuditEntry) -> None:
     if request_audit := _current.get():
         request_audit.entry = entry
 
 
-def _write(entries):
+def _write(entries: list[AuditEntry]) -> None:
     _event(entries).save(force_insert=True)
     if request_audit := _current.get():
         request_audit.has_changed = True
 
 
-def _event(entries):
+def _event(entries: list[AuditEntry]) -> AuditEvent:
     """Combine entries to one event; the last one determines its name, action and outcome."""
     last, records = entries[-1], [record for entry in entries for record in entry.records]
     request_audit = _current.get()
@@ -136,17 +145,17 @@ def _event(entries):
     )
 
 
-def _caller(request):
+def _caller(request: HttpRequest) -> User | None:
     user = getattr(request, "user", None)
     return user if user is not None and user.is_authenticated else None
 
 
-def _reference(record):
+def _reference(record: Any) -> str:
     """Return a reference such as "appointment/7"; a user is named by the user type."""
     if hasattr(record, "reference"):
         return record.reference
     return f"{getattr(record, 'user_type', None) or record._meta.model_name}/{record.pk}"
 
 
-def _is_about_a_patient(record):
+def _is_about_a_patient(record: object) -> bool:
     return getattr(record, "subject_id", None) is not None

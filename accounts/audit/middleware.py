@@ -4,14 +4,17 @@ The viewsets of the API state what they show (`accounts.audit.mixins`). The page
 state it as `request.shown_records` (`config.admin.audited_pages`).
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.db import Error
+from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 
 from accounts.audit import log as audit
-from accounts.models import Action
+from accounts.models import Action, User
 from config.db.outages import is_outage
 from config.http.error_views import unavailable
 
@@ -29,10 +32,10 @@ class AuditMiddleware:
     A response whose event cannot be written is replaced by 503: nothing is shown unaudited.
     """
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with audit.audit_request(request) as request_audit:
             response = self.get_response(request)
             if _is_admin_page(request):
@@ -48,14 +51,14 @@ class AuditMiddleware:
         return response
 
 
-def _is_admin_page(request):
+def _is_admin_page(request: HttpRequest) -> bool:
     """Whether the address is of the admin, or of the sign-in of the browsable API."""
     match = request.resolver_match
     return match is not None and match.route.startswith(("admin/", "api-auth/"))
 
 
-def _audit_admin_page(request, response):
-    event = f"desk.{request.resolver_match.url_name}"
+def _audit_admin_page(request: HttpRequest, response: HttpResponseBase) -> None:
+    event = f"desk.{getattr(request.resolver_match, 'url_name', None)}"
     if response.status_code in DENIED_STATUSES or _is_login_redirect(request, response):
         audit.record_denied(event)
     elif response.status_code == HTTPStatus.OK and request.user.is_staff:
@@ -64,22 +67,23 @@ def _audit_admin_page(request, response):
             audit.record_read(event, shown or [])
 
 
-def _is_login_redirect(request, response):
-    return response.status_code == HTTPStatus.FOUND and response.url.startswith(
+def _is_login_redirect(request: HttpRequest, response: HttpResponseBase) -> bool:
+    location = response.headers.get("Location", "")
+    return response.status_code == HTTPStatus.FOUND and location.startswith(
         f"{settings.LOGIN_URL}?"
     )
 
 
-def on_login(sender, user, **kwargs):
+def on_login(sender: object, user: User, **kwargs: Any) -> None:
     """Receiver of `user_logged_in`, which Django sends for a sign-in by cookie."""
     audit.record_change("session.open", user, by=user, action=Action.CREATE)
 
 
-def on_logout(sender, user, **kwargs):
+def on_logout(sender: object, user: User | None, **kwargs: Any) -> None:
     if user is not None:
         audit.record_change("session.end", user, by=user, action=Action.DELETE)
 
 
-def on_login_failed(sender, **kwargs):
+def on_login_failed(sender: object, **kwargs: Any) -> None:
     """Receiver of `user_login_failed`, which every sign-in sends; nobody is named."""
     audit.record_denied("session.open")

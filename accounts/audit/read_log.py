@@ -8,7 +8,9 @@ together.
 import atexit
 import json
 import logging
+from collections.abc import Callable
 from threading import Lock, Timer
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
@@ -22,10 +24,11 @@ MAX_DELAY = 1.0  # seconds
 
 logger = logging.getLogger(__name__)
 
-_buffer, _lock = [], Lock()
+_lock = Lock()
+_buffer: list[AuditEvent] = []
 
 
-def write(event):
+def write(event: AuditEvent) -> None:
     """Write the event, or buffer it (AUDIT_READS).
 
     If the database can only read, the event is logged; with AUDIT_READS_REQUIRED the error is
@@ -43,7 +46,7 @@ def write(event):
         _log_unwritten([event])
 
 
-def flush():
+def flush() -> None:
     """Write the buffered events."""
     with _lock:
         events = _buffer[:]
@@ -56,7 +59,7 @@ def flush():
         _log_unwritten(events)
 
 
-def _add(event):
+def _add(event: AuditEvent) -> None:
     with _lock:
         _buffer.append(event)
         count = len(_buffer)
@@ -68,25 +71,27 @@ def _add(event):
         timer.start()
 
 
-def _flush_and_close():
+def _flush_and_close() -> None:
     """Flush in the timer's thread, and close its connection."""
     flush()
     connection.close()
 
 
-def _without_synchronous_commit(execute, sql, params, many, context):
+def _without_synchronous_commit(
+    execute: Callable, sql: str, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
     db = context["connection"]
     if db.vendor == "postgresql" and not db.in_atomic_block:
         sql = f"SET LOCAL synchronous_commit = off; {sql}"
     return execute(sql, params, many, context)
 
 
-def _log_unwritten(events):
+def _log_unwritten(events: list[AuditEvent]) -> None:
     for event in events:
         logger.error("An audit event could not be written: %s", json.dumps(_as_dict(event)))
 
 
-def _as_dict(event):
+def _as_dict(event: AuditEvent) -> dict[str, Any]:
     return model_to_dict(event) | {"at": event.at.isoformat()}
 
 

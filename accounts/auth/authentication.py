@@ -1,8 +1,11 @@
 """Finds the caller of a request: one query for the session row and its user."""
 
+from uuid import UUID
+
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.tokens import Token
 
 from accounts.auth.tokens import DATE_ERRORS, read_session_id
 from accounts.models import Session, User
@@ -19,7 +22,7 @@ SESSION_QUERY = PreparedQuery(
 session_of = record_of(Session, SESSION_FIELDS, user=(User, None))
 
 
-def find_session(session_id):
+def find_session(session_id: UUID) -> Session | None:
     """Return the session with its user, or None; fields that `is_live` ignores are deferred."""
     rows = SESSION_QUERY.rows(session_id)
     return session_of(rows[0]) if rows else None
@@ -32,13 +35,13 @@ class SessionJWTAuthentication(JWTAuthentication):
     effect on the next request.
     """
 
-    def get_validated_token(self, raw_token):
+    def get_validated_token(self, raw_token: bytes) -> Token:
         try:
             return super().get_validated_token(raw_token)
         except DATE_ERRORS as error:
             raise AuthenticationFailed(_("The token is invalid, expired or revoked.")) from error
 
-    def get_user(self, validated_token):
+    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]  # generic in SimpleJWT
         session_id = read_session_id(validated_token)
         session = find_session(session_id) if session_id else None
         if (

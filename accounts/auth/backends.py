@@ -1,6 +1,9 @@
 """Django's authentication backend with a lockout after failed sign-ins."""
 
+from typing import Any
+
 from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
 
 from accounts.auth import lockout
 from accounts.models import User
@@ -15,7 +18,13 @@ class LockoutModelBackend(ModelBackend):
     unknown, inactive or active account.
     """
 
-    def authenticate(self, request, username=None, password=None, **kwargs):
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
         name = kwargs.get(User.USERNAME_FIELD) if username is None else username
         if name is None or password is None:
             return None

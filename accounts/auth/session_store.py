@@ -4,11 +4,15 @@ SESSION_IDLE and SESSION_ABSOLUTE limit them like the sessions of tokens (accoun
 The limits are checked when a session is loaded.
 """
 
+from datetime import timedelta
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends import db
 from django.dispatch import receiver
+from django.http import HttpRequest
 from django.utils import timezone
 
 SIGNED_IN, USED = "signed_in_at", "used_at"  # seconds since 1970
@@ -16,13 +20,13 @@ LAST_USED_RESOLUTION = 60  # seconds, so that not every request writes a row
 
 
 class SessionStore(db.SessionStore):
-    def __init__(self, session_key=None):
+    def __init__(self, session_key: str | None = None) -> None:
         """A cookie may hold any character; PostgreSQL refuses a query for a key with a NUL."""
         if session_key and not (session_key.isascii() and session_key.isalnum()):
             session_key = None
         super().__init__(session_key)
 
-    def load(self):
+    def load(self) -> dict[str, Any]:
         session = super().load()
         if SESSION_KEY not in session or not (settings.SESSION_IDLE or settings.SESSION_ABSOLUTE):
             return session
@@ -39,10 +43,10 @@ class SessionStore(db.SessionStore):
         return session
 
 
-def _is_over(seconds, limit):
-    return bool(limit) and seconds >= limit.total_seconds()
+def _is_over(seconds: float, limit: timedelta | None) -> bool:
+    return limit is not None and bool(limit) and seconds >= limit.total_seconds()
 
 
 @receiver(user_logged_in)
-def stamp_login_times(sender, request, **kwargs):
+def stamp_login_times(sender: object, request: HttpRequest, **kwargs: Any) -> None:
     request.session[SIGNED_IN] = request.session[USED] = timezone.now().timestamp()

@@ -1,23 +1,26 @@
 """Opens, rotates and ends sessions. Conditional UPDATEs make concurrent calls safe."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from rest_framework_simplejwt.tokens import Token
 
 from accounts.audit import log as audit
 from accounts.auth import tokens
 from accounts.models import MAX_USER_AGENT_LENGTH, Action, Session, User
+from accounts.models.session import SessionQuerySet
 from config.context import client_ip, user_agent
 from config.errors import rule_error
 
 RETENTION = timedelta(days=30)  # after the end, so that staff can look up former sign-ins
 
 
-def open_session(user, *, request=None):
+def open_session(user: User, *, request: HttpRequest | None = None) -> dict[str, str] | None:
     """Open a session and return {access, refresh}; None if the account has changed since login.
 
     The session stores the address and user agent of `request`, so that the user can see them.
@@ -40,14 +43,14 @@ def open_session(user, *, request=None):
     return tokens.token_pair(token)
 
 
-def rotate(refresh_token):
+def rotate(refresh_token: str) -> dict[str, str] | None:
     """Replace a valid refresh token; return {access, refresh}, or None if it is not valid.
 
     A token that was replaced within REFRESH_GRACE_SECONDS is refused with the code
     `refresh_superseded`. An older one has been stolen, and its session ends.
     """
     session, presented = _session_of(refresh_token)
-    if session is None or not session.user.is_active:
+    if session is None or presented is None or not session.user.is_active:
         return None
     now = timezone.now()
     token = tokens.refresh_token(session.pk, session.user, opened_at=session.created_at)
@@ -69,13 +72,13 @@ def rotate(refresh_token):
     return None
 
 
-def _within_grace(rotated, now):
+def _within_grace(rotated: dict[str, float], now: datetime) -> dict[str, float]:
     """Return the rotated tokens that a concurrent request may still send."""
     oldest = now.timestamp() - settings.REFRESH_GRACE_SECONDS
     return {jti: moment for jti, moment in rotated.items() if moment > oldest}
 
 
-def end_by_refresh_token(refresh_token):
+def end_by_refresh_token(refresh_token: str) -> bool:
     """End the session of a refresh token; return False if it had ended already.
 
     Any genuine token of the session is accepted, also a replaced one.
@@ -85,7 +88,7 @@ def end_by_refresh_token(refresh_token):
 
 
 @transaction.atomic
-def end(sessions):
+def end(sessions: SessionQuerySet) -> int:
     """End the sessions; return their number."""
     ended = list(sessions.filter(ended_at=None))
     audit.record_change("session.end", *ended, action=Action.DELETE)
@@ -93,7 +96,7 @@ def end(sessions):
 
 
 @transaction.atomic
-def end_all(user):
+def end_all(user: User) -> int:
     """End all sessions of a user, including browser sessions; return the number with tokens."""
     User.objects.filter(pk=user.pk).update(sessions_ended_at=timezone.now())
     audit.record_change("session.end_all", user, action=Action.DELETE)
@@ -101,31 +104,31 @@ def end_all(user):
 
 
 @transaction.atomic
-def delete_for(user):
+def delete_for(user: User) -> None:
     """End and delete all sessions of a user, with their addresses and user agents."""
     end_all(user)
     user.sessions.all().delete()
 
 
 @transaction.atomic
-def _end(session, event):
+def _end(session: Session, event: str) -> int:
     ended = Session.objects.filter(pk=session.pk).live().end()
     if ended:
         audit.record_change(event, session, by=session.user, action=Action.DELETE)
     return ended
 
 
-def prune():
+def prune() -> int:
     """Delete sessions that ended more than RETENTION ago; return their number."""
     before = timezone.now() - RETENTION
     return Session.objects.filter(Q(ended_at__lt=before) | Q(expires_at__lt=before)).delete()[0]
 
 
-def _session_of(refresh_token):
+def _session_of(refresh_token: str) -> tuple[Session, Token] | tuple[None, None]:
     """Return (live session, token) of a genuine refresh token, else (None, None)."""
     token = tokens.read_refresh_token(refresh_token)
     session_id = tokens.read_session_id(token)
-    if session_id is None:
+    if token is None or session_id is None:
         return None, None
     session = Session.objects.live().select_related("user").filter(pk=session_id).first()
     if session is None or str(session.user_id) != str(token.get("user_id")):

@@ -106,6 +106,7 @@ class User(VersionedModel, AbstractUser):
     updated_at = models.DateTimeField(auto_now=True)
     sessions_ended_at = models.DateTimeField(null=True, editable=False)
 
+    _history_user: "User"
     has_new_password = False  # whether `set_password` was called since the last `save`
 
     objects: ClassVar[UserManager] = UserManager()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import F
+from django.db.models import BaseConstraint, F, Field
 
 # SQLite reports the columns of a plain unique index, and the name of any other constraint.
 SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*)$")
@@ -16,7 +16,7 @@ SQLITE_NAME = re.compile(r"constraint failed: (?:index ')?(\w+)'?$")
 CONSTRAINT_ERRORS: dict[str, Callable[[], ValidationError]] = {}
 
 
-def validation_error_for(error):
+def validation_error_for(error: BaseException) -> ValidationError | None:
     """Return the ValidationError for the violated constraint, or None if no model declares it.
 
     Without a declared constraint, the error is a server error.
@@ -31,7 +31,7 @@ def validation_error_for(error):
     return None
 
 
-def _by_name(name):
+def _by_name(name: str | None) -> ValidationError | None:
     if name in CONSTRAINT_ERRORS:
         return CONSTRAINT_ERRORS[name]()
     for model in apps.get_models():
@@ -47,7 +47,7 @@ def _by_name(name):
     return None
 
 
-def _by_columns(named):
+def _by_columns(named: list[str]) -> ValidationError | None:
     """Find the error by the columns of the constraint, each as "table.column"."""
     table = named[0].partition(".")[0]
     columns = [name.partition(".")[2] for name in named]
@@ -63,21 +63,21 @@ def _by_columns(named):
     return None
 
 
-def _as_error(constraint):
+def _as_error(constraint: BaseConstraint) -> ValidationError:
     message = constraint.get_violation_error_message()
     fields = fields_of(constraint)
     field = fields[0] if len(fields) == 1 else NON_FIELD_ERRORS
     return ValidationError({field: ValidationError(message, code=constraint.violation_error_code)})
 
 
-def _not_unique(field):
+def _not_unique(field: Field) -> ValidationError:
     if str(field) in CONSTRAINT_ERRORS:
         return CONSTRAINT_ERRORS[str(field)]()
     sentence = field.model().unique_error_message(field.model, [field.name])
     return ValidationError({field.name: sentence})
 
 
-def fields_of(constraint):
+def fields_of(constraint: BaseConstraint) -> list[str]:
     """Return the field names of a unique constraint; none for a check constraint."""
     expressions = getattr(constraint, "expressions", ())
     names = [

@@ -1,6 +1,10 @@
 """Query expressions."""
 
+from typing import Any
+
 from django.db.models import Exists
+
+from config.db.types import BaseDatabaseWrapper, SQLCompiler
 
 
 class RowByRowExists(Exists):
@@ -10,7 +14,13 @@ class RowByRowExists(Exists):
     consider the LIMIT there.
     """
 
-    def as_sql(self, compiler, connection, template=None, **extra):
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        template: str | None = None,
+        **extra: Any,
+    ) -> tuple[str, Any]:
         if compiler.query.is_sliced:
             # OFFSET 0 keeps PostgreSQL from turning the subquery into a join.
             template = "EXISTS(%(subquery)s OFFSET 0)"

@@ -7,15 +7,23 @@ there.
 from django.contrib.postgres import operations
 from django.db import migrations
 
+from config.db.types import BaseDatabaseSchemaEditor, ProjectState
 
-def _is_postgresql(schema_editor):
+
+def _is_postgresql(schema_editor: BaseDatabaseSchemaEditor) -> bool:
     return schema_editor.connection.vendor == "postgresql"
 
 
 class AddIndexConcurrently(operations.AddIndexConcurrently):
     """Creates an index while the table is in use. The migration needs `atomic = False`."""
 
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
         if _is_postgresql(schema_editor):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         else:
@@ -23,7 +31,13 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
                 self, app_label, schema_editor, from_state, to_state
             )
 
-    def database_backwards(self, app_label, schema_editor, from_state, to_state):
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
         if _is_postgresql(schema_editor):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
         else:
@@ -35,7 +49,13 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
 class AddConstraintNotValid(operations.AddConstraintNotValid):
     """Adds a check constraint for new rows only. On SQLite it holds for all rows at once."""
 
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
         if _is_postgresql(schema_editor):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         else:
@@ -47,6 +67,12 @@ class AddConstraintNotValid(operations.AddConstraintNotValid):
 class ValidateConstraint(operations.ValidateConstraint):
     """Validates the rows that existed before the constraint, in a migration of its own."""
 
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
         if _is_postgresql(schema_editor):
             super().database_forwards(app_label, schema_editor, from_state, to_state)

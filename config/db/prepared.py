@@ -11,13 +11,15 @@ examples differ.
 """
 
 import logging
+from collections.abc import Callable, Collection, Hashable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Model, QuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Statement(NamedTuple):
     params: tuple
     places: tuple  # (index of the parameter, index of the value)
 
-    def bind(self, values):
+    def bind(self, values: Sequence) -> list:
         params = list(self.params)
         for place, number in self.places:
             params[place] = values[number]
@@ -62,17 +64,23 @@ class PreparedQuery:
     instance, which `record` makes of the fields that the queryset selects.
     """
 
-    def __init__(self, build, *, columns=(), record=None):
+    def __init__(
+        self,
+        build: Callable[..., QuerySet],
+        *,
+        columns: Sequence[str] = (),
+        record: Callable[[tuple], Model] | None = None,
+    ) -> None:
         self.build, self.columns, self.record = build, columns, record
         self.statement = lru_cache(MAX_STATEMENTS)(self._prepare)
 
-    def rows(self, *values, key=None):
+    def rows(self, *values: object, key: Hashable = None) -> list:
         statement = self._statement(_all, key, values)
         if statement is None:
             return _all(self.select(self.queryset(*values, key=key)))
         return self._made(_execute(statement.sql, statement.bind(values)))
 
-    def page(self, *values, key=None, limit, offset=0):
+    def page(self, *values: object, key: Hashable = None, limit: int, offset: int = 0) -> list:
         """Return at most `limit` rows after the first `offset`."""
         statement = self._statement(_example_page, key, values)
         if statement is None:
@@ -80,42 +88,51 @@ class PreparedQuery:
         sql = f"{statement.sql} LIMIT %s OFFSET %s"
         return self._made(_execute(sql, [*statement.bind(values), limit, offset]))
 
-    def queryset(self, *values, key=None):
+    def queryset(self, *values: object, key: Hashable = None) -> QuerySet:
         """Return the queryset, to which `select` adds the columns."""
         return self.build(*values) if key is None else self.build(key, *values)
 
-    def select(self, rows):
+    def select(self, rows: QuerySet) -> QuerySet:
         return rows.values_list(*self.columns) if self.columns else rows
 
-    def count(self, *values, key=None):
+    def count(self, *values: object, key: Hashable = None) -> int:
         statement = self._statement(_count, key, values)
         if statement is None:
             return _count(self.queryset(*values, key=key))
         return _execute(statement.sql, statement.bind(values))[0][0]
 
-    def _made(self, rows):
+    def _made(self, rows: list) -> list:
         return [self.record(row) for row in rows] if self.record else rows
 
-    def _statement(self, run, key, values):
+    def _statement(
+        self, run: Callable[[QuerySet], object], key: Hashable, values: tuple
+    ) -> Statement | None:
         """Return the statement to run, or None if the queryset itself is to run."""
         if not settings.FAST_READS or connection.vendor != "postgresql":
             return None
         return self.statement(run, key, tuple(map(type, values)))
 
-    def _prepare(self, run, key, types):
-        """Return None for a query whose text depends on the values. Raises KeyError for a type."""
+    def _prepare(
+        self, run: Callable[[QuerySet], object], key: Hashable, types: tuple[type, ...]
+    ) -> Statement | None:
+        """Return None for a query whose text depends on the values, or for an unknown type."""
+        if not EXAMPLES.keys() >= set(types):
+            logger.warning("A query of %s has values of other types.", self.build.__qualname__)
+            return None
         examples = [
             [EXAMPLES[kind](first + n) for n, kind in enumerate(types)] for first in (0, len(types))
         ]
         texts = [self.generate(run, key, values) for values in examples]
         if any(sql is None for sql, _ in texts):
             return None  # the queryset selects nothing
-        statement = _merge(*texts, *examples)
+        statement = _merge(texts[0], texts[1], examples[0], examples[1])
         if statement is None:
             logger.warning("A query of %s cannot be prepared.", self.build.__qualname__)
         return statement
 
-    def generate(self, run, key, values):
+    def generate(
+        self, run: Callable[[QuerySet], object], key: Hashable, values: Sequence
+    ) -> tuple[str | None, tuple]:
         """Return the text and the parameters that Django would execute, and execute nothing."""
         rows = self.queryset(*values, key=key)
         try:
@@ -127,7 +144,11 @@ class PreparedQuery:
         return None, ()
 
 
-def record_of(model, fields=None, **related):
+def record_of(
+    model: type[Model],
+    fields: Collection[str] | None = None,
+    **related: tuple[type[Model], Collection[str] | None],
+) -> Callable[[tuple], Any]:
     """Return a function that makes an instance of a row.
 
     The row has the columns of `fields`, all of the model's unless given, and then those of each
@@ -142,7 +163,7 @@ def record_of(model, fields=None, **related):
         start += len(names)
     (_, _, own, columns), *others = parts
 
-    def record(row):
+    def record(row: tuple) -> Model:
         instance = model.from_db(connection.alias, own, row[columns])
         for name, other, names, place in others:
             setattr(instance, name, other.from_db(connection.alias, names, row[place]))
@@ -151,19 +172,19 @@ def record_of(model, fields=None, **related):
     return record
 
 
-def _all(rows):
+def _all(rows: QuerySet) -> list:
     return list(rows)
 
 
-def _example_page(rows):
+def _example_page(rows: QuerySet) -> list:
     return list(rows[OFFSET : OFFSET + LIMIT])
 
 
-def _count(rows):
+def _count(rows: QuerySet) -> int:
     return rows.count()
 
 
-def _execute(sql, params):
+def _execute(sql: str, params: Sequence) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()
@@ -173,11 +194,13 @@ class _Generated(Exception):  # noqa: N818
     """Carries a statement out of Django instead of executing the statement."""
 
 
-def _hand_over(execute, sql, params, many, context):
+def _hand_over(
+    execute: Callable, sql: str, params: Sequence, many: bool, context: dict[str, Any]
+) -> NoReturn:
     raise _Generated(sql, params)
 
 
-def _merge(one, other, values, other_values):
+def _merge(one: tuple, other: tuple, values: list, other_values: list) -> Statement | None:
     """Return the statement of two examples; None if more than the values differs.
 
     A value without a place does not affect the query.
@@ -195,7 +218,7 @@ def _merge(one, other, values, other_values):
     return Statement(sql, tuple(params), tuple(places))
 
 
-def _number_of(pair, values, other_values):
+def _number_of(pair: tuple, values: list, other_values: list) -> int | None:
     """Return which value a pair of parameters is; None for a parameter that is no value."""
     for number, examples in enumerate(zip(values, other_values, strict=True)):
         if all(type(a) is type(b) and a == b for a, b in zip(pair, examples, strict=True)):

@@ -1,16 +1,16 @@
 """Querysets that know which rows a role may read and write, from one table per model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 ALL_ROWS = Q()
 
 
-def hidden_fields(model, role):
+def hidden_fields(model: type[Model], role: str | None) -> frozenset[str]:
     """Return the names of the fields that the role never sees, from the model's `hidden_from`."""
     return getattr(model, "hidden_from", {}).get(role, frozenset())
 
@@ -18,12 +18,12 @@ def hidden_fields(model, role):
 class Viewer(NamedTuple):
     """The facts about a user on which visibility depends."""
 
-    pk: int
+    pk: int | None
     role: str | None  # None without sign-in
     now: datetime | None = None  # for rows that are visible for a time
 
     @classmethod
-    def of(cls, user):
+    def of(cls, user: Any) -> "Viewer":
         """Return the viewer of a user; a Viewer is returned as it is."""
         if isinstance(user, cls):
             return user
@@ -45,24 +45,24 @@ class ScopedQuerySet(QuerySet):
     readable_rows: Mapping[str, Scope] = {}
     writable_rows: Mapping[str, Scope] | None = None
 
-    def visible_to(self, user):
+    def visible_to(self, user: object) -> Self:
         return self._rows_of(user, self.readable_rows)
 
-    def writable_by(self, user):
+    def writable_by(self, user: object) -> Self:
         return self._rows_of(
             user, self.readable_rows if self.writable_rows is None else self.writable_rows
         )
 
-    def _rows_of(self, user, table):
+    def _rows_of(self, user: object, table: Mapping[str, Scope]) -> Self:
         viewer = Viewer.of(user)
-        scope = table.get(viewer.role)
+        scope = table.get(viewer.role or "")
         if scope is None:
             return self.none()
         if isinstance(scope, str):
             return self.filter(**{scope: viewer.pk})
         return self.filter(scope(viewer) if callable(scope) else scope)
 
-    def select_related_only(self, **fields_of_relations):
+    def select_related_only(self, **fields_of_relations: Iterable[str]) -> Self:
         """Join related rows, but load only the given fields of each relation.
 
         The fields of the rows themselves are all loaded.

@@ -1,11 +1,15 @@
 """Transactions with one retry, and callbacks that run just before the commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # PostgreSQL ended the transaction in favour of another one: a serialization failure or a deadlock.
 # SQLite has neither, because it runs one writing transaction at a time.
@@ -15,7 +19,7 @@ RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 _pending: ContextVar[list[tuple[Callable, object]] | None] = ContextVar("pending", default=None)
 
 
-def atomic_with_retry(work):
+def atomic_with_retry(work: Callable[P, R]) -> Callable[P, R]:
     """Decorate `work` to run in a transaction, and once more if the database ended the first.
 
     The first attempt is rolled back completely. The second one must read all data again, because
@@ -24,12 +28,12 @@ def atomic_with_retry(work):
     """
 
     @wraps(work)
-    def once(*args, **kwargs):
+    def once(*args: P.args, **kwargs: P.kwargs) -> R:
         with transaction.atomic(), _before_commit_scope():
             return work(*args, **kwargs)
 
     @wraps(work)
-    def at_most_twice(*args, **kwargs):
+    def at_most_twice(*args: P.args, **kwargs: P.kwargs) -> R:
         is_nested = connection.in_atomic_block
         try:
             return once(*args, **kwargs)
@@ -41,14 +45,14 @@ def atomic_with_retry(work):
     return at_most_twice
 
 
-def repeatable_read(work):
+def repeatable_read(work: Callable[P, R]) -> Callable[P, R]:
     """Decorate `work` to read one snapshot in all its statements; it must be the outermost one.
 
     On SQLite the transaction blocks all writers instead.
     """
 
     @wraps(work)
-    def in_snapshot(*args, **kwargs):
+    def in_snapshot(*args: P.args, **kwargs: P.kwargs) -> R:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -57,7 +61,7 @@ def repeatable_read(work):
     return atomic_with_retry(in_snapshot)
 
 
-def before_commit(callback, item):
+def before_commit(callback: Callable[[list], None], item: object) -> None:
     """Call `callback` with the list of all its items at the end of the current transaction.
 
     The items of a nested transaction that fails are dropped. Outside `atomic_with_retry`, the call
@@ -71,7 +75,7 @@ def before_commit(callback, item):
 
 
 @contextmanager
-def _before_commit_scope():
+def _before_commit_scope() -> Iterator[None]:
     """Collect the items of a transaction. The outermost transaction makes the calls."""
     outer = _pending.get()
     own: list[tuple[Callable, object]] = []
@@ -87,6 +91,6 @@ def _before_commit_scope():
             callback([item for other, item in own if other == callback])
 
 
-def sqlstate(error):
+def sqlstate(error: BaseException) -> str | None:
     """Return PostgreSQL's SQLSTATE of the error, or None."""
     return getattr(error.__cause__, "pgcode", None)

@@ -1,5 +1,8 @@
 """Optimistic locking: records with a version number, which If-Match refers to."""
 
+from collections.abc import Set as AbstractSet
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext as _
 
@@ -14,14 +17,14 @@ class VersionedModel(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Increase the version, unless `update_fields` is given, which Django uses internally."""
         if not self._state.adding and kwargs.get("update_fields") is None:
             self.version += 1
         super().save(*args, **kwargs)
 
 
-def check_version(record, if_version):
+def check_version(record: VersionedModel, if_version: AbstractSet[int] | None) -> None:
     """Raise `stale_version` if the record's version is not one of the set `if_version`.
 
     None allows any version. A service calls this after it has locked the row; before that, another

@@ -99,7 +99,7 @@ def test_a_stale_admin_form_is_refused(client, clinic, which):
 
     assert refused.status_code == 200
     [sentence] = refused.context["adminform"].form.non_field_errors()
-    assert sentence.startswith("Somebody has changed this record in the meantime.")
+    assert sentence.startswith("Somebody else has changed this record in the meantime.")
     assert sentence in refused.content.decode()
     assert "As it was told at the desk" in refused.content.decode()
     assert stored_rows() == before

@@ -148,6 +148,7 @@ def test_taken_slots_of_a_doctor_are_read_from_one_index(plan_of):
         "jane",
         "/api/time-slots/?doctor={house}",
         enable_seqscan="off",
+        enable_bitmapscan="off",
         enable_nestloop="off",
         enable_mergejoin="off",
     )

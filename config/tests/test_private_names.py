@@ -228,6 +228,7 @@ def test_the_list_is_short():
         ("from rest_framework.views import set_rollback", ["rest_framework.views.set_rollback"]),
         ("from django.utils.translation import _trans", ["django.utils.translation._trans"]),
         ("from django import forms, db", []),
+        ("if TYPE_CHECKING:\n    from django.db.models.sql import Query", []),
     ],
 )
 def test_an_undocumented_import_is_found(source, names):
@@ -274,8 +275,11 @@ def is_private(name):
 
 
 def undocumented_imports(tree):
-    """Framework modules that no documentation names, and private or undocumented names in them."""
-    for node in ast.walk(tree):
+    """Framework modules that no documentation names, and private or undocumented names in them.
+
+    What is imported only for the type checker does not count: it does not run.
+    """
+    for node in _running_nodes(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if _is_of_framework(alias.name)]
             yield from (name for name in names if name not in DOCUMENTED_MODULES | FRAMEWORKS)
@@ -329,6 +333,17 @@ def overridden_names(files):
         if _is_of_framework(base.__module__)
         if name in vars(base) or f"self.{name}" in _source(base.__module__)
     }
+
+
+def _running_nodes(tree):
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for alternative in node.orelse:
+                yield alternative
+                yield from _running_nodes(alternative)
+        else:
+            yield node
+            yield from _running_nodes(node)
 
 
 def _is_of_framework(module):

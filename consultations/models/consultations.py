@@ -1,5 +1,7 @@
 """Consultations: the clinical record of a visit, with its versions."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import PROTECT, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
@@ -7,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from simple_history.models import HistoricalRecords
 
-from accounts.models import NAME_FIELDS, Doctor
+from accounts.models import NAME_FIELDS, Doctor, User
 from accounts.roles import UserType
 from appointments.lifecycle import Status
 from appointments.models import Appointment, TimeStampedModel
@@ -99,6 +101,9 @@ class ConsultationQuerySet(ScopedQuerySet):
 
 class Consultation(TimeStampedModel, VersionedModel):
     """The clinical record of one visit. The status is derived; services set start and end."""
+
+    _history_user: User
+    _history_date: datetime
 
     appointment = models.OneToOneField(
         Appointment, PROTECT, null=True, blank=True, related_name="consultation"

@@ -1,5 +1,6 @@
 """The parts of a consultation: vital signs, prescriptions and notes, with their versions."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -22,6 +23,8 @@ class ConsultationPart(models.Model):
 
     consultation: "models.ForeignKey[Consultation, Consultation]"
     consultation_id: int
+    _history_user: User
+    _history_date: datetime
 
     class Meta:
         abstract = True

@@ -15,6 +15,7 @@ from appointments.tests.helpers import (
     ids,
     status_and_code,
 )
+from config.clinical_records import record_of
 from consultations import services
 from consultations.models import Consultation
 from consultations.tests.factories import CONSULTATION_TEXTS, add_parts, make_consultation
@@ -24,6 +25,7 @@ LIST = "/api/consultations/"
 
 
 MISSING_ID = 999_999
+PARTS = {record.name: record.route for record in record_of(Consultation).parts}
 
 
 def url(consultation):
@@ -55,9 +57,7 @@ def test_a_consultation_is_returned_with_all_fields(api, smith, jane, appointmen
         "follow_up_date": None,
         "created_at": "2026-12-02T10:00:00+01:00",
         "updated_at": "2026-12-02T10:20:59+01:00",
-        "vital_signs": [],
-        "prescriptions": [],
-        "notes": [],
+        **{name: [] for name in PARTS},
     }
 
 
@@ -67,15 +67,13 @@ def test_the_detail_adds_parts_to_the_list_fields(api, smith, visit):
     row = data(api(smith).get(LIST))["results"][0]
     whole = data(api(smith).get(url(visit)))
 
-    parts = {name: whole.pop(name) for name in ("vital_signs", "prescriptions", "notes")}
+    parts = {name: whole.pop(name) for name in PARTS}
     assert whole == row
-    assert {name: len(rows) for name, rows in parts.items()} == {
-        "vital_signs": 1,
-        "prescriptions": 1,
-        "notes": 2,
+    assert {name: len(rows) for name, rows in parts.items()} == dict.fromkeys(PARTS, 1) | {
+        "notes": 2
     }
     for name, rows in parts.items():
-        below = data(api(smith).get(f"{url(visit)}{name.replace('_', '-')}/"))
+        below = data(api(smith).get(f"{url(visit)}{PARTS[name]}/"))
         assert below["results"] == rows
 
 
@@ -471,7 +469,7 @@ def test_a_detail_costs_the_same_queries_for_any_number_of_parts(
         add_parts(visit)
     client = api(request.getfixturevalue(reader))
 
-    with assert_data_queries(6):
+    with assert_data_queries(3 + len(PARTS)):
         response = client.get(url(visit))
 
     assert len(data(response)["prescriptions"]) == count
