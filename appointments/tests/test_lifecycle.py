@@ -7,7 +7,14 @@ from django.core.exceptions import ValidationError
 
 from accounts.roles import EVERYONE, UNVERIFIED, UserType
 from appointments import clock, services
-from appointments.lifecycle import MOVES, Status, open_moves, transition_to
+from appointments.lifecycle import (
+    MOVES,
+    ConsultationType,
+    Priority,
+    Status,
+    open_moves,
+    transition_to,
+)
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import make_appointment
 from appointments.tests.helpers import all_rows, clinic_time, make_slot
@@ -150,3 +157,23 @@ def test_a_status_maps_to_the_transition_that_leads_to_it():
         "cancelled": "cancel",
         "no_show": "no_show",
     }
+
+
+def test_the_stored_values_are_the_documented_ones():
+    """Rows of the database and clients of the API hold these values."""
+    assert Status.values == [
+        "scheduled",
+        "confirmed",
+        "in_progress",
+        "completed",
+        "cancelled",
+        "no_show",
+    ]
+    assert ConsultationType.values == [
+        "general",
+        "follow_up",
+        "emergency",
+        "routine_checkup",
+        "specialist",
+    ]
+    assert Priority.values == ["low", "medium", "high", "urgent"]
