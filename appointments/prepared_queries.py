@@ -11,7 +11,7 @@ from appointments.lifecycle import Priority, Status
 from appointments.models import Appointment, TimeSlot, choice_order
 from appointments.output import AppointmentRow, DoctorRow, TimeSlotRow
 from config.api.filters import narrow, order_by
-from config.db.prepared import PreparedQuery
+from config.db.prepared import PreparedQuery, record_of
 from config.db.querysets import Viewer
 
 APPOINTMENT_ORDER = ["-starts_at", "-pk"]
@@ -88,6 +88,17 @@ def _doctors(key, user_id, now, *values):
     return narrow(doctors, DoctorFilter, key.filters, arguments).order_by(*DOCTOR_ORDER)
 
 
+def _visible_slot(key, user_id, pk):
+    role, _ = key
+    return TimeSlot.objects.visible_to(Viewer(user_id, role)).filter(pk=pk).order_by()
+
+
+def find_visible_slot(user, pk):
+    """Return the slot if the user sees it, or None."""
+    key = user.role, settings.DOCTOR_VERIFICATION_REQUIRED
+    return next(iter(VISIBLE_SLOT.rows(user.pk, pk, key=key)), None)
+
+
 APPOINTMENTS = PreparedQuery(_appointments, columns=AppointmentRow._fields)
 APPOINTMENT = PreparedQuery(_appointment, columns=AppointmentRow._fields)
 UPCOMING = PreparedQuery(_upcoming, columns=AppointmentRow._fields)
@@ -95,3 +106,4 @@ OF_DAY = PreparedQuery(_of_day, columns=AppointmentRow._fields)
 TIME_SLOTS = PreparedQuery(_time_slots, columns=TimeSlotRow._fields)
 FREE_SLOTS = PreparedQuery(_free_slots, columns=TimeSlotRow._fields)
 DOCTORS = PreparedQuery(_doctors, columns=DoctorRow._fields)
+VISIBLE_SLOT = PreparedQuery(_visible_slot, record=record_of(TimeSlot))

@@ -10,9 +10,9 @@ from rest_framework import serializers
 
 from accounts.roles import UserType
 from appointments.lifecycle import ConsultationType, Priority, Status
-from appointments.models import Appointment, AppointmentHistory, TimeSlot
+from appointments.models import Appointment, AppointmentHistory
 from appointments.output import AppointmentRow, appointment_output, row_of
-from appointments.slot_serializers import ClinicDateField
+from appointments.slot_serializers import ClinicDateField, TimeSlotField
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 from config.db.querysets import hidden_fields
@@ -103,7 +103,7 @@ class BookingSerializer(AppointmentActionSerializer):
     """Patients book for themselves; doctors and admins name the patient."""
 
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
-    time_slot = VisibleRelatedField(queryset=TimeSlot.objects.all())
+    time_slot = TimeSlotField()
     consultation_type = serializers.ChoiceField(choices=ConsultationType.choices, required=False)
     priority = serializers.ChoiceField(choices=Priority.choices, required=False)
     reason_for_visit = serializers.CharField()
@@ -151,7 +151,7 @@ class MoveSerializer(AppointmentActionSerializer):
 
 
 class RescheduleSerializer(MoveSerializer):
-    time_slot = VisibleRelatedField(queryset=TimeSlot.objects.all())
+    time_slot = TimeSlotField()
     example = {"time_slot": 42, "reason": "The patient asked for a later time."}
 
 

@@ -12,6 +12,7 @@ from appointments import booking_rules, clock
 from appointments.booking_rules import BookingWindow
 from appointments.models import TimeSlot
 from appointments.output import DoctorRow, TimeSlotRow, doctor_output, row_of, time_slot_output
+from appointments.prepared_queries import find_visible_slot
 from appointments.slot_services import MAX_DAYS, SKIP_REASONS, SlotPlan
 from config.api.fields import (
     VisibleRelatedField,
@@ -53,6 +54,16 @@ class ClinicDateField(serializers.DateField):
         if not is_in_calendar(date):
             raise out_of_calendar_error()
         return date
+
+
+class TimeSlotField(VisibleRelatedField):
+    """A slot that the caller sees, found by a prepared query."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"queryset": TimeSlot.objects.all()} | kwargs)
+
+    def find(self, pk):
+        return find_visible_slot(self.context["request"].user, pk)
 
 
 class DoctorField(VisibleRelatedField):

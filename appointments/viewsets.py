@@ -45,7 +45,7 @@ class AppointmentViewSet(
     VersionedMixin,
     ScopedViewSet,
 ):
-    """The caller's appointments. Each move of lifecycle.MOVES is a POST."""
+    """The caller's appointments. Each step of an appointment is a POST."""
 
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer

@@ -1,10 +1,10 @@
-"""What the audit costs a request: the same requests with it and without, taking turns.
+"""Measures the cost of the audit: the same requests with and without it, in turn.
 
     python -m benchmarks.audit_price --rounds 300 --engine postgresql
 
-In one process, without a server: what the audit adds is the same there, and stands out more. Wall
-time and the process's own CPU, medians of each kind; of a change, what it is without cannot be
-switched off and is patched out here.
+The requests run in one process without a web server, so that the difference is easier to see. The
+figures are medians of wall time and of the CPU of the process. A setting switches off the audit of
+reads; the audit of changes has no setting and is patched out.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def timed(work):
 
 
 def requests_of(clinic):
-    """{name: a function that makes the request once}."""
+    """Returns {name: function that prepares one request and returns its sender}."""
     from rest_framework.test import APIClient
 
     patient, doctor = clinic.patients[0], clinic.doctors[0]

@@ -1,6 +1,6 @@
-"""The requests that are measured, as bytes, in the name of people of the dataset who are signed in.
+"""The measured requests, as bytes, with access tokens of people of the made clinic.
 
-Each is asked by many people in turns, as in a clinic, and with the product's real tokens.
+Many people send each request in turn.
 """
 
 import json
@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from benchmarks.dataset import SLOT
 
-PATIENTS = 200  # who sign in; a multiple of how many doctors there are
-WEEKS = 8  # of each doctor, that are looked at for a free slot
-FEW = 50  # appointments of each doctor that are opened
+PATIENTS = 200  # signed in; a multiple of the number of doctors
+WEEKS = 8  # per doctor, searched for free slots
+DETAILS = 50  # appointments per doctor that are read one by one
 
 
 class Calls:
-    """Made once the process is configured and the database is filled by `plan`."""
+    """Signs people in; needs configured Django and the database filled by `plan`."""
 
     def __init__(self, plan):
         from accounts.auth.sessions import open_session
@@ -29,7 +29,7 @@ class Calls:
         self.turns = plan.later_turns()
 
     def reads(self):
-        """{name: requests}, the doctors' pages and the patients' own."""
+        """Returns {call: requests} of the reads that all variants answer."""
         return {
             "list": [self.get(doctor, "/api/appointments/") for doctor in self.doctors],
             "list by cursor": [
@@ -47,7 +47,7 @@ class Calls:
         }
 
     def reads_of_the_product(self):
-        """{name: requests} of pages that only the product has."""
+        """Returns {call: requests} of lists that only the product has."""
         pages = {
             "upcoming": (self.doctors, "/api/upcoming/"),
             "doctors": (self.patients, "/api/doctors/"),
@@ -60,14 +60,14 @@ class Calls:
         }
 
     def bookings(self, batch=500, with_keys=False):
-        """Bookings without end, each of a slot of its own, beyond what the plan has."""
+        """Yields bookings without end, each of a new slot after the plan's last week."""
         while True:
             for patient, slot in self.slots(batch):
                 headers = {"Idempotency-Key": f"slot-{slot}"} if with_keys else {}
                 yield self.book(patient, slot, **headers)
 
     def slots(self, number):
-        """So many (patient, id of a new slot) pairs; no patient is asked to two places at once."""
+        """Opens slots and returns (patient, slot id) pairs without overlaps for a patient."""
         from appointments.models import TimeSlot
 
         turns = [next(self.turns) for _ in range(number)]
@@ -101,11 +101,11 @@ class Calls:
         from appointments.models import Appointment
 
         rows = Appointment.objects.order_by("pk")
-        step = max(1, rows.count() // (FEW * len(self.doctors)))
+        step = max(1, rows.count() // (DETAILS * len(self.doctors)))
         return list(rows.values_list("doctor", "pk"))[::step]
 
     def _weeks(self):
-        """The query of each doctor and coming week that lies within the plan."""
+        """Returns the query of each doctor and coming week within the plan."""
         last_day = self.plan.starts_at(self.plan.slots).date()
         coming = [self.plan.monday + timedelta(weeks=week) for week in range(1, WEEKS + 1)]
         whole = [monday for monday in coming if monday + timedelta(days=4) <= last_day]

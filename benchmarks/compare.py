@@ -1,12 +1,12 @@
-"""The product beside the least that Python can do, beside FastAPI and a typical Django project.
+"""Compares the product's speed with the floor, FastAPI and a typical Django project.
 
     python -m benchmarks.compare --scale 1 --results benchmarks/RESULTS.md
     python -m benchmarks.compare --scale 0.05 --check
 
-Each has one worker on one core; PostgreSQL (a server of its own, which needs root) and the clients
-have the other. They take turns, round after round; figures are medians over the rounds. Before
-that, product, floor and FastAPI must give the same JSON and leave the same rows, or nothing is
-measured; `--check` does no more than that. Packages: benchmarks/requirements.txt.
+Each variant has one worker on one core. The clients and a separate PostgreSQL server, which needs
+root, share the other core. The variants take turns in each round; figures are medians over the
+rounds. Before the first round product, floor and FastAPI must give the same JSON and write the same
+rows; `--check` ends there. The packages are in benchmarks/requirements.txt.
 """
 
 import argparse
@@ -21,45 +21,47 @@ from benchmarks.calls import Calls
 from benchmarks.dataset import fill
 from benchmarks.results import circumstances, write
 from benchmarks.sameness import ask, check
-from benchmarks.stopwatch import THREADS, Cost, cost, served, take_first_core
+from benchmarks.stopwatch import THREADS, Backends, Cost, cost, served, take_first_core
 from verification.cluster import own_cluster
 from verification.server import PORT, configure
 
-BOOKINGS_A_SECOND = 1000  # more than anybody manages; their slots are made beforehand
+BOOKINGS_A_SECOND = 1000  # more than each variant books; their slots are opened beforehand
 
-# Who is measured, with the settings of each; the last one writes down who read what.
+# {variant: (server, settings)}. The last one audits reads.
 VARIANTS = {
     "floor": ("floor", {}),
     "fastapi": ("fastapi", {}),
+    "fastapi core": ("fastapi core", {}),
     "naive": ("naive", {}),
     "product": ("product", {"AUDIT_READS": "off"}),
     "product, reads audited": ("product", {"AUDIT_READS": "sync"}),
 }
 CALLS = ["list", "list by cursor", "detail", "slots", "book", "book with a key", "profile"]
-AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are none
-WITH_CURSOR = ["floor"]  # and the product, where it answers
-WITH_KEY = ["floor", "product"]  # which keep an Idempotency-Key with what it made
+AUDITED = ["list", "detail", "profile"]  # records of patients; free slots are not audited
+BY_CORE = ["list", "detail"]
+WITH_CURSOR = ["floor"]  # and the product, if it answers
+WITH_KEY = ["floor", "product"]  # variants that store an Idempotency-Key
 
-# What the product must reach: CPU over that of others, at most; the time of a booking and all that
-# is written down with it over the floor's, at most; CPU of the typical project over its own, and
-# requests per second over the typical project's, at least.
+# The goals. OVER_FLOOR and OVER_FASTAPI: highest ratio of the product's CPU to theirs.
+# TIME_OVER_FLOOR: highest ratio of the time of a call to the floor's. OVER_NAIVE: lowest ratio of
+# the typical project's CPU to the product's, and of the product's requests/s to the typical one's.
 OVER_FLOOR = {"list": 4.5, "list by cursor": 3.5, "slots": 6, "book": 5.5, "profile": 6.3}
 TIME_OVER_FLOOR = {"book with a key": 3}
 OVER_FASTAPI = {"list": 1, "detail": 1.1}
 OVER_NAIVE = {"list": 10, "slots": 4}
 
 COLUMNS = """\
-`floor/s ÷ this` is how many times more requests the floor answers in a second, `÷ naive/s` how many
-times more this one answers than the typical project."""
+`floor/s ÷ this` is the floor's requests/s divided by the variant's. `÷ naive/s` is the variant's
+requests/s divided by the typical project's. PostgreSQL's CPU is that of its backends alone."""
 
 
-def measure(servers, postmaster, calls, asked):
-    """{(call, variant): Cost}, medians over the rounds."""
+def measure(servers, backends, calls, asked):
+    """Returns {(call, variant): Cost}, medians over the rounds."""
     reads = calls.reads()
     bookings = {"book": calls.bookings(), "book with a key": calls.bookings(with_keys=True)}
     unused = {call: [] for call in bookings}
     who, taken = _who_answers(servers, reads), defaultdict(list)
-    for number in range(asked.rounds + 1):  # the first warms up
+    for number in range(asked.rounds + 1):  # round 0 warms up
         for call, names in who.items():
             first = number % len(names)
             for variant in names[first:] + names[:first]:
@@ -67,9 +69,11 @@ def measure(servers, postmaster, calls, asked):
                     enough = int(BOOKINGS_A_SECOND * asked.seconds)
                     unused[call] += islice(bookings[call], max(0, enough - len(unused[call])))
                 requests = _used_up(unused[call]) if call in bookings else cycle(reads[call])
-                figures = cost(servers[variant], postmaster, requests, asked.seconds)
+                backends.settle()
+                figures = cost(servers[variant], backends, requests, asked.seconds)
                 if number:
                     taken[call, variant].append(figures)
+        backends.settle(vacuum=True)
         print(f"Round {number} of {asked.rounds} is done.", flush=True)
     return {one: Cost(*map(median, zip(*costs, strict=True))) for one, costs in taken.items()}
 
@@ -80,19 +84,21 @@ def _used_up(requests):
 
 
 def _who_answers(servers, reads):
-    """{call: variants}."""
-    everybody = [name for name in VARIANTS if name != "product, reads audited"]
+    """Returns {call: variants that answer it}."""
+    some = {"fastapi core", "product, reads audited"}
+    everybody = [name for name in VARIANTS if name not in some]
     who = {name: list(everybody) for name in [*reads, "book"]}
     status, _ = ask(servers["product"], reads["list by cursor"][0])
     who["book with a key"] = WITH_KEY
     who["list by cursor"] = WITH_CURSOR + (["product"] if status == 200 else [])
-    for name in AUDITED:
-        who[name].append("product, reads audited")
+    for names, variant in ((BY_CORE, "fastapi core"), (AUDITED, "product, reads audited")):
+        for name in names:
+            who[name].append(variant)
     return who
 
 
 def table(figures):
-    """Markdown; ratios of requests per second and of CPU, to the floor of the same call."""
+    """Returns the table of costs and ratios as Markdown."""
     columns = ["call", "variant", "requests/s", "CPU ms", "PostgreSQL CPU ms", "p50 ms"]
     columns += ["floor/s ÷ this", "CPU ÷ floor's", "÷ naive/s"]
     lines = [columns, ["---"] * len(columns)]
@@ -111,7 +117,7 @@ def _place(item):
 
 
 def goals(figures):
-    """Markdown; what must be reached, and what was."""
+    """Returns the table of goals as Markdown."""
     told = []
     for other, limits in (("floor", OVER_FLOOR), ("fastapi", OVER_FASTAPI)):
         for call, most in limits.items():
@@ -138,13 +144,13 @@ def goals(figures):
 def notes(figures):
     told = []
     if ("list by cursor", "product") not in figures:
-        told.append("The product has no list by cursor: that row has the floor alone.")
+        told.append("The product has no list by cursor; that row shows the floor only.")
     for call in AUDITED:
         off, on = figures[call, "product"], figures[call, "product, reads audited"]
         cpu, database = on.cpu - off.cpu, on.database - off.database
         fewer = 100 * (1 - on.rate / off.rate)
         told.append(
-            f"To write down who read costs a {call} {cpu:.2f} ms CPU and {database:.2f} ms of"
+            f"Auditing the read costs a {call} {cpu:.2f} ms CPU and {database:.2f} ms of"
             f" PostgreSQL; {fewer:.0f} % fewer requests/s."
         )
     return "\n".join(f"- {sentence}" for sentence in told)
@@ -154,7 +160,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--scale", type=float, default=1, help="not below 0.02")
     options.add_argument("--rounds", type=int, default=12)
-    options.add_argument("--seconds", type=float, default=2, help="of each turn")
+    options.add_argument("--seconds", type=float, default=2, help="per turn")
     options.add_argument("--check", action="store_true")
     options.add_argument("--results", type=Path, help="a Markdown file to write")
     asked, load = options.parse_args(), os.getloadavg()[0]
@@ -166,18 +172,19 @@ def main():
 
         stack.callback(connections.close_all)
         calls = Calls(fill(asked.scale))
-        cluster.ask("CHECKPOINT")  # so that it is not written to disk while they are measured
         servers = {
             name: stack.enter_context(served(kind, port=PORT + number, **settings))
             for number, (name, (kind, settings)) in enumerate(VARIANTS.items())
         }
-        print(f"{check(servers, calls)} answers are the same.", flush=True)
+        print(f"{check(servers, calls)} answers are equal.", flush=True)
         if asked.check:
             return
-        figures = measure(servers, cluster.postmaster(), calls, asked)
+        backends = Backends(cluster)
+        stack.callback(backends.close)
+        figures = measure(servers, backends, calls, asked)
         [(postgresql,)] = cluster.ask("SHOW server_version")
     told = circumstances(
-        f"PostgreSQL {postgresql}; load of the machine before it began {load:.1f}",
+        f"PostgreSQL {postgresql}; load of the machine at the start {load:.1f}",
         f"scale {asked.scale:g}, {asked.rounds} rounds of {asked.seconds:g} s, {THREADS} clients",
     )
     for paragraph in (table(figures), goals(figures), notes(figures)):

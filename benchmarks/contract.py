@@ -1,6 +1,6 @@
-"""What the floor and the yardstick share of the product's contract; all of it is plain Python.
+"""The part of the product's API contract that floor and FastAPI share, in plain Python.
 
-Times are shown in UTC, the product's default, and the clinic's own rules for patients are off.
+Times are in UTC, which is the product's default. The optional booking rules of the clinic are off.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ def now():
 
 
 def claims_of(authorization):
-    """(session, user) of a genuine access token, as strings."""
+    """Returns (session, user) of a valid access token, as strings."""
     try:
         claims = jwt.decode(
             authorization.removeprefix("Bearer "),
@@ -59,7 +59,7 @@ def claims_of(authorization):
 
 
 def check_session(ended_at, expires_at, is_active, user_type, license_verified):
-    """What a session row and its person must be for the request to go on."""
+    """Raises Refused unless the session is open and its user may use the API."""
     if ended_at or expires_at <= now() or not is_active:
         raise Refused(401, "token_invalid")
     if user_type == "doctor" and not license_verified:
@@ -67,7 +67,7 @@ def check_session(ended_at, expires_at, is_active, user_type, license_verified):
 
 
 def allowed(status, starts_at, role):
-    """The moves open to a role now."""
+    """Returns the moves that a role may make now."""
     if status == "in_progress":
         return ["complete", "cancel"] if role in CLINICIANS else []
     if status not in OPEN:
@@ -84,7 +84,7 @@ def full_name(person):
 
 
 def profile(person):
-    """The answer of profile/, from a row as a dict."""
+    """Returns the answer of profile/ from a row as a dict."""
     shown = {name: person[name] for name in PERSON + OF_ROLE[person["user_type"]]}
     return shown | {"full_name": full_name(person), "avatar": person["avatar"] or None}
 
@@ -94,7 +94,7 @@ def success(data, message=DONE):
 
 
 def page_link(host, path, query, page):
-    """The address of another page, its parameters in DRF's order."""
+    """Returns the URL of another page, with the parameters in DRF's order."""
     query = {name: value for name, value in query.items() if name != "page"}
     query |= {"page": page} if page > 1 else {}
     told = "&".join(f"{name}={value}" for name, value in sorted(query.items()))
@@ -111,7 +111,7 @@ def paged(*, host, path, query, page, count, results):
 
 
 def fingerprint(method, path, body):
-    """What the product keeps of a request with an Idempotency-Key."""
+    """Returns the HMAC that the product stores with an Idempotency-Key."""
     key = hashlib.sha256(f"accounts.idempotency{SECRET_KEY}".encode()).digest()
     text = json.dumps([method, path, body], sort_keys=True, default=str)
     return hmac.new(key, text.encode(), "sha256").hexdigest()

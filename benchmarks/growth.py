@@ -1,14 +1,14 @@
-"""What grows with the clinic: the pages PostgreSQL touches for a request, in a small clinic and a
-large one, by EXPLAIN (ANALYZE, BUFFERS) of the very statements the product sends.
+"""Counts the pages that PostgreSQL touches for a request, in a small clinic and a large one.
 
     python -m benchmarks.growth --scales 0.1 1
 
-A large clinic has more doctors, each as busy as before. It is held beside one, too, that has as
-many doctors and is as small as the other because it is that much younger.
+The large clinic has more doctors with the same load each. A third clinic has as many doctors as the
+large one and as many rows as the small one, because it is younger.
 
-The number of pages (buffers of 8 kB, of tables and indexes) depends neither on the machine nor on
-what is cached. What counts rows is told apart, for COUNT reads them all. A change is explained
-where it stands in its transaction and taken back, then done. Reads are not audited here.
+The script executes EXPLAIN (ANALYZE, BUFFERS) of each statement that the product sends. The number
+of pages (buffers of 8 kB, of tables and indexes) does not depend on the machine or the cache.
+Statements with COUNT are reported separately, because they read all rows. A change is explained
+inside its transaction, rolled back and then executed. Reads are not audited.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +25,12 @@ from benchmarks.dataset import SLOT, Plan, fill
 from benchmarks.results import circumstances, write
 from verification.server import configure, fresh_database
 
-MOST_GROWTH = 1.3  # times
+MOST_GROWTH = 1.3  # highest ratio of large to small
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 class Touched(NamedTuple):
-    """Pages, by statements that count and by all others, and how many statements there were."""
+    """Pages of statements without COUNT, pages of statements with COUNT, and statements."""
 
     pages: int = 0
     counting: int = 0
@@ -37,20 +38,20 @@ class Touched(NamedTuple):
 
 
 def measure(scale, doctors=None):
-    """{request: Touched} in a clinic of this scale; in a process of its own."""
+    """Returns {request: Touched} for a clinic of this scale; needs its own process."""
     os.environ |= {"AUDIT_READS": "off", "LOG_LEVEL": "WARNING", "STATEMENT_TIMEOUT_MS": "0"}
     with fresh_database("postgresql") as database:
         configure(database)
         from django.db import connection
 
         plan = fill(scale, doctors)
-        touched = {name: _touched(send) for name, send in _requests(plan)}
+        touched = {name: _touched(*sends) for name, *sends in _requests(plan)}
         connection.close()
     return touched
 
 
 def _requests(plan):
-    """(name, a function that sends it once) of first pages, deepest pages, and all else."""
+    """Yields (name, function that sends a like request, function that sends the request)."""
     from accounts.models import User
     from appointments.models import Appointment, TimeSlot
 
@@ -62,7 +63,10 @@ def _requests(plan):
     monday = plan.monday + timedelta(weeks=1)
     week = f"date_after={monday}&date_before={monday + timedelta(days=6)}"
     after = plan.starts_at(plan.slot(next(plan.later_turns())))
-    slot = TimeSlot.objects.create(doctor_id=1, starts_at=after, ends_at=after + SLOT)
+    slots = [
+        TimeSlot.objects.create(doctor_id=1, starts_at=start, ends_at=start + SLOT)
+        for start in (after, after + SLOT)
+    ]
     last = -(-Appointment.objects.filter(doctor=1).count() // 20)
     last_of_patients = -(-len(plan.patients) // 20)
 
@@ -92,9 +96,9 @@ def _requests(plan):
         ("profile", as_patient, "auth/profile/"),
         ("statistics of a doctor", as_doctor, "statistics/"),
     ]:
-        yield name, lambda client=client, path=path: client.get(f"/api/{path}")
-    booking = {"time_slot": slot.pk, "reason_for_visit": "A cough"}
-    yield "book", lambda: as_patient.post("/api/appointments/", booking)
+        yield name, *[partial(client.get, f"/api/{path}")] * 2
+    bookings = [{"time_slot": slot.pk, "reason_for_visit": "A cough"} for slot in slots]
+    yield "book", *(partial(as_patient.post, "/api/appointments/", body) for body in bookings)
 
 
 def _client(person):
@@ -110,7 +114,9 @@ def _client(person):
 # --- Counting pages ----------------------------------------------------------------------------
 
 
-def _touched(send):
+def _touched(warm_up, send):
+    """Returns what a request touches once the product has prepared its statements."""
+    warm_up()
     with explained() as touched:
         answer = send()
     if answer.status_code not in {200, 201}:
@@ -122,7 +128,7 @@ def _touched(send):
 
 @contextmanager
 def explained():
-    """[(statement, pages)] of what is sent meanwhile; each is explained before it is executed."""
+    """Yields [(statement, pages)]; each statement is explained before it is executed."""
     from django.db import connection
 
     touched = []
@@ -137,7 +143,7 @@ def explained():
 
 
 def _pages(sql, params, connection):
-    """How many the statement touches here and now; nothing of it stays."""
+    """Returns the number of pages that a statement touches, and rolls its changes back."""
     begin, undo = "SAVEPOINT explained", "ROLLBACK TO SAVEPOINT explained"
     if connection.get_autocommit() and not connection.in_atomic_block:
         begin, undo = "BEGIN", "ROLLBACK"
@@ -168,13 +174,13 @@ def table(scales, small, young, large):
 
 
 def beyond(small, large):
-    """Which requests touch more of the large clinic than they may, in all."""
+    """Returns a sentence that names the requests with too much growth."""
     ratios = {
         name: (large[name].pages + large[name].counting) / (one.pages + one.counting)
         for name, one in small.items()
     }
     told = [f"{name} ({ratio:.1f})" for name, ratio in ratios.items() if ratio > MOST_GROWTH]
-    return f"In all, by more than {MOST_GROWTH} times: {', '.join(told) or 'none'}."
+    return f"Requests with more than {MOST_GROWTH} times the pages: {', '.join(told) or 'none'}."
 
 
 def _ratio(before, after):

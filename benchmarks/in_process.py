@@ -1,10 +1,10 @@
-"""Serves counted requests in one process and one thread, for benchmarks/instructions.py.
+"""Answers counted requests in one process without a web server, for instructions.py.
 
     valgrind --tool=callgrind --dump-before=getpgid python -m benchmarks.in_process floor calls.json
 
-The JSON file maps the name of each call to its requests, as HTTP/1.1 text. Each call is warmed up
-with the first WARM_UP requests. Callgrind writes its counters before and after the requests that
-follow. The answer to the first request of each call is printed as JSON.
+The JSON file maps each call to its requests as HTTP/1.1 text. The first WARM_UP requests of a call
+are not counted. Callgrind writes its counters before and after the other requests. The script
+prints the first answer of each call as JSON.
 """
 
 import json
@@ -15,15 +15,15 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote
 
-HOUSE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 HOST, PORT = "localhost", 80
 WARM_UP = 20
 
 
 def write_counters():
-    """Makes callgrind write its counters and set them to zero: `--dump-before=getpgid`.
+    """Makes callgrind write its counters and reset them (`--dump-before=getpgid`).
 
-    Nothing else in the process calls this function of libc.
+    No other code in the process calls this function of libc.
     """
     os.getpgid(0)
 
@@ -140,13 +140,13 @@ def product():
     """The product, prepared as its gunicorn worker is."""
     from config.wsgi import application
 
-    settings = runpy.run_path(str(HOUSE / "gunicorn.conf.py"))
+    settings = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
     settings["post_worker_init"](None)
     return serve_wsgi, application
 
 
 def floor():
-    from benchmarks.floor import application
+    from benchmarks.floor.app import application
 
     return serve_wsgi, application
 
@@ -157,11 +157,17 @@ def fastapi():
     return serve_asgi, app
 
 
-VARIANTS = {"product": product, "floor": floor, "fastapi": fastapi}
+def fastapi_core():
+    from benchmarks.yardstick.core import app
+
+    return serve_asgi, app
+
+
+VARIANTS = {"product": product, "floor": floor, "fastapi": fastapi, "fastapi core": fastapi_core}
 
 
 class Counted:
-    """Takes the answers to one call and has the counters written around those that count."""
+    """Receives the answers of one call and writes the counters around the counted ones."""
 
     def __init__(self, requests):
         self.last, self.taken, self.first = len(requests), 0, None

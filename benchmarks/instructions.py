@@ -3,9 +3,9 @@
     python -m benchmarks.instructions --results benchmarks/RESULTS.md
     python -m benchmarks.instructions --scale 1 --variant product --call list
 
-Counts do not depend on the machine's load and repeat within 2 %. Each variant runs in one process
-and one thread, without a web server, over a copy of the same database. FAST_READS is passed on to
-the product. PostgreSQL is the server of DATABASE_URL, by default the local one.
+Counts repeat within 2 % and do not depend on the load of the machine. Each variant runs in one
+process without a web server, over a copy of the same database. The product reads FAST_READS from
+the environment. PostgreSQL is the server of DATABASE_URL, by default the local one.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from benchmarks.dataset import fill
 from benchmarks.in_process import WARM_UP
 from benchmarks.results import circumstances, write
 from benchmarks.sameness import compare
-from verification.server import HOUSE, configure, fresh_database
+from verification.server import ROOT, configure, fresh_database
 
 SHARED = ["list", "detail", "slots", "book", "profile"]
 OWN = ["upcoming", "doctors", "patients", "consultations"]  # only the product answers these
@@ -41,13 +41,17 @@ class Variant(NamedTuple):
 VARIANTS = {
     "floor": Variant("floor", SHARED, {}),
     "fastapi": Variant("fastapi", SHARED, {}),
+    "fastapi core": Variant("fastapi core", ["list", "detail"], {}),
     "product": Variant("product", SHARED + OWN, {"AUDIT_READS": "off"}),
     "product, reads audited": Variant("product", SHARED + OWN, {"AUDIT_READS": "sync"}),
 }
 
 
 class Limit(NamedTuple):
-    """Highest ratio to another variant, without and with audited reads. None is only reported."""
+    """The highest ratio to another variant, without and with audited reads.
+
+    A ratio without a limit (None) is only reported.
+    """
 
     call: str
     other: str
@@ -61,7 +65,23 @@ LIMITS = [
     Limit("slots", "fastapi", 0.6, 0.6),
     Limit("book", "fastapi", 0.9, 0.9),
     Limit("profile", "fastapi", 0.95, 1.15),
+    Limit("list", "fastapi core", 0.8, None),
+    Limit("detail", "fastapi core", 0.8, None),
 ]
+
+# {call: instructions without and with audited reads} of commit 3ad27a8 with CPython 3.11.7, which
+# later versions must not exceed.
+BEFORE = {
+    "upcoming": (8_326_000, 9_397_000),
+    "doctors": (7_563_000, 7_561_000),
+    "patients": (6_015_000, 7_133_000),
+    "consultations": (19_715_000, 20_827_000),
+}
+PRODUCTS = ["product", "product, reads audited"]
+
+TABLES = """\
+Thousands of instructions per request; PostgreSQL's are not counted. `fastapi` uses SQLAlchemy's ORM
+and `fastapi core` its Core. Neither gunicorn nor uvicorn runs."""
 
 
 # --- Counting ----------------------------------------------------------------------------------
@@ -80,7 +100,7 @@ def count(variant, requests, database):
                 f"--callgrind-out-file={counters}",
                 *(sys.executable, "-m", "benchmarks.in_process", server, str(calls)),
             ],
-            cwd=HOUSE,
+            cwd=ROOT,
             env=os.environ | {"DATABASE_URL": database, "PYTHONHASHSEED": "0"} | settings,
             capture_output=True,
             text=True,
@@ -97,7 +117,7 @@ def count(variant, requests, database):
 
 
 def _total(file):
-    """Instructions since the counters were written before, all threads together."""
+    """Returns the instructions in one file of callgrind, of all threads."""
     for line in Path(file).read_text().splitlines():
         if line.startswith("totals: "):
             return int(line.removeprefix("totals: "))
@@ -105,7 +125,7 @@ def _total(file):
 
 
 def requests_of(calls, chosen, number):
-    """Returns {call: requests as text}; the same for each variant."""
+    """Returns {call: requests as text}, equal for each variant."""
     reads = calls.reads() | calls.reads_of_the_product()
     wanted = WARM_UP + number
     made = {name: list(islice(cycle(reads[name]), wanted)) for name in reads}
@@ -115,7 +135,7 @@ def requests_of(calls, chosen, number):
 
 @contextmanager
 def copied(database, number):
-    """Yields the addresses of so many copies of a database nobody is connected to."""
+    """Yields the addresses of copies of a database without connections."""
     import psycopg2
 
     address = urlsplit(database)
@@ -155,7 +175,7 @@ def measure(asked):
 
 
 def counts(found):
-    """Markdown: thousands of instructions by variant and call."""
+    """Returns the table of thousands of instructions as Markdown."""
     names = [name for name in SHARED + OWN if any(name in each for each in found.values())]
     lines = [["call", *found], ["---"] * (1 + len(found))]
     for name in names:
@@ -165,27 +185,31 @@ def counts(found):
 
 
 def goals(found):
-    """Markdown: each limit, the ratio, and whether it is reached, for plain and audited reads."""
-    lines = [
-        "| instructions | limit | product | | limit | reads audited | |",
-        "| --- |" + " --- |" * 6,
-    ]
-    for call, other, plain, audited in LIMITS:
-        told = [f"{call} ÷ {other}'s"]
-        for variant, limit in (("product", plain), ("product, reads audited", audited)):
-            told += _judged(found, call, variant, other, limit)
-        lines.append(f"| {' | '.join(told)} |")
+    """Returns the table of limits, ratios and verdicts as Markdown."""
+    lines = ["| instructions | limit | product | | limit | reads audited | |", "|" + " --- |" * 7]
+    for call, other, *limits in LIMITS:
+        others = [found.get(other, {}).get(call)] * 2
+        lines += _judged(found, f"{call} ÷ {other}'s", call, others, limits)
+    for call, others in BEFORE.items():
+        lines += _judged(found, f"{call} ÷ before", call, others, [1, 1])
     return "\n".join(lines)
 
 
-def _judged(found, call, variant, other, limit):
-    try:
-        ratio = found[variant][call] / found[other][call]
-    except KeyError:
-        return ["", "not counted", ""]
-    if limit is None:
-        return ["", f"{ratio:.2f}", "reported"]
-    return [f"≤ {limit:g}", f"{ratio:.2f}", "reached" if ratio <= limit else "missed"]
+def _judged(found, title, call, others, limits):
+    """Returns the line of one limit, or no line if it was not counted."""
+    cells = [title]
+    for variant, other, limit in zip(PRODUCTS, others, limits, strict=True):
+        counted = found.get(variant, {}).get(call)
+        if not (counted and other):
+            cells += ["", "", ""]
+            continue
+        ratio = counted / other
+        if limit is None:
+            cells += ["", f"{ratio:.2f}", "reported"]
+        else:
+            verdict = "reached" if ratio <= limit else "missed"
+            cells += [f"≤ {limit:g}", f"{ratio:.2f}", verdict]
+    return [f"| {' | '.join(cells)} |"] if any(cells[1:]) else []
 
 
 def main():
@@ -204,7 +228,7 @@ def main():
     if asked.results:
         fast_reads = os.environ.get("FAST_READS") or "not set"
         about = f"scale {asked.scale:g}, {asked.requests} requests, FAST_READS {fast_reads}"
-        write(asked.results, "Instructions", circumstances(about), *told)
+        write(asked.results, "Instructions", circumstances(about), TABLES, *told)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""RESULTS.md: one section for each experiment, of which each writes its own anew."""
+"""Writes RESULTS.md: one section per benchmark, replaced by each run."""
 
 import os
 import platform
@@ -7,18 +7,19 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from verification.server import HOUSE
+from verification.server import ROOT
 
 TITLE = """\
 # Results
 
-Written by `make bench`; see [README.md](README.md) for what is measured. Absolute figures do not
-repeat elsewhere; ratios within a table do, to about a quarter. CPU per request is the steadiest.
+`make bench` writes this file; [README.md](README.md) explains the figures. Absolute figures do not
+repeat on other machines; ratios within a table repeat to about a quarter. Instructions repeat
+within 2 %, and CPU per request is the steadiest of the other figures.
 """
 
 
 def write(path, heading, *paragraphs):
-    """Put the section in the place of the one of that heading, or at the end."""
+    """Replaces the section with this heading, or appends it."""
     path = Path(path)
     text = path.read_text() if path.exists() else TITLE
     sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
@@ -42,7 +43,7 @@ def circumstances(*details):
 
 
 def _commit():
-    """The one that is measured; what has been written down of it so far is no change of it."""
+    """Returns the measured commit, with `-dirty` if files other than RESULTS.md differ."""
     commit = _git("rev-parse", "--short", "HEAD").stdout.strip()
     others = ["--", ".", ":(exclude)benchmarks/RESULTS.md"]
     is_changed = commit and _git("diff", "--quiet", "HEAD", *others).returncode
@@ -52,5 +53,5 @@ def _commit():
 def _git(*command):
     return subprocess.run(  # noqa: S603
         ["git", *command],  # noqa: S607
-        cwd=HOUSE, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip

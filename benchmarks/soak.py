@@ -1,11 +1,11 @@
-"""Whether the product keeps its memory and its pace: one worker under a mixed load.
+"""Measures the memory and latency of one product worker under a long mixed load.
 
     python -m benchmarks.soak --scale 0.1 --seconds 60
 
-Its resident memory after 1,000 and 10,000 requests, then a load for so many seconds: of ten
-requests seven read (lists, details, profiles), two look for free slots, one books. Exits 1 where an
-answer was an error, the worker grew by more than a tenth between the two or beyond 90 MB, or one
-request in a hundred took more than five times the median.
+The script reads the resident memory after 1,000 and 10,000 requests and then applies a load for
+`--seconds`. Seven of ten requests read lists, details and profiles; two search slots, one books.
+The script exits with 1 if an answer is an error, if the worker grows by more than a tenth between
+the two readings or beyond 90 MB, or if the 99th percentile is more than five times the median.
 """
 
 import argparse
@@ -26,7 +26,7 @@ MOST_GROWTH, MOST_MEMORY, MOST_SPREAD = 1.1, 90, 5  # times, MB, times the media
 
 
 def mixed(calls):
-    """Requests without end."""
+    """Yields requests without end."""
     requests = {name: cycle(them) for name, them in calls.reads().items()}
     requests["book"] = calls.bookings()
     for name in cycle(MIXED):
@@ -59,7 +59,7 @@ def main():
     errors = answers.total() - answers[200] - answers[201]
     spread = load.p(99) / load.p(50)
     memory = f"{early:.1f} MB after {asked.few} requests, {late:.1f} after {asked.many}"
-    pace = f"p50 {load.p(50):.1f} ms, p99 {load.p(99):.1f} ms, {spread:.1f} times as long"
+    pace = f"p50 {load.p(50):.1f} ms, p99 {load.p(99):.1f} ms, ratio {spread:.1f}"
     told = [
         f"{memory}, {last:.1f} at the end",
         f"{asked.seconds:g} s, {len(load.latencies)} requests, {load.rate:.0f}/s: {pace}",

@@ -1,6 +1,7 @@
-"""Servers on a core of their own, clients that keep them busy, and what a request costs.
+"""Runs servers on their own core, keeps them busy with clients and measures a request's cost.
 
-The clients and PostgreSQL share the first core this process may use, the servers have the second.
+The clients and PostgreSQL share the first core that this process may use. The servers have the
+second core.
 """
 
 import os
@@ -18,10 +19,12 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from verification.cluster import children
-from verification.server import HOST, HOUSE, PORT
+import psycopg2
 
-HERE = HOUSE / "benchmarks"
+from verification.cluster import children
+from verification.server import HOST, PORT, ROOT
+
+HERE = ROOT / "benchmarks"
 THREADS = 8
 CORES = sorted(os.sched_getaffinity(0))
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -29,18 +32,19 @@ LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
 
 GTHREAD = f"-m gunicorn -k gthread -w 1 --threads {THREADS} --log-level warning".split()
 UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "warning"]
-COMMANDS = {  # how each is served: (folder, arguments of Python)
-    "product": (HOUSE, ["-m", "gunicorn"]),
-    "floor": (HERE, [*GTHREAD, "benchmarks.floor:application"]),
+COMMANDS = {  # {server: (folder, arguments of Python)}
+    "product": (ROOT, ["-m", "gunicorn"]),
+    "floor": (HERE, [*GTHREAD, "benchmarks.floor.app:application"]),
     "naive": (HERE, [*GTHREAD, "benchmarks.naive.wsgi:application"]),
     "fastapi": (HERE, [*UVICORN, "benchmarks.yardstick.app:app"]),
+    "fastapi core": (HERE, [*UVICORN, "benchmarks.yardstick.core:app"]),
 }
 
 
 def take_first_core():
-    """For this process and whatever it starts from now on."""
+    """Pins this process, and each process that it starts later, to the first core."""
     if len(CORES) < 2:
-        raise SystemExit("This needs two cores: one for the server, one for all else.")
+        raise SystemExit("Two cores are needed: one for the server and one for everything else.")
     os.sched_setaffinity(0, CORES[:1])
 
 
@@ -49,20 +53,20 @@ class Server(NamedTuple):
     pid: int
 
     def cpu(self):
-        """Seconds of processor time it has used, its workers included."""
+        """Returns the processor time in seconds, workers included."""
         return sum(_used(pid) for pid in [self.pid, *children(self.pid)])
 
     def resident(self):
-        """Megabytes of the largest of its processes: the worker's."""
-        told = [Path(f"/proc/{pid}/status").read_text() for pid in children(self.pid)]
-        return max(int(re.search(r"VmRSS:\s+(\d+)", text)[1]) for text in told) / 1024
+        """Returns the resident memory of the worker in MB."""
+        texts = [Path(f"/proc/{pid}/status").read_text() for pid in children(self.pid)]
+        return max(int(re.search(r"VmRSS:\s+(\d+)", text)[1]) for text in texts) / 1024
 
 
 @contextmanager
 def served(variant, *, port=PORT, **settings):
-    """A Server of one worker on the second core; its words are shown where it does not start."""
+    """Runs a server with one worker on the second core; prints its output if it fails."""
     folder, arguments = COMMANDS[variant]
-    if variant == "fastapi":
+    if variant.startswith("fastapi"):
         arguments = [*arguments, "--host", HOST, "--port", str(port)]
     elif variant != "product":
         arguments = [*arguments, "--bind", f"{HOST}:{port}"]
@@ -70,11 +74,11 @@ def served(variant, *, port=PORT, **settings):
         "BIND": f"{HOST}:{port}",
         "WEB_CONCURRENCY": "1",
         "THREADS": str(THREADS),
-        "PYTHONPATH": str(HOUSE),
+        "PYTHONPATH": str(ROOT),
         **settings,
     }
     if _is_taken(port):
-        raise SystemExit(f"Something listens at {HOST}:{port} already; set BENCH_PORT.")
+        raise SystemExit(f"Another process listens on {HOST}:{port}; set BENCH_PORT.")
     command = ["taskset", "-c", str(CORES[1]), sys.executable, *arguments]
     with tempfile.TemporaryFile("w+") as words:
         process = subprocess.Popen(  # noqa: S603
@@ -99,7 +103,7 @@ def _answers(port):
     for _ in range(100):
         connection = HTTPConnection(HOST, port, timeout=5)
         try:
-            connection.request("GET", "/api/auth/profile/")
+            connection.request("GET", "/api/appointments/")
             return connection.getresponse().status < 500
         except OSError:
             time.sleep(0.2)
@@ -121,7 +125,7 @@ class Run(NamedTuple):
         return len(self.latencies) / self.seconds
 
     def p(self, percent):
-        """Milliseconds that so many percent of the answers took at most."""
+        """Returns a percentile of the latencies in milliseconds."""
         if percent == 50:
             return median(self.latencies) * 1000
         return quantiles(self.latencies, n=100)[percent - 1] * 1000
@@ -139,7 +143,7 @@ class Client:
         self.socket.sendall(request)
 
     def status(self):
-        """Of the answer, once all of it is here; until then None."""
+        """Returns the status of the answer, or None while the answer is incomplete."""
         received = self.socket.recv(1 << 17)
         if not received:
             raise SystemExit(f"The connection broke after {self.answer[:200]!r}")
@@ -151,7 +155,7 @@ class Client:
 
 
 def drive(port, requests, *, seconds=None, count=None, clients=THREADS):
-    """A Run of so many seconds or requests, in which each client asks as soon as it is answered."""
+    """Sends requests for some seconds or a count; each client waits for its last answer."""
     latencies, statuses, sent, waiting = [], Counter(), 0, set()
     ready, requests = selectors.DefaultSelector(), iter(requests)
     started = time.perf_counter()
@@ -185,7 +189,7 @@ def drive(port, requests, *, seconds=None, count=None, clients=THREADS):
 
 
 class Cost(NamedTuple):
-    """Of one request, in milliseconds but for the requests per second."""
+    """The cost of one request in milliseconds, and the requests per second."""
 
     rate: float
     cpu: float
@@ -193,27 +197,58 @@ class Cost(NamedTuple):
     p50: float
 
 
-def cost(server, postmaster, requests, seconds):
-    """The Cost of these requests, all of which must succeed."""
-    cpu, database = server.cpu(), used_by_postgresql(postmaster)
+def cost(server, backends, requests, seconds):
+    """Returns the Cost of these requests, all of which must succeed."""
+    cpu, database = server.cpu(), backends.cpu()
     run = drive(server.port, requests, seconds=seconds)
-    cpu, database = server.cpu() - cpu, used_by_postgresql(postmaster) - database
+    cpu, database = server.cpu() - cpu, backends.cpu() - database
     if run.statuses.keys() - {200, 201}:
-        raise SystemExit(f"Not all went well: {dict(run.statuses)}")
+        raise SystemExit(f"Some requests failed: {dict(run.statuses)}")
     each = 1000 / len(run.latencies)
     return Cost(run.rate, cpu * each, database * each, run.p(50))
 
 
-def used_by_postgresql(postmaster):
-    """Seconds of processor time of a server, its backends that have gone included."""
-    return _used(postmaster, with_gone=True) + sum(map(_used, children(postmaster)))
+class Backends:
+    """The processor time of PostgreSQL's processes that serve clients.
+
+    Background processes (checkpointer, walwriter) do not count. The postmaster counts ended
+    processes; autovacuum is off, so that all of these served clients. `settle` does the work of
+    autovacuum and the checkpointer between the turns.
+    """
+
+    ALIVE = """
+        SELECT pid FROM pg_stat_activity
+        WHERE backend_type IN ('client backend', 'parallel worker') AND pid <> pg_backend_pid()"""
+
+    def __init__(self, cluster):
+        cluster.ask("ALTER SYSTEM SET autovacuum = off")
+        cluster.ask("SELECT pg_reload_conf()")
+        self.postmaster = cluster.postmaster()
+        self.connection = psycopg2.connect(cluster.address("clinic"))
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+
+    def cpu(self):
+        """Returns the processor time in seconds, ended backends included."""
+        self.cursor.execute(self.ALIVE)
+        alive = sum(_used(pid) for (pid,) in self.cursor.fetchall())
+        return alive + _used(self.postmaster, with_ended=True)
+
+    def settle(self, *, vacuum=False):
+        """Writes everything to disk, so that no turn pays for the turn before."""
+        if vacuum:
+            self.cursor.execute("VACUUM ANALYZE")
+        self.cursor.execute("CHECKPOINT")
+
+    def close(self):
+        self.connection.close()
 
 
-def _used(pid, *, with_gone=False):
-    """Seconds; 0 for a process that is gone, which its parent counts."""
+def _used(pid, *, with_ended=False):
+    """Returns seconds of processor time; 0 for an ended process, which its parent counts."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text()
+        text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    ticks = told.rpartition(")")[2].split()[11:15]  # user and system, then those of the gone
-    return sum(map(int, ticks if with_gone else ticks[:2])) / TICKS
+    ticks = text.rpartition(")")[2].split()[11:15]  # user and system, then those of ended children
+    return sum(map(int, ticks if with_ended else ticks[:2])) / TICKS

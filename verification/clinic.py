@@ -1,6 +1,6 @@
-"""Who takes part in an experiment, what they ask over HTTP, and what must be true afterwards.
+"""Accounts, slots and HTTP calls of an experiment, and the invariants of its database.
 
-Made once the process is configured (server.configure): it speaks to the clinic's database itself.
+server.configure must run first: this module also uses the models.
 """
 
 import json
@@ -16,7 +16,7 @@ from verification.server import HOST, PORT
 BOOKINGS, SLOTS, CONSULTATIONS = "/api/appointments/", "/api/time-slots/", "/api/consultations/"
 HALF_HOUR = timedelta(minutes=30)
 
-IDLE = 1  # seconds; gunicorn hangs up after two, and a POST must not be sent twice
+IDLE = 1  # seconds; gunicorn closes idle connections after 2 s, and a POST is never sent twice
 
 mine = local()
 
@@ -32,7 +32,7 @@ class Person(NamedTuple):
 
 class Answer(NamedTuple):
     status: int
-    code: str | None  # None where it succeeded
+    code: str | None  # None on success
     body: dict
 
     @property
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
 
 def ask(token, path, body=None, method="POST"):
-    """One request, over a connection that each thread keeps while it is in use."""
+    """Sends one request over a connection that the thread keeps while busy."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection = _connection()
     connection.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -58,7 +58,7 @@ def _connection():
 
 
 class Clinic:
-    """People with tokens, and hours that nobody has used yet."""
+    """Accounts with tokens, and hours without slots."""
 
     def __init__(self, *, doctors, patients):
         from appointments import clock
@@ -69,18 +69,18 @@ class Clinic:
         self._next = clock.start_of_day(clock.today() + timedelta(days=2))
 
     def hour(self):
-        """The start of an hour in which nothing has been opened or booked."""
+        """Returns the start of an unused hour."""
         hour, self._next = self._next, self._next + timedelta(hours=1)
         return hour
 
     def day(self):
-        """A day, as a body names it, of which nobody has used anything."""
+        """Returns an unused day in ISO format."""
         day = self._next.date() + timedelta(days=2)
         self._next += timedelta(days=4)
         return day.isoformat()
 
     def slot(self, doctor, starts_at=None):
-        """Half an hour of the doctor's, in an hour of its own unless told when."""
+        """Opens a slot of half an hour, in an unused hour if `starts_at` is None."""
         from appointments.models import TimeSlot
 
         start = starts_at or self.hour()
@@ -113,7 +113,7 @@ class Clinic:
 
 
 def contradictions():
-    """What may never be found in the database, whoever asked for what: {sentence: how often}."""
+    """Returns {forbidden state of the database: count}; all counts should be 0."""
     from accounts.models import AuditEvent
     from appointments.models import Appointment, TimeSlot
 

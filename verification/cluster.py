@@ -1,7 +1,7 @@
-"""What an experiment may break: a PostgreSQL of its own, and a disk of its own.
+"""A PostgreSQL server and a small disk that an experiment may break.
 
-Both are made in a temporary folder and gone afterwards; whatever runs on the machine already is
-not touched. Needs root: the server runs as `postgres`, the disk is a mounted tmpfs.
+Both live in a temporary folder and are removed afterwards. No other server or disk is touched. Root
+is needed: the server runs as the user `postgres`, and the disk is a mounted tmpfs.
 """
 
 import os
@@ -34,7 +34,7 @@ class Cluster:
         self._control("-w", "-l", f"{self.folder}/log", "-o", options, "start")
 
     def stop(self, how):
-        """`immediate` is a power cut: nobody is let finish, and the next start recovers."""
+        """Stops the server; `immediate` acts like a power cut, and the next start recovers."""
         self._control("-w", "-m", how, "stop")
 
     def ask(self, query, *values, database="postgres"):
@@ -45,16 +45,16 @@ class Cluster:
                 return cursor.fetchall() if cursor.description else []
 
     def postmaster(self):
-        """The process id of the server itself, whose children serve the connections."""
+        """Returns the process id of the postmaster."""
         return int(Path(f"{self.folder}/data/postmaster.pid").read_text().split()[0])
 
     def backends(self, database):
-        """The process ids of those who serve a connection to `database`."""
+        """Returns the process ids that serve connections to `database`."""
         query = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         return [pid for (pid,) in self.ask(query, database)]
 
     def crash(self, backend):
-        """Kill one backend, on which the server ends all others; when it was back."""
+        """Kills one backend, so that the server ends all; returns the instant of recovery."""
         with closing(psycopg2.connect(self.address("postgres"))) as witness:
             kill(backend)
             give_up = time.monotonic() + UP_WITHIN
@@ -63,7 +63,7 @@ class Cluster:
         return self.wait_until_back()
 
     def wait_until_back(self):
-        """When it took a connection again, by time.monotonic()."""
+        """Returns the instant of the first successful connection, by time.monotonic()."""
         give_up = time.monotonic() + UP_WITHIN
         while True:
             try:
@@ -88,8 +88,8 @@ def is_alive(connection):
 
 @contextmanager
 def own_cluster():
-    """A running server with its crash safety on (fsync and all), as root may enter it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was begun is ended
+    """Runs a server with crash safety on (fsync etc.); root connects without a password."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `finally` blocks run
     folder = Path(tempfile.mkdtemp(prefix="clinic-cluster-"))
     shutil.chown(folder, "postgres")
     cluster = Cluster(folder)
@@ -109,9 +109,9 @@ def own_cluster():
 
 
 def as_postgres(program, *arguments):
-    """One of the server's own programs; its words are shown only where it fails."""
+    """Runs a program of PostgreSQL as `postgres`; prints its output only if it fails."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
-    with tempfile.TemporaryFile("w+") as words:  # a pipe would be kept open by the server
+    with tempfile.TemporaryFile("w+") as words:  # the server would keep a pipe open
         try:
             _run(
                 *("runuser", "-u", "postgres", "--", found[-1] if found else program, *arguments),
@@ -126,7 +126,7 @@ def as_postgres(program, *arguments):
 
 
 def kill(pid):
-    """`kill -9`; whether there was anybody left to kill."""
+    """Sends SIGKILL; returns whether the process existed."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -139,13 +139,13 @@ def children(pid):
 
 
 class Disk:
-    """A small disk, and a file that takes whatever room is left on it."""
+    """A small disk, and a file that fills it."""
 
     def __init__(self, folder):
         self.folder, self.filler = folder, folder / "filler"
 
     def fill(self):
-        """How many bytes it took until nothing more went in."""
+        """Fills the disk and returns the size of the filling file."""
         with self.filler.open("ab", buffering=0) as file:
             try:
                 while True:
@@ -170,5 +170,5 @@ def small_disk(size, owner="root"):
 
 
 def _run(*command, **kwargs):
-    """A program of the system, wherever it lies."""
+    """Runs a program from the PATH."""
     return subprocess.run(command, check=True, **kwargs)  # noqa: S603

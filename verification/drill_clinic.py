@@ -1,4 +1,4 @@
-"""What the restore drill does inside the platform; `manage.py shell` runs it."""
+"""Steps of the restore drill inside the platform; `manage.py shell` runs them."""
 
 from http import HTTPStatus
 from itertools import cycle
@@ -16,9 +16,9 @@ from patients.services import create_patient
 
 
 def keep_writing():
-    """Book an hour and give up the one before, until somebody ends the process.
+    """Books a slot and cancels the one before, until the process is stopped.
 
-    One doctor's hours, for a patient who has no others: nothing is in the way of any.
+    All slots are of one doctor and for one new patient, so that no booking is refused.
     """
     slots = TimeSlot.objects.filter(
         starts_at__gt=clock.now(),
@@ -38,7 +38,7 @@ def keep_writing():
 
 
 def sign_in_and_book():
-    """A patient of the demo signs in to what was restored, reads, and books: or ValueError."""
+    """Signs in as a demo patient, reads and books; raises ValueError if a step fails."""
     username = next(
         person.username
         for person in Patient.objects.filter(username__in=SIGN_INS, user_type=UserType.PATIENT)
@@ -55,10 +55,12 @@ def sign_in_and_book():
     for slot in slots:
         body = {"time_slot": slot["id"], "reason_for_visit": "The restore drill"}
         answer = client.post("/api/appointments/", body)
-        if answer.status_code != HTTPStatus.CONFLICT:  # the patient may be elsewhere just then
+        if (
+            answer.status_code != HTTPStatus.CONFLICT
+        ):  # another appointment of the patient may overlap
             break
     if _ask(answer, HTTPStatus.CREATED)["id"] <= newest:
-        raise ValueError("The new appointment took an old number.")
+        raise ValueError("The new appointment has an id that was used before.")
 
 
 def _ask(answer, status):

@@ -1,17 +1,17 @@
-"""Break what the clinic stands on while people book, and look at what is left.
+"""Kills workers and databases and fills disks during bookings, then checks for losses.
 
-    python -m verification.faults                       # every fault on every engine it concerns
+    python -m verification.faults                       # every fault on each of its engines
     python -m verification.faults --fault workers --engine sqlite --bookings 600
     python -m verification.faults --fault backend       # or server, or disk
 
-workers: every 0.6 s, once somebody was served again, a random gunicorn worker is killed. backend:
-PostgreSQL backends are killed, and with each goes every connection. server: PostgreSQL is stopped
-as by a power cut, while nobody asks and then for 3 s under load. disk: no room is left for the
-database, then for pictures.
+workers: kills a random gunicorn worker every 0.6 s, once a booking succeeded after the last kill.
+backend: kills PostgreSQL backends; the server then ends all connections. server: stops PostgreSQL
+as in a power cut, first while no request runs and then for 3 s under load. disk: fills the disk of
+the database, then that of the pictures.
 
-No acknowledged booking may be lost, nothing half done may stay, and whoever is not served is told
-503 with Retry-After. Prints what was counted; exits 1 on any deviation. All but `workers` need root
-and Linux; what they break, a PostgreSQL or a disk, is their own (verification/cluster.py).
+No acknowledged booking may be lost and no partial write may stay. Clients that cannot be served get
+503 with Retry-After. The script prints counts and exits with 1 on a deviation. All faults except
+`workers` need root and Linux; they use their own PostgreSQL and disks (cluster.py).
 """
 
 import argparse
@@ -49,7 +49,7 @@ def killed_workers(report, *, engine, bookings, clients, kills):
     def disturb(left):
         while (before := left()) and (kills is None or len(killed) < kills):
             time.sleep(BETWEEN_KILLS)
-            while left() == before:  # on a busy machine a worker takes longer than that to start
+            while left() == before:  # a worker may start more slowly on a busy machine
                 time.sleep(0.05)
             if workers := children(master.pid):
                 killed.append(kill(random.choice(workers)))  # noqa: S311 (no secret)
@@ -86,7 +86,7 @@ def stopped_server(report, *, bookings, clients, **_):
 
 
 def lose_the_database(report, bookings, clients, disturb, *, idle=False):
-    """Book while `disturb` takes the database away; it yields (when it went, when it was back)."""
+    """Books while `disturb` stops the database; `disturb` yields (instant of loss, of return)."""
     losses = []
 
     def lose(left):
@@ -103,24 +103,24 @@ def lose_the_database(report, bookings, clients, disturb, *, idle=False):
                 restart_while_nobody_asks(report, cluster, tokens)
             with reading(tokens[0]) as seen:
                 outcomes = book_while(tokens, slots, lose)
-                time.sleep(1)  # the reader's last word comes after all is well again
+                time.sleep(1)  # lets the reader meet the restored service
             settle(report, outcomes, tolerated={UNAVAILABLE, IN_PROGRESS})
             names = {name for _, name in seen}
             report.note(f"a reader met: {tally(name for _, name in seen)}")
-            report.check("nothing else", holds=names <= {"200", UNAVAILABLE})
+            report.check("the reader met only 200 and 503", holds=names <= {"200", UNAVAILABLE})
             check_return(report, losses, [*seen, *(one for each in outcomes for one in each.met)])
             report.check("the same workers", holds=children(master.pid) == workers)
 
 
 def check_return(report, losses, met):
-    """Service was refused, and came back with the database."""
+    """Checks that requests got 503 during a loss and succeeded soon after it."""
     refused = [when for when, name in met if name == UNAVAILABLE]
     waits = [0.0]
     until = [gone for gone, _ in losses[1:]] + [float("inf")]
     for (_, back), lost_again in zip(losses, until, strict=True):
         waits += [when - back for when in refused if back < when < lost_again]
     report.check(
-        f"the database was lost {len(losses)} times, and 503 told {len(refused)} times",
+        f"the database was lost {len(losses)} times, and {len(refused)} answers were 503",
         holds=losses and refused,
     )
     report.check(
@@ -129,7 +129,7 @@ def check_return(report, losses, met):
 
 
 def restart_while_nobody_asks(report, cluster, tokens):
-    """Every thread holds a connection; all of them are stale at the next request."""
+    """Restarts PostgreSQL between requests, so that the connection of each thread is stale."""
     ask_all_at_once(tokens[:1] * 40, BOOKING)
     held = len(cluster.backends("clinic"))
     cluster.stop("immediate")
@@ -143,7 +143,7 @@ def restart_while_nobody_asks(report, cluster, tokens):
 
 
 def settle(report, outcomes, *, tolerated):
-    """What the clients met, and whether the database holds what they were told."""
+    """Reports the answers of the clients and checks the database against them."""
     met = [name for outcome in outcomes for _, name in outcome.met]
     report.note(
         f"bookings {len(outcomes)}: {sum(not outcome.met for outcome in outcomes)} at the first"
@@ -151,7 +151,7 @@ def settle(report, outcomes, *, tolerated):
         f" {sum(outcome.replayed for outcome in outcomes)} of them replayed"
     )
     report.note(f"met on the way: {tally(met)}")
-    report.check("nothing else was met", holds=set(met) <= tolerated)
+    report.check("clients met only tolerated answers", holds=set(met) <= tolerated)
     for what, count in ledger(outcomes).items():
         report.check(f"{what}: {count}", holds=not count)
 
@@ -170,7 +170,7 @@ FAULTS = {
 
 
 def run(fault, engine, sizes):
-    """One experiment, in a process of its own: Django is configured once in each."""
+    """Runs one experiment in its own process, because Django is configured once per process."""
     print(f"{fault}, {engine}", flush=True)
     report = Report()
     FAULTS[fault][0](report, engine=engine, **sizes)
@@ -185,7 +185,9 @@ def main():
     options.add_argument("--engine", choices=BOTH)
     options.add_argument("--bookings", type=int, default=1000)
     options.add_argument("--clients", type=int, default=8)
-    options.add_argument("--kills", type=int, help="of workers; default: until all are answered")
+    options.add_argument(
+        "--kills", type=int, help="of workers; default: until all bookings are acknowledged"
+    )
     asked = options.parse_args()
     sizes = {"bookings": asked.bookings, "clients": asked.clients, "kills": asked.kills}
     results = []

@@ -1,4 +1,4 @@
-"""No room is left on the disk: writes are refused, reads go on, and nothing is spoilt."""
+"""Fills disks: writes must be refused, reads must succeed and data must stay intact."""
 
 import os
 import sqlite3
@@ -18,8 +18,8 @@ from verification.load import (
 )
 
 SLOTS = 600
-BEFORE = 10  # bookings while there is room
-REFUSED = 20  # refusals until the disk is believed to be full: old pages may have a little room
+BEFORE = 10  # bookings before the disk is full
+REFUSED = 20  # refusals that prove a full disk; old pages may still have room for some bookings
 PROFILE = "/api/auth/profile/"
 READS = [BOOKING, "/api/time-slots/?available=true", "/api/doctors/", PROFILE]
 READS_OF_ONE = [BOOKING + "{}/", BOOKING + "{}/history/"]
@@ -31,7 +31,7 @@ def full_disk(report, *, engine, clients, **_):
         with a_clinic(database, SLOTS, clients) as (tokens, slots, _master):
             no_room_for_bookings(report, tokens, iter(slots), disk)
             no_room_for_pictures(report, tokens[0], pictures)
-        report.check("the database is sound", holds=check_integrity())
+        report.check("the database passes its integrity check", holds=check_integrity())
 
 
 # --- The disk of each engine ------------------------------------------------------------------
@@ -51,12 +51,12 @@ def sqlite():
 
 @contextmanager
 def postgresql():
-    """The clinic's tables alone: a full disk for the log (WAL) makes the server stop instead."""
+    """Fills the disk of the tables only: with a full WAL disk the server itself stops."""
 
     def check_integrity():
         server = ["--host", HOST, "--port", str(PORT), "--username", "root"]
         as_postgres("pg_amcheck", *server, "--install-missing", "--heapallindexed", "clinic")
-        return True  # it has words, and ends us, where it finds anything
+        return True  # as_postgres exits if pg_amcheck finds a fault
 
     with small_disk("64m", owner="postgres") as disk, own_cluster() as cluster:
         cluster.ask(f"CREATE TABLESPACE small LOCATION '{disk.folder}'")
@@ -67,7 +67,7 @@ def postgresql():
 ENGINES = {"sqlite": sqlite, "postgresql": postgresql}
 
 
-# --- What is asked of it ----------------------------------------------------------------------
+# --- Bookings and pictures --------------------------------------------------------------------
 
 
 def no_room_for_bookings(report, tokens, slots, disk):
@@ -80,12 +80,12 @@ def no_room_for_bookings(report, tokens, slots, disk):
         outcome = book(mine, next(slots), patience=0)
         (booked if outcome.appointment else refused).append(outcome)
     told = [name for outcome in refused for _, name in outcome.met]
-    report.note(f"bookings that still found room: {len(booked)}")
+    report.note(f"bookings that still fitted: {len(booked)}")
     report.check(f"bookings refused: {tally(told)}", holds=set(told) == {UNAVAILABLE})
 
     notes = {one.appointment: change_reason(mine, one.appointment) for one in before}
     report.check(
-        f"changes, where an old page may have room: {tally(notes.values())}",
+        f"changes, which may fit into old pages: {tally(notes.values())}",
         holds=set(notes.values()) <= {"200", UNAVAILABLE},
     )
 
@@ -96,11 +96,11 @@ def no_room_for_bookings(report, tokens, slots, disk):
     disk.free()
     after = [book(mine, next(slots), patience=0) for _ in range(BEFORE)]
     told = [name for outcome in after for _, name in outcome.met]
-    report.check(f"bookings refused after there is room again: {tally(told)}", holds=not told)
+    report.check(f"bookings refused after the disk has room again: {tally(told)}", holds=not told)
     again = [book(one.token, one.slot, one.key, patience=0) for one in refused]
     shown = {pk: ask(mine, "GET", f"{BOOKING}{pk}/").data["reason_for_visit"] for pk in notes}
     report.check(
-        "of the changes, those are there that were answered 200",
+        "exactly the changes that were answered 200 are stored",
         holds=all((shown[pk] == "Changed") == (name == "200") for pk, name in notes.items()),
     )
     for what, count in ledger([*before, *booked, *after, *again]).items():
@@ -115,17 +115,19 @@ def no_room_for_pictures(report, token, disk):
     disk.fill()
     report.check(f"a picture: {(name := upload(token))}", holds=name == UNAVAILABLE)
     shown = ask(token, "GET", PROFILE)
-    report.check("the profile is read, without it", holds=shown.data["avatar"] is None)
+    report.check("the profile is readable and has no picture", holds=shown.data["avatar"] is None)
     left = list(disk.folder.rglob("*.webp"))
-    report.check(f"pieces of pictures left: {len(left)}", holds=not left)
+    report.check(f"partial picture files: {len(left)}", holds=not left)
     name = ask(token, "PATCH", PROFILE, {"first_name": "Jane"}).name
-    report.check(f"the rest of the profile is written: {name}", holds=name == "200")
+    report.check(f"other fields of the profile are written: {name}", holds=name == "200")
     disk.free()
-    report.check(f"with room again: {(name := upload(token))}", holds=name == "200")
+    report.check(
+        f"a picture after the disk has room again: {(name := upload(token))}", holds=name == "200"
+    )
 
 
 def upload(token):
-    """The answer's name to a picture of some 100 kB, in a form as a browser writes it."""
+    """Uploads a picture of about 100 kB as multipart form; returns the name of the answer."""
     from PIL import Image
 
     picture = BytesIO()

@@ -1,11 +1,11 @@
-"""The requests of test_schemathesis.py and the stories of test_stateful.py (config/tests), as many
-as you like, and other ones each time.
+"""Runs the API fuzzers of config/tests with many more cases than the test suite.
 
     python -m verification.fuzz --engine sqlite --cases 50000
     python -m verification.fuzz --engine postgresql --cases 50000 --seed 7
 
-Prints how many there were, what was answered, and each violation with the request that shows it;
-exits 1 where there is one. The seed printed makes the same requests again.
+The fuzzers are test_schemathesis.py (single requests) and test_stateful.py (sequences). The script
+prints the number of requests, the statuses, and each violation with its request. It exits with 1 if
+there is a violation. `--seed` repeats the requests of a run; without it each run differs.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from verification.server import ADMIN_DATABASE, HOUSE
+from verification.server import ADMIN_DATABASE, ROOT
 
 
 def main():
@@ -62,9 +62,9 @@ def _run(asked, seed, tally):
     if asked.engine == "postgresql":
         environment["DATABASE_URL"] = os.environ.get("DATABASE_URL") or ADMIN_DATABASE
     command = [sys.executable, "-m", "pytest", "-q", "-n", asked.processes, "--show-capture=no"]
-    return subprocess.run(  # noqa: S603  our own words and numbers
+    return subprocess.run(  # noqa: S603
         [*command, "config/tests/test_schemathesis.py", "config/tests/test_stateful.py"],
-        cwd=HOUSE,
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,

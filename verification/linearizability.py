@@ -1,11 +1,12 @@
-"""Random calls by many clients at a few slots and patients, over HTTP, that one order explains.
+"""Checks that concurrent booking calls over HTTP are linearizable.
 
     python -m verification.linearizability --runs 100 --clients 16 --calls 12
     python -m verification.linearizability --engine sqlite --runs 30
 
-Each call is kept with the instants of its invocation and its answer, and each run is judged by
-verification/sequential.py. The choices come from `--seed`; how the calls fall together does not.
-Exits 1, and shows the smallest offending history, where a run is not linearizable.
+Many clients make random calls on few slots and patients. The script records the instants of each
+invocation and answer, and sequential.py decides whether some sequential order explains the answers
+of a run. `--seed` determines the calls but not their timing. If a run is not linearizable, the
+script prints the smallest history that shows it and exits with 1.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from verification.clinic import BOOKINGS, SLOTS, Clinic, ask, contradictions
 from verification.sequential import Answer, Call, is_linearizable, parts, smallest_offence
 from verification.server import configure, fresh_database, gunicorn
 
-WARDS = 2  # they share no doctor and no patient
-DOCTORS, PATIENTS, HOURS = 2, 3, 4  # of each ward
+WARDS = 2  # two wards share no doctor and no patient
+DOCTORS, PATIENTS, HOURS = 2, 3, 4  # in each ward
 
-# What clients do, and how often of 100.
+# {action of a client: how often, in percent}
 HABITS = {
     "book": 30,
     "cancel": 22,
@@ -35,7 +36,7 @@ HABITS = {
     "complete": 2,
     "withdraw": 2,
 }
-RECENT = 4  # of so many appointments booked last one is chosen
+RECENT = 4  # a client chooses among this many appointments, the latest ones
 
 
 class Booked(NamedTuple):
@@ -45,13 +46,13 @@ class Booked(NamedTuple):
 
 
 class Ward:
-    """Two doctors, whose slots overlap, and three patients: so few that they collide."""
+    """Two doctors with overlapping slots and three patients: few enough for collisions."""
 
     def __init__(self, clinic, number):
         self.admin = clinic.admin
         doctors = clinic.doctors[number * DOCTORS :][:DOCTORS]
         self.patients = clinic.patients[number * PATIENTS :][:PATIENTS]
-        self.slots, self.times = [], {}  # (number, doctor); number: (start, end)
+        self.slots, self.times = [], {}  # [(slot, doctor)], {slot: (start, end)}
         self.booked = []
         for _ in range(HOURS):
             hour = clinic.hour()
@@ -61,7 +62,7 @@ class Ward:
                 self.times[slot.pk] = slot.starts_at, slot.ends_at
 
     def call(self, dice):
-        """One call of somebody's, made and answered."""
+        """Makes one random call and returns it with its answer."""
         [action] = dice.choices(list(HABITS), HABITS.values())
         slot, doctor = dice.choice(self.slots)
         booked = dice.choice(self.booked[-RECENT:]) if self.booked else None
@@ -74,7 +75,7 @@ class Ward:
         return self._step(action, booked, dice)
 
     def last_looks(self):
-        """What the admin finds of everything, once all is quiet."""
+        """Yields the reads of an admin after all clients have finished."""
         for booked in self.booked:
             path = f"{BOOKINGS}{booked.number}/"
             yield made("look", self.admin, path, method="GET", appointment=booked.number)
@@ -98,26 +99,26 @@ class Ward:
         if action in {"cancel", "reschedule", "look"}:
             people.append(booked.patient)
         by = dice.choice(people)
-        what = {"appointment": booked.number, "role": "staff" if by in people[:2] else "patient"}
+        about = {"appointment": booked.number, "role": "staff" if by in people[:2] else "patient"}
         if action == "look":
-            return made(action, by, path, method="GET", **what)
+            return made(action, by, path, method="GET", **about)
         body = {}
         if action == "reschedule":
-            what["slot"] = body["time_slot"] = dice.choice(
+            about["slot"] = body["time_slot"] = dice.choice(
                 [slot for slot, doctor in self.slots if doctor is booked.doctor]
             )
-        return made(action, by, f"{path}{action}/", body, **what)
+        return made(action, by, f"{path}{action}/", body, **about)
 
 
-def made(action, by, path, body=None, method="POST", **what):
-    """The call, as the judge reads it, once it was made."""
+def made(action, by, path, body=None, method="POST", **about):
+    """Makes a call and returns it in the form that sequential.py reads."""
     invoked = time.monotonic()
     answer = ask(by.token, path, body, method=method)
     responded = time.monotonic()
     if action == "book" and answer.status == 201:
-        what["appointment"] = answer.data["id"]
-    told = Answer(answer.status, answer.code, seen(answer))
-    return Call(action, invoked, responded, told, **what)
+        about["appointment"] = answer.data["id"]
+    given = Answer(answer.status, answer.code, seen(answer))
+    return Call(action, invoked, responded, given, **about)
 
 
 def seen(answer):
@@ -131,11 +132,11 @@ def seen(answer):
 
 
 def a_run(clinic, pool, clients, calls, seed):
-    """(history, the times of its slots) of `clients` who make `calls` each."""
+    """Returns (history, {slot: (start, end)}) of `clients` that make `calls` each."""
     wards = [Ward(clinic, number) for number in range(WARDS)]
 
     def client(number):
-        dice = Random(f"{seed}/{number}")  # noqa: S311 - nothing here is secret
+        dice = Random(f"{seed}/{number}")  # noqa: S311 - not secret
         return [dice.choice(wards).call(dice) for _ in range(calls)]
 
     history = [call for calls in pool.map(client, range(clients)) for call in calls]
@@ -144,7 +145,7 @@ def a_run(clinic, pool, clients, calls, seed):
 
 
 def unwritten(history):
-    """The appointments whose rows of history are not what their successful calls were."""
+    """Returns appointments whose history rows differ from their successful calls."""
     from appointments.models import AppointmentHistory
 
     told = Counter(
@@ -168,7 +169,7 @@ def show(history):
 
 
 def experiment(asked):
-    """Whether every run was linearizable, and nothing else is wrong."""
+    """Returns whether all runs were linearizable and left no contradiction."""
     clinic = Clinic(doctors=WARDS * DOCTORS, patients=WARDS * PATIENTS)
     answers, good, pieces, offences, torn = Counter(), 0, 0, [], set()
     with gunicorn(), ThreadPoolExecutor(asked.clients) as pool:
@@ -188,7 +189,7 @@ def experiment(asked):
     for (action, status, code), count in sorted(answers.items()):
         print(f"  {action} {status} {code}: {count}")
     print(f"  {answers.total()} calls, judged in {pieces} independent parts")
-    print(f"  appointments whose history is not what was answered: {len(torn)}")
+    print(f"  appointments whose history differs from the answers: {len(torn)}")
     for what, number in found.items():
         print(f"  FOUND {number} {what}")
     print(f"{good} runs linearizable, {len(offences)} not")
@@ -205,7 +206,7 @@ def main():
     options.add_argument("--engine", choices=["postgresql", "sqlite"], default="postgresql")
     options.add_argument("--runs", type=int, default=100)
     options.add_argument("--clients", type=int, default=16)
-    options.add_argument("--calls", type=int, default=12, help="of each client in a run")
+    options.add_argument("--calls", type=int, default=12, help="made by each client in a run")
     options.add_argument("--seed", type=int, default=1)
     asked = options.parse_args()
     with fresh_database(asked.engine) as database:

@@ -77,7 +77,7 @@ def new_migrations():
 
 
 def lint(migrations):
-    """What squawk says about the migrations; empty if it finds nothing."""
+    """Return the output of squawk, empty if squawk finds nothing."""
     with TemporaryDirectory() as folder:
         for app, name in migrations:
             sql = StringIO()

@@ -1,5 +1,6 @@
-"""A clinic under load: clients who book with an Idempotency-Key and come again until they are
-answered, what they met, and what the database holds of it afterwards.
+"""Books under load with retries, and compares the answers with the database.
+
+Clients send an Idempotency-Key and repeat a request until a booking is acknowledged.
 """
 
 import json
@@ -16,15 +17,15 @@ from verification.clinic import Clinic
 from verification.server import HOST, PORT, configure, gunicorn
 
 BOOKING = "/api/appointments/"
-PATIENCE = 180  # seconds a client asks for one booking
-PAUSE = 0.2  # seconds until it asks again: sooner than it is told to, to be in the way
+PATIENCE = 180  # seconds that a client tries one booking
+PAUSE = 0.2  # seconds between two tries; shorter than Retry-After, to add load
 BROKEN = "broken connection"
 UNAVAILABLE = "503 unavailable"
 IN_PROGRESS = "409 request_in_progress"
 
 
 class Report:
-    """What an experiment found; `passed` while nothing of it was amiss."""
+    """Prints the findings of an experiment; `passed` is False after a failed check."""
 
     def __init__(self):
         self.passed = True
@@ -39,7 +40,7 @@ class Report:
 
 @contextmanager
 def a_clinic(database, slots, clients):
-    """(a token for each client, the ids of the slots, the gunicorn that serves them)."""
+    """Yields (a token per client, ids of slots, the gunicorn process)."""
     configure(database)
     from django.db import connections
 
@@ -62,7 +63,7 @@ class Answer(NamedTuple):
 
     @property
     def name(self):
-        """Its status and code; a 503 is `unavailable` only in the envelope, with Retry-After."""
+        """Status and code; a 503 needs the error envelope and Retry-After to be `unavailable`."""
         try:
             body = json.loads(self.content)
             code = body.get("code", "")
@@ -78,9 +79,9 @@ class Answer(NamedTuple):
 
 
 def ask(token, method, path, body=None, **headers):
-    """One request over a connection of its own; OSError or HTTPException where that broke.
+    """Sends one request over a new connection; `token` None sends it anonymously.
 
-    Without a `token` a stranger's.
+    Raises OSError or HTTPException if the connection breaks.
     """
     headers = {"Connection": "close"} | headers
     if token:
@@ -98,7 +99,7 @@ def ask(token, method, path, body=None, **headers):
 
 
 def ask_all_at_once(tokens, path):
-    """The names of the answers to as many readers."""
+    """Sends one read per token at the same time and returns the names of the answers."""
     with ThreadPoolExecutor(len(tokens)) as pool:
         return list(pool.map(lambda token: ask(token, "GET", path).name, tokens))
 
@@ -108,18 +109,18 @@ def tally(names):
 
 
 class Outcome(NamedTuple):
-    """What came of one booking: the appointment's id, and what was met on the way to it."""
+    """The result of one booking: the appointment, and the failed tries before it."""
 
     token: str
     slot: int
     key: str
     appointment: int | None
     replayed: bool
-    met: list  # (when, what)
+    met: list  # (instant, name of the answer) of each failed try
 
 
 def book(token, slot, key=None, patience=PATIENCE):
-    """Book a slot, with the same key again and again, until the answer says it is booked."""
+    """Books a slot; repeats the request with the same key until it is acknowledged."""
     key, met = key or secrets.token_hex(16), []
     body = {"time_slot": slot, "reason_for_visit": "A fault"}
     give_up = time.monotonic() + patience
@@ -139,9 +140,9 @@ def book(token, slot, key=None, patience=PATIENCE):
 
 
 def book_while(tokens, slots, disturb):
-    """The outcomes of all slots, each token a client, while `disturb(left)` runs.
+    """Books all slots, with one client per token, while `disturb(left)` runs.
 
-    `left()` is the number of bookings not answered yet.
+    `left()` is the number of bookings that are not acknowledged yet. Returns the outcomes.
     """
     with ThreadPoolExecutor(len(tokens)) as pool:
         asked = [
@@ -154,7 +155,7 @@ def book_while(tokens, slots, disturb):
 
 @contextmanager
 def reading(token):
-    """Somebody reads a list all the while: [(when, answer's name)]."""
+    """Reads a list repeatedly in a thread. Yields [(instant, name of the answer)]."""
     seen, over = [], Event()
 
     def read():
@@ -174,17 +175,17 @@ def reading(token):
         reader.join()
 
 
-# --- What is there afterwards ----------------------------------------------------------------
+# --- The database afterwards -----------------------------------------------------------------
 
 
 def ledger(outcomes):
-    """{what must not be: how many}, after every booking was answered."""
+    """Returns {contradiction between outcomes and database: count}; all counts should be 0."""
     from django.db import connections
 
     from accounts.models import AuditEvent, IdempotencyKey
     from appointments.models import Appointment, AppointmentHistory
 
-    connections.close_all()  # it may be another server by now
+    connections.close_all()  # the server may have restarted
     live = set(Appointment.objects.live().values_list("pk", "time_slot"))
     held = Counter(slot for _, slot in live)
     booked = AppointmentHistory.objects.filter(action="book")

@@ -1,11 +1,11 @@
-"""Many clients at one thing, round after round, over HTTP: what is promised, and nothing else.
+"""Races many clients for one slot, appointment, hour or consultation, over HTTP.
 
     python -m verification.races
     python -m verification.races --engine sqlite --rounds 50
     python -m verification.races --race booking --rounds 1000 --clients 50
 
-Prints what was answered; exits 1 where a round broke a promise of its race, or the database holds
-a contradiction afterwards.
+Each race runs in rounds. The script prints the answers. It exits with 1 if a round breaks a promise
+of its race, or if the database holds a contradiction afterwards.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from verification.clinic import Clinic, ask, contradictions
 from verification.rounds import RACES, counted
 from verification.server import configure, fresh_database, gunicorn
 
-PATIENCE = 60  # seconds after which one who waits for the others gives up
+BARRIER_TIMEOUT = 60  # seconds
 
 
 class Start:
-    """As many clients as there are calls, let go at the same moment."""
+    """Sends calls at the same moment, each by a client of its own."""
 
     def __init__(self, clients):
         self.clients = clients
@@ -32,21 +32,21 @@ class Start:
         gate = Barrier(len(calls))
 
         def wait_and_ask(call):
-            gate.wait(PATIENCE)
+            gate.wait(BARRIER_TIMEOUT)
             return ask(*call)
 
         return list(self.pool.map(wait_and_ask, calls))
 
 
 def run(name, clinic, start, rounds):
-    """Print what was answered and what was broken; whether every round kept every promise."""
+    """Runs the rounds of one race and prints the result. Returns whether all promises held."""
     answers, broken, spoiled = Counter(), Counter(), 0
     for _ in range(rounds):
         answered, promises = RACES[name](clinic, start)
         answers += counted(answered)
-        lies = [promise for promise, kept in promises.items() if not kept]
-        broken.update(lies)
-        spoiled += bool(lies)
+        failures = [promise for promise, kept in promises.items() if not kept]
+        broken.update(failures)
+        spoiled += bool(failures)
     found = {what: number for what, number in contradictions().items() if number}
     print(f"{name}: {rounds} rounds of {start.clients} clients")
     for (status, code), count in sorted(answers.items(), key=str):

@@ -1,9 +1,9 @@
-"""The restore drill: dump a clinic while it is written to, restore it, and look at what came back.
+"""The restore drill: dumps a database during writes, restores it and compares the copy.
 
     python -m verification.restore_drill
 
-It makes two databases of its own on the server of DATABASE_URL (by default the local one) and
-drops them again; no other database is touched.
+The drill creates two databases on the server of DATABASE_URL (by default the local one) and drops
+them afterwards. It touches no other database.
 """
 
 import os
@@ -19,12 +19,12 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
-HOUSE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 SERVER = os.environ.get("DATABASE_URL") or "postgres://root@127.0.0.1:5432/postgres"
-PATIENCE = 30  # seconds until the writer must have begun
+PATIENCE = 30  # seconds until the writer must have written
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
-# A table's rows as they stand: how many, and a digest of their text.
+# The number of rows of a table and a digest of their text.
 CONTENT = "SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t"
 RULES = {
     "constraints": """
@@ -56,7 +56,7 @@ def main():
 
 
 def run_drill(clinic, restored, dump, check):
-    manage(clinic, "demo", "--no-server")  # migrates first
+    manage(clinic, "demo", "--no-server")  # also migrates
     manage(clinic, "seal_audit")
 
     with writer(clinic), closing(psycopg2.connect(clinic)) as snapshot:
@@ -80,9 +80,9 @@ def run_drill(clinic, restored, dump, check):
         check(f"{name}: {len(ours)}, the same", holds=ours == theirs)
 
     for sentence, command in {
-        "manage.py check has nothing to say": ["check", "--fail-level=WARNING"],
+        "manage.py check reports nothing": ["check", "--fail-level=WARNING"],
         "no migration is missing": ["migrate", "--check"],
-        "the audit's chain is whole": ["verify_audit"],
+        "the hash chain of the audit is intact": ["verify_audit"],
         "a patient signs in and books": [
             "shell",
             "--no-imports",
@@ -97,7 +97,7 @@ def run_drill(clinic, restored, dump, check):
 
 @contextmanager
 def databases(*names):
-    """Their addresses; they are there while it lasts."""
+    """Creates databases, yields their addresses and drops them."""
     with closing(psycopg2.connect(SERVER)) as server:
         server.autocommit = True
         try:
@@ -114,7 +114,7 @@ def databases(*names):
 
 
 def tables(connection):
-    """{table: (number of its rows, their digest)}."""
+    """Returns {table: (number of rows, digest)}."""
     return {
         name: rows(connection, sql.SQL(CONTENT).format(sql.Identifier(name)))[0]
         for (name,) in rows(connection, TABLES)
@@ -137,7 +137,7 @@ def at(address, query):
 
 @contextmanager
 def writer(address):
-    """Somebody books and cancels while it lasts."""
+    """Runs a process that books and cancels."""
     before = at(address, WRITTEN)
     process = subprocess.Popen(
         [
@@ -147,14 +147,14 @@ def writer(address):
             "--no-imports",
             "--command=from verification import drill_clinic; drill_clinic.keep_writing()",
         ],
-        cwd=HOUSE,
+        cwd=ROOT,
         env=environment(address),
     )
     try:
         give_up = time.monotonic() + PATIENCE
         while at(address, WRITTEN) == before:
             if process.poll() is not None or time.monotonic() > give_up:
-                raise SystemExit("The writer does not write.")
+                raise SystemExit("The writer wrote nothing.")
             time.sleep(0.1)
         yield
     finally:
@@ -167,9 +167,9 @@ def manage(address, *command, must=True):
 
 
 def run(*command, env=None, must=True):
-    """What a command did; its words are shown only where it fails."""
+    """Runs a command; prints its output only if it fails."""
     done = subprocess.run(  # noqa: S603
-        command, cwd=HOUSE, env=env, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
     if done.returncode:
         say(done.stdout + done.stderr)

@@ -1,6 +1,6 @@
-"""One round of each race: it prepares, lets the clients go, and says what came of it.
+"""One round of each race in races.py.
 
-Each gives back (answers, {promise: whether it was kept}).
+Each function prepares records, starts the clients and returns (answers, {promise: held or not}).
 """
 
 from collections import Counter
@@ -11,17 +11,17 @@ from verification.clinic import BOOKINGS, CONSULTATIONS, SLOTS
 
 
 def booking(clinic, start):
-    """All patients want one slot."""
+    """All patients book one slot."""
     slot = clinic.slot(clinic.doctors[0])
     answers = start([(one.token, BOOKINGS, _visit(slot)) for one in clinic.patients])
     return answers, {
-        "one books it": _one_wins(answers, 201, "slot_taken"),
+        "one patient books it": _one_wins(answers, 201, "slot_taken"),
         "one appointment holds it": _holders(slot) == 1 == slot.appointments.count(),
     }
 
 
 def reschedule(clinic, start):
-    """All patients, each with an appointment, want to move to one free slot."""
+    """All patients reschedule their appointments to one free slot."""
     doctor = clinic.doctors[0]
     slot = clinic.slot(doctor)
     booked = [clinic.appointment(one, clinic.slot(doctor)) for one in clinic.patients]
@@ -34,7 +34,7 @@ def reschedule(clinic, start):
     won = [answer.status == 200 for answer in answers]
     pairs = list(zip(booked, won, strict=True))
     return answers, {
-        "one moves": _one_wins(answers, 200, "slot_taken"),
+        "one patient moves": _one_wins(answers, 200, "slot_taken"),
         "the slot is held once": _holders(slot) == 1,
         "the others' appointments are untouched": all(
             _state(own) == _state_in_memory(own) for own, moved in pairs if not moved
@@ -42,18 +42,18 @@ def reschedule(clinic, start):
         "only a move is in the history": all(
             _history(own) == (["book", "reschedule"] if moved else ["book"]) for own, moved in pairs
         ),
-        "who moved gave the old slot back": all(
+        "the old slot of the moved appointment is free": all(
             _holders(own.time_slot) == (0 if moved else 1) for own, moved in pairs
         ),
     }
 
 
 def moves(clinic, start):
-    """One appointment is cancelled, completed and moved (each time to another slot) at once."""
+    """Clients cancel, complete and reschedule one appointment at once, each to another slot."""
     doctor, patient, admin = clinic.doctors[0], clinic.patients[0], clinic.admin
     home = clinic.slot(doctor)
     appointment = clinic.appointment(patient, home)
-    what = [
+    steps = [
         ("reschedule", patient),
         ("complete", doctor),
         ("cancel", patient),
@@ -64,7 +64,7 @@ def moves(clinic, start):
         ("cancel", doctor),
     ]
     asked, slots = [], {home.starts_at: home}
-    for action, by in islice(cycle(what), start.clients):
+    for action, by in islice(cycle(steps), start.clients):
         body = {}
         if action == "reschedule":
             slot = clinic.slot(doctor)
@@ -93,41 +93,46 @@ def moves(clinic, start):
     last = history[-1]
     held = [slot.pk for slot in slots.values() if _holders(slot)]
     return answers, {
-        "made or refused, nothing else": counted(answers).keys()
+        "each move is made or refused": counted(answers).keys()
         <= {(200, None), (409, "invalid_transition")},
         "exactly one end": [name != "reschedule" for name, *_ in made].count(True) == 1,
-        "the end is the last word": last.action in {"cancel", "complete"},
+        "the end is the last step": last.action in {"cancel", "complete"},
         "one row of history for each success": Counter(written) == Counter(made),
-        "each step begins where the one before ended": all(
+        "each step begins with the status and time of the step before": all(
             (then.to_status, then.to_starts_at) == (now.from_status, now.from_starts_at)
             for then, now in pairwise(history)
         ),
-        "the appointment is what the last step says": (appointment.status, appointment.starts_at)
+        "the appointment has the status and time of the last step": (
+            appointment.status,
+            appointment.starts_at,
+        )
         == (last.to_status, last.to_starts_at)
         and appointment.time_slot_id == slots[last.to_starts_at].pk,
-        "its slot is held, and no other": held
+        "only its slot is held": held
         == ([] if appointment.status == "cancelled" else [appointment.time_slot_id]),
     }
 
 
 def one_by_one(clinic, start):
-    """Slots that overlap are opened, one by one, by the doctor and the admin."""
+    """The doctor and the admin open overlapping slots, one per request."""
     doctor, day = clinic.doctors[0], clinic.day()
     times = [_times(9 * 60 + 10 * (n % 80), 25) for n in range(start.clients)]
     answers = start(_openings(clinic, doctor, day, times))
     standing = _standing(doctor, day)
     opened, refused = _split(times, answers)
     return answers, {
-        "opened or refused, nothing else": counted(answers).keys()
+        "each slot is opened or refused": counted(answers).keys()
         <= {(201, None), (409, "slot_overlap")},
-        "what stands is what was opened": standing == sorted(opened),
-        "what stands does not overlap": _apart(standing),
-        "what was refused overlaps what stands": all(_meets(one, standing) for one in refused),
+        "the slots in the database are the opened ones": standing == sorted(opened),
+        "no slots in the database overlap": _apart(standing),
+        "each refused slot overlaps a slot in the database": all(
+            _meets(one, standing) for one in refused
+        ),
     }
 
 
 def in_bulk(clinic, start):
-    """The same morning is opened in bulk, in slots of two lengths, and one by one."""
+    """Clients open slots of one morning in bulk, with two lengths, and one per request."""
     doctor, day = clinic.doctors[0], clinic.day()
     whole = {"date": day, "start_time": "09:00", "end_time": "12:00"}
     lengths = [length for length, _ in zip(cycle([30, 20]), range(start.clients // 2))]
@@ -151,7 +156,7 @@ def in_bulk(clinic, start):
     standing = _standing(doctor, day)
     return answers, {
         "bulk is never refused": {one.status for one in plans} <= {201},
-        "one by one is opened or refused": counted(rest).keys()
+        "each single slot is opened or refused": counted(rest).keys()
         <= {(201, None), (409, "slot_overlap")},
         "each slot of a plan is created or skipped": len(opened) + len(skipped)
         == len(times) - len(refused) + sum(180 // length for length in lengths),
@@ -159,9 +164,9 @@ def in_bulk(clinic, start):
             one["reason"] for answer in plans for one in answer.data.get("skipped", [])
         }
         <= {"slot_overlap"},
-        "what stands is what was opened": standing == sorted(opened),
-        "what stands does not overlap": _apart(standing),
-        "what was left out overlaps what stands": all(
+        "the slots in the database are the opened ones": standing == sorted(opened),
+        "no slots in the database overlap": _apart(standing),
+        "each refused or skipped slot overlaps a slot in the database": all(
             _meets(one, standing) for one in refused + skipped
         ),
     }
@@ -177,14 +182,14 @@ def consultation(clinic, start):
     answers = start([(one.token, CONSULTATIONS, {"appointment": appointment.pk}) for one in who])
     opened = Consultation.objects.filter(appointment=appointment)
     return answers, {
-        "one is opened": _one_wins(answers, 201, "consultation_exists"),
-        "there is one": opened.count() == 1,
-        "it has one version": [one.history.count() for one in opened] == [1],
+        "one client opens it": _one_wins(answers, 201, "consultation_exists"),
+        "one consultation exists": opened.count() == 1,
+        "the consultation has one version": [one.history.count() for one in opened] == [1],
     }
 
 
 def one_patient(clinic, start):
-    """A patient and an admin book him with as many doctors, at times that overlap."""
+    """The patient and an admin book overlapping slots of different doctors for the patient."""
     patient, admin, hour = clinic.patients[0], clinic.admin, clinic.hour()
     opened = [
         clinic.slot(doctor, hour + timedelta(minutes=5 * (n % 5)))
@@ -199,7 +204,7 @@ def one_patient(clinic, start):
         ]
     )
     return answers, {
-        "one is booked": _one_wins(answers, 201, "patient_overlap"),
+        "one booking succeeds": _one_wins(answers, 201, "patient_overlap"),
         "one slot is held": sum(_holders(slot) for slot in opened) == 1,
     }
 
@@ -215,7 +220,7 @@ RACES = {
 }
 
 
-# --- What they have in common ---------------------------------------------------------------
+# --- Shared helpers -------------------------------------------------------------------------
 
 
 def _visit(slot):
@@ -247,7 +252,7 @@ def _history(appointment):
 
 
 def _times(minute, length):
-    """(start, end) as the API writes them, from a minute of the day."""
+    """Returns (start, end) in the format of the API, from a minute of the day."""
     return tuple(f"{at // 60:02}:{at % 60:02}:00" for at in (minute, minute + length))
 
 
@@ -257,7 +262,7 @@ def _minute(time):
 
 
 def _openings(clinic, doctor, day, times):
-    """Calls that open slots at these times, by the doctor and the admin in turn."""
+    """Returns calls that open slots at these times, by the doctor and the admin in turn."""
     bodies = [{"date": day, "start_time": start, "end_time": end} for start, end in times]
     return [
         (clinic.admin.token, SLOTS, body | {"doctor": doctor.pk})
@@ -268,7 +273,7 @@ def _openings(clinic, doctor, day, times):
 
 
 def _split(times, answers):
-    """(what was opened, what was refused)."""
+    """Returns (times of opened slots, times of refused slots)."""
     pairs = list(zip(times, answers, strict=True))
     return (
         [time for time, answer in pairs if answer.status == 201],

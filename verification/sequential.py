@@ -1,15 +1,15 @@
-"""Booking as if one call came after the other, and whether a history of calls at once fits that.
+"""A sequential model of booking, and a linearizability checker for concurrent histories.
 
-A history is linearizable where its calls can be put in an order in which each took effect at one
-instant between its invocation and its answer. The search is Wing and Gong's, with the memory of
-what it tried, for each independent part of the history by itself. It knows nothing of the product:
-the rules are written down a second time here, from the contract.
+A history is linearizable if its calls have an order in which each call takes effect at one instant
+between its invocation and its answer. The checker searches as Wing and Gong do, remembers the
+states that it tried, and treats independent parts of the history separately. The model imports
+nothing from the product: it states the rules of the API contract a second time.
 """
 
 from math import inf
 from typing import NamedTuple
 
-# action: (from which status, to which)
+# action: (source statuses, target status)
 MOVES = {
     "confirm": ({"scheduled"}, "confirmed"),
     "start": ({"scheduled", "confirmed"}, "in_progress"),
@@ -22,7 +22,11 @@ PATIENTS_STATUSES = {"scheduled", "confirmed"}
 
 
 class Answer(NamedTuple):
-    """`seen`: an appointment's (status, slot), or is a slot free, or the moves a refusal names."""
+    """The answer to a call.
+
+    `seen` is (status, slot) of an appointment, whether a slot is free, or the allowed moves that a
+    refusal names.
+    """
 
     status: int
     code: str | None = None
@@ -30,20 +34,20 @@ class Answer(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What a client asked, and was told; `responded` is inf where nobody knows whether it was."""
+    """A call of a client and its answer; `responded` is inf if no answer came."""
 
-    action: str  # of MOVES, or: book, withdraw (a slot), look (at an appointment or a slot)
+    action: str  # a key of MOVES, book, withdraw (a slot) or look (at an appointment or a slot)
     invoked: float
     responded: float
     answer: Answer
     role: str = "staff"  # or "patient"
     patient: int | None = None
     slot: int | None = None
-    appointment: int | None = None  # of a booking that succeeded: the number it was given
+    appointment: int | None = None  # for a successful booking, the new id
 
     @property
     def things(self):
-        """What it touches; calls that have nothing in common, also over others, are independent."""
+        """(kind, id) pairs that the call touches; parts without a common pair are independent."""
         names = ("patient", "slot", "appointment")
         return {(name, value) for name in names if (value := getattr(self, name)) is not None}
 
@@ -59,8 +63,8 @@ class Appointment(NamedTuple):
 
 
 class State(NamedTuple):
-    appointments: frozenset = frozenset()  # of (number, Appointment)
-    withdrawn: frozenset = frozenset()  # slots
+    appointments: frozenset = frozenset()  # (number, Appointment) pairs
+    withdrawn: frozenset = frozenset()  # slot numbers
 
     def live(self):
         return [one for _, one in self.appointments if one.is_live]
@@ -77,12 +81,12 @@ NOT_OFFERED = Answer(400, "validation_error")
 GONE = Answer(404, "not_found")
 
 
-# --- The clinic -----------------------------------------------------------------------------
-# `times` of a slot: (start, end).
+# --- The model ------------------------------------------------------------------------------
+# `times` is {slot: (start, end)}.
 
 
 def permitted(state, call, times):
-    """{what may be answered to the call in this state: the state afterwards}."""
+    """Returns {permitted answer to the call in this state: state afterwards}."""
     if call.action == "book":
         return _book(state, call, times)
     if call.action == "withdraw":
@@ -91,7 +95,7 @@ def permitted(state, call, times):
         return _look_at_slot(state, call)
     appointment = dict(state.appointments).get(call.appointment)
     if appointment is None:
-        return {}  # nobody can know its number yet
+        return {}  # no client can know this number yet
     if call.action == "look":
         return {Answer(200, seen=(appointment.status, appointment.slot)): state}
     return _move(state, call, appointment, times)
@@ -103,13 +107,13 @@ def _book(state, call, times):
     if refusal := _in_the_way(state.live(), call.patient, call.slot, times):
         return {refusal: state}
     if call.appointment in dict(state.appointments):
-        return {}  # a number is given once
+        return {}  # two appointments never have the same number
     booked = Appointment(call.patient, call.slot)
     return {Answer(201, seen=("scheduled", call.slot)): state.having(call.appointment, booked)}
 
 
 def _move(state, call, appointment, times):
-    """A withdrawn slot may be refused before the appointment's status is, and after."""
+    """Permits both orders of the checks of a withdrawn slot and of the status."""
     answers = {}
     if call.action == "reschedule" and call.slot in state.withdrawn:
         answers[NOT_OFFERED] = state
@@ -173,8 +177,8 @@ def is_linearizable(history, times):
 
 
 def parts(history):
-    """The history in pieces that have no patient, slot or appointment in common."""
-    pieces = []  # of (things, calls)
+    """Splits a history into parts that share no patient, slot or appointment."""
+    pieces = []  # (things, calls) pairs
     for call in history:
         things, calls = call.things, [call]
         apart = []
@@ -190,7 +194,7 @@ def parts(history):
 def _has_an_order(calls, times):
     calls = sorted(calls, key=lambda call: call.invoked)
     answered = sum(1 << n for n, call in enumerate(calls) if call.responded < inf)
-    untried, tried = [(0, State())], set()  # (the calls that took effect, as bits; the state)
+    untried, tried = [(0, State())], set()  # (bits of the calls that took effect, state)
     while untried:
         done, state = untried.pop()
         done = _without_effect(calls, done, state, times)
@@ -207,16 +211,16 @@ def _has_an_order(calls, times):
 
 
 def _next(calls, done):
-    """The calls that may take effect now: no other was answered before they were invoked."""
+    """Returns calls that may take effect next: no other remaining call was answered before them."""
     left = [n for n in range(len(calls)) if not done >> n & 1]
     first_answer = min((calls[n].responded for n in left), default=inf)
     return [n for n in left if calls[n].invoked <= first_answer]
 
 
 def _without_effect(calls, done, state, times):
-    """`done`, and every call that may come now and leaves the state as it is.
+    """Adds to `done` each call that may take effect next without changing the state.
 
-    None of them has to be tried later: it forbids nothing to the others.
+    These calls restrict no other call, so the search need not try them later.
     """
     while True:
         idle = [
@@ -229,15 +233,15 @@ def _without_effect(calls, done, state, times):
         done |= sum(1 << n for n in idle)
 
 
-# --- What is wrong with one -----------------------------------------------------------------
+# --- The smallest counterexample ------------------------------------------------------------
 
 
 def smallest_offence(history, times):
-    """The least of a history that is not linearizable which still is not.
+    """Returns a small part of a history that is not linearizable and still is not.
 
-    It is cut after the first answer that fits no order; then what the offence does not need goes:
-    whole appointments, with all that was refused or seen for the sake of one, and every other look
-    and refusal. To leave them out makes no history wrong that was right.
+    The history ends after the first answer that no order explains. Then calls are removed while the
+    rest stays not linearizable: all calls of an appointment with the refusals and reads that it
+    explains, and single reads and refusals. Removing these calls never breaks a correct history.
     """
     calls = min((part for part in parts(history) if not _has_an_order(part, times)), key=len)
     instants = sorted(call.responded for call in calls)
@@ -245,7 +249,9 @@ def smallest_offence(history, times):
         cut for instant in instants if not _has_an_order(cut := _until(instant, calls), times)
     )
     for number in {call.appointment for call in calls} - {None}:
-        rest = [call for call in calls if call.appointment != number and not _tells_of_others(call)]
+        rest = [
+            call for call in calls if call.appointment != number and not _depends_on_others(call)
+        ]
         if not _has_an_order(rest, times):
             calls = rest
     for call in list(calls):
@@ -256,7 +262,7 @@ def smallest_offence(history, times):
 
 
 def _until(instant, calls):
-    """What was known at that instant: who was not answered by then may have been heard or not."""
+    """Returns the calls invoked before the instant; later answers become unknown."""
     return [
         call if call.responded <= instant else call._replace(responded=inf)
         for call in calls
@@ -268,6 +274,6 @@ def _has_no_effect(call):
     return call.action == "look" or call.answer.status >= 400
 
 
-def _tells_of_others(call):
+def _depends_on_others(call):
     codes = {"slot_taken", "patient_overlap", "slot_in_use"}
     return call.answer.code in codes or call.answer.seen is False

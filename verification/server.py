@@ -1,4 +1,4 @@
-"""A clinic of its own for an experiment: a fresh database, people with tokens, and gunicorn."""
+"""The environment of an experiment: a fresh database, the settings and gunicorn."""
 
 import os
 import secrets
@@ -12,14 +12,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-HOUSE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 ADMIN_DATABASE = "postgres://root@127.0.0.1:5432/postgres"
 HOST, PORT = "127.0.0.1", int(os.environ.get("BENCH_PORT") or 8765)
 
 
 @contextmanager
 def fresh_database(engine):
-    """The address of an empty database of `engine`, gone afterwards."""
+    """Creates an empty database of `engine`, yields its address and drops it."""
     if engine == "sqlite":
         folder = tempfile.mkdtemp(prefix="clinic-")
         try:
@@ -44,7 +44,7 @@ def fresh_database(engine):
 
 
 def configure(database):
-    """Point this process and its children at the database, as production would be."""
+    """Configures Django for the database in this process and its children; migrates it."""
     os.environ |= {
         "ENV_FILE": os.devnull,
         "DATABASE_URL": database,
@@ -56,7 +56,7 @@ def configure(database):
         "WEB_CONCURRENCY": "2",
         "THREADS": "8",
     }
-    sys.path.insert(0, str(HOUSE))
+    sys.path.insert(0, str(ROOT))
     import django
 
     django.setup()
@@ -67,10 +67,10 @@ def configure(database):
 
 @contextmanager
 def gunicorn():
-    """Gunicorn serving the configured clinic; its log goes nowhere but for errors."""
+    """Runs gunicorn on the configured database and discards its log."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn"], cwd=HOUSE, stdout=log, stderr=log
+            [sys.executable, "-m", "gunicorn"], cwd=ROOT, stdout=log, stderr=log
         )
         try:
             _wait_until_it_answers()

@@ -1,12 +1,13 @@
-"""What holds at the door, over HTTP with gunicorn: one winner of each refresh, ten guesses of all.
+"""Checks refresh races and the login lockout, over HTTP with gunicorn.
 
     python -m verification.signin --race refresh --rounds 1000 --clients 6 --engine postgresql
     python -m verification.signin --guesses 10000 --proxies 1 --engine sqlite
 
-The race: so many clients refresh with one token at once, round after round; one gets a new pair,
-the others 409. The guesses: wrong passwords for one account, each with an X-Forwarded-For of its
-own, which is believed with `--proxies 1`; no throttle stands before them. Exits 1 where a round had
-another outcome, or more guesses were looked at than LOCKOUT_FAILURES allows.
+In each round of the race all clients refresh with one token at once. One client must get a new pair
+and the others 409. The guesses are wrong passwords for one account, each with its own
+X-Forwarded-For, which the platform trusts with `--proxies 1`. The login throttle is off. The script
+exits with 1 if a round ends otherwise, or if the platform checks more guesses than
+LOCKOUT_FAILURES allows.
 """
 
 import argparse
@@ -23,16 +24,16 @@ from verification.load import ask
 from verification.server import configure, fresh_database, gunicorn
 
 ALLOWED = 10
-PASSWORD = "correct-horse-battery"  # noqa: S105 - of nobody
+PASSWORD = "correct-horse-battery"  # noqa: S105 - of no real account
 
 
 def post(path, body, **headers):
-    """(status, parsed body) of a stranger's request."""
+    """Sends an anonymous request and returns (status, parsed body)."""
     answer = ask(None, "POST", path, body, **headers)
     return answer.status, json.loads(answer.content)
 
 
-def somebody():
+def new_patient():
     from accounts.services import register
 
     return register(
@@ -41,10 +42,10 @@ def somebody():
 
 
 def race(rounds, clients):
-    """(answers, rounds with another outcome) of refreshing, with one token a round."""
+    """Returns (answers, number of rounds with a wrong outcome); each round has one token."""
     from accounts.auth.sessions import open_session
 
-    token = open_session(somebody())["refresh"]
+    token = open_session(new_patient())["refresh"]
     answers, spoiled = Counter(), 0
     gate = Barrier(clients)
 
@@ -71,7 +72,7 @@ def open_session_again():
 
 
 def guess(number):
-    """The answer to one wrong password, from an address nobody has guessed from yet."""
+    """Tries one wrong password from a new address and returns (status, code)."""
     address = f"{random.randrange(1, 224)}.{random.randrange(256)}.{number >> 8}.{number & 255}"  # noqa: S311
     body = {
         "username": random.choice(["jane", "JANE", "jane@example.com"]),  # noqa: S311
@@ -82,10 +83,10 @@ def guess(number):
 
 
 def guesses(number, clients):
-    """(answers to so many wrong passwords, to the right one afterwards, seconds, rows counted)."""
+    """Returns (answers to wrong passwords, answer to the right one, seconds, LoginCounter rows)."""
     from accounts.models import LoginCounter
 
-    somebody()
+    new_patient()
     with gunicorn(), ThreadPoolExecutor(clients) as pool:
         start = time.monotonic()
         answers = Counter(pool.map(guess, range(number)))
@@ -94,7 +95,7 @@ def guesses(number, clients):
     return answers, (status, answer.get("code")), seconds, LoginCounter.objects.count()
 
 
-def told(answers):
+def show(answers):
     for (status, code), count in sorted(answers.items(), key=str):
         print(f"  {status} {code or ''}: {count}")
 
@@ -109,7 +110,7 @@ def main():
     options.add_argument("--proxies", type=int, default=0)
     asked = options.parse_args()
     if not (asked.race or asked.guesses):
-        options.error("say --race refresh or --guesses N")
+        options.error("give --race refresh or --guesses N")
     os.environ |= {"THROTTLE_LOGIN": "1000000/min", "NUM_PROXIES": str(asked.proxies)}
     failed = 0
     with fresh_database(asked.engine) as database:
@@ -119,16 +120,16 @@ def main():
         if asked.race:
             answers, failed = race(asked.rounds, asked.clients)
             print(f"{asked.engine}: {asked.rounds} rounds of {asked.clients} refreshes")
-            told(answers)
+            show(answers)
             print(f"{asked.rounds - failed} passed, {failed} failed")
         else:
             answers, right, seconds, rows = guesses(asked.guesses, asked.clients)
-            looked_at = answers[401, "invalid_credentials"]
+            checked = answers[401, "invalid_credentials"]
             good = answers.keys() <= {(401, "invalid_credentials"), (429, "throttled")}
-            failed = not good or looked_at > ALLOWED or right != (429, "throttled")
-            print(f"{asked.engine}: {asked.guesses} guesses, {asked.proxies} proxies believed")
-            told(answers)
-            print(f"  the right password then: {right[0]} {right[1]}")
+            failed = not good or checked > ALLOWED or right != (429, "throttled")
+            print(f"{asked.engine}: {asked.guesses} guesses, {asked.proxies} trusted proxies")
+            show(answers)
+            print(f"  the right password afterwards: {right[0]} {right[1]}")
             print(f"  {seconds:.0f} s, {1000 * seconds / asked.guesses:.1f} ms each; rows: {rows}")
         connections.close_all()
     sys.exit(bool(failed))

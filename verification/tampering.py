@@ -1,11 +1,11 @@
-"""Whether the chain over the audit finds out what was done to it, and how fast it is made and read.
+"""Checks that the hash chain detects tampering with the audit, and measures its speed.
 
     python -m verification.tampering --tamperings 1000 --rows 200000 --engine postgresql
 
-A thousand times: a chain of events is made, one of eight things is done to it at a place chosen at
-random, by somebody whom no trigger stops, and it is verified; the first seal that does not hold
-must be named. Then so many rows are sealed and verified, against the clock. Exits 1 where anything
-went unnoticed or was named wrongly.
+Each tampering makes a chain of events, removes the triggers, changes the chain in one of eight ways
+at a random place, and verifies it. The verification must name the first broken entry. Then `--rows`
+events are hashed and verified against the clock. The script exits with 1 if a tampering is missed
+or the wrong entry is named.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from verification.server import configure, fresh_database
 
 
 def tamper(kind, dice):
-    """(named, expected): the first broken seal by the verifier, and by who broke it."""
+    """Returns (first broken entry by `verify`, first broken entry by the tampering)."""
     from django.db import connection, transaction
 
     from accounts.audit import append_only, hash_chain
@@ -36,7 +36,7 @@ def tamper(kind, dice):
 
 
 def tamperings(count, seed):
-    """({kind: found}, what was missed or named wrongly)."""
+    """Returns ({kind: number found}, [(kind, named, expected)] of the failures)."""
     from accounts.tests.audit_tampering import TAMPERINGS
 
     dice, found, wrong = random.Random(seed), Counter(), []  # noqa: S311
@@ -51,7 +51,7 @@ def tamperings(count, seed):
 
 
 def rates(rows):
-    """(rows sealed a second, rows verified a second) of a chain of so many events like a day's."""
+    """Returns (rows hashed per second, rows verified per second) for typical events."""
     from accounts.audit import hash_chain
     from accounts.models import AuditEvent
 
@@ -59,18 +59,18 @@ def rates(rows):
         AuditEvent.objects.bulk_create(
             [_event(number) for number in range(start, start + 10_000)], batch_size=1000
         )
-    sealing = time.perf_counter()
-    sealed = hash_chain.append_hashes()
+    hashing = time.perf_counter()
+    hashed = hash_chain.append_hashes()
     verifying = time.perf_counter()
     checked = hash_chain.verify()
     end = time.perf_counter()
-    if (checked.n, checked.broken) != (sealed, None):
+    if (checked.n, checked.broken) != (hashed, None):
         sys.exit(f"The chain is {checked}.")
-    return sealed / (verifying - sealing), checked.n / (end - verifying)
+    return hashed / (verifying - hashing), checked.n / (end - verifying)
 
 
 def _event(number):
-    """Every third lists a page of twenty, the others show or change one record."""
+    """Makes an event; every third one lists a page of 20 records."""
     from accounts.models import AuditEvent
 
     records = range(number, number + (20 if number % 3 == 0 else 1))
@@ -99,11 +99,13 @@ def main():
         found, wrong = tamperings(asked.tamperings, asked.seed)
         for kind, count in sorted(found.items()):
             print(f"  {kind.replace('_', ' ')}: {count}")
-        print(f"{asked.engine}: {found.total()} of {asked.tamperings} found, the first seal named")
+        print(
+            f"{asked.engine}: {found.total()} of {asked.tamperings} found, first broken entry named"
+        )
         for kind, named, expected in wrong:
             print(f"  {kind}: named {named}, was {expected}")
-        sealed, verified = rates(asked.rows)
-        print(f"{asked.rows} rows: {sealed:,.0f} sealed a second, {verified:,.0f} verified")
+        hashed, verified = rates(asked.rows)
+        print(f"{asked.rows} rows: {hashed:,.0f} hashed per second, {verified:,.0f} verified")
         from django.db import connection
 
         connection.close()

@@ -139,7 +139,7 @@ def inconsistent_appointments():
 
 
 def latest_appointment_actions():
-    """What happened to the newest appointment, step by step."""
+    """Returns the history of the newest appointment, oldest entry first."""
     return list(Appointment.objects.latest("pk").history.values_list("action", flat=True))
 
 

@@ -1,3 +1,4 @@
-"""The appointment list, slots, profile and booking of a typical Django REST project for the same
-README, on the same tables: shapes by ModelSerializer, no select_related, Django's own defaults.
+"""A typical Django REST project on the same tables: appointments, slots, profile and booking.
+
+The project uses ModelSerializer, no select_related, and Django's default settings.
 """

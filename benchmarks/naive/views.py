@@ -20,7 +20,7 @@ class TimeSlotSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = TimeSlot
-        fields = "__all__"  # as such projects write it
+        fields = "__all__"  # as typical projects do
 
 
 class TimeSlotFilter(FilterSet):
@@ -39,7 +39,7 @@ class AppointmentSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Appointment
-        fields = "__all__"  # as such projects write it
+        fields = "__all__"  # as typical projects do
         read_only_fields = ["patient", "doctor", "starts_at", "ends_at", "status", "booked_by"]
 
     def validate_time_slot(self, slot):

@@ -1,4 +1,4 @@
-"""The clinic that benchmarks/dataset.py makes is one that the platform's own rules would allow."""
+"""The clinic of benchmarks/dataset satisfies the rules of the platform."""
 
 import pytest
 from django.db import connection
@@ -12,13 +12,13 @@ from consultations.models import Consultation, Prescription, VitalSigns
 SCALE = 0.002
 
 pytestmark = [
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="It is written by COPY."),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="COPY needs PostgreSQL."),
     pytest.mark.django_db(transaction=True),
 ]
 
 
 @pytest.mark.parametrize(("asked", "doctors"), [(None, 2), (20, 20)])
-def test_the_made_clinic_is_as_large_as_it_says_and_its_rows_are_valid(asked, doctors):
+def test_the_made_clinic_has_the_planned_size_and_valid_rows(asked, doctors):
     fill(SCALE, asked)
 
     assert [model.objects.count() for model in (Doctor, User, TimeSlot, Appointment)] == [
@@ -36,7 +36,7 @@ def test_the_made_clinic_is_as_large_as_it_says_and_its_rows_are_valid(asked, do
         assert MOVES[entry.action].target == entry.to_status == entry.appointment.status
 
 
-def test_rows_can_be_added_to_the_made_clinic():
+def test_sequences_continue_after_the_made_rows():
     fill(SCALE)
 
     assert (

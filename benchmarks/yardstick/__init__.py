@@ -1,5 +1,8 @@
-"""The product's answers as FastAPI, Pydantic and SQLAlchemy would give them, written as one would:
-declared models and shapes, joined loading, synchronous views, a pool of connections.
+"""The product's answers from FastAPI, Pydantic and SQLAlchemy, written in their usual style.
 
-    uvicorn benchmarks.yardstick.app:app
+The apps declare models and shapes, load relations by joins, and use synchronous views and a
+connection pool.
+
+    uvicorn benchmarks.yardstick.app:app    # SQLAlchemy's ORM
+    uvicorn benchmarks.yardstick.core:app   # SQLAlchemy Core: list and detail
 """

@@ -1,12 +1,10 @@
-import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Depends, FastAPI, Header, Query, Request
-from fastapi.responses import JSONResponse, Response
-from sqlalchemy import create_engine, exists, func, or_, select, true
+from sqlalchemy import exists, func, or_, select, true
 from sqlalchemy.orm import Session, contains_eager, joinedload, sessionmaker
 
 from benchmarks.contract import (
@@ -18,15 +16,14 @@ from benchmarks.contract import (
     claims_of,
     fingerprint,
     now,
-    paged,
     success,
 )
+from benchmarks.yardstick.base import answer, engine, offset_of, page_of, refused
 from benchmarks.yardstick.shapes import (
     APPOINTMENTS,
     PEOPLE,
     AppointmentOfStaffOut,
     Booking,
-    Envelope,
     Page,
     SlotOut,
     Week,
@@ -42,8 +39,6 @@ from benchmarks.yardstick.tables import (
     User,
 )
 
-ADDRESS = os.environ["DATABASE_URL"].replace("postgres://", "postgresql+psycopg2://", 1)
-engine = create_engine(ADDRESS, pool_size=8, connect_args={"options": "-c timezone=UTC"})
 Sessions = sessionmaker(engine, expire_on_commit=False)
 
 
@@ -53,12 +48,7 @@ async def lifespan(app):
     yield
 
 
-app = FastAPI(lifespan=lifespan)
-
-
-@app.exception_handler(Refused)
-def refused(request, refusal):
-    return JSONResponse(refusal.body, refusal.status)
+app = FastAPI(lifespan=lifespan, exception_handlers={Refused: refused})
 
 
 def database():
@@ -90,7 +80,7 @@ class Caller:
 
     @property
     def own(self):
-        """The condition on the appointments in the caller's sight."""
+        """The condition on the appointments that the caller may see."""
         owner = {"patient": Appointment.patient_id, "doctor": Appointment.doctor_id}.get(self.role)
         return true() if owner is None else owner == self.pk
 
@@ -106,25 +96,10 @@ class Caller:
 SignedIn = Annotated[Caller, Depends()]
 
 
-def answer(shape, body, status=200):
-    content = Envelope[shape].model_validate(body, from_attributes=True).model_dump_json()
-    return Response(content, status, media_type="application/json")
-
-
 def a_page(db, request, rows, counting, shown=lambda row: row):
-    page = int(request.query_params.get("page", 1))
     count = db.scalar(counting)
-    found = db.scalars(rows.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE))
-    return success(
-        paged(
-            host=request.headers["host"],
-            path=request.url.path,
-            query=dict(request.query_params),
-            page=page,
-            count=count,
-            results=[shown(row) for row in found],
-        )
-    )
+    found = db.scalars(rows.limit(PAGE_SIZE).offset(offset_of(request)))
+    return page_of(request, count, [shown(row) for row in found])
 
 
 def with_people():

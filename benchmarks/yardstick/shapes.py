@@ -1,4 +1,4 @@
-"""What goes in and out."""
+"""The Pydantic models of requests and answers."""
 
 from datetime import date, datetime, time
 from typing import Generic, TypeVar
@@ -85,7 +85,7 @@ class PatientOut(PersonOut):
     emergency_contact_relation: str
 
 
-APPOINTMENTS = {"patient": AppointmentOut}  # everybody else: AppointmentOfStaffOut
+APPOINTMENTS = {"patient": AppointmentOut}  # other roles: AppointmentOfStaffOut
 PEOPLE = {"patient": PatientOut, "doctor": DoctorOut, "admin": PersonOut}
 
 Row, Data = TypeVar("Row"), TypeVar("Data")

@@ -1,4 +1,4 @@
-"""The tables; columns that are not named here are read from the database."""
+"""The ORM models; columns that are not declared here are reflected from the database."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.ext.declarative import DeferredReflection
@@ -51,7 +51,7 @@ class SignIn(Base):
 class TimeSlot(Timed, Base):
     __tablename__ = "appointments_timeslot"
     doctor = relationship(User)
-    is_available = True  # the list shows no others
+    is_available = True  # the list contains only free slots
 
 
 class Appointment(Timed, Base):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -115,7 +116,7 @@ def _chart(today):
     per_day = within.order_by().values(day=TruncDate("starts_at", tzinfo=clock.zone()))
     counts = dict(per_day.annotate(count=Count("pk")).values_list("day", "count"))
     return {
-        "labels": [_("Today") if day == today else f"{day:%a %d}" for day in days],
+        "labels": [_("Today") if day == today else date_format(day, "D j") for day in days],
         "datasets": [
             {
                 "label": _("Appointments"),

@@ -89,9 +89,12 @@ class StrictPrimaryKeyField(serializers.PrimaryKeyRelatedField):
     def to_internal_value(self, data):
         if (pk := parse_id(data)) is None:
             self.fail("incorrect_type", data_type=type(data).__name__)
-        for found in self.get_queryset().filter(pk=pk):
-            return found
-        return self.fail("does_not_exist", pk_value=pk)
+        record = self.find(pk)
+        return self.fail("does_not_exist", pk_value=pk) if record is None else record
+
+    def find(self, pk):
+        """Return the record, or None."""
+        return next(iter(self.get_queryset().filter(pk=pk)), None)
 
 
 class IdFormField(FormCharField):

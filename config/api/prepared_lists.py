@@ -9,7 +9,7 @@ from config.db.prepared import PreparedQuery
 
 
 class ListKey(NamedTuple):
-    """What the text of a list's query depends on."""
+    """The parts of a request that the text of a list's query depends on."""
 
     role: str
     filters: tuple  # see config.api.filters.prepare_filters

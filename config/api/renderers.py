@@ -15,6 +15,9 @@ SEPARATOR_BYTE = b"\xe2"  # the first byte of U+2028 and U+2029, which DRF escap
 STATUSES_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
+NOT_FOUND_VIEW = "Not Found"  # the name of the view behind unknown addresses
+
+
 class FastJSONRenderer(JSONRenderer):
     """Renders with orjson, and with DRF's renderer what orjson cannot encode.
 
@@ -81,7 +84,7 @@ class EnvelopeBrowsableAPIRenderer(BrowsableAPIRenderer):
     def get_breadcrumbs(self, request):
         """Return the links to existing pages; the root page appears once."""
         crumbs = super().get_breadcrumbs(request)
-        return [(name, url) for name, url in crumbs if name != "No Such Path" and url != "/"]
+        return [(name, url) for name, url in crumbs if name != NOT_FOUND_VIEW and url != "/"]
 
 
 class ExampleBodyRenderer(JSONRenderer):

@@ -13,6 +13,7 @@ class ApiRootView(APIRootView):
     (appointments/{id}/cancel/ …) and nested records (consultations/{id}/notes/ …).
     """
 
+    name = "Medical Platform"
     permission_classes = [AllowAny]
     schema = None
 

@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
+from config.api.renderers import NOT_FOUND_VIEW
+
 
 class SchemaView(SpectacularAPIView):
     """The OpenAPI document, in English whatever the language of the request."""
@@ -21,6 +23,7 @@ class SchemaView(SpectacularAPIView):
 class ApiNotFoundView(APIView):
     """Answers an unknown address below /api/ with 404 in the envelope, also when DEBUG is on."""
 
+    name = NOT_FOUND_VIEW
     authentication_classes = []
     permission_classes = [AllowAny]
     throttle_classes = []

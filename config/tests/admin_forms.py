@@ -1,4 +1,4 @@
-"""What a browser sends when a form of the admin is submitted."""
+"""The data that a browser sends when a form of the admin is submitted."""
 
 from html.parser import HTMLParser
 

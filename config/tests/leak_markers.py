@@ -156,7 +156,7 @@ def plant(api, bodies):
             status=201 if method == "POST" and address not in MOVES else 200,
         )
 
-    desk = api(AdminFactory(username="desk"))
+    admin = api(AdminFactory(username="desk"))
     ask(api(), "POST", "/api/auth/register/", username="zq7kept.jane", medical_license_number=None,
         specialization=None)  # fmt: skip
     ask(api(), "POST", "/api/auth/register/", username="zq7kept.house", user_type="doctor",
@@ -167,7 +167,7 @@ def plant(api, bodies):
     verify_licence(house)
     patient, doctor = api(jane), api(house)
     open_session(jane, request=RequestFactory(headers={"User-Agent": KEPT}).get("/"))
-    ask(desk, "PATCH", "/api/patients/{pk}/", {"pk": jane.pk}, email=None, current_password=None)
+    ask(admin, "PATCH", "/api/patients/{pk}/", {"pk": jane.pk}, email=None, current_password=None)
     slots = [TimeSlotFactory(doctor=house) for _ in range(3)]
     book = ("POST", "/api/appointments/")
     seen, dropped = (

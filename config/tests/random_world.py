@@ -97,7 +97,7 @@ class World:
         return services.update(appointment, by=doctor, doctor_notes=secret)
 
     def cancel_one(self):
-        """Which takes a doctor the sight that this visit may have given him."""
+        """Cancels an appointment, which may end a doctor's access to the patient."""
         open_ones = [one for one in self.appointments if one.status in ("scheduled", "confirmed")]
         if open_ones:
             chosen = self.dice.choice(open_ones)
@@ -221,7 +221,7 @@ class World:
         return reader.user_type == "admin" or row["patient_id"] == reader.pk
 
     def meets(self, reader, patient):
-        """Whether something in the reader's sight names the patient."""
+        """Returns whether a row that the reader sees names the patient."""
         return any(
             row["patient_id"] == patient and sees(reader, row)
             for model, sees in (
@@ -241,7 +241,7 @@ class World:
             "patient": row["doctor_id"] in verified,
         }[reader.user_type]
 
-    def sight(self, reader, address):
+    def visible_ids(self, reader, address):
         """The ids that an answer at the address may hold."""
         words = address.strip("/").split("/")
         parts = {record.route: record.model for record in record_of(Consultation).parts}
@@ -277,9 +277,9 @@ class World:
         kind = self.dice.choice(list(self.rows))
         return self.dice.choice([*self.rows[kind], *[one.pk for one in self.people], 999_999])
 
-    def a_query(self, door):
-        view, asked = door.view, {}
-        if door.actions["get"] != "list":
+    def a_query(self, endpoint):
+        view, asked = endpoint.view, {}
+        if endpoint.actions["get"] != "list":
             return asked
         for name in getattr(getattr(view, "filterset_class", None), "base_filters", ()):
             if self.dice.random() < 0.25:
@@ -294,7 +294,7 @@ class World:
             asked["page_size"] = self.dice.choice([1, 3, 100])
         if view.pagination_class and "ordering" not in asked and self.dice.random() < 0.2:
             asked["cursor"] = ""
-        if "availability" in door.address:
+        if "availability" in endpoint.address:
             asked["doctor"] = self.dice.choice(self.doctors).pk
         return asked
 

@@ -1,4 +1,4 @@
-"""Who may do what: every door has its row, and the whole matrix once, literally."""
+"""The access tables: each endpoint has a row, and the whole matrix stands here once, literally."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from accounts.roles import ANYONE, SIGNED_IN
 from config.access_report import endpoint_names, iter_endpoints
 from config.tests.personas import build_clinic
 
-CANONICAL = [door for door in iter_endpoints() if door.is_canonical]
+CANONICAL = [endpoint for endpoint in iter_endpoints() if endpoint.is_canonical]
 
 # P patient, D doctor, A admin, U unverified doctor; * anyone. What is not here does not exist.
 MATRIX = """
@@ -94,35 +94,37 @@ NOWHERE = {"pk": 1, "patient": 1, "consultation": 1, "session": UUID(int=1)}
 
 
 def rows():
-    """(door, method, action) of every canonical door."""
+    """(endpoint, method, action) of every canonical endpoint."""
     return [
-        (door, method.upper(), action)
-        for door in CANONICAL
-        for method, action in door.actions.items()
+        (endpoint, method.upper(), action)
+        for endpoint in CANONICAL
+        for method, action in endpoint.actions.items()
         if method != "head"
     ]
 
 
-@pytest.mark.parametrize(("door", "method", "action"), rows())
-def test_every_door_has_its_row(door, method, action):
-    assert SAME_AS.get(action, action) in door.view.access, f"{door.address} is closed to all"
+@pytest.mark.parametrize(("endpoint", "method", "action"), rows())
+def test_every_endpoint_has_a_row(endpoint, method, action):
+    assert SAME_AS.get(action, action) in endpoint.view.access, (
+        f"{endpoint.address} is closed to all"
+    )
 
 
-def test_no_row_is_without_its_door():
-    doors = {}
-    for door, _, action in rows():
-        doors.setdefault(door.view, set()).add(SAME_AS.get(action, action))
+def test_every_row_has_an_endpoint():
+    endpoints = {}
+    for endpoint, _, action in rows():
+        endpoints.setdefault(endpoint.view, set()).add(SAME_AS.get(action, action))
 
-    for view, actions in doors.items():
+    for view, actions in endpoints.items():
         assert set(view.access) == actions, view.__name__
 
 
-def test_the_matrix_is_the_one_we_agreed():
+def test_the_matrix_is_the_agreed_one():
     """The tests below walk the tables and so cannot notice a wrong row; this does."""
     found = {}
-    for door, method, action in rows():
-        roles = door.view.access[SAME_AS.get(action, action)]
-        found[method, door.address] = (
+    for endpoint, method, action in rows():
+        roles = endpoint.view.access[SAME_AS.get(action, action)]
+        found[method, endpoint.address] = (
             "*" if roles == ANYONE else "".join(x for x in "PDAU" if LETTERS[x] in roles)
         )
 
@@ -132,9 +134,7 @@ def test_the_matrix_is_the_one_we_agreed():
 
 @pytest.mark.parametrize("letter", ACTORS)
 @pytest.mark.django_db
-def test_a_role_is_refused_exactly_where_the_matrix_says_whether_or_not_the_record_exists(
-    api, letter
-):
+def test_a_role_without_access_is_refused_whether_or_not_the_record_exists(api, letter):
     clinic = build_clinic()
     actor = getattr(clinic, ACTORS[letter])
     client, _ = api(actor), api(actor)
@@ -158,7 +158,7 @@ def test_a_role_is_refused_exactly_where_the_matrix_says_whether_or_not_the_reco
 
 
 @pytest.mark.django_db
-def test_a_stranger_is_asked_to_sign_in_at_every_closed_door(api):
+def test_an_anonymous_request_to_a_closed_endpoint_is_401(api):
     for (method, address), letters in AGREED.items():
         response = api().generic(
             method,
@@ -176,7 +176,7 @@ def test_a_stranger_is_asked_to_sign_in_at_every_closed_door(api):
 
 
 @pytest.mark.django_db
-def test_what_a_door_does_not_do_is_405_for_everybody(api):
+def test_an_unsupported_method_is_405_for_all_roles(api):
     clinic = build_clinic()
     addresses = {address for _, address in AGREED}
 
@@ -198,7 +198,7 @@ def test_what_a_door_does_not_do_is_405_for_everybody(api):
 
 
 @pytest.mark.django_db
-def test_a_stranger_is_asked_to_sign_in_for_what_a_closed_door_does_not_do(api):
+def test_an_anonymous_request_with_an_unsupported_method_is_401(api):
     open_doors = {address for (_, address), letters in AGREED.items() if letters == "*"}
 
     for address in {address for _, address in AGREED}:
@@ -212,7 +212,7 @@ def test_a_stranger_is_asked_to_sign_in_for_what_a_closed_door_does_not_do(api):
 
 
 @pytest.mark.django_db
-def test_options_names_nobody(api):
+def test_options_responses_contain_no_names(api):
     clinic = build_clinic()
     people = (clinic.jane, clinic.paul, clinic.house, clinic.grey)
     names = [word for one in people for word in (one.first_name, one.last_name)]
@@ -231,7 +231,7 @@ def test_options_names_nobody(api):
 
 @pytest.mark.parametrize("kind", ["deactivated", "signed_out"])
 @pytest.mark.django_db
-def test_a_token_that_is_dead_opens_nothing(api, kind):
+def test_an_ended_token_gives_no_access(api, kind):
     clinic = build_clinic()
     client = api(clinic.ada)
     if kind == "deactivated":
@@ -246,11 +246,11 @@ def test_a_token_that_is_dead_opens_nothing(api, kind):
         assert (response.status_code, response.json()["code"]) == (401, "token_invalid")
 
 
-def test_door_names_are_unique():
+def test_endpoint_names_are_unique():
     assert len(endpoint_names(CANONICAL)) == len(AGREED)
 
 
-def test_the_page_about_access_says_what_the_tables_say(capsys):
+def test_the_access_report_matches_the_tables(capsys):
     call_command("access")
 
     written = (settings.BASE_DIR / "docs" / "access.md").read_text()
@@ -259,11 +259,11 @@ def test_the_page_about_access_says_what_the_tables_say(capsys):
 
 
 @pytest.mark.django_db
-def test_a_forgotten_row_is_a_closed_door_even_to_an_admin(monkeypatch, api):
+def test_an_endpoint_without_a_row_is_closed_to_admins_too(monkeypatch, api):
     clinic = build_clinic()
-    door = next(one for one in CANONICAL if one.address == "/api/appointments/")
+    endpoint = next(one for one in CANONICAL if one.address == "/api/appointments/")
     monkeypatch.setattr(
-        door.view, "access", {k: v for k, v in door.view.access.items() if k != "list"}
+        endpoint.view, "access", {k: v for k, v in endpoint.view.access.items() if k != "list"}
     )
 
     assert api(clinic.ada).get("/api/appointments/").status_code == 403

@@ -63,7 +63,7 @@ def test_a_list_names_the_records_on_the_page(admin_client, clinic, new):
         ("patients_emergencyaccess_change", "emergency"),
     ],
 )
-def test_a_record_that_is_opened_is_named(admin_client, clinic, new, name, record):
+def test_opening_a_record_names_the_record(admin_client, clinic, new, name, record):
     admin_client.get(page(name, getattr(clinic, record).pk))
 
     event = only(new())
@@ -74,13 +74,13 @@ def test_a_record_that_is_opened_is_named(admin_client, clinic, new, name, recor
 @pytest.mark.parametrize(
     "part", [record.model._meta.model_name for record in record_of(Consultation).parts]
 )
-def test_parts_are_seen_in_the_name_of_their_patients(admin_client, clinic, new, part):
+def test_reading_a_part_names_its_patient(admin_client, clinic, new, part):
     admin_client.get(page(f"consultations_{part}_changelist"))
 
     assert only(new()).patients == sorted([clinic.jane.pk, clinic.paul.pk])
 
 
-def test_the_first_page_names_whom_its_day_sheet_shows(admin_client, clinic, new):
+def test_the_dashboard_names_the_patients_of_the_day(admin_client, clinic, new):
     today = make_appointment(
         patient=clinic.jane,
         time_slot=TimeSlotFactory(doctor=clinic.grey, starts_at=clock.day_bounds(clock.today())[1]),
@@ -95,7 +95,7 @@ def test_the_first_page_names_whom_its_day_sheet_shows(admin_client, clinic, new
     assert event.patients == [clinic.jane.pk]
 
 
-def test_what_a_search_box_offers_is_named(admin_client, clinic, new):
+def test_autocomplete_names_the_records_it_offers(admin_client, clinic, new):
     query = {"app_label": "appointments", "model_name": "appointment", "field_name": "patient"}
 
     found = admin_client.get(page("autocomplete"), query | {"term": "jane"}).json()["results"]
@@ -127,7 +127,7 @@ def test_patients_named_by_a_page_are_audited_whatever_the_page(admin_client, cl
     assert only(new()).patients == [clinic.jane.pk]
 
 
-def test_a_form_that_comes_back_refused_names_whom_it_is_for(admin_client, clinic, new):
+def test_a_refused_form_names_its_record(admin_client, clinic, new):
     answer = admin_client.post(
         page("consultations_consultation_add"), {"patient": clinic.jane.pk, "doctor": ""}
     )
@@ -136,7 +136,7 @@ def test_a_form_that_comes_back_refused_names_whom_it_is_for(admin_client, clini
     assert only(new()).patients == [clinic.jane.pk]
 
 
-def test_a_lockout_that_is_lifted_is_written_down(admin_client, clinic, new):
+def test_unlocking_an_account_is_audited(admin_client, clinic, new):
     lockout.attempt_for("jane", "10.0.0.1").consume()
     counter = LoginCounter.objects.get(user=clinic.jane)
 
@@ -150,7 +150,7 @@ def test_a_lockout_that_is_lifted_is_written_down(admin_client, clinic, new):
 
 
 @pytest.mark.parametrize("who", ["jane", "house", None])
-def test_whoever_has_no_business_at_the_desk_is_refused_and_written_down(client, clinic, who):
+def test_a_denied_request_to_the_admin_is_audited(client, clinic, who):
     person = who and getattr(clinic, who)
     if person:
         client.force_login(person)
@@ -164,7 +164,7 @@ def test_whoever_has_no_business_at_the_desk_is_refused_and_written_down(client,
     assert event.actor == (person.pk if person else None)
 
 
-def test_an_account_that_is_closed_and_changed_is_one_change(admin_client, clinic, new):
+def test_closing_and_changing_an_account_is_one_event(admin_client, clinic, new):
     address = page("accounts_user_change", clinic.grey.pk)
     form = admin_client.get(address).context["adminform"].form
     sent = {name: form[name].value() or "" for name in form.fields} | {"phone": "030 12345"}
@@ -180,7 +180,7 @@ def test_an_account_that_is_closed_and_changed_is_one_change(admin_client, clini
     assert not clinic.grey.is_active
 
 
-def test_a_new_licence_number_takes_the_verification_along(admin_client, clinic, new):
+def test_a_new_licence_number_ends_the_verification_in_the_same_event(admin_client, clinic, new):
     services.update_profile(clinic.house, by=clinic.ada, medical_license_number="MD-777")
 
     assert only(new()).changed == ["license_verified", "medical_license_number"]
@@ -200,7 +200,7 @@ def test_a_new_licence_number_takes_the_verification_along(admin_client, clinic,
         ),
     ],
 )
-def test_a_step_is_one_event_of_the_change(admin_client, clinic, new, address, body, event):
+def test_an_action_is_one_event(admin_client, clinic, new, address, body, event):
     ids = {name: getattr(clinic, name).pk for name in ("pauls", "jane", "new")}
 
     answer = admin_client.post(f"/admin/{address.format(**ids)}", body)
@@ -210,7 +210,7 @@ def test_a_step_is_one_event_of_the_change(admin_client, clinic, new, address, b
     assert (written.event, written.actor) == (event, clinic.ada.pk)
 
 
-def test_rows_chosen_in_a_list_are_an_event_each(admin_client, clinic, new):
+def test_a_bulk_action_writes_one_event_for_each_row(admin_client, clinic, new):
     chosen = [clinic.jane.pk, clinic.paul.pk]
 
     admin_client.post(
@@ -221,7 +221,7 @@ def test_rows_chosen_in_a_list_are_an_event_each(admin_client, clinic, new):
     assert [event.event for event in new()] == ["patient.close"] * 2
 
 
-def test_one_s_own_password_is_a_change(admin_client, clinic, new):
+def test_changing_the_own_password_is_audited(admin_client, clinic, new):
     admin_client.post(
         page("password_change"),
         {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW},
@@ -235,7 +235,7 @@ def test_one_s_own_password_is_a_change(admin_client, clinic, new):
     ]
 
 
-def test_a_form_that_is_saved_is_one_event_with_the_fields_changed(admin_client, clinic, new):
+def test_saving_a_form_is_one_event_with_the_changed_fields(admin_client, clinic, new):
     address = page("patients_patient_change", clinic.jane.pk)
     form = admin_client.get(address).context["adminform"].form
     sent = {name: form[name].value() or "" for name in form.fields}
@@ -249,7 +249,7 @@ def test_a_form_that_is_saved_is_one_event_with_the_fields_changed(admin_client,
 
 
 @pytest.mark.parametrize("name", ["accounts_auditevent", "patients_emergencyaccess"])
-def test_the_audit_is_read_and_not_written_at_the_desk(admin_client, clinic, name):
+def test_the_audit_is_read_only_in_the_admin(admin_client, clinic, name):
     record = AuditEvent.objects.first() if "audit" in name else clinic.emergency
 
     assert admin_client.get(page(f"{name}_changelist")).status_code == 200
@@ -278,7 +278,7 @@ def test_the_audit_is_read_and_not_written_at_the_desk(admin_client, clinic, nam
         ("q=emergencyaccess", True),
     ],
 )
-def test_the_audit_is_narrowed_down(admin_client, clinic, query, found):
+def test_the_audit_can_be_filtered(admin_client, clinic, query, found):
     ids = {name: getattr(clinic, name).pk for name in ("jane", "paul", "house", "grey")}
 
     shown = admin_client.get(f"{page('accounts_auditevent_changelist')}?{query.format(**ids)}")
@@ -288,7 +288,7 @@ def test_the_audit_is_narrowed_down(admin_client, clinic, query, found):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_audit_s_list_costs_the_same_however_long_it_is(
+def test_the_audit_list_takes_the_same_number_of_queries_for_any_length(
     admin_client, clinic, count, django_assert_num_queries
 ):
     for _ in range(count):
@@ -301,7 +301,7 @@ def test_the_audit_s_list_costs_the_same_however_long_it_is(
 
 
 @pytest.mark.parametrize("model", [record.model for record in clinical_records()])
-def test_every_page_of_a_clinical_record_states_whose_it_is(admin_client, clinic, new, model):
+def test_every_page_of_a_clinical_record_states_its_patient(admin_client, clinic, new, model):
     name = f"{model._meta.app_label}_{model._meta.model_name}"
     rows = record_of(model).of_patient(clinic.jane.pk)
     pages = [page(f"{name}_changelist"), page(f"{name}_change", rows.first().pk)]

@@ -7,9 +7,8 @@ from accounts import services as accounts
 from appointments import services as appointments
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import make_appointment
-from appointments.tests.helpers import (
-    all_rows,
-)
+from appointments.tests.helpers import all_rows
+from config.tests.admin_forms import filled_form
 from config.tests.personas import build_clinic
 from consultations import services as consultations
 from consultations.models import Consultation
@@ -71,19 +70,6 @@ def pages_of(clinic):
     }
 
 
-def form_data(page):
-    """Returns the values of a page's form; hidden fields only if the page contains them."""
-    form, html = page.context["adminform"].form, page.content.decode()
-    sent = {field.html_name: field.value() for field in form.visible_fields()}
-    for field in form.hidden_fields():
-        assert str(field) in html
-        sent[field.html_name] = field.value()
-    for formset in page.context["inline_admin_formsets"]:
-        management = formset.formset.management_form
-        sent |= {field.html_name: field.value() for field in management}
-    return {name: value for name, value in sent.items() if value is not None}
-
-
 @pytest.mark.parametrize(
     "which", ["appointment", "consultation", "a part of it", "patient", "account", "doctor"]
 )
@@ -91,7 +77,7 @@ def test_a_stale_admin_form_is_refused(client, clinic, which):
     client.force_login(clinic.ada)
     page, field, record, change_concurrently = pages_of(clinic)[which]
     address = f"/admin/{page}/{record.pk}/change/"
-    typed = form_data(client.get(address)) | {field: "As it was told at the desk"}
+    typed = filled_form(client, address) | {field: "As it was told at the desk"}
     change_concurrently(record)
     before = stored_rows()
 
@@ -105,7 +91,7 @@ def test_a_stale_admin_form_is_refused(client, clinic, which):
     assert stored_rows() == before
     assert client.post(address, typed).status_code == 200  # a resubmitted form is still stale
     assert stored_rows() == before
-    again = form_data(client.get(address)) | {field: "As it was told at the desk"}
+    again = filled_form(client, address) | {field: "As it was told at the desk"}
     assert client.post(address, again).status_code == 302
     record.refresh_from_db()
     assert getattr(record, field) == "As it was told at the desk"
@@ -115,7 +101,7 @@ def test_a_stale_admin_form_is_refused(client, clinic, which):
 def test_an_admin_form_with_an_invalid_version_is_refused(client, clinic, version):
     client.force_login(clinic.ada)
     address = f"/admin/patients/patient/{clinic.jane.pk}/change/"
-    typed = form_data(client.get(address)) | {"phone": "030 1"}
+    typed = filled_form(client, address) | {"phone": "030 1"}
     before = stored_rows()
 
     refused = client.post(address, typed | {"if_version": version})
@@ -131,7 +117,7 @@ def test_the_version_of_an_admin_form_is_no_changed_field(client, clinic):
     """
     client.force_login(clinic.ada)
     address = f"/admin/patients/patient/{clinic.jane.pk}/change/"
-    typed = form_data(client.get(address))
+    typed = filled_form(client, address)
     del typed["if_version"]
 
     assert client.post(address, typed | {"phone": "030 1"}).status_code == 302

@@ -77,6 +77,17 @@ def test_no_form_lists_people(clinic):
             assert "Paul" not in text, address
 
 
+def test_the_breadcrumbs_lead_to_addresses_that_answer(clinic):
+    page = signed_in(clinic.jane).get(f"/api/appointments/{clinic.appointment.pk}/")
+
+    crumbs = re.search(r'<ul class="breadcrumb">(.*?)</ul>', page.content.decode(), re.DOTALL)[1]
+    assert re.findall(r'<a href="([^"]*)"[^>]*>([^<]*)</a>', crumbs) == [
+        ("/api/", "Medical Platform"),
+        ("/api/appointments/", "Appointment List"),
+        (f"/api/appointments/{clinic.appointment.pk}/", "Appointment Instance"),
+    ]
+
+
 def test_the_raw_data_form_starts_with_a_valid_body(clinic):
     page = signed_in(clinic.jane).get("/api/appointments/").content.decode()
 

@@ -258,7 +258,7 @@ def expected_events(method, address, status):
 
 
 @pytest.mark.parametrize("actor", [*ACTORS, *STRANGERS])
-def test_every_cell_is_as_the_two_tables_say(api, world, actor):
+def test_every_cell_matches_the_access_and_visibility_tables(api, world, actor):
     client = api() if actor == "anonymous" else api(getattr(world, actor))
     profile = client.get("/api/auth/profile/").json().get("data")
     if actor == "gone":

@@ -36,7 +36,7 @@ def filled(address, pk):
     return address.replace("^", "").replace("$", "").replace("{path}", "avatars/no-such.webp")
 
 
-def test_every_address_that_is_no_viewset_s_is_named():
+def test_every_other_address_is_listed():
     unnamed = {one for one in pages() if one not in OPEN and not one.startswith("/admin/")}
 
     assert unnamed == set()
@@ -45,7 +45,7 @@ def test_every_address_that_is_no_viewset_s_is_named():
 
 @pytest.mark.parametrize("address", OPEN)
 @pytest.mark.django_db
-def test_an_open_page_answers_a_stranger(client, address):
+def test_an_open_page_needs_no_sign_in(client, address):
     url = "/api/nowhere/" if "|" in address else filled(address, 1)
 
     answers = client.get(url), client.post(url)
@@ -55,16 +55,16 @@ def test_an_open_page_answers_a_stranger(client, address):
 
 @pytest.mark.parametrize("who", NOT_AT_THE_DESK)
 @pytest.mark.django_db
-def test_the_desk_sends_everybody_but_active_admins_to_its_sign_in(client, who):
+def test_the_admin_redirects_all_but_active_admins_to_its_login(client, who):
     clinic = build_clinic()
     clinic.dismissed = AdminFactory(username="dismissed")
     if who != "anonymous":
         client.force_login(getattr(clinic, who))
     type(clinic.dismissed).objects.filter(pk=clinic.dismissed.pk).update(is_active=False)
-    desk = sorted(one for one in pages() if one.startswith("/admin/") and one not in OPEN)
+    admin_pages = sorted(one for one in pages() if one.startswith("/admin/") and one not in OPEN)
 
-    assert len(desk) >= 90
-    for address in desk:
+    assert len(admin_pages) >= 90
+    for address in admin_pages:
         for pk in (clinic.jane.pk, clinic.appointment.pk, 999_999):
             url = filled(address, pk)
             for answer in (client.get(url), client.post(url, {"action": "cancel"})):
@@ -73,7 +73,7 @@ def test_the_desk_sends_everybody_but_active_admins_to_its_sign_in(client, who):
 
 
 @pytest.mark.django_db
-def test_an_admin_comes_in_at_every_page_of_the_desk(client):
+def test_an_admin_opens_every_page_of_the_admin(client):
     clinic = build_clinic()
     client.force_login(clinic.ada)
 

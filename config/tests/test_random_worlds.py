@@ -80,7 +80,7 @@ def test_no_user_reads_an_invisible_record(api, seed):
         if answer.status_code != 200 or accept == "text/html":
             hidden += answer.status_code in (403, 404)
             continue
-        body, visible = answer.json(), world.sight(reader, address)
+        body, visible = answer.json(), world.visible_ids(reader, address)
         if visible is not None and "history" not in address:
             assert ids_in(body) <= visible, (reader.username, address, query)
             count = (body["data"] or {}).get("count", 0)
@@ -104,11 +104,11 @@ def test_lists_and_counts_of_every_user_are_complete(api, seed):
 
     for reader in world.people:
         client = api(reader)
-        visible = world.sight(reader, "/api/appointments/")
+        visible = world.visible_ids(reader, "/api/appointments/")
         for address in ("/api/appointments/", "/api/consultations/", "/api/patients/"):
             answer = client.get(address, {"page_size": 100})
             if answer.status_code == 200:
-                assert ids_in(answer.json()) == world.sight(reader, address), reader.username
+                assert ids_in(answer.json()) == world.visible_ids(reader, address), reader.username
                 assert ids_by_cursor(client, address) == ids_in(answer.json()), reader.username
         if (answer := client.get("/api/statistics/")).status_code == 200:
             numbers = answer.json()["data"]

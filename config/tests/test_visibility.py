@@ -1,4 +1,4 @@
-"""Who reads and who writes which rows, pinned once for each model by name.
+"""The rows that each role reads and writes, listed once for each model.
 
 Jane is the patient of Dr. House, by her own booking, and Paul of Dr. Grey. Dr. Locum has booked an
 appointment with Jane himself: he sees that appointment, and nothing else of Jane's record.

@@ -1,4 +1,4 @@
-"""No room for a picture: the upload is told 503 and leaves nothing. Mounts a small disk."""
+"""An upload on a full disk is answered 503 and leaves no file. The test mounts a disk."""
 
 import shutil
 import subprocess
@@ -13,11 +13,11 @@ from patients.tests.factories import PatientFactory
 
 @pytest.fixture
 def full_disk(settings):
-    """MEDIA_ROOT covered by a real disk, which is full; called, it has room again."""
+    """Mounts a full disk at MEDIA_ROOT; calling the fixture frees its space."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(settings.MEDIA_ROOT)]
     if not mount or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
-        pytest.skip("this machine does not let us mount a small disk")
+        pytest.skip("mounting a disk needs root")
     filler = settings.MEDIA_ROOT / "filler"
     filler.write_bytes(bytes(shutil.disk_usage(settings.MEDIA_ROOT).free))
     yield filler.unlink
@@ -29,9 +29,7 @@ def pictures_in(folder):
 
 
 @pytest.mark.django_db
-def test_a_picture_that_finds_no_room_is_503_and_leaves_neither_trace_nor_piece(
-    api, full_disk, settings, caplog
-):
+def test_an_upload_on_a_full_disk_is_503_and_changes_nothing(api, full_disk, settings, caplog):
     client = api(PatientFactory(), raise_request_exception=False)
 
     def upload():

@@ -1,4 +1,4 @@
-"""The judge of verification/linearizability.py can say no: to the histories of a broken clinic."""
+"""The linearizability checker accepts correct histories and refuses broken ones."""
 
 from itertools import permutations
 from math import inf
@@ -18,7 +18,7 @@ from verification.sequential import (
     smallest_offence,
 )
 
-# Slots 1 and 2 are two hours of one doctor; 3, another doctor's, overlaps slot 1.
+# Slots 1 and 2 belong to one doctor. Slot 3 belongs to another doctor and overlaps slot 1.
 TIMES = {1: (0, 30), 2: (60, 90), 3: (15, 45)}
 JANE, PAUL = 101, 102
 TAKEN, OVERLAP = Answer(409, "slot_taken"), Answer(409, "patient_overlap")
@@ -59,11 +59,11 @@ def refused(*allowed):
 BOOKED = book((0, 1), JANE, 1, number=7)
 
 LEGAL = {
-    "of two who book at once one gets it": [
+    "two patients book at once and one succeeds": [
         book((0, 3), JANE, 1, answer=TAKEN),
         book((1, 2), PAUL, 1, number=7),
     ],
-    "a slot is given up and taken again while others are refused": [
+    "a slot is cancelled and booked again while others are refused": [
         BOOKED,
         book((2, 9), PAUL, 1, answer=TAKEN),
         move((3, 8), "cancel", 7, done("cancelled", 1)),
@@ -71,13 +71,13 @@ LEGAL = {
         book((5, 6), PAUL, 3, answer=OVERLAP),
         move((10, 11), "complete", 7, refused()),
     ],
-    "who looks while it is completed may see it before or after": [
+    "a read during a completion sees the status before or after": [
         BOOKED,
         move((2, 9), "complete", 7, done("completed", 1)),
         look((3, 4), 7, "scheduled", 1),
         look((5, 6), 7, "completed", 1),
     ],
-    "two change places over a third slot": [
+    "two appointments change places over a third slot": [
         BOOKED,
         book((2, 3), PAUL, 2, number=8),
         move((4, 9), "reschedule", 7, TAKEN, slot=2),
@@ -85,7 +85,7 @@ LEGAL = {
         move((10, 11), "reschedule", 7, done("scheduled", 2), slot=2),
         look_at_slot((12, 13), 1, Answer(200, seen=True)),
     ],
-    "a slot is withdrawn once nobody holds it": [
+    "a slot is withdrawn after its appointment is cancelled": [
         BOOKED,
         Call("withdraw", 2, 3, Answer(409, "slot_in_use"), slot=1),
         move((4, 5), "cancel", 7, done("cancelled", 1)),
@@ -93,11 +93,11 @@ LEGAL = {
         book((8, 9), PAUL, 1, answer=NOT_OFFERED),
         look_at_slot((8, 9), 1, GONE),
     ],
-    "what was never answered may have been done": [
+    "a call without an answer may have taken effect": [
         Call("book", 0, inf, Answer(201, seen=("scheduled", 1)), patient=JANE, slot=1),
         book((1, 2), PAUL, 1, answer=TAKEN),
     ],
-    "what was never answered may have been lost": [
+    "a call without an answer may have been lost": [
         Call("book", 0, inf, Answer(201, seen=("scheduled", 1)), patient=JANE, slot=1),
         book((1, 2), PAUL, 1, number=7),
     ],
@@ -106,7 +106,7 @@ LEGAL = {
 BROKEN = {
     "a double booking": [BOOKED, book((0, 2), PAUL, 1, number=8)],
     "one patient with two doctors": [BOOKED, book((0, 2), JANE, 3, number=8)],
-    "two who moved to one slot": [
+    "two appointments moved to one slot": [
         BOOKED,
         book((2, 3), PAUL, 3, number=8),
         move((4, 6), "reschedule", 7, done("scheduled", 2), slot=2),
@@ -139,12 +139,15 @@ BROKEN = {
         move((2, 4), "cancel", 7, done("cancelled", 1)),
         move((2, 4), "complete", 7, done("completed", 1)),
     ],
-    "a refusal that names the moves of a state it was not in": [
+    "a refusal that names the moves of another state": [
         BOOKED,
         move((2, 3), "cancel", 7, done("cancelled", 1)),
         move((4, 5), "confirm", 7, refused(*STAFF_MAY)),
     ],
-    "taken before anybody booked": [book((0, 1), PAUL, 1, answer=TAKEN), book((2, 3), JANE, 1, 7)],
+    "a slot taken before the first booking": [
+        book((0, 1), PAUL, 1, answer=TAKEN),
+        book((2, 3), JANE, 1, 7),
+    ],
     "an old slot still held after a move": [
         BOOKED,
         move((2, 3), "reschedule", 7, done("scheduled", 2), slot=2),
@@ -170,16 +173,16 @@ def test_a_history_that_no_order_explains_is_refused(history):
 
 
 def test_the_search_agrees_with_trying_every_order():
-    dice = Random(7)  # noqa: S311 - nothing here is secret
+    dice = Random(7)  # noqa: S311 - not secret
     histories = [_a_history(dice) for _ in range(300)]
 
     verdicts = [is_linearizable(history, TIMES) for history in histories]
 
     assert verdicts == [_some_order_fits(history) for history in histories]
-    assert 50 < sum(verdicts) < 250  # both answers are asked for often
+    assert 50 < sum(verdicts) < 250  # both verdicts occur often
 
 
-def test_what_has_nothing_in_common_is_judged_apart():
+def test_independent_calls_are_split_into_parts():
     elsewhere = book((0, 1), PAUL, 2, number=8)
     later = move((2, 3), "cancel", 7, done("cancelled", 1))
 
@@ -188,7 +191,7 @@ def test_what_has_nothing_in_common_is_judged_apart():
     assert sorted(pieces) == sorted([[BOOKED, later], [elsewhere]])
 
 
-def test_an_offence_is_shown_without_what_it_does_not_need():
+def test_the_smallest_offence_has_only_the_calls_that_it_needs():
     second = book((4, 6), PAUL, 1, number=8)
     history = [
         BOOKED,
@@ -205,7 +208,7 @@ def test_an_offence_is_shown_without_what_it_does_not_need():
 
 
 def _a_history(dice):
-    """Six calls at instants that overlap, answered in some order by the model; then maybe a lie."""
+    """Makes six overlapping calls that the model answers; often one answer is replaced."""
     numbers = iter(range(1, 9))
     state, history = State(), []
     for n in range(6):

@@ -1,4 +1,4 @@
-"""Workers that are killed while people book lose nothing: the fault experiment, at a small size."""
+"""Killed workers lose no booking: a small run of verification/faults.py."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
-HOUSE = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def a_free_port():
@@ -17,10 +17,10 @@ def a_free_port():
         return server.getsockname()[1]
 
 
-def test_what_was_acknowledged_is_there_and_nothing_is_half_done():
-    """However many of the kills hit a booking: that is left to chance, the verdict is not."""
+def test_no_booking_is_lost_or_half_written_when_workers_are_killed():
+    """Chance decides how many kills hit a booking; the verdict does not depend on that."""
     environment = os.environ | {"BENCH_PORT": str(a_free_port())}
-    if connection.vendor == "postgresql":  # the experiment makes a database of its own there
+    if connection.vendor == "postgresql":  # the experiment creates its own database there
         server = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres")
         environment["DATABASE_URL"] = server.geturl()
     sizes = ["--bookings", "60", "--clients", "4", "--kills", "4"]
@@ -30,7 +30,7 @@ def test_what_was_acknowledged_is_there_and_nothing_is_half_done():
             *(sys.executable, "-m", "verification.faults", "--fault", "workers"),
             *("--engine", connection.vendor, *sizes),
         ],
-        cwd=HOUSE,
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,

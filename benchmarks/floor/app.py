@@ -1,9 +1,9 @@
-"""The least that Python can do: the product's answers from bare WSGI, psycopg2, PyJWT and orjson.
+"""The floor: the product's answers from bare WSGI, psycopg2, PyJWT and orjson.
 
-Who calls is asked as the product asks it, rows are scoped by role, and a booking takes the same
-locks, makes the same checks and leaves the same rows. All else is left out; this is no product.
+    gunicorn benchmarks.floor.app:application
 
-    gunicorn benchmarks.floor:application
+The floor looks up the session and scopes rows by role as the product does. A booking takes the same
+locks, makes the same checks and writes the same rows. Everything else is left out.
 """
 
 import os
@@ -18,9 +18,7 @@ import psycopg2
 
 from benchmarks.contract import (
     BOOKED,
-    OF_ROLE,
     PAGE_SIZE,
-    PERSON,
     Refused,
     allowed,
     check_session,
@@ -31,83 +29,24 @@ from benchmarks.contract import (
     profile,
     success,
 )
-
-mine = local()
-
-NAME = "COALESCE(NULLIF(TRIM({0}.first_name || ' ' || {0}.last_name), ''), {0}.username)"
-PROFILE = list(dict.fromkeys([*PERSON, *OF_ROLE["doctor"], *OF_ROLE["patient"]]))
-
-SESSION = """
-SELECT s.ended_at, s.expires_at, u.is_active, u.user_type, u.license_verified{more}
-FROM accounts_session s JOIN accounts_user u ON u.id = s.user_id
-WHERE s.id = %s AND s.user_id = %s
-"""
-OF_CALLER = {"doctor": "doctor_id = %s", "patient": "patient_id = %s", "admin": "%s IS NOT NULL"}
-
-APPOINTMENTS = f"""
-SELECT a.id, a.patient_id, {NAME.format("p")}, a.doctor_id, {NAME.format("d")}, d.specialization,
-    a.time_slot_id, a.starts_at, a.ends_at, a.status, a.consultation_type, a.priority,
-    a.reason_for_visit, a.symptoms, a.contact_phone, a.patient_notes, a.doctor_notes,
-    a.booked_by_id, a.created_at, a.updated_at
-FROM (SELECT * FROM appointments_appointment WHERE {{of_caller}} {{chosen}}) a
-JOIN accounts_user p ON p.id = a.patient_id JOIN accounts_user d ON d.id = a.doctor_id
-ORDER BY a.starts_at DESC, a.id DESC
-"""  # noqa: S608
-NEWEST = "ORDER BY starts_at DESC, id DESC LIMIT 20"
-
-FREE = """
-appointments_timeslot s JOIN accounts_user d ON d.id = s.doctor_id
-WHERE s.doctor_id = %s AND s.starts_at >= %s AND s.starts_at < %s::date + 1 AND s.starts_at > now()
-    AND s.withdrawn_at IS NULL AND d.is_active AND d.license_verified AND NOT EXISTS (
-        SELECT 1 FROM appointments_appointment a
-        WHERE a.time_slot_id = s.id AND a.status <> 'cancelled'
-        AND a.doctor_id = s.doctor_id AND a.starts_at >= date_trunc('month', now()))
-"""
-SLOTS = f"""
-SELECT s.id, s.doctor_id, {NAME.format("d")}, d.specialization, s.starts_at, s.ends_at
-FROM {FREE} ORDER BY s.starts_at, s.id LIMIT 20 OFFSET %s
-"""  # noqa: S608
-
-LOCK_PATIENT = f"""
-BEGIN; SELECT is_active, {NAME.format("p")} FROM accounts_user p
-WHERE id = %s AND user_type = 'patient' FOR NO KEY UPDATE
-"""  # noqa: S608
-LOCK_SLOT = f"""
-SELECT s.doctor_id, {NAME.format("d")}, d.specialization, s.starts_at, s.ends_at,
-    s.withdrawn_at IS NULL AND d.is_active AND d.license_verified
-FROM appointments_timeslot s JOIN accounts_user d ON d.id = s.doctor_id
-WHERE s.id = %s FOR NO KEY UPDATE OF s
-"""  # noqa: S608
-HELD = """
-SELECT time_slot_id FROM appointments_appointment WHERE status <> 'cancelled'
-AND (time_slot_id = %s OR (patient_id = %s AND starts_at < %s AND ends_at > %s))
-"""
-BOOK = """
-WITH booked AS (
-    INSERT INTO appointments_appointment (patient_id, doctor_id, time_slot_id, starts_at, ends_at,
-        status, consultation_type, priority, reason_for_visit, symptoms, contact_phone,
-        patient_notes, doctor_notes, booked_by_id, created_at, updated_at)
-    VALUES (%(patient)s, %(doctor)s, %(time_slot)s, %(starts_at)s, %(ends_at)s,
-        'scheduled', %(consultation_type)s, %(priority)s, %(reason_for_visit)s, %(symptoms)s,
-        %(contact_phone)s, %(patient_notes)s, %(doctor_notes)s, %(by)s, %(now)s, %(now)s)
-    RETURNING id
-), entered AS (
-    INSERT INTO appointments_appointmenthistory (appointment_id, action, from_status, to_status,
-        to_starts_at, changes, reason, changed_by_id, created_at)
-    SELECT id, 'book', '', 'scheduled', %(starts_at)s, '[]', '', %(by)s, %(now)s FROM booked
+from benchmarks.floor.statements import (
+    APPOINTMENTS,
+    BOOK,
+    CLAIM_KEY,
+    FREE,
+    HELD,
+    LOCK_PATIENT,
+    LOCK_SLOT,
+    NEWEST,
+    OWN_ROWS,
+    PROFILE,
+    SESSION,
+    SLOTS,
 )
-INSERT INTO accounts_auditevent (at, actor, role, session, action, event, records, patients,
-    changed, outcome, request_id, address)
-SELECT %(now)s, %(by)s, %(role)s, %(session)s, 'C', 'appointment.book',
-    jsonb_build_array('appointment/' || id), jsonb_build_array(%(patient)s), '[]', 'success',
-    %(request_id)s, %(address)s FROM booked
-RETURNING (SELECT id FROM booked)
-"""
-CLAIM_KEY = """
-INSERT INTO accounts_idempotencykey (user_id, key, fingerprint, made, status_code, created_at)
-VALUES (%s, %s, %s, %s, 201, now())
-"""
-DETAILS = {  # what a body may say of a visit, and what it is otherwise
+
+thread = local()
+
+DETAILS = {  # {optional field of a booking: default}
     "consultation_type": "general",
     "priority": "medium",
     "symptoms": "",
@@ -118,13 +57,13 @@ DETAILS = {  # what a body may say of a visit, and what it is otherwise
 
 
 def query(statement, *values):
-    """The rows, over a connection that each thread keeps."""
-    if not hasattr(mine, "cursor"):
+    """Executes a statement and returns its rows; each thread keeps one connection."""
+    if not hasattr(thread, "cursor"):
         connection = psycopg2.connect(os.environ["DATABASE_URL"], options="-c timezone=UTC")
         connection.autocommit = True
-        mine.cursor = connection.cursor()
-    mine.cursor.execute(statement, values[0] if isinstance(values[0], dict) else values)
-    return mine.cursor.fetchall()
+        thread.cursor = connection.cursor()
+    thread.cursor.execute(statement, values[0] if isinstance(values[0], dict) else values)
+    return thread.cursor.fetchall()
 
 
 class Caller:
@@ -140,24 +79,24 @@ class Caller:
 
 def appointments(environ):
     caller, asked = Caller(environ), dict(parse_qsl(environ["QUERY_STRING"], True))
-    scope = OF_CALLER[caller.role]
+    scope = OWN_ROWS[caller.role]
     if "cursor" in asked:
         return 200, success(keyset(caller, scope, environ["HTTP_HOST"], asked["cursor"]))
     page = int(asked.get("page", 1))
     counting = f"SELECT count(*) FROM appointments_appointment WHERE {scope}"  # noqa: S608
     [(count,)] = query(counting, caller.pk)
-    statement = APPOINTMENTS.format(of_caller=scope, chosen=f"{NEWEST} OFFSET %s")
+    statement = APPOINTMENTS.format(own_rows=scope, chosen=f"{NEWEST} OFFSET %s")
     rows = query(statement, caller.pk, (page - 1) * PAGE_SIZE)
-    shown = [appointment(row, caller.role) for row in rows]
-    return 200, success(a_page(environ, asked, page, count, shown))
+    results = [appointment(row, caller.role) for row in rows]
+    return 200, success(page_of(environ, asked, page, count, results))
 
 
 def keyset(caller, scope, host, cursor):
-    """A page after the row a cursor names, `starts_at,id`; nothing is counted."""
+    """Returns the page after the row of the cursor, `starts_at,id`, without a count."""
     after, values = "", ()
     if cursor:
         after, values = "AND (starts_at, id) < (%s::timestamptz, %s)", cursor.split(",")
-    statement = APPOINTMENTS.format(of_caller=scope, chosen=f"{after} {NEWEST}")
+    statement = APPOINTMENTS.format(own_rows=scope, chosen=f"{after} {NEWEST}")
     shown = [appointment(row, caller.role) for row in query(statement, caller.pk, *values)]
     link = None
     if len(shown) == PAGE_SIZE:
@@ -168,7 +107,7 @@ def keyset(caller, scope, host, cursor):
 
 def one_appointment(environ, pk):
     caller = Caller(environ)
-    statement = APPOINTMENTS.format(of_caller=OF_CALLER[caller.role], chosen="AND id = %s")
+    statement = APPOINTMENTS.format(own_rows=OWN_ROWS[caller.role], chosen="AND id = %s")
     rows = query(statement, caller.pk, int(pk))
     if not rows:
         raise Refused(404, "not_found")
@@ -211,7 +150,7 @@ def appointment(row, role):
 
 
 def slots(environ):
-    """What a patient could book of a doctor's week."""
+    """Answers with the slots of a doctor and week that a patient can book."""
     Caller(environ)
     asked = dict(parse_qsl(environ["QUERY_STRING"]))
     chosen, page = (
@@ -237,17 +176,17 @@ def slots(environ):
             SLOTS, *chosen, (int(page) - 1) * PAGE_SIZE
         )
     ]
-    return 200, success(a_page(environ, asked, int(page), count, shown))
+    return 200, success(page_of(environ, asked, int(page), count, shown))
 
 
-def a_page(environ, asked, page, count, shown):
+def page_of(environ, asked, page, count, results):
     return paged(
         host=environ["HTTP_HOST"],
         path=environ["PATH_INFO"],
         query=asked,
         page=page,
         count=count,
-        results=shown,
+        results=results,
     )
 
 
@@ -265,10 +204,10 @@ def book(environ):
         shown = booked(environ, caller, body)
         if key := environ.get("HTTP_IDEMPOTENCY_KEY"):
             mark = fingerprint("POST", environ["PATH_INFO"], body)
-            mine.cursor.execute(CLAIM_KEY, (caller.pk, key, mark, str(shown["id"])))
-        mine.cursor.execute("COMMIT")
+            thread.cursor.execute(CLAIM_KEY, (caller.pk, key, mark, str(shown["id"])))
+        thread.cursor.execute("COMMIT")
     except BaseException:
-        mine.cursor.execute("ROLLBACK")
+        thread.cursor.execute("ROLLBACK")
         raise
     return 201, success(shown, BOOKED)
 
@@ -310,7 +249,7 @@ def booked(environ, caller, body):
     return appointment(row, caller.role)
 
 
-DOORS = [
+ROUTES = [
     ("GET", re.compile("/api/appointments/"), appointments),
     ("POST", re.compile("/api/appointments/"), book),
     ("GET", re.compile("/api/appointments/([0-9]+)/"), one_appointment),
@@ -321,11 +260,11 @@ DOORS = [
 
 def application(environ, start_response):
     status, body = 404, {"status": "error", "code": "not_found"}
-    for method, address, door in DOORS:
-        found = address.fullmatch(environ["PATH_INFO"])
+    for method, path, view in ROUTES:
+        found = path.fullmatch(environ["PATH_INFO"])
         if found and method == environ["REQUEST_METHOD"]:
             try:
-                status, body = door(environ, *found.groups())
+                status, body = view(environ, *found.groups())
             except Refused as refusal:
                 status, body = refusal.status, refusal.body
             break
