@@ -16,6 +16,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -44,13 +45,13 @@ def measure(scale, doctors=None):
         from django.db import connection
 
         plan = fill(scale, doctors)
-        touched = {name: _touched(send) for name, send in _requests(plan)}
+        touched = {name: _touched(*sends) for name, *sends in _requests(plan)}
         connection.close()
     return touched
 
 
 def _requests(plan):
-    """Yields (name, function that sends the request once)."""
+    """Yields (name, function that sends a like request, function that sends the request)."""
     from accounts.models import User
     from appointments.models import Appointment, TimeSlot
 
@@ -62,7 +63,10 @@ def _requests(plan):
     monday = plan.monday + timedelta(weeks=1)
     week = f"date_after={monday}&date_before={monday + timedelta(days=6)}"
     after = plan.starts_at(plan.slot(next(plan.later_turns())))
-    slot = TimeSlot.objects.create(doctor_id=1, starts_at=after, ends_at=after + SLOT)
+    slots = [
+        TimeSlot.objects.create(doctor_id=1, starts_at=start, ends_at=start + SLOT)
+        for start in (after, after + SLOT)
+    ]
     last = -(-Appointment.objects.filter(doctor=1).count() // 20)
     last_of_patients = -(-len(plan.patients) // 20)
 
@@ -92,9 +96,9 @@ def _requests(plan):
         ("profile", as_patient, "auth/profile/"),
         ("statistics of a doctor", as_doctor, "statistics/"),
     ]:
-        yield name, lambda client=client, path=path: client.get(f"/api/{path}")
-    booking = {"time_slot": slot.pk, "reason_for_visit": "A cough"}
-    yield "book", lambda: as_patient.post("/api/appointments/", booking)
+        yield name, *[partial(client.get, f"/api/{path}")] * 2
+    bookings = [{"time_slot": slot.pk, "reason_for_visit": "A cough"} for slot in slots]
+    yield "book", *(partial(as_patient.post, "/api/appointments/", body) for body in bookings)
 
 
 def _client(person):
@@ -110,7 +114,9 @@ def _client(person):
 # --- Counting pages ----------------------------------------------------------------------------
 
 
-def _touched(send):
+def _touched(warm_up, send):
+    """Returns what a request touches once the product has prepared its statements."""
+    warm_up()
     with explained() as touched:
         answer = send()
     if answer.status_code not in {200, 201}:

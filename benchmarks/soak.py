@@ -3,7 +3,7 @@
     python -m benchmarks.soak --scale 0.1 --seconds 60
 
 The script reads the resident memory after 1,000 and 10,000 requests and then applies a load for
-`--seconds`. Seven of ten requests read lists, details and profiles, two search free slots, one books.
+`--seconds`. Seven of ten requests read lists, details and profiles; two search slots, one books.
 The script exits with 1 if an answer is an error, if the worker grows by more than a tenth between
 the two readings or beyond 90 MB, or if the 99th percentile is more than five times the median.
 """
