@@ -39,7 +39,7 @@ def test_an_upload_on_a_full_disk_is_503_and_changes_nothing(api, full_disk, set
     refused = upload()
 
     assert is_refused(refused, "The clinic cannot save this at the moment, because a disk is full.")
-    assert "No room to write a file: ENOSPC" in caplog.text
+    assert "The disk is full: ENOSPC" in caplog.text
     assert pictures_in(settings.MEDIA_ROOT) == []
     shown = client.get(PROFILE).json()["data"]
     assert shown["avatar"] is None
