@@ -31,26 +31,41 @@ class OrderKey(NamedTuple):
         return isinstance(self.field, CharField)
 
 
+class QuerysetRows:
+    """The rows of an ordered queryset, for `paginate_by_cursor`."""
+
+    def __init__(self, queryset):
+        self.queryset, self.keys = queryset, order_keys(queryset)
+
+    def beyond(self, position, backwards, size):
+        """Return at most `size` rows after the position or, backwards, the nearest before it.
+
+        Rows found backwards are in reverse order. An empty position is the end of the list.
+        """
+        return list(rows_beyond(self.queryset, self.keys, position, backwards)[:size])
+
+
 def paginate_by_cursor(rows, cursor, *, size, salt):
     """Return the page after or before `cursor`, or the first page for an empty cursor.
 
-    Returns None if the cursor was not signed with `salt`, or if its row is gone.
+    `rows` has the interface of QuerysetRows. Returns None if the cursor was not signed with
+    `salt`, or if its row is gone.
     """
-    keys = _keys_of(rows)
+    keys = rows.keys
     # The separators need no escaping in a URL.
     signer = signing.Signer(salt="|".join([salt, *(key.field.name for key in keys)]), sep=".")
-    backwards, position = False, None
+    backwards, position = False, ()
     if cursor:
         try:
-            backwards, position = signer.unsign_object(cursor)
-            rows = rows.filter(_keyset_filter(keys, _values(rows.model, keys, position), backwards))
+            backwards, signed = signer.unsign_object(cursor)
+            position = _values(keys, signed)
         except (signing.BadSignature, ObjectDoesNotExist):
             return None
-    found = list((rows.reverse() if backwards else rows)[: size + 1])
+    found = rows.beyond(position, backwards, size + 1)
     has_more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
-    has_previous, has_next = (has_more, True) if backwards else (position is not None, has_more)
+    has_previous, has_next = (has_more, True) if backwards else (bool(position), has_more)
 
     def cursor_at(row, *, backwards):
         return signer.sign_object([backwards, _position(keys, row)])
@@ -62,7 +77,8 @@ def paginate_by_cursor(rows, cursor, *, size, salt):
     )
 
 
-def _keys_of(rows):
+def order_keys(rows):
+    """Return the OrderKeys of an ordered queryset."""
     meta = rows.model._meta
     return [
         OrderKey(
@@ -76,18 +92,24 @@ def _position(keys, row):
     return [None if key.is_text else key.field.value_to_string(row) for key in keys]
 
 
-def _values(model, keys, position):
-    pk = position[-1]
+def _values(keys, signed):
+    model, pk = keys[-1].field.model, signed[-1]
     text_fields = [key.field.name for key in keys if key.is_text]
     row = model._base_manager.values(*text_fields).get(pk=pk) if text_fields else {}
     return [
         row[key.field.name] if key.is_text else key.field.to_python(text)
-        for key, text in zip(keys, position, strict=True)
+        for key, text in zip(keys, signed, strict=True)
     ]
 
 
-def _keyset_filter(keys, values, backwards):
-    """Return the condition for the rows after `values` in the order of the keys."""
+def rows_beyond(queryset, keys, position, backwards):
+    """Return the rows after the position in the order of the keys. See QuerysetRows."""
+    if position:
+        queryset = queryset.filter(_keyset_condition(keys, position, backwards))
+    return queryset.reverse() if backwards else queryset
+
+
+def _keyset_condition(keys, values, backwards):
     condition = Q()
     for key, value in reversed(list(zip(keys, values, strict=True))):
         name, lookup = key.field.name, "lt" if key.descending != backwards else "gt"

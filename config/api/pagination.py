@@ -43,9 +43,9 @@ class DeferredJoinPaginator(Paginator):
     def _slice(self, rows, start, size):
         if start >= DEFERRED_JOIN_OFFSET:
             rows, start = rows.filter(pk__in=rows.values("pk")[start : start + size]), 0
-        if isinstance(self.object_list, PreparedRows):
-            rows = self.object_list.select(rows)
-        return list(rows[start : start + size])
+        rows = rows[start : start + size]
+        is_prepared = isinstance(self.object_list, PreparedRows)
+        return self.object_list.fetch(rows) if is_prepared else list(rows)
 
 
 class PagePagination(PageNumberPagination):
@@ -73,8 +73,9 @@ class PagePagination(PageNumberPagination):
             if name in request.query_params:
                 sentence = _("A cursor determines the page and the order. Leave out %(parameter)s.")
                 raise self._cursor_error(sentence % {"parameter": name})
+        is_prepared = isinstance(queryset, PreparedRows)
         self.cursor_page = cursor_pagination.paginate_by_cursor(
-            queryset,
+            queryset if is_prepared else cursor_pagination.QuerysetRows(queryset),
             request.query_params[self.cursor_query_param],
             size=self.get_page_size(request),
             salt=f"{request.path}|{request.user.pk}",

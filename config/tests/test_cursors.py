@@ -115,13 +115,13 @@ def test_the_browsable_api_shows_cursor_pages(api, clinic):
 
 def test_every_list_is_ordered_by_unique_non_null_keys(api, clinic, monkeypatch):
     """No ordering column is nullable, and the last one is the primary key."""
-    asked, keys_of = {}, cursor_pagination._keys_of
+    asked, paginate = {}, cursor_pagination.paginate_by_cursor
 
-    def note(rows):
-        asked[rows.model.__name__, endpoint.address] = keys = keys_of(rows)
-        return keys
+    def note(rows, *args, **kwargs):
+        asked[endpoint.address] = rows.keys
+        return paginate(rows, *args, **kwargs)
 
-    monkeypatch.setattr(cursor_pagination, "_keys_of", note)
+    monkeypatch.setattr(cursor_pagination, "paginate_by_cursor", note)
     endpoints = [
         endpoint
         for endpoint in iter_endpoints()
