@@ -176,7 +176,8 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
             return self.add_fieldsets
         current_role = getattr(obj, "current_role", obj.user_type)
         role_is_open = not self._keeps_role(request, obj)
-        own_sign_in = ["current_password"] if obj.pk == request.user.pk else []
+        is_own_form = obj.pk == request.user.pk and not getattr(request, "is_version", False)
+        own_sign_in = ["current_password"] if is_own_form else []
         fieldsets = [
             (None, {"fields": [*PERSON, *own_sign_in]}),
             (_("Account"), {"fields": [("user_type", "is_active"), STAMPS]}),

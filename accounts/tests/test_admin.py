@@ -220,6 +220,14 @@ def test_no_page_shows_a_password_hash(admin_client):
         assert hashed.split("$")[-1] not in content
 
 
+def test_admins_see_the_versions_of_their_own_account(admin_client, admin):
+    version = admin.history.last()
+    assert "current_password" in admin_client.get(page_of(admin)).content.decode()
+    page = admin_client.get(f"{page_of(admin, step='history')}{version.pk}/")
+    assert page.status_code == 200
+    assert "current_password" not in page.content.decode()
+
+
 @pytest.mark.parametrize("guess", ["password__startswith=md5", "password__contains=a"])
 def test_password_hashes_are_not_searchable(admin_client, guess):
     assert admin_client.get(f"{USERS}?{guess}").status_code in (302, 400)
