@@ -74,16 +74,16 @@ class UserAdminBase(ServiceModelAdmin):
         if not request.POST.get("current_password"):
             return super().changeform_view(request, *args, **kwargs)
         by = request.user
-        guess = lockout.LoginAttempt(by.username, by.pk, client_ip(request))
+        attempt = lockout.LoginAttempt(by.username, by.pk, client_ip(request))
         try:
-            guess.consume()
+            attempt.consume()
         except ValidationError as error:
             request.service_error = error
             return super().changeform_view(request, *args, **kwargs)
         page = super().changeform_view(request, *args, **kwargs)
         refusal = getattr(request, "service_error", None)
         if "current_password" not in getattr(refusal, "error_dict", {}):
-            guess.refund()
+            attempt.refund()
         return page
 
     def history_view(self, request, object_id, extra_context=None):
