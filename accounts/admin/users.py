@@ -74,16 +74,16 @@ class UserAdminBase(ServiceModelAdmin):
         if not request.POST.get("current_password"):
             return super().changeform_view(request, *args, **kwargs)
         by = request.user
-        guess = lockout.LoginAttempt(by.username, by.pk, client_ip(request))
+        attempt = lockout.LoginAttempt(by.username, by.pk, client_ip(request))
         try:
-            guess.consume()
+            attempt.consume()
         except ValidationError as error:
             request.service_error = error
             return super().changeform_view(request, *args, **kwargs)
         page = super().changeform_view(request, *args, **kwargs)
         refusal = getattr(request, "service_error", None)
         if "current_password" not in getattr(refusal, "error_dict", {}):
-            guess.refund()
+            attempt.refund()
         return page
 
     def history_view(self, request, object_id, extra_context=None):
@@ -176,7 +176,8 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
             return self.add_fieldsets
         current_role = getattr(obj, "current_role", obj.user_type)
         role_is_open = not self._keeps_role(request, obj)
-        own_sign_in = ["current_password"] if obj.pk == request.user.pk else []
+        is_own_form = obj.pk == request.user.pk and not getattr(request, "is_version", False)
+        own_sign_in = ["current_password"] if is_own_form else []
         fieldsets = [
             (None, {"fields": [*PERSON, *own_sign_in]}),
             (_("Account"), {"fields": [("user_type", "is_active"), STAMPS]}),

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -65,6 +66,7 @@ class Session(models.Model):
         return gettext("%(user)s, since %(moment)s") % {"user": self.user, "moment": moment}
 
     @property
+    @admin.display(description=_("deadline"))
     def deadline(self):
         """The time at which the session ends unless it is refreshed."""
         ends = [self.expires_at]

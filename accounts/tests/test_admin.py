@@ -4,6 +4,7 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
+from accounts import services
 from accounts.auth.sessions import end_all, open_session
 from accounts.mail import mail_executor
 from accounts.models import Session, User
@@ -218,6 +219,27 @@ def test_no_page_shows_a_password_hash(admin_client):
         content = admin_client.get(page).content.decode()
         assert hashed not in content
         assert hashed.split("$")[-1] not in content
+
+
+def test_admins_see_the_versions_of_their_own_account(admin_client, admin):
+    version = admin.history.last()
+    assert "current_password" in admin_client.get(page_of(admin)).content.decode()
+    page = admin_client.get(f"{page_of(admin, step='history')}{version.pk}/")
+    assert page.status_code == 200
+    assert "current_password" not in page.content.decode()
+
+
+def test_versions_show_booleans_and_choices_in_words(admin_client, admin):
+    doctor = UnverifiedDoctorFactory()
+    services.verify_licence(doctor)
+    services.update_profile(doctor, by=admin, gender="female")
+    page = admin_client.get(page_of(doctor, step="history"))
+    versions = page.context["page_obj"].object_list
+    assert [getattr(one, "history_delta_changes", []) for one in versions] == [
+        [{"field": "gender", "old": "Unknown", "new": "Female"}],
+        [{"field": "license verified", "old": "No", "new": "Yes"}],
+        [],
+    ]
 
 
 @pytest.mark.parametrize("guess", ["password__startswith=md5", "password__contains=a"])

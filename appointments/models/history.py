@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+from django.contrib import admin
 from django.db import models
 from django.db.models import PROTECT
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from appointments import clock
-from appointments.lifecycle import Status
+from appointments.lifecycle import ACTION_TITLES, Status
 from appointments.models.appointments import Appointment
 from config.db.querysets import ScopedQuerySet, hidden_fields
 
@@ -49,10 +50,15 @@ class AppointmentHistory(models.Model):
         verbose_name_plural = gettext_lazy("appointment history")
 
     def __str__(self):
-        return _("%(action)s of appointment %(number)s") % {
-            "action": self.action,
+        return _("Appointment %(number)s: %(action)s") % {
             "number": self.appointment_id,
+            "action": self.action_title,
         }
+
+    @property
+    @admin.display(description=gettext_lazy("action"), ordering="action")
+    def action_title(self):
+        return ACTION_TITLES.get(self.action, self.action)
 
     @property
     def subject_id(self):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from copy import copy, deepcopy
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -118,6 +119,17 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
     read_only_for = {}
     immutable_fields: AbstractSet[str] = frozenset()
 
+    def __init_subclass__(cls, **kwargs):
+        """Refuse names in both tables that are not in `Meta.fields`, when the class is created."""
+        super().__init_subclass__(**kwargs)
+        tables = {f"read_only_for[{role!r}]": names for role, names in cls.read_only_for.items()}
+        for table, names in (tables | {"immutable_fields": cls.immutable_fields}).items():
+            if unknown := sorted(set(names).difference(cls.Meta.fields)):
+                raise ImproperlyConfigured(
+                    f"{cls.__name__}.{table} names {', '.join(unknown)}, "
+                    f"which {cls.__name__}.Meta.fields does not contain."
+                )
+
     @cached_property
     def viewer_role(self):
         return getattr(getattr(self.context.get("request"), "user", None), "role", None)
@@ -126,11 +138,11 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
         fields = super().get_fields()
         for name in hidden_fields(self.Meta.model, self.viewer_role):
             fields.pop(name, None)
-        for name in self.read_only_for.get(self.viewer_role, ()):
-            fields[name].read_only = True
+        read_only = set(self.read_only_for.get(self.viewer_role, ()))
         if self.instance is not None:
-            for name in self.immutable_fields:
-                fields[name].read_only = True
+            read_only |= self.immutable_fields
+        for name in read_only & fields.keys():  # the others are hidden
+            fields[name].read_only = True
         return fields
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.contrib import admin
 from django.db import models
 from django.db.models import PROTECT, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
@@ -166,5 +167,6 @@ class Consultation(TimeStampedModel, VersionedModel):
         return self.ended_at is not None
 
     @property
+    @admin.display(description=gettext_lazy("duration in minutes"))
     def duration_minutes(self):
         return duration_of(self.started_at, self.ended_at)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib import admin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import PROTECT, F, Q
@@ -109,6 +110,7 @@ class VitalSigns(ConsultationPart):
         }
 
     @property
+    @admin.display(description=gettext_lazy("BMI"))
     def bmi(self):
         """The body mass index: weight in kg / (height in m)², to one decimal.
 
