@@ -29,6 +29,7 @@ def clean_slate(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
+    settings.WEB_DELIVERS_LETTERS = False  # accounts.tests.helpers.sent_mail delivers them
     cache.clear()
     translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()

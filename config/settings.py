@@ -298,6 +298,12 @@ LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
 
+# Whether a web process delivers letters after its commits. If false, only `manage.py work` does.
+WEB_DELIVERS_LETTERS = config("WEB_DELIVERS_LETTERS", default=True, cast=bool)
+# The number of letters that may be requested for one e-mail address within an hour: links that set
+# a password or confirm the address. 0 means no limit.
+LETTERS_PER_RECIPIENT = config("LETTERS_PER_RECIPIENT", default=5, cast=int)
+
 FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 
 # E-mails contain names and links that set a password: print them in development only.

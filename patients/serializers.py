@@ -1,3 +1,4 @@
+from django.contrib.auth.validators import ASCIIUsernameValidator
 from rest_framework import serializers
 
 from accounts.models import Action, AuditEvent
@@ -10,7 +11,7 @@ from accounts.serializers import (
 from config.api.serializers import StrictModelSerializer
 from patients.models import EmergencyAccess, Patient
 
-DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar")
+DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
 
 
 class PatientSerializer(PatientProfileSerializer):
@@ -52,11 +53,14 @@ class PatientRegistrationSerializer(StrictModelSerializer):
 
     class Meta:
         model = Patient
-        fields = ["username", "password", "email", "first_name", "last_name", "phone",
+        fields = ["username", "password", "email", "contact_email", "first_name", "last_name",
+                  "phone",
                   "date_of_birth", "gender", "address", "medical_history", "allergies",
                   "emergency_contact", "emergency_contact_phone",
                   "emergency_contact_relation"]  # fmt: skip
-        extra_kwargs = required("first_name", "last_name") | {"username": {"required": False}}
+        extra_kwargs = required("first_name", "last_name") | {
+            "username": {"required": False, "validators": [ASCIIUsernameValidator()]}
+        }
 
     def to_representation(self, patient):
         return PatientSerializer(patient, context=self.context).data

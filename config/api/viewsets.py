@@ -11,6 +11,7 @@ class ApiViewSet(GenericViewSet):
 
     `access`      action → the roles that may call it (see accounts.permissions.RoleAccess)
     `messages`    action → the message in the envelope
+    `message`     the message of this response, in place of that of the table
     `parameters`  action → its query parameters, besides those of the filters
     """
 
@@ -18,6 +19,7 @@ class ApiViewSet(GenericViewSet):
     throttle_scope: str | None
     access = {}
     messages = {}
+    message = None
     parameters = {}
 
     def initial(self, request, *args, **kwargs):

@@ -16,6 +16,8 @@ from patients.tests.factories import PatientFactory
 
 LIST = "/api/patients/"
 IN_A_ROW = {
+    "email_verified",
+    "contact_email",
     "id",
     "username",
     "email",
