@@ -128,6 +128,10 @@ class ProfileSerializer(StrictModelSerializer):
 
     full_name = serializers.CharField(read_only=True)
     avatar = AvatarField(required=False, allow_null=True)
+    pending_email = serializers.CharField(
+        read_only=True,
+        help_text=_("The new address, until the link in the e-mail to it is followed, or empty."),
+    )
     current_password = PasswordField(
         required=False, help_text=_("Required to change the e-mail address.")
     )

@@ -35,7 +35,7 @@ PERSONAL_FIELDS = {
     "first_name": "",
     "last_name": "",
     "email": "",
-    "email_verified": False,
+    "pending_email": "",
     "phone": "",
     "date_of_birth": None,
     "address": "",
@@ -255,7 +255,6 @@ def anonymise(user: UserT, *, by: User) -> UserT:
     anonymous = PERSONAL_FIELDS | {"username": _anonymous_username(user.pk)}
     for field, value in anonymous.items():
         setattr(user, field, value)
-    user.pending_email = ""
     user.set_unusable_password()
     user._history_user = by
     user.save()

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from verification.server import HOST, ROOT, configure, fresh_database
 
@@ -28,6 +28,10 @@ class MailSession(socketserver.StreamRequestHandler):
     """One SMTP session (RFC 5321), which counts the recipients of accepted messages."""
 
     def handle(self):
+        with suppress(ConnectionError):  # the worker was killed
+            self._talk()
+
+    def _talk(self):
         self._answer("220 ready")
         recipients = []
         while line := self.rfile.readline():

@@ -114,15 +114,18 @@ def prune() -> int:
 
 def _lease_next() -> OutgoingMessage | None:
     """Return the next letter; until the lease ends, no other process takes the letter."""
-    if not OutgoingMessage.objects.due().exists():  # on SQLite the transaction blocks writers
-        return None
-    with transaction.atomic():
-        due = OutgoingMessage.objects.due().select_for_update(skip_locked=True, of=("self",))
-        message = due.order_by("next_attempt_at", "pk").first()
-        if message is not None:
-            message.attempts += 1
-            message.next_attempt_at = timezone.now() + LEASE
-            message.save(update_fields=["attempts", "next_attempt_at"])
+    is_due = OutgoingMessage.objects.due().exists()  # on SQLite the transaction blocks writers
+    return _lease() if is_due else None
+
+
+@atomic_with_retry
+def _lease() -> OutgoingMessage | None:
+    due = OutgoingMessage.objects.due().select_for_update(skip_locked=True, of=("self",))
+    message = due.order_by("next_attempt_at", "pk").first()
+    if message is not None:
+        message.attempts += 1
+        message.next_attempt_at = timezone.now() + LEASE
+        message.save(update_fields=["attempts", "next_attempt_at"])
     return message
 
 

@@ -146,7 +146,6 @@ class User(VersionedModel, AbstractUser):
             "version",
             "sessions_ended_at",
             "email_set_at",
-            "pending_email",
             "email_lost_at",
         ]
     )
