@@ -25,7 +25,9 @@ def read_user_id(token: str) -> int | None:
 def is_for(token: str, email: str) -> bool:
     """Return whether a genuine token was made for this address."""
     content = _read(token)
-    return bool(email and content) and constant_time_compare(content[1], _digest(email))
+    if content is None or not email:
+        return False
+    return constant_time_compare(content[1], _digest(email))
 
 
 def _read(token: str) -> list | None:

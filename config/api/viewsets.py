@@ -1,5 +1,6 @@
 """The base class of all viewsets."""
 
+from django.utils.functional import Promise
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
@@ -19,7 +20,7 @@ class ApiViewSet(GenericViewSet):
     throttle_scope: str | None
     access = {}
     messages = {}
-    message = None
+    message: str | Promise | None = None
     parameters = {}
 
     def initial(self, request, *args, **kwargs):
