@@ -261,9 +261,18 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in (
         "UserAttributeSimilarityValidator",
         "MinimumLengthValidator",
-        "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.CommonPasswordValidator",
+        # 120,000 passwords from published breaches, in lower case, one a line.
+        "OPTIONS": {"password_list_path": BASE_DIR / "accounts/auth/breached_passwords.txt.gz"},
+    },
+    {
+        "NAME": "accounts.auth.password_validation.OwnWordsValidator",
+        "OPTIONS": {"words": config("PASSWORD_WORDS", default=[], cast=Csv())},
+    },
 ]
 
 # Signs tokens (accounts.auth.tokens.KeyRotatingBackend). Django's own signatures use SECRET_KEY.
@@ -282,13 +291,18 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": TOKEN_KEY,
     "ISSUER": "medical-platform",
+    "AUDIENCE": "medical-platform-api",
     "LEEWAY": 30,  # seconds of tolerated clock difference
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 # A session ends if it is not refreshed for SESSION_IDLE or is older than SESSION_ABSOLUTE; 0 means
 # no limit.
-SESSION_IDLE = timedelta(minutes=config("SESSION_IDLE_MINUTES", default=0, cast=int))
-SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, cast=int))
+SESSION_IDLE = timedelta(
+    minutes=config("SESSION_IDLE_MINUTES", default=0 if DEBUG else 60, cast=int)
+)
+SESSION_ABSOLUTE = timedelta(
+    hours=config("SESSION_ABSOLUTE_HOURS", default=0 if DEBUG else 12, cast=int)
+)
 # Two tabs may refresh with the same token at once. Within this time the slower one gets a 409;
 # after it, a used token counts as stolen and ends the session.
 REFRESH_GRACE_SECONDS = 10

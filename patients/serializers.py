@@ -2,13 +2,15 @@ from django.contrib.auth.validators import ASCIIUsernameValidator
 from rest_framework import serializers
 
 from accounts.models import Action, AuditEvent
+from accounts.roles import Gender
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
     PatientProfileSerializer,
     required,
 )
-from config.api.serializers import StrictModelSerializer
+from config.api.filters import MAX_SEARCH_LENGTH
+from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import EmergencyAccess, Patient
 
 DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
@@ -35,6 +37,18 @@ class PatientListSerializer(PatientSerializer):
             for name in PatientSerializer.Meta.fields
             if name not in (*DETAIL_ONLY_FIELDS, "current_password")
         ]
+
+
+class PatientSearchSerializer(StrictSerializer):
+    """The parameters of the list in a body, so that no name is in an address."""
+
+    search = serializers.CharField(required=False, allow_blank=True, max_length=MAX_SEARCH_LENGTH)
+    gender = serializers.ChoiceField(choices=Gender.choices, required=False)
+    date_of_birth = serializers.DateField(required=False)
+    date_of_birth_after = serializers.DateField(required=False)
+    date_of_birth_before = serializers.DateField(required=False)
+    ordering = serializers.CharField(required=False, max_length=100)
+    example = {"search": "jane doe", "date_of_birth": "1990-04-12"}
 
 
 class PatientRegistrationSerializer(StrictModelSerializer):

@@ -33,6 +33,7 @@ POST   /api/auth/sessions/end_all/                                  PDAU
 DELETE /api/auth/sessions/{session}/                                PDAU
 GET    /api/patients/                                               DA
 POST   /api/patients/                                               DA
+POST   /api/patients/search/                                        DA
 GET    /api/patients/{pk}/                                          PDA
 PUT    /api/patients/{pk}/                                          PDA
 PATCH  /api/patients/{pk}/                                          PDA
