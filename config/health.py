@@ -3,6 +3,8 @@
 They are public, have no envelope and reveal nothing about the clinic.
 """
 
+from datetime import timedelta
+
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import JsonResponse
@@ -10,8 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from accounts.models import OutgoingMessage
 from config.api.exceptions import RETRY_SECONDS
 from config.checks import missing_database_objects
+
+LETTER_DELAY = timedelta(minutes=5)  # of a due letter that nobody delivers
 
 
 def database():
@@ -31,8 +36,18 @@ def database_constraints():
     return f"{len(missing)} missing" if missing else "ok"
 
 
+def letters():
+    count = OutgoingMessage.objects.overdue(LETTER_DELAY).count()
+    return f"{count} waiting" if count else "ok"
+
+
 # Each function returns "ok" or a short description of the problem.
-CHECKS = {"database": database, "migrations": migrations, "guards": database_constraints}
+CHECKS = {
+    "database": database,
+    "migrations": migrations,
+    "guards": database_constraints,
+    "letters": letters,
+}
 
 
 @csrf_exempt  # so that a POST is answered with 405

@@ -261,9 +261,18 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in (
         "UserAttributeSimilarityValidator",
         "MinimumLengthValidator",
-        "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.CommonPasswordValidator",
+        # 120,000 passwords from published breaches, in lower case, one a line.
+        "OPTIONS": {"password_list_path": BASE_DIR / "accounts/auth/breached_passwords.txt.gz"},
+    },
+    {
+        "NAME": "accounts.auth.password_validation.OwnWordsValidator",
+        "OPTIONS": {"words": config("PASSWORD_WORDS", default=[], cast=Csv())},
+    },
 ]
 
 # Signs tokens (accounts.auth.tokens.KeyRotatingBackend). Django's own signatures use SECRET_KEY.
@@ -282,13 +291,18 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": TOKEN_KEY,
     "ISSUER": "medical-platform",
+    "AUDIENCE": "medical-platform-api",
     "LEEWAY": 30,  # seconds of tolerated clock difference
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 # A session ends if it is not refreshed for SESSION_IDLE or is older than SESSION_ABSOLUTE; 0 means
 # no limit.
-SESSION_IDLE = timedelta(minutes=config("SESSION_IDLE_MINUTES", default=0, cast=int))
-SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, cast=int))
+SESSION_IDLE = timedelta(
+    minutes=config("SESSION_IDLE_MINUTES", default=0 if DEBUG else 60, cast=int)
+)
+SESSION_ABSOLUTE = timedelta(
+    hours=config("SESSION_ABSOLUTE_HOURS", default=0 if DEBUG else 12, cast=int)
+)
 # Two tabs may refresh with the same token at once. Within this time the slower one gets a 409;
 # after it, a used token counts as stolen and ends the session.
 REFRESH_GRACE_SECONDS = 10
@@ -297,6 +311,12 @@ SESSION_ENGINE = "accounts.auth.session_store"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
+
+# Whether a web process delivers letters after its commits. If false, only `manage.py work` does.
+WEB_DELIVERS_LETTERS = config("WEB_DELIVERS_LETTERS", default=True, cast=bool)
+# The number of letters that may be requested for one e-mail address within an hour: links that set
+# a password or confirm the address. 0 means no limit.
+LETTERS_PER_RECIPIENT = config("LETTERS_PER_RECIPIENT", default=5, cast=int)
 
 FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 

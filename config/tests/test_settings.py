@@ -136,7 +136,17 @@ def with_environment(expression, **variables):
             "s.SECRET_KEY_FALLBACKS, s.TOKEN_KEY_FALLBACKS",
             "([], ['u', 'v'])",
         ),
-        ({}, "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)", "(False, False)"),
+        ({}, "str(s.SESSION_IDLE), str(s.SESSION_ABSOLUTE)", "('1:00:00', '12:00:00')"),
+        (
+            {"DEBUG": "true"},
+            "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)",
+            "(False, False)",
+        ),
+        (
+            {"SESSION_IDLE_MINUTES": "0", "SESSION_ABSOLUTE_HOURS": "0"},
+            "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)",
+            "(False, False)",
+        ),
         ({"SESSION_IDLE_MINUTES": "30"}, "s.SESSION_IDLE", "0:30:00"),
         ({"SESSION_ABSOLUTE_HOURS": "12"}, "s.SESSION_ABSOLUTE", "12:00:00"),
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
