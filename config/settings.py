@@ -1,33 +1,21 @@
 """The settings. They come from the environment or `.env`; `.env.example` lists all variables.
 
-No other module reads the environment. A blank value means the default.
+Only gunicorn.conf.py reads the environment, too (config.environment).
 """
 
 import logging
-import os
 from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
 import dj_email_url
 from corsheaders.defaults import default_headers
-from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
+from decouple import Choices, Csv
 from django.utils.translation import gettext_lazy as _
 
 from config.cache_url import parse_cache_url
+from config.environment import BASE_DIR, config
 from config.secret_key import load_or_create_key
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-_env_file = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
-_read = Config(RepositoryEnv(_env_file) if _env_file.exists() else RepositoryEmpty())
-
-
-def config(name, default="", cast=str):
-    """Return the variable `name`, converted by `cast`, or `default` if it is missing or blank."""
-    value = _read(name, default="")
-    return _read(name, default=default, cast=cast) if value != "" else default
-
 
 # --- What kind of installation this is ------------------------------------------------------
 
@@ -45,6 +33,8 @@ ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1
 # Whether a proxy in front terminates TLS: turns on the redirect, HSTS and secure cookies.
 HTTPS = config("HTTPS", default=False, cast=bool)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # browsers accept these names from this host alone, over TLS
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # monitoring inside the network uses no TLS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -72,7 +72,18 @@ PACKAGES = [
 DRF_IN_LOWER_LAYERS = {"permissions", "auth.authentication", "auth.tokens", "audit.mixins"}
 
 # The packages of config, the lowest first. A package imports those before it.
-CONFIG = ["context", "errors", "files", "clinical_records", "db", "worker", "api", "http", "admin"]
+CONFIG = [
+    "context",
+    "errors",
+    "files",
+    "clinical_records",
+    "cache",
+    "db",
+    "worker",
+    "api",
+    "http",
+    "admin",
+]
 CONFIG_ENTRY_POINTS = {"settings", "urls", "checks", "admin.dashboard", "health", "access_report"}
 
 

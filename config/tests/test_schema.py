@@ -5,11 +5,13 @@ from io import StringIO
 import pytest
 import yaml
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
 from accounts.permissions import SAME_AS
 from accounts.roles import ANYONE
 from config.access_report import iter_endpoints
 from config.api.exceptions import ERROR_CODES
+from config.api.views import rendered_schema
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +198,23 @@ def test_the_documentation_is_public_and_loads_nothing_from_other_hosts(api, add
     assert "cdn" not in page
     assert 'src="http' not in page
     assert 'href="http' not in page
+
+
+def test_the_document_is_made_once_in_each_format(api, jane, monkeypatch):
+    rendered_schema.cache_clear()
+    made = []
+    generate = SchemaGenerator.get_schema
+    monkeypatch.setattr(
+        SchemaGenerator,
+        "get_schema",
+        lambda generator, **options: made.append(options) or generate(generator, **options),
+    )
+
+    documents = {
+        client.get("/api/schema/?format=json", headers={"Accept-Language": language}).content
+        for client in (api(), api(jane))
+        for language in ("en", "de")
+    }
+
+    assert len(documents) == 1
+    assert made == [{"public": True}]

@@ -1,8 +1,10 @@
+from django.core.cache import caches
 from django.core.management import BaseCommand, call_command
 
 from accounts import email_addresses, idempotency
 from accounts.auth import lockout, sessions
 from accounts.messages import outbox
+from config.cache import FailOpenFileCache
 
 
 class Command(BaseCommand):
@@ -16,6 +18,8 @@ class Command(BaseCommand):
         keys, counters, ended = idempotency.prune(), lockout.prune(), sessions.prune()
         letters, addresses = outbox.prune(), email_addresses.release_unproven()
         call_command("clearsessions")
+        if isinstance(caches["default"], FailOpenFileCache):  # each write lists the whole folder
+            caches["default"].clear()
         self.stdout.write(
             f"Deleted {keys} key(s), {counters} count(s) of failed sign-ins, {ended} session(s) "
             f"and {letters} letter(s). Freed {addresses} e-mail address(es)."
