@@ -148,7 +148,8 @@ class BoundedSearchFilter(SearchFilter):
             sentence = _("Search for at most %(words)d words and %(length)d characters.")
             limits = {"words": MAX_SEARCH_WORDS, "length": MAX_SEARCH_LENGTH}
             raise ValidationError({self.search_param: [sentence % limits]})
-        return super().get_search_terms(SimpleNamespace(query_params=list_parameters(request)))
+        parameters = SimpleNamespace(query_params=list_parameters(request))
+        return super().get_search_terms(parameters)  # type: ignore[arg-type]
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
