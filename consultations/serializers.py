@@ -9,6 +9,7 @@ from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.db.text import MAX_CLINICAL_TEXT_LENGTH
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.output import consultation_output, read_consultation
 from patients.models import Patient
@@ -189,7 +190,7 @@ class ConsultationCreateSerializer(StrictSerializer):
     )
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
     doctor = DoctorField()
-    chief_complaint = serializers.CharField(required=False)
+    chief_complaint = serializers.CharField(required=False, max_length=MAX_CLINICAL_TEXT_LENGTH)
     example = {"appointment": 12, "chief_complaint": "Chest pain when climbing stairs"}
 
     def validate(self, attrs):

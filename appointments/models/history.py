@@ -12,6 +12,7 @@ from appointments import clock
 from appointments.lifecycle import Status
 from appointments.models.appointments import Appointment
 from config.db.querysets import ScopedQuerySet, hidden_fields
+from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
@@ -38,7 +39,7 @@ class AppointmentHistory(models.Model):
     changes = models.JSONField(
         default=list, help_text=gettext_lazy("Names of the fields, never their values.")
     )
-    reason = models.TextField(blank=True)
+    reason = BoundedTextField(max_length=MAX_REASON_LENGTH, blank=True)
     changed_by = models.ForeignKey(User, PROTECT, related_name="appointment_changes")
     created_at = models.DateTimeField(default=clock.now)
 
@@ -47,6 +48,7 @@ class AppointmentHistory(models.Model):
     class Meta:
         ordering = ["pk"]
         verbose_name_plural = gettext_lazy("appointment history")
+        constraints = length_checks("appointment_history", reason=MAX_REASON_LENGTH)
 
     def __str__(self):
         return _("%(action)s of appointment %(number)s") % {
