@@ -4,6 +4,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.reverse import reverse
 
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
@@ -165,20 +166,38 @@ class ConsultationDetailSerializer(ConsultationSerializer):
     vital_signs = VitalSignsSerializer(many=True, read_only=True)
     prescriptions = PrescriptionSerializer(many=True, read_only=True)
     notes = ConsultationNoteSerializer(many=True, read_only=True)
+    more_parts = serializers.ListField(
+        child=serializers.URLField(),
+        read_only=True,
+        help_text=_(
+            "Only the newest parts are shown here. These lists have older ones; empty if none has."
+        ),
+    )
     example = CONSULTATION_EXAMPLE | {
         "vital_signs": [VITAL_SIGNS_EXAMPLE],
         "prescriptions": [PRESCRIPTION_EXAMPLE],
         "notes": [NOTE_EXAMPLE],
+        "more_parts": [],
     }
 
     class Meta(ConsultationSerializer.Meta):
-        fields = [*ConsultationSerializer.Meta.fields, *PARTS]
+        fields = [*ConsultationSerializer.Meta.fields, *PARTS, "more_parts"]
 
     def to_representation(self, consultation):
-        parts = {
-            name: self.fields[name].to_representation(getattr(consultation, name)) for name in PARTS
-        }
-        return super().to_representation(consultation) | parts
+        rows = {name: list(getattr(consultation, name).all()) for name in PARTS}
+        parts = {name: self.fields[name].to_representation(rows[name]) for name in PARTS}
+        more = [
+            self._list_address(name, consultation)
+            for name, shown in rows.items()
+            if shown and shown[0].number_of_parts > len(shown)
+        ]
+        return super().to_representation(consultation) | parts | {"more_parts": more}
+
+    def _list_address(self, name, consultation):
+        route = f"consultation-{name.replace('_', '-')}-list"
+        return reverse(
+            route, kwargs={"consultation": consultation.pk}, request=self.context["request"]
+        )
 
 
 @extend_schema_serializer(component_name="Opening")  # the published name

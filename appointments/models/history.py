@@ -3,7 +3,8 @@
 from itertools import combinations
 
 from django.db import models
-from django.db.models import PROTECT
+from django.db.models import PROTECT, F, Window
+from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,6 +14,8 @@ from appointments.lifecycle import Status
 from appointments.models.appointments import Appointment
 from config.db.querysets import ScopedQuerySet, hidden_fields
 from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
+
+MAX_ENTRIES = 100  # on the page of an appointment in the admin
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
@@ -25,6 +28,11 @@ class AppointmentHistoryQuerySet(ScopedQuerySet):
             for names in combinations(hidden, count):
                 entries = entries.exclude(changes=list(names))
         return entries
+
+    def newest(self):
+        """The newest MAX_ENTRIES of each appointment."""
+        place = Window(RowNumber(), partition_by="appointment", order_by=F("pk").desc())
+        return self.annotate(place=place).filter(place__lte=MAX_ENTRIES)
 
 
 class AppointmentHistory(models.Model):

@@ -102,6 +102,15 @@ class BoundedTextField(models.TextField):
         return super().formfield(**{"form_class": MultilineFormField} | kwargs)
 
 
+def text_names(model: type[models.Model]) -> list[str]:
+    """Return the names of the model's text fields, without those with choices."""
+    return [
+        field.name
+        for field in model._meta.concrete_fields
+        if isinstance(field, (models.CharField, models.TextField)) and not field.choices
+    ]
+
+
 def length_checks(table: str, **lengths: int) -> list[models.BaseConstraint]:
     """Return a check constraint for each named column: at most so many characters.
 

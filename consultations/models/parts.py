@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import PROTECT, F, Q
+from django.db.models import PROTECT, Count, F, Q, Sum, Value, Window
+from django.db.models.functions import Length, RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from simple_history.models import HistoricalRecords
@@ -20,9 +21,13 @@ from config.db.text import (
     BoundedTextField,
     LineField,
     length_checks,
+    text_names,
 )
 from consultations.choices import MedicationType, NoteType
 from consultations.models.consultations import Consultation
+
+MAX_PARTS = 100
+MAX_PART_CHARACTERS = 200_000
 
 
 class ConsultationPart(models.Model):
@@ -48,6 +53,20 @@ class ConsultationPart(models.Model):
 
 class ConsultationPartQuerySet(ScopedQuerySet):
     """Visible with the consultation."""
+
+    def newest(self):
+        """The newest parts of each consultation, as many as its JSON object and page show.
+
+        These are at most MAX_PARTS rows with at most MAX_PART_CHARACTERS in all their texts. Each
+        row has the number of all parts of its kind as `number_of_parts`.
+        """
+        whole, order = "consultation", F("pk").desc()
+        characters = sum(map(Length, text_names(self.model)), start=Value(0))
+        return self.annotate(
+            number_of_parts=Window(Count("pk"), partition_by=whole),
+            place=Window(RowNumber(), partition_by=whole, order_by=order),
+            characters=Window(Sum(characters), partition_by=whole, order_by=order),
+        ).filter(place__lte=MAX_PARTS, characters__lte=MAX_PART_CHARACTERS)
 
     def visible_to(self, user):
         return self.filter(consultation__in=Consultation.objects.visible_to(user))
