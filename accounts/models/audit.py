@@ -61,6 +61,10 @@ class AuditEventQuerySet(ScopedQuerySet):
         """Return the events about the patient with this id."""
         return self.filter(_about(patient))
 
+    def accesses(self):
+        """Return the events that changed or showed records, with the refusals that told of them."""
+        return self.filter(Q(outcome=Outcome.SUCCESS) | Q(action=Action.READ))
+
     def with_actor_name(self):
         """Add `actor_name`, the current name of the user whose id the event stores."""
         name = Coalesce(
@@ -74,7 +78,8 @@ class AuditEvent(models.Model):
     """An action on records that succeeded or was refused. It contains no value of a record.
 
     `accounts.audit` writes the events. `records` are references such as "appointment/7"; `patients`
-    are the ids of the patients whom the records are about.
+    are the ids of the patients whom the records are about. A refusal names patients only if its
+    answer told something of them; the ids that a refused request tried are in `records` alone.
     """
 
     at = models.DateTimeField(default=timezone.now)
