@@ -114,13 +114,15 @@ class AuditSeal(models.Model):
     """A link of the hash chain over the events (accounts.audit.hash_chain).
 
     If earlier events were archived, the first remaining link represents them: it has no event, but
-    a `proof`.
+    a `proof`. A link that ends a run of seal_audit has the number of its `checkpoint`; the number
+    is 0 if no checkpoints are kept.
     """
 
     n = models.BigIntegerField(primary_key=True)
     event = models.BigIntegerField(unique=True, null=True)
     hash = models.CharField(max_length=64)
     proof = models.CharField(max_length=64, blank=True)
+    checkpoint = models.BigIntegerField(null=True)
 
     class Meta:
         ordering = ["n"]
