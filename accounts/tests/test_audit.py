@@ -212,7 +212,7 @@ def test_a_service_call_outside_a_request_names_its_by_argument(visit, house, ne
     assert (event.session, event.request_id, event.address) == ("", "", "")
 
 
-def test_a_rejected_change_writes_no_event(api, visit, house, new_events):
+def test_a_rejected_change_writes_no_change(api, visit, house, new_events):
     client = api(house)
     appointments.move(visit, "cancel", by=house)
     new_events()
@@ -220,7 +220,9 @@ def test_a_rejected_change_writes_no_event(api, visit, house, new_events):
     response = client.post(f"/api/appointments/{visit.pk}/complete/")
 
     assert response.status_code == 409
-    assert new_events() == []
+    assert [(event.action, event.outcome) for event in new_events()] == [
+        (Action.READ, Outcome.REFUSED)
+    ]
 
 
 def test_a_rolled_back_part_drops_its_event_and_keeps_the_rest(visit, house, new_events):

@@ -22,7 +22,12 @@ from django.utils.translation import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
-from config.admin.audited_pages import filtered_records, preselected_records, show_records
+from config.admin.audited_pages import (
+    filtered_records,
+    preselected_records,
+    show_records,
+    show_refused,
+)
 from config.admin.forms import ActionForm, ServiceForm
 from config.api.fields import is_lookup_in_calendar
 from config.api.pagination import DeferredJoinPaginator
@@ -206,6 +211,7 @@ class ServiceModelAdmin(ModelAdmin):
                 run_atomically(act, record)
             except ValidationError as refusal:
                 self.message_user(request, f"{record}: {refusal.messages[0]}", messages.WARNING)
+                show_refused(request, record)
             else:
                 count += 1
         if count:
