@@ -61,7 +61,7 @@ def _audit_admin_page(request: HttpRequest, response: HttpResponseBase) -> None:
     event = f"desk.{getattr(request.resolver_match, 'url_name', None)}"
     if response.status_code in DENIED_STATUSES or _is_login_redirect(request, response):
         audit.record_denied(event)
-    elif response.status_code == HTTPStatus.OK and request.user.is_staff:
+    elif response.status_code == HTTPStatus.OK and request.user.has_module_perms("admin"):
         shown = getattr(request, "shown_records", None)
         if shown is not None or isinstance(response, TemplateResponse):
             audit.record_read(event, shown or [])

@@ -12,7 +12,6 @@ from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
     DoctorFactory,
-    UnverifiedDoctorFactory,
     UserFactory,
 )
 from patients.tests.factories import PatientFactory
@@ -223,29 +222,6 @@ def test_no_page_shows_a_password_hash(admin_client):
 @pytest.mark.parametrize("guess", ["password__startswith=md5", "password__contains=a"])
 def test_password_hashes_are_not_searchable(admin_client, guess):
     assert admin_client.get(f"{USERS}?{guess}").status_code in (302, 400)
-
-
-def test_a_licence_is_verified_from_its_page_by_post_only(admin_client):
-    doctor = UnverifiedDoctorFactory()
-    page = page_of(doctor, "doctor", "verify_licence")
-
-    asked = admin_client.get(page)
-    after_get = User.objects.get(pk=doctor.pk).license_verified
-    done = admin_client.post(page)
-
-    assert (asked.status_code, after_get) == (200, False)
-    assert done.status_code == 302
-    assert User.objects.get(pk=doctor.pk).license_verified is True
-
-
-def test_licences_are_verified_from_the_list(admin_client):
-    doctors = UnverifiedDoctorFactory.create_batch(2)
-
-    admin_client.post(
-        DOCTORS, {"action": "verify_licences", "_selected_action": [one.pk for one in doctors]}
-    )
-
-    assert User.objects.filter(license_verified=True).count() == 2
 
 
 def test_the_doctor_form_creates_a_doctor(admin_client):

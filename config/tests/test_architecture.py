@@ -18,16 +18,20 @@ LAYERS = [
     ["records"],
     [
         "permissions",
+        "closing",
         "statistics",
         "auth",
         "audit",
+        "licences",
         "idempotency",
         "avatars",
         "slot_services",
         "booking_rules",
         "output",
         "locks",
+        "emergency_access",
         "services",
+        "record_closing",
     ],
     [
         "filters",
@@ -201,7 +205,7 @@ def test_the_domain_reads_the_time_from_appointments_clock():
         if reads_time.search(path.read_text())
     }
 
-    assert found == {"appointments/clock.py", "patients/models.py", "patients/services.py"}
+    assert found == {"appointments/clock.py", "patients/models.py", "patients/emergency_access.py"}
 
 
 def test_transactions_are_opened_with_atomic_with_retry():
