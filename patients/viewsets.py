@@ -16,7 +16,7 @@ from config.api.etags import VersionedMixin
 from config.api.pagination import PagePagination
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.prepared_lists import PreparedListMixin
-from patients import permissions, services
+from patients import emergency_access, permissions, services
 from patients.filters import PatientFilter
 from patients.models import EmergencyAccess, Patient
 from patients.prepared_queries import (
@@ -175,6 +175,6 @@ class EmergencyAccessViewSet(
         return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer):
-        serializer.instance = services.grant_emergency_access(
+        serializer.instance = emergency_access.grant_emergency_access(
             self.patient, by=self.request.user, **serializer.validated_data
         )

@@ -63,7 +63,7 @@ def _audit_admin_page(request: HttpRequest, response: HttpResponseBase) -> None:
         audit.record_denied(event, _record_tried(request))
     elif refused := getattr(request, "refused_records", None):
         audit.record_conflict(event, refused)
-    elif response.status_code == HTTPStatus.OK and request.user.is_staff:
+    elif response.status_code == HTTPStatus.OK and request.user.has_module_perms("admin"):
         shown = getattr(request, "shown_records", None)
         if shown is not None or isinstance(response, TemplateResponse):
             audit.record_read(event, shown or [])

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import services
+from accounts import licences
 from accounts.models import Action, AuditEvent, Outcome
 from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import data
@@ -312,7 +312,7 @@ def test_repeated_denials_are_one_event_for_each_caller_and_endpoint(api, jane, 
 
 def test_services_without_an_endpoint_write_events(ada, house, nils, new_events):
     patient = create_patient(first_name="Ann", last_name="Lee")
-    services.verify_licence(nils)
+    licences.verify_licence(nils)
     slot = slot_services.open_slot(doctor=house, **HOURS)
     slot_services.change_slot(slot, end_time=HOURS["end_time"].replace(minute=45))
     slot_services.withdraw(slot)

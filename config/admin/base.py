@@ -163,10 +163,22 @@ class ServiceModelAdmin(ModelAdmin):
         """The names of those `actions_detail` that the state of the record allows."""
         return self.actions_detail
 
-    def action_view(self, request, object_id, *, title, act, done, form=ActionForm, explanation=""):
+    def action_view(
+        self,
+        request,
+        object_id,
+        *,
+        title,
+        act,
+        done,
+        form=ActionForm,
+        explanation="",
+        facts=lambda record: (),
+    ):
         """A page that asks for confirmation on GET and acts on POST.
 
-        `act` is called with the record and the values of the form.
+        `act` is called with the record and the values of the form. `facts` is called with the
+        record and returns the (label, text) pairs that the page shows.
         """
         record = self.get_object(request, object_id)
         if record is None:
@@ -194,6 +206,7 @@ class ServiceModelAdmin(ModelAdmin):
             "form": form,
             "media": self.media + form.media,
             "explanation": explanation,
+            "facts": list(facts(record)),
             "back": page,
         }
         return TemplateResponse(request, "admin/action.html", context)
