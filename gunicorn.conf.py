@@ -1,14 +1,15 @@
 """Settings of gunicorn: run `gunicorn` in this folder."""
 
 import gc
-import sys
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 
 from gunicorn.glogging import Logger
 
-sys.path.insert(0, str(Path(__file__).parent))  # gunicorn adds the folder later
-read = import_module("config.environment").config  # `config` is a setting of gunicorn
+# Run and not imported, so that a reload (SIGHUP) reads the variables again. gunicorn reads every
+# public name here as a setting, and `config` is one.
+read = run_path(str(Path(__file__).with_name("config") / "environment.py"))["config"]
 
 
 class WithoutAccessLog(Logger):
@@ -46,3 +47,8 @@ def post_worker_init(worker):
     import_module("config.urls")  # imports all views, so that the first request need not
     gc.collect()
     gc.freeze()
+
+
+def pre_request(worker, req):
+    """Announce that the connection closes, if the body is too long to be read to its end."""
+    import_module("config.http.unread_body").announce_close(req)

@@ -9,13 +9,17 @@ from io import BytesIO
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _  # the decoder has no language
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 mimetypes.add_type("image/webp", ".webp")  # missing on machines without /etc/mime.types
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
-MAX_PIXELS = 12_000_000  # 48 MB while one picture is decoded
+# A picture takes up to 70 MB while it is decoded. A photo of a phone often has 4032 x 3024 pixels.
+MAX_PIXELS = 12_200_000
+MAX_PIXELS_WITH_COEFFICIENTS = 7_000_000  # a JPEG that is kept whole, beside its pixels
+MAX_PIXELS_WEBP = 4_000_000  # decoded with three copies
+MAX_SIDE = 16_000  # the decoders keep several rows
 MAX_BYTES = settings.MAX_UPLOAD_BYTES - 512 * 1024  # leaves room for the rest of the form
 SIDE = 512
 
@@ -63,7 +67,7 @@ def _small(upload):
     """Return the picture at its final size; its size is checked before it is decoded."""
     try:
         image: Image.Image = Image.open(upload, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
+        if image.width * image.height > _max_pixels(image) or max(image.size) > MAX_SIDE:
             raise ValidationError(_("The picture has too many pixels."))
         image.draft("RGB", (SIDE, SIDE))  # decodes a JPEG at a fraction of its size
         image.load()
@@ -76,3 +80,11 @@ def _small(upload):
         raise ValidationError(_("The picture is damaged.")) from error
     else:
         return image
+
+
+def _max_pixels(image):
+    if image.format == "WEBP":
+        return MAX_PIXELS_WEBP
+    if image.format == "JPEG" and ("progressive" in image.info or image.mode == "CMYK"):
+        return MAX_PIXELS_WITH_COEFFICIENTS
+    return MAX_PIXELS

@@ -4,6 +4,7 @@
 
 One client per connection sends requests that are refused before their body is read (401, 404, 405,
 415), with bodies of 1 byte to 900 kB, and after each one a request that must be answered with 200.
+One body in fifty is larger than the limit, and one is chunked.
 The script exits with 1 if a request gets no response.
 """
 
@@ -16,6 +17,8 @@ from http.client import HTTPConnection, HTTPException
 from verification.server import HOST, PORT, configure, fresh_database, gunicorn
 
 LARGEST = 900_000  # bytes
+SOME_TOO_LARGE, SOME_CHUNKED = 7, 33
+TOO_LARGE = 7_000_000  # beyond MAX_UPLOAD_MB: the connection may close, if the response says so
 JSON = "application/json"
 
 # (method, path, Content-Type, expected status)
@@ -36,20 +39,26 @@ def lost_requests(count, seed=1):
     for number in range(count):
         method, path, kind, expected = dice.choice(REFUSALS)
         size = int(LARGEST ** dice.random())
-        for asked, body, headers, status in [
-            ((method, path), b"x" * size, {"Content-Type": kind}, expected),
-            (("GET", "/healthz"), None, {}, 200),
+        body = b"x" * size
+        if number % 50 == SOME_TOO_LARGE:
+            body = b"x" * TOO_LARGE
+        elif number % 50 == SOME_CHUNKED:  # refused by the API with 400
+            body = iter([b"x" * TOO_LARGE])
+            expected = 400 if path.startswith("/api/") else expected
+        for asked, sent, headers, statuses in [
+            ((method, path), body, {"Content-Type": kind}, {expected, 413}),
+            (("GET", "/healthz"), None, {}, {200}),
         ]:
             try:
-                connection.request(*asked, body=body, headers=headers)
+                connection.request(*asked, body=sent, headers=headers)
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, HTTPException) as error:
-                lost.append(f"{asked} after {number} with {size} bytes: {error!r}")
+                lost.append(f"{asked} as number {number} with {size} bytes: {error!r}")
                 connection.close()
                 continue
-            if answer.status != status:
-                lost.append(f"{asked} with {size} bytes: {answer.status}, not {status}")
+            if answer.status not in statuses:
+                lost.append(f"{asked} with {size} bytes: {answer.status}, not {statuses}")
     connection.close()
     return lost
 

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 
 PROFILE = "/api/auth/profile/"
 NOT_AN_IMAGE = {"avatar": ["This is not a JPEG, PNG, WebP or GIF picture."]}
+TOO_MANY_PIXELS = {"avatar": ["The picture has too many pixels."]}
 DAMAGED = {"avatar": ["The picture is damaged."]}
 ORIENTATION = 0x0112  # EXIF: the rotation of the camera
 
@@ -184,8 +185,12 @@ def test_an_image_with_broken_metadata_is_accepted(api, kind, sound, damaged):
         (png_header(10, 10), DAMAGED),
         (png_header(20_000, 20_000), DAMAGED),
         (png_header(2**31 - 1, 2**31 - 1), DAMAGED),
-        (png_header(8_000, 8_000), {"avatar": ["The picture has too many pixels."]}),
-        (png_header(4_000, 3_001), {"avatar": ["The picture has too many pixels."]}),
+        (png_header(8_000, 8_000), TOO_MANY_PIXELS),
+        (png_header(4_000, 3_051), TOO_MANY_PIXELS),
+        (png_header(16_001, 1), TOO_MANY_PIXELS),
+        (image_bytes("WEBP", size=(2_000, 2_001), lossless=True, method=0), TOO_MANY_PIXELS),
+        (image_bytes("JPEG", size=(3_500, 2_001), progressive=True), TOO_MANY_PIXELS),
+        (image_bytes("JPEG", size=(3_500, 2_001), mode="CMYK"), TOO_MANY_PIXELS),
         (image_bytes() + b"\0" * MAX_BYTES, {"avatar": ["The picture is larger than 5632 kB."]}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else f"{value[:12]!r}-{len(value)}",
@@ -414,13 +419,33 @@ def test_only_avatars_are_served_as_media(api, path):
     assert api().get(path).status_code == 404
 
 
-def test_a_picture_of_twelve_megapixels_is_accepted(api):
-    jane = UserFactory()
-
-    answer = upload(api(jane), image_bytes(size=(4_000, 3_000)))
+@pytest.mark.parametrize(
+    ("kind", "size", "options"),
+    [
+        ("PNG", (4_032, 3_024), {}),
+        ("JPEG", (4_032, 3_024), {}),
+        ("JPEG", (3_500, 2_000), {"progressive": True}),
+        ("WEBP", (2_000, 2_000), {"lossless": True, "method": 0}),
+    ],
+)
+def test_a_picture_at_the_limit_of_its_format_is_accepted(api, kind, size, options):
+    answer = upload(api(UserFactory()), image_bytes(kind, size=size, **options))
 
     _, stored = fetch(api, data(answer)["avatar"])
-    assert Image.open(io.BytesIO(stored)).size == (512, 384)
+    assert max(Image.open(io.BytesIO(stored)).size) == 512
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (png_header(8_000, 8_000), "Das Bild hat zu viele Pixel."),
+        (png_header(10, 10), "Das Bild ist beschädigt."),
+    ],
+)
+def test_a_refused_picture_is_answered_in_the_callers_language(api, content, sentence):
+    client = api(UserFactory(), HTTP_ACCEPT_LANGUAGE="de")
+
+    assert error_details(upload(client, content))[2] == {"avatar": [sentence]}
 
 
 MEMORY_OF_SIXTEEN_PICTURES = """
@@ -439,9 +464,16 @@ print(re.search(r"VmHWM:\\s+([0-9]+) kB", status)[1])
 """
 
 
-def test_sixteen_large_pictures_at_once_are_decoded_one_after_the_other():
-    """Each takes 48 MB while it is decoded: sixteen at once took 1.5 GB."""
-    content = image_bytes(size=(4_000, 3_000), mode="RGBA")
+@pytest.mark.parametrize(
+    ("kind", "size", "options"),
+    [
+        ("PNG", (4_032, 3_024), {"mode": "RGBA"}),
+        ("JPEG", (3_500, 2_000), {"mode": "CMYK", "progressive": True, "subsampling": 0}),
+        ("WEBP", (2_000, 2_000), {"mode": "RGBA", "lossless": True, "method": 0}),
+    ],
+)
+def test_sixteen_large_pictures_at_once_are_decoded_one_after_the_other(kind, size, options):
+    content = image_bytes(kind, size=size, **options)
 
     kilobytes = int(
         subprocess.run(  # noqa: S603

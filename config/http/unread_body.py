@@ -2,7 +2,8 @@
 
 A response may be complete before the body was read: 401, 404, 405, 415. gunicorn announces that the
 connection stays open, discards up to 64 kB of the body and closes the connection if more is left.
-The client's next request on the connection would be lost.
+The client's next request on the connection would be lost. If the body is longer than the limit of a
+request, the response announces `Connection: close`.
 """
 
 from contextlib import suppress
@@ -56,6 +57,20 @@ def wsgi_read_whole_body(application):
         return application(environ, start)
 
     return serve
+
+
+def announce_close(request):
+    """Add `Connection: close` to gunicorn's request if its body may be longer than the limit.
+
+    gunicorn copies the header to the response. A chunked body can have any length.
+    """
+    headers = dict(request.headers)
+    try:
+        length = int(headers.get("CONTENT-LENGTH") or 0)
+    except ValueError:
+        length = 0  # gunicorn refuses the request itself
+    if "TRANSFER-ENCODING" in headers or length > settings.MAX_UPLOAD_BYTES:
+        request.headers.insert(0, ("CONNECTION", "close"))
 
 
 def body_length(environ):

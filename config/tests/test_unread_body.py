@@ -1,11 +1,12 @@
 """The whole body of a refused request is read, so that its connection can be used again."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
 
-from config.http.unread_body import wsgi_read_whole_body
+from config.http.unread_body import announce_close, wsgi_read_whole_body
 
 HUGE = settings.MAX_UPLOAD_BYTES + 500_000
 
@@ -76,3 +77,25 @@ def test_a_client_that_hangs_up_does_not_fail_the_response():
     list(wsgi_read_whole_body(refuse)(environ, lambda *args: started.append(args[0])))
 
     assert started == ["401 Unauthorized"]
+
+
+LIMIT = settings.MAX_UPLOAD_BYTES
+CLOSE = ("CONNECTION", "close")
+
+
+@pytest.mark.parametrize(
+    ("header", "closes"),
+    [
+        (("CONTENT-LENGTH", str(LIMIT)), False),
+        (("CONTENT-LENGTH", str(LIMIT + 1)), True),
+        (("CONTENT-LENGTH", "many"), False),
+        (("TRANSFER-ENCODING", "chunked"), True),
+        (("HOST", "localhost"), False),
+    ],
+)
+def test_a_body_that_may_exceed_the_limit_closes_its_connection(header, closes):
+    request = SimpleNamespace(headers=[("CONNECTION", "keep-alive"), header])
+
+    announce_close(request)
+
+    assert (request.headers[0] == CLOSE) is closes
