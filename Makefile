@@ -60,7 +60,7 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@$(VENV)/$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-# What product, floor and yardstick need, in a place of its own.
+# What the benchmarks install: the packages of the product and of the programs it is compared with.
 $(BENCH_VENV)/installed: benchmarks/requirements.txt requirements.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/$(INSTALL) -r benchmarks/requirements.txt

@@ -10,13 +10,15 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
-from accounts import permissions, services
+from accounts import email_addresses, permissions, services
 from accounts.audit.mixins import AuditedMixin
 from accounts.auth import sessions
 from accounts.auth.lockout import counting_password_attempt
 from accounts.models import Session, User
+from accounts.models.user import EMAIL_LOST
 from accounts.serializers import (
     PROFILES,
+    EmailVerificationSerializer,
     EmptySerializer,
     LoginResponseSerializer,
     LoginSerializer,
@@ -39,6 +41,8 @@ from config.db.versioning import check_version
 # Actions without sign-in do not check credentials, so that an expired token does not prevent them.
 OPEN: dict[str, Any] = {"methods": ["post"], "detail": False, "authentication_classes": []}
 
+PROFILE_ACTIONS = {"profile", "update_profile", "partial_update_profile"}
+
 
 class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     """Registration, sign-in, tokens, passwords and the user's own profile."""
@@ -59,6 +63,8 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         "change_password": _("Password changed. All other sessions have ended."),
         "reset_password": _("If this address has an account, an e-mail has been sent to it."),
         "confirm_password_reset": _("Password changed. Sign in with the new password."),
+        "verify_email": _("E-mail address confirmed."),
+        "resend_email": _("If your address is not confirmed yet, an e-mail has been sent to it."),
     }
 
     @extend_schema(responses={201: OwnProfile})
@@ -78,6 +84,8 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
             raise AuthenticationFailed(
                 _("The username or the password is wrong."), code="invalid_credentials"
             )
+        if user.email_lost_at:
+            self.message = EMAIL_LOST
         serializer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
         return Response(serializer.data)
 
@@ -155,6 +163,30 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         services.reset_password(**self.valid_serializer().validated_data)
         return Response(None)
 
+    @extend_schema(responses=None)
+    @action(
+        **OPEN,
+        url_path="email/verify",
+        serializer_class=EmailVerificationSerializer,
+        throttle_scope="login",
+    )
+    def verify_email(self, request):
+        email_addresses.verify(self.valid_serializer().validated_data["token"])
+        return Response(None)
+
+    @extend_schema(request=None, responses=None)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="email/resend",
+        serializer_class=EmptySerializer,
+        throttle_scope="login",
+    )
+    def resend_email(self, request):
+        self.valid_serializer()
+        email_addresses.resend(request.user)
+        return Response(None)
+
     def get_parsers(self):
         if self.action_map.get("put"):  # the profile, which may contain a picture
             return [StrictJSONParser(), BoundedMultiPartParser()]
@@ -170,7 +202,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
 
     def is_clinical(self):
         """Return whether the response contains the medical history of a patient."""
-        return self.action == "profile" and self.request.user.subject_id is not None
+        return self.action in PROFILE_ACTIONS and self.request.user.subject_id is not None
 
     def profile_serializer(self, user, **kwargs):
         return PROFILES[user.user_type](user, context=self.get_serializer_context(), **kwargs)

@@ -29,14 +29,15 @@ PRIORITY_COLOURS = {Priority.URGENT: "danger", Priority.HIGH: "warning"}
 
 class HistoryInline(ReadOnlyInline):
     model = AppointmentHistory
-    verbose_name_plural = _("history")
+    verbose_name_plural = _("newest history")
     fields = [
-        "created_at", "action", "from_status", "to_status", "to_starts_at", "changed_by", "reason",
+        "created_at", "action_title", "from_status", "to_status", "to_starts_at", "changed_by",
+        "reason",
     ]  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("changed_by")
+        return super().get_queryset(request).select_related("changed_by").newest()
 
 
 @admin.register(Appointment)
@@ -227,7 +228,13 @@ class TimeSlotAdmin(ServiceModelAdmin):
 class AppointmentHistoryAdmin(ReadOnlyAdmin):
     """Everything that happened to appointments. Read-only."""
 
-    list_display = ["created_at", "action", "appointment", "became", "changed_by", "reason"]
+    fields = [
+        "appointment", "action_title", "from_status", "to_status", "from_starts_at",
+        "to_starts_at", "changed_fields", "reason", "changed_by", "created_at",
+    ]  # fmt: skip
+    list_display = [
+        "created_at", "action_title", "appointment", "became", "changed_by", "reason",
+    ]  # fmt: skip
     list_filter = [
         ActionFilter,
         ("to_status", ChoicesDropdownFilter),
@@ -240,6 +247,11 @@ class AppointmentHistoryAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ["-pk"]
+
+    @display(description=_("changes"))
+    def changed_fields(self, entry):
+        names = {field.name: str(field.verbose_name) for field in Appointment._meta.fields}
+        return ", ".join(names.get(name, name) for name in entry.changes)
 
     @display(description=_("new status"), ordering="to_status")
     def became(self, entry):

@@ -5,13 +5,12 @@ from functools import partial
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 
 from appointments import clock, services
 from appointments.forms import MoveForm, RescheduleForm
-from appointments.lifecycle import MOVES, Status
+from appointments.lifecycle import ACTION_TITLES, MOVES, Status
 
 STATUS_COLOURS = {
     Status.SCHEDULED: "info",
@@ -20,14 +19,6 @@ STATUS_COLOURS = {
     Status.COMPLETED: "success",
     Status.CANCELLED: "danger",
     Status.NO_SHOW: "danger",
-}
-MOVE_TITLES = {
-    "confirm": _("Confirm"),
-    "start": _("Start"),
-    "complete": _("Complete"),
-    "no_show": _("No-show"),
-    "cancel": pgettext_lazy("appointment", "Cancel"),
-    "reschedule": _("Reschedule"),
 }
 # The action of the list, and the message about its result.
 BULK_MOVES = {
@@ -65,7 +56,7 @@ def is_autocomplete(request):
 
 def detail_action(name, icon):
     """The button that makes the move `name` with the appointment on the page."""
-    title = MOVE_TITLES[name]
+    title = ACTION_TITLES[name]
 
     @action(description=title, icon=icon)
     def make_move(model_admin, request, object_id):
@@ -157,7 +148,7 @@ class ActionFilter(DropdownFilter):
     parameter_name = "action"
 
     def lookups(self, request, model_admin):
-        return [("book", _("Book")), ("updated", _("Change details")), *MOVE_TITLES.items()]
+        return ACTION_TITLES.items()
 
     def queryset(self, request, queryset):
         return queryset.filter(action=self.value()) if self.value() else queryset

@@ -1,4 +1,5 @@
 import django_filters
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Doctor
 from appointments import clock
@@ -40,12 +41,14 @@ class AvailableFilter(ChoiceFilter):
 
 
 class TimeSlotFilter(django_filters.FilterSet):
-    date = ClinicDayFilter("starts_at", bounds=("gte", "lt"))
-    date_after = ClinicDayFilter("starts_at", bounds=("gte",))
-    date_before = ClinicDayFilter("starts_at", bounds=("lt",))
-    doctor = IdFilter("doctor")
-    specialization = CharFilter("doctor__specialization", "iexact")
-    available = AvailableFilter(choices=[("true", "true"), ("false", "false")])
+    date = ClinicDayFilter("starts_at", bounds=("gte", "lt"), label=_("Date"))
+    date_after = ClinicDayFilter("starts_at", bounds=("gte",), label=_("Date from"))
+    date_before = ClinicDayFilter("starts_at", bounds=("lt",), label=_("Date to"))
+    doctor = IdFilter("doctor", label=_("Doctor"))
+    specialization = CharFilter("doctor__specialization", "iexact", label=_("Specialization"))
+    available = AvailableFilter(
+        choices=[("true", "true"), ("false", "false")], label=_("Available")
+    )
 
     class Meta:
         model = TimeSlot
@@ -53,14 +56,16 @@ class TimeSlotFilter(django_filters.FilterSet):
 
 
 class AppointmentFilter(django_filters.FilterSet):
-    date = ClinicDayFilter("starts_at", bounds=("gte", "lt"))
-    date_after = ClinicDayFilter("starts_at", bounds=("gte",))
-    date_before = ClinicDayFilter("starts_at", bounds=("lt",))
-    status = ChoiceFilter("status", choices=Status.choices)
-    doctor = IdFilter("doctor")
-    patient = IdFilter("patient")
-    consultation_type = ChoiceFilter("consultation_type", choices=ConsultationType.choices)
-    priority = ChoiceFilter("priority", choices=Priority.choices)
+    date = ClinicDayFilter("starts_at", bounds=("gte", "lt"), label=_("Date"))
+    date_after = ClinicDayFilter("starts_at", bounds=("gte",), label=_("Date from"))
+    date_before = ClinicDayFilter("starts_at", bounds=("lt",), label=_("Date to"))
+    status = ChoiceFilter("status", choices=Status.choices, label=_("Status"))
+    doctor = IdFilter("doctor", label=_("Doctor"))
+    patient = IdFilter("patient", label=_("Patient"))
+    consultation_type = ChoiceFilter(
+        "consultation_type", choices=ConsultationType.choices, label=_("Consultation type")
+    )
+    priority = ChoiceFilter("priority", choices=Priority.choices, label=_("Priority"))
 
     class Meta:
         model = Appointment
@@ -68,7 +73,7 @@ class AppointmentFilter(django_filters.FilterSet):
 
 
 class DoctorFilter(django_filters.FilterSet):
-    specialization = CharFilter("specialization", "iexact")
+    specialization = CharFilter("specialization", "iexact", label=_("Specialization"))
 
     class Meta:
         model = Doctor

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.roles import CLINICIANS, EVERYONE, UserType
 
@@ -90,6 +91,18 @@ MOVES = {
         FROM_UPCOMING_BY_ANYONE | FROM_IN_PROGRESS, Status.CANCELLED, patients_before_start
     ),
     "reschedule": Move(FROM_UPCOMING_BY_ANYONE, Status.SCHEDULED),
+}
+
+# What AppointmentHistory.action names: the booking, a change of details, and each move.
+ACTION_TITLES = {
+    "book": _("Book"),
+    "updated": _("Change details"),
+    "confirm": _("Confirm"),
+    "start": _("Start"),
+    "complete": _("Complete"),
+    "no_show": _("No-show"),
+    "cancel": pgettext_lazy("appointment", "Cancel"),
+    "reschedule": _("Reschedule"),
 }
 
 

@@ -25,27 +25,24 @@ NOT_CLINICAL = [Session, Doctor, TimeSlot, AuditEvent]
 INTRODUCTION = """\
 # Access
 
-`python manage.py access > docs/access.md` writes this page from the permission tables of the code.
-A test compares the page with the tables.
+`python manage.py access > docs/access.md` writes this page from the code. Checks, in this order:
 
-Three questions are answered in this order:
+| question | if not |
+| --- | --- |
+| Is the caller signed in? | 401 |
+| May this **role** do this? | 403 |
+| May the caller see this **record**? | 404, as if the record did not exist |
+| Does the **state** of the record allow it? | 409 |
 
-1. May this **role** do this at all? If not, the answer is 403.
-2. May the caller see this **record**? If not, the answer is 404, as if the record did not exist.
-3. Does the **state** of the record allow it? If not, the answer is 409.
-
-A caller who is not signed in gets 401 before any of these.
-
-Open to anyone are `/`, `/api/`, `/api/docs/`, `/api/schema/`, `/api-auth/`, `/healthz`, `/readyz`,
-static files and avatars. `/admin/` is open to active admins only. Every address below `/api/`,
-except those of `/api/auth/`, also exists below its app (`/api/appointments/api/appointments/`) and
-gives the same answers.
+Anyone may open `/`, `/api/`, `/api/docs/`, `/api/schema/`, `/api-auth/`, `/healthz`, `/readyz`,
+static files and avatars; only active admins `/admin/`. Every address below `/api/`, except
+`/api/auth/`, also exists below its app (`/api/appointments/api/appointments/`).
 """
 
 
 OTHER_RECORDS = """\
-A record without a "writes" row is written by those who read it, where the first table allows the
-request. These records have no row:
+Without a "writes" row, those who read a record write it, where the first table allows the request.
+Other records:
 """
 
 
@@ -118,21 +115,21 @@ def render_report():
 
 
 def _permission_table():
-    rows = [
-        [f"{method} {endpoint.address}", *_marks(endpoint.roles(action))]
-        for endpoint in iter_endpoints()
-        if endpoint.is_canonical
-        for method, action in endpoint.methods
-    ]
-    return _table("Who may do what", ["request", *map(_words, ROLES)], rows)
+    methods = {}
+    for endpoint in iter_endpoints():
+        if endpoint.is_canonical:
+            for method, action in endpoint.methods:
+                row = endpoint.address, _role_names(endpoint.roles(action))
+                methods.setdefault(row, []).append(method)
+    rows = [[f"{', '.join(used)} {address}", roles] for (address, roles), used in methods.items()]
+    return _table("Who may do what", ["request", "roles"], rows)
 
 
-def _marks(roles):
-    return ["anyone"] * len(ROLES) if roles == ANYONE else [_mark(role in roles) for role in ROLES]
-
-
-def _mark(holds):
-    return "yes" if holds else "-"
+def _role_names(roles):
+    if roles == ANYONE:
+        return "anyone"
+    names = [_words(role) for role in ROLES if role in roles]
+    return "all roles" if len(names) == len(ROLES) else ", ".join(names)
 
 
 def _visibility_table():
@@ -164,17 +161,17 @@ def _phrase(documented):
 
 
 def _transition_table():
-    rows = [
-        [
-            f"{name}, from {status.label.lower()}",
-            move.target.label.lower(),
-            *[_mark(role in roles) for role in ROLES],
-            "" if move.condition is always else _words(move.condition.__name__),
+    rows = []
+    for name, move in MOVES.items():
+        condition = "" if move.condition is always else _words(move.condition.__name__)
+        sources = {}
+        for status, roles in move.sources.items():
+            sources.setdefault(_role_names(roles), []).append(status.label.lower())
+        rows += [
+            [name, ", ".join(labels), move.target.label.lower(), roles, condition]
+            for roles, labels in sources.items()
         ]
-        for name, move in MOVES.items()
-        for status, roles in move.sources.items()
-    ]
-    return _table("Moves of an appointment", ["move", "to", *map(_words, ROLES), "only"], rows)
+    return _table("Moves of an appointment", ["move", "from", "to", "roles", "only"], rows)
 
 
 def _table(title, head, rows):

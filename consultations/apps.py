@@ -1,10 +1,12 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from config.db import constraint_errors
 
 
 class ConsultationsConfig(AppConfig):
     name = "consultations"
+    verbose_name = _("Consultations")
 
     def ready(self):
         # The services import models, which are loaded only when ready() runs.

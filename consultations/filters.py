@@ -1,4 +1,5 @@
 import django_filters
+from django.utils.translation import gettext_lazy as _
 
 from appointments.filters import ClinicDayFilter
 from config.api.filters import ChoiceFilter, IdFilter
@@ -27,12 +28,12 @@ class ConsultationStatusFilter(ChoiceFilter):
 
 
 class ConsultationFilter(django_filters.FilterSet):
-    date = ConsultationDayFilter("took_place_at", bounds=("gte", "lt"))
-    date_after = ConsultationDayFilter("took_place_at", bounds=("gte",))
-    date_before = ConsultationDayFilter("took_place_at", bounds=("lt",))
-    status = ConsultationStatusFilter(choices=ConsultationStatus.choices)
-    patient = IdFilter("patient")
-    doctor = IdFilter("doctor")
+    date = ConsultationDayFilter("took_place_at", bounds=("gte", "lt"), label=_("Date"))
+    date_after = ConsultationDayFilter("took_place_at", bounds=("gte",), label=_("Date from"))
+    date_before = ConsultationDayFilter("took_place_at", bounds=("lt",), label=_("Date to"))
+    status = ConsultationStatusFilter(choices=ConsultationStatus.choices, label=_("Status"))
+    patient = IdFilter("patient", label=_("Patient"))
+    doctor = IdFilter("doctor", label=_("Doctor"))
 
     class Meta:
         model = Consultation

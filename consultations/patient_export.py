@@ -18,6 +18,7 @@ from accounts.models import (
     AuditEvent,
     IdempotencyKey,
     LoginCounter,
+    OutgoingMessage,
     Session,
     User,
 )
@@ -107,6 +108,11 @@ ACCOUNT_FILES = {
         "user",
         gettext_lazy("Keys of requests of the last day. A key keeps a request from running twice."),
         is_for_patients=False,
+    ),
+    "letters": ExportedModel(
+        OutgoingMessage,
+        "user",
+        gettext_lazy("Letters of the last thirty days, without their texts."),
     ),
     "failed-sign-ins": ExportedModel(
         LoginCounter,

@@ -1,6 +1,5 @@
 """Every change of a patient's record, with its transaction and audit entry."""
 
-import secrets
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts import email_addresses
 from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.auth import sessions
@@ -37,6 +37,7 @@ def create_patient(
         email=email,
         password=password,
         user_type=UserType.PATIENT,
+        by_clinic=True,
         **fields,
     )
     if email and password is None:
@@ -49,7 +50,7 @@ def _username_from(email: str) -> str:
     try:
         return Patient._meta.get_field("username").clean(email, None)
     except ValidationError:  # empty, or not a valid username
-        return f"patient-{secrets.token_hex(4)}"
+        return email_addresses.generated_username(UserType.PATIENT)
 
 
 @atomic_with_retry
@@ -63,6 +64,8 @@ def deactivate(
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     check_version(patient, if_version)
+    if not patient.is_active:
+        return patient
     patient.is_active = False
     patient._history_user = by
     patient.save()
@@ -145,6 +148,8 @@ def reactivate(patient: Patient) -> Patient:
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     accounts.check_not_anonymised(patient)
+    if patient.is_active:
+        return patient
     patient.is_active = True
     patient.save()
     audit.record_change("patient.reopen", patient, fields=["is_active"])

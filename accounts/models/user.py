@@ -11,7 +11,7 @@ from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import PROTECT, Q, Value
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +21,14 @@ from accounts import validators
 from accounts.roles import UNVERIFIED, Gender, UserType
 from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
+from config.db.text import (
+    MAX_LINE_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PATIENT_TEXT_LENGTH,
+    BoundedTextField,
+    LineField,
+    length_checks,
+)
 from config.db.versioning import VersionedModel
 
 models.CharField.register_lookup(Lower)
@@ -38,6 +46,11 @@ BOOKABLE_FIELDS = [
     "license_verified",
 ]  # the fields that `is_bookable` uses
 
+EMAIL_LOST = _(
+    "Signed in. Your e-mail address was not confirmed, and your account does not have it any more. "
+    "Enter an address in your profile."
+)
+
 
 def full_name_of(first_name, last_name, username):
     return f"{first_name} {last_name}".strip() or username
@@ -50,7 +63,10 @@ class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ign
 
     def create_superuser(self, username, email=None, password=None, **fields):
         user = self.model(
-            username=username, email=email or "", **fields | {"user_type": UserType.ADMIN}
+            username=username,
+            email=email or "",
+            email_verified=bool(email),
+            **fields | {"user_type": UserType.ADMIN},
         )
         user.set_password(password)
         user.full_clean(exclude=["password"])
@@ -78,29 +94,53 @@ class User(VersionedModel, AbstractUser):
         validators=[ASCIIUsernameValidator()],
         help_text=_("Letters, digits and @.+-_ only; with an @ it must be the e-mail address."),
     )
+    first_name = LineField(_("first name"), max_length=MAX_NAME_LENGTH, blank=True)
+    last_name = LineField(_("last name"), max_length=MAX_NAME_LENGTH, blank=True)
     email = models.EmailField(blank=True, validators=[validators.ascii_only])
+    email_verified = models.BooleanField(
+        _("e-mail address confirmed"), default=False, db_default=False
+    )
+    email_set_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    pending_email = models.EmailField(
+        _("new e-mail address"),
+        blank=True,
+        db_default="",
+        editable=False,
+        validators=[validators.ascii_only],
+        help_text=_("It replaces the e-mail address when the link in the e-mail is followed."),
+    )
+    email_lost_at = models.DateTimeField(null=True, editable=False)
     user_type = models.CharField(max_length=10, choices=UserType, default=UserType.PATIENT)
     phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
     date_of_birth = models.DateField(null=True, blank=True, validators=[validators.date_of_birth])
     gender = models.CharField(max_length=10, choices=Gender, default=Gender.UNKNOWN)
-    address = models.CharField(max_length=500, blank=True)
+    address = LineField(max_length=MAX_LINE_LENGTH, blank=True)
     avatar = models.ImageField(upload_to=avatar_path, null=True, blank=True, editable=False)
 
     # Doctors
-    medical_license_number = models.CharField(max_length=50, blank=True)
-    specialization = models.CharField(max_length=100, blank=True)
+    medical_license_number = LineField(max_length=50, blank=True)
+    specialization = LineField(max_length=100, blank=True)
     license_verified = models.BooleanField(default=False)
 
     # Patients
-    medical_history = models.TextField(blank=True)
-    allergies = models.TextField(
-        blank=True, help_text=_("One entry each, separated by commas, semicolons or lines.")
+    contact_email = models.EmailField(
+        _("contact e-mail address"),
+        blank=True,
+        db_default="",
+        validators=[validators.ascii_only],
+        help_text=_("For letters to a patient without an own address; several may share one."),
     )
-    emergency_contact = models.CharField(max_length=150, blank=True)
+    medical_history = BoundedTextField(max_length=MAX_PATIENT_TEXT_LENGTH, blank=True)
+    allergies = BoundedTextField(
+        max_length=MAX_PATIENT_TEXT_LENGTH,
+        blank=True,
+        help_text=_("One entry each, separated by commas, semicolons or lines."),
+    )
+    emergency_contact = LineField(max_length=MAX_NAME_LENGTH, blank=True)
     emergency_contact_phone = models.CharField(
         max_length=32, blank=True, validators=[validators.phone]
     )
-    emergency_contact_relation = models.CharField(max_length=50, blank=True)
+    emergency_contact_relation = LineField(max_length=50, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -111,7 +151,15 @@ class User(VersionedModel, AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
     history = ProxyAwareHistory(
-        excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
+        excluded_fields=[
+            "password",
+            "last_login",
+            "updated_at",
+            "version",
+            "sessions_ended_at",
+            "email_set_at",
+            "email_lost_at",
+        ]
     )
 
     class Meta:
@@ -150,6 +198,24 @@ class User(VersionedModel, AbstractUser):
                 | (~Q(user_type=UserType.ADMIN) & Q(is_staff=False, is_superuser=False)),
                 name="staff_are_admins",
             ),
+            *length_checks(
+                "user",
+                username=150,
+                first_name=MAX_NAME_LENGTH,
+                last_name=MAX_NAME_LENGTH,
+                email=254,
+                pending_email=254,
+                contact_email=254,
+                phone=32,
+                address=MAX_LINE_LENGTH,
+                medical_license_number=50,
+                specialization=100,
+                medical_history=MAX_PATIENT_TEXT_LENGTH,
+                allergies=MAX_PATIENT_TEXT_LENGTH,
+                emergency_contact=MAX_NAME_LENGTH,
+                emergency_contact_phone=32,
+                emergency_contact_relation=50,
+            ),
         ]
         indexes = [  # a migration adds indexes for the search on PostgreSQL
             models.Index(
@@ -164,6 +230,16 @@ class User(VersionedModel, AbstractUser):
     @property
     def full_name(self):
         return full_name_of(self.first_name, self.last_name, self.username)
+
+    @property
+    def unproven_email(self):
+        """The address that a link still has to prove, or ""."""
+        return self.pending_email or ("" if self.email_verified else self.email)
+
+    @property
+    def letter_address(self):
+        """The address for letters of the clinic, or ""."""
+        return self.email or self.contact_email
 
     @property
     def role(self):
@@ -196,7 +272,7 @@ class User(VersionedModel, AbstractUser):
         for field in ("username", "email", "medical_license_number"):
             value = getattr(self, field)
             if value and others.filter(**{f"{field}__lower": Lower(Value(value))}).exists():
-                errors[field] = self._taken(field)
+                errors[field] = ValidationError(self.taken(field), code="unique")
         if self.user_type == UserType.DOCTOR:
             for field in ("medical_license_number", "specialization"):
                 if not getattr(self, field):
@@ -211,14 +287,14 @@ class User(VersionedModel, AbstractUser):
     def _sync_staff_flags(self):
         self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
 
-    def _taken(self, field):
-        """Return the error of the unique constraint for `field`."""
+    def taken(self, field):
+        """Return the message of the unique constraint for `field`."""
         constraint = next(
             one
             for one in User._meta.constraints
             if isinstance(one, models.UniqueConstraint) and field in fields_of(one)
         )
-        return ValidationError(constraint.get_violation_error_message(), code="unique")
+        return constraint.get_violation_error_message()
 
     def _role_changed(self):
         if self._state.adding:

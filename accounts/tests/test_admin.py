@@ -1,11 +1,10 @@
 """Admin pages of users, doctors and sessions."""
 
 import pytest
-from django.core import mail
 from django.urls import reverse
 
+from accounts import services
 from accounts.auth.sessions import end_all, open_session
-from accounts.mail import mail_executor
 from accounts.models import Session, User
 from accounts.roles import UserType
 from accounts.tests.factories import (
@@ -15,6 +14,7 @@ from accounts.tests.factories import (
     UnverifiedDoctorFactory,
     UserFactory,
 )
+from accounts.tests.helpers import sent_mail
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
@@ -115,9 +115,8 @@ def test_an_account_without_a_password_gets_an_invitation_by_email(
     with django_capture_on_commit_callbacks(execute=True):
         admin_client.post(ADD, form)
 
-    mail_executor.submit(lambda: None).result()
     assert not User.objects.get(username="ada").has_usable_password()
-    assert [message.to for message in mail.outbox] == [["ada@example.com"]]
+    assert [message.to for message in sent_mail()] == [["ada@example.com"]]
 
 
 def test_staff_flags_cannot_be_set_by_extra_form_fields(admin_client):
@@ -154,7 +153,7 @@ def test_an_admin_changes_their_own_email_only_with_the_password(admin_client, a
 
     assert "Enter your current password" in refused.content.decode()
     admin.refresh_from_db()
-    assert admin.email == "new@example.com"
+    assert admin.pending_email == "new@example.com"
 
 
 def test_an_admin_cannot_demote_or_deactivate_themselves(admin_client, admin):
@@ -218,6 +217,27 @@ def test_no_page_shows_a_password_hash(admin_client):
         content = admin_client.get(page).content.decode()
         assert hashed not in content
         assert hashed.split("$")[-1] not in content
+
+
+def test_admins_see_the_versions_of_their_own_account(admin_client, admin):
+    version = admin.history.last()
+    assert "current_password" in admin_client.get(page_of(admin)).content.decode()
+    page = admin_client.get(f"{page_of(admin, step='history')}{version.pk}/")
+    assert page.status_code == 200
+    assert "current_password" not in page.content.decode()
+
+
+def test_versions_show_booleans_and_choices_in_words(admin_client, admin):
+    doctor = UnverifiedDoctorFactory()
+    services.verify_licence(doctor)
+    services.update_profile(doctor, by=admin, gender="female")
+    page = admin_client.get(page_of(doctor, step="history"))
+    versions = page.context["page_obj"].object_list
+    assert [getattr(one, "history_delta_changes", []) for one in versions] == [
+        [{"field": "gender", "old": "Unknown", "new": "Female"}],
+        [{"field": "license verified", "old": "No", "new": "Yes"}],
+        [],
+    ]
 
 
 @pytest.mark.parametrize("guess", ["password__startswith=md5", "password__contains=a"])

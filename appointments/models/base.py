@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from django.contrib import admin
 from django.db import models
 from django.db.models import Case, Q, Value, When
+from django.utils.translation import gettext_lazy as _
 
 from appointments import clock
 from appointments.lifecycle import Status
@@ -45,14 +47,17 @@ class LocalTimesMixin:
     ends_at: datetime
 
     @property
+    @admin.display(description=_("date"))
     def date(self):
         return clock.to_clinic_time(self.starts_at).date()
 
     @property
+    @admin.display(description=_("start time"))
     def start_time(self):
         return clock.to_clinic_time(self.starts_at).time()
 
     @property
+    @admin.display(description=_("end time"))
     def end_time(self):
         return clock.to_clinic_time(self.ends_at).time()
 

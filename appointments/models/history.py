@@ -2,16 +2,21 @@
 
 from itertools import combinations
 
+from django.contrib import admin
 from django.db import models
-from django.db.models import PROTECT
+from django.db.models import PROTECT, F, Window
+from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from appointments import clock
-from appointments.lifecycle import Status
+from appointments.lifecycle import ACTION_TITLES, Status
 from appointments.models.appointments import Appointment
 from config.db.querysets import ScopedQuerySet, hidden_fields
+from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
+
+MAX_ENTRIES = 100  # on the page of an appointment in the admin
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
@@ -24,6 +29,11 @@ class AppointmentHistoryQuerySet(ScopedQuerySet):
             for names in combinations(hidden, count):
                 entries = entries.exclude(changes=list(names))
         return entries
+
+    def newest(self):
+        """The newest MAX_ENTRIES of each appointment."""
+        place = Window(RowNumber(), partition_by="appointment", order_by=F("pk").desc())
+        return self.annotate(place=place).filter(place__lte=MAX_ENTRIES)
 
 
 class AppointmentHistory(models.Model):
@@ -38,7 +48,7 @@ class AppointmentHistory(models.Model):
     changes = models.JSONField(
         default=list, help_text=gettext_lazy("Names of the fields, never their values.")
     )
-    reason = models.TextField(blank=True)
+    reason = BoundedTextField(max_length=MAX_REASON_LENGTH, blank=True)
     changed_by = models.ForeignKey(User, PROTECT, related_name="appointment_changes")
     created_at = models.DateTimeField(default=clock.now)
 
@@ -47,12 +57,18 @@ class AppointmentHistory(models.Model):
     class Meta:
         ordering = ["pk"]
         verbose_name_plural = gettext_lazy("appointment history")
+        constraints = length_checks("appointment_history", reason=MAX_REASON_LENGTH)
 
     def __str__(self):
-        return _("%(action)s of appointment %(number)s") % {
-            "action": self.action,
+        return _("Appointment %(number)s: %(action)s") % {
             "number": self.appointment_id,
+            "action": self.action_title,
         }
+
+    @property
+    @admin.display(description=gettext_lazy("action"), ordering="action")
+    def action_title(self):
+        return ACTION_TITLES.get(self.action, self.action)
 
     @property
     def subject_id(self):

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from accounts.roles import EVERYONE, UNVERIFIED, UserType
 from appointments import clock, services
 from appointments.lifecycle import (
+    ACTION_TITLES,
     MOVES,
     ConsultationType,
     Priority,
@@ -26,6 +27,10 @@ AN_HOUR = timedelta(hours=1)
 
 BEFORE = START - AN_HOUR
 AFTER = START + AN_HOUR
+
+
+def test_each_action_of_the_history_has_a_title():
+    assert ACTION_TITLES.keys() == {"book", "updated", *MOVES}
 
 
 @pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before", "after"])

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from django.http import HttpResponseNotAllowed
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 from simple_history.admin import SimpleHistoryAdmin
 
 from config.admin.audited_pages import show_records
@@ -61,4 +62,8 @@ def _display_value(version, field):
     value = getattr(version, field.name)
     if value in ("", None):
         return "-"
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if field.choices:
+        return getattr(version, f"get_{field.name}_display")()
     return Truncator(value).chars(200) if isinstance(value, str) else value

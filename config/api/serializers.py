@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from copy import copy, deepcopy
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -12,7 +13,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import BoundedDateTimeField, RecordIdField, is_canonical
+from config.api.fields import BoundedDateTimeField, LineField, RecordIdField, is_canonical
+from config.db import text
 from config.db.querysets import hidden_fields
 
 MISSING = object()  # not equal to any JSON value
@@ -105,6 +107,7 @@ class BaseModelSerializer(serializers.ModelSerializer):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BigAutoField: RecordIdField,
         models.DateTimeField: BoundedDateTimeField,
+        text.LineField: LineField,
     }
 
 
@@ -118,6 +121,17 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
     read_only_for = {}
     immutable_fields: AbstractSet[str] = frozenset()
 
+    def __init_subclass__(cls, **kwargs):
+        """Refuse names in both tables that are not in `Meta.fields`, when the class is created."""
+        super().__init_subclass__(**kwargs)
+        tables = {f"read_only_for[{role!r}]": names for role, names in cls.read_only_for.items()}
+        for table, names in (tables | {"immutable_fields": cls.immutable_fields}).items():
+            if unknown := sorted(set(names).difference(cls.Meta.fields)):
+                raise ImproperlyConfigured(
+                    f"{cls.__name__}.{table} names {', '.join(unknown)}, "
+                    f"which {cls.__name__}.Meta.fields does not contain."
+                )
+
     @cached_property
     def viewer_role(self):
         return getattr(getattr(self.context.get("request"), "user", None), "role", None)
@@ -126,11 +140,11 @@ class StrictModelSerializer(StrictBody, BaseModelSerializer):
         fields = super().get_fields()
         for name in hidden_fields(self.Meta.model, self.viewer_role):
             fields.pop(name, None)
-        for name in self.read_only_for.get(self.viewer_role, ()):
-            fields[name].read_only = True
+        read_only = set(self.read_only_for.get(self.viewer_role, ()))
         if self.instance is not None:
-            for name in self.immutable_fields:
-                fields[name].read_only = True
+            read_only |= self.immutable_fields
+        for name in read_only & fields.keys():  # the others are hidden
+            fields[name].read_only = True
         return fields
 
 

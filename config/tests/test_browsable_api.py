@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import PASSWORD
+from config.access_report import iter_endpoints
 
 # Choices such as the statuses of a filter; never people.
 CHOICE_FIELDS = {"_content_type", "status", "consultation_type", "priority", "gender", "available"}
@@ -75,6 +76,36 @@ def test_no_form_lists_people(clinic):
         assert 'name="_content"' in text, address
         if address != "/api/patients/":
             assert "Paul" not in text, address
+
+
+# The labels of the filter form of each list, in German.
+DATES = ["Datum", "Datum von", "Datum bis"]
+FILTER_LABELS = {
+    "/api/appointments/": [
+        *DATES, "Status", "Arzt", "Patient", "Art der Konsultation", "Priorität",
+    ],
+    "/api/consultations/": [*DATES, "Status", "Patient", "Arzt"],
+    "/api/doctors/": ["Fachgebiet"],
+    "/api/patients/": ["Geschlecht", "Geburtsdatum", "Geburtsdatum von", "Geburtsdatum bis"],
+    "/api/time-slots/": [*DATES, "Arzt", "Fachgebiet", "Verfügbar"],
+}  # fmt: skip
+
+
+def test_each_filter_in_a_form_has_a_translated_label(clinic):
+    browser = signed_in(clinic.ada)
+    lists = {
+        endpoint.address
+        for endpoint in iter_endpoints()
+        if endpoint.is_canonical
+        and endpoint.actions.get("get") == "list"
+        and getattr(endpoint.view, "filterset_class", None)
+    }
+    assert lists == FILTER_LABELS.keys()
+    for address, labels in FILTER_LABELS.items():
+        page = browser.get(address, headers={"Accept-Language": "de"}).content.decode()
+        form = re.search(r'<div class="modal-body">.*?</form>', page, re.DOTALL)[0]
+        shown = re.findall(r"<label[^>]*>\s*([^<]*?):?\s*</label>", form)
+        assert shown == labels, address
 
 
 def test_the_breadcrumbs_lead_to_addresses_that_answer(clinic):

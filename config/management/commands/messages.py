@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from config.field_names import message_ids
 
 OUR_PACKAGES = ["config", "accounts", "patients", "appointments", "consultations"]
+LIBRARIES = ["unfold", "simple_history"]  # their own translations are missing or incomplete
 
 KEYWORDS = {
     "_": None,
@@ -80,7 +81,7 @@ def _forms(strings):
 
 
 def extract_catalog():
-    """Return the strings of the product, and those of django-unfold, which has no translations."""
+    """Return the strings of the product, and those that LIBRARIES do not translate."""
     catalog = Catalog()
     for path in our_files():
         for message, context in extract_messages(path):
@@ -88,7 +89,7 @@ def extract_catalog():
     for message in message_ids(_our_models()):
         catalog.add(message)
     translated = _translated_by_libraries()
-    for path in _unfold_files():
+    for path in _library_files():
         for message, context in extract_messages(path):
             if message not in translated:
                 catalog.add(message, context=context)
@@ -111,10 +112,10 @@ def _our_models():
     return [model for config in configs for model in config.get_models()]
 
 
-def _unfold_files():
-    """Return the files of each installed part of django-unfold."""
+def _library_files():
+    """Return the files of each installed part of LIBRARIES."""
     for config in apps.get_app_configs():
-        if config.name.split(".")[0] == "unfold":
+        if config.name.split(".")[0] in LIBRARIES:
             for suffix in ("py", "html"):
                 for path in sorted(Path(config.path).rglob(f"*.{suffix}")):
                     if config.name != "unfold" or "contrib" not in path.parts:

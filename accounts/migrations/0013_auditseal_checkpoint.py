@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_as_the_clinic_grows'),
+        ('accounts', '0012_validate_text_lengths'),
     ]
 
     operations = [
