@@ -8,7 +8,10 @@ audited; a page that states nothing has an event without records. An action on a
 
 from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.forms import ModelChoiceField
+
+from config.admin.parameters import search_error
 
 
 def show_records(request, *records):
@@ -44,12 +47,21 @@ def _named_by(list_filter):
         return list_filter.named_records()
     if isinstance(list_filter, RelatedFieldListFilter) and list_filter.lookup_val:
         related = list_filter.field.related_model._base_manager
-        return [row for value in list_filter.lookup_val for row in related.filter(pk=value)]
+        ids = filter(None, list_filter.lookup_val)
+        return [row for value in ids for row in related.filter(pk=value)]
     return []
 
 
 class AuditedAutocompleteView(AutocompleteJsonView):
     """The search boxes of the admin, which state the records that they offer."""
+
+    def process_request(self, request):
+        term, model_admin, field, to_field_name = super().process_request(request)
+        if not field.concrete:  # a relation from another model, which no form has
+            raise PermissionDenied
+        if sentence := search_error(term):
+            raise BadRequest(sentence)
+        return term, model_admin, field, to_field_name
 
     def serialize_result(self, obj, to_field_name):
         show_records(self.request, obj)

@@ -28,13 +28,11 @@ from config.admin.audited_pages import (
     show_records,
     show_refused,
 )
-from config.admin.forms import ActionForm, ServiceForm
-from config.api.fields import is_lookup_in_calendar
+from config.admin.forms import ActionForm, ReadOnlyFormSet, RecordField, ServiceForm
+from config.admin.parameters import is_known, list_error, refuse_bad_references
 from config.api.pagination import DeferredJoinPaginator
 from config.db import constraint_errors
 from config.db.transactions import atomic_with_retry
-
-SECRETS = ("password", "jti")
 
 
 def run_atomically(work, *args, **kwargs):
@@ -103,6 +101,9 @@ class ServiceModelAdmin(ModelAdmin):
         show_records(request, *rows, *filter(None, people))
 
     def changelist_view(self, request, extra_context=None):
+        if sentence := list_error(self, request):
+            self.message_user(request, sentence, messages.WARNING)
+            return HttpResponseRedirect(f"{request.path}?e=1")
         response = super().changelist_view(request, extra_context)
         if changelist := (getattr(response, "context_data", None) or {}).get("cl"):
             self.show(request, *changelist.result_list)
@@ -137,6 +138,16 @@ class ServiceModelAdmin(ModelAdmin):
         form.service_error = getattr(request, "service_error", None)
         return form
 
+    def get_changeform_initial_data(self, request):
+        initial = super().get_changeform_initial_data(request)
+        refuse_bad_references(self.model, initial)
+        return initial
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        return super().formfield_for_foreignkey(
+            db_field, request, **{"form_class": RecordField} | kwargs
+        )
+
     def get_inline_instances(self, request, obj=None):
         """A record that is not saved yet has no inlines."""
         return super().get_inline_instances(request, obj) if obj else []
@@ -145,12 +156,8 @@ class ServiceModelAdmin(ModelAdmin):
         return False
 
     def lookup_allowed(self, lookup, value, request):
-        """Refuses secrets, which could be guessed letter by letter, and years that overflow."""
-        return (
-            not lookup.startswith(SECRETS)
-            and is_lookup_in_calendar(lookup, value)
-            and super().lookup_allowed(lookup, value, request)
-        )
+        """Refuses every lookup that is not one of the list's own filters, or has no such value."""
+        return is_known(self, request, lookup, value)
 
     def get_actions_detail(self, request, object_id):
         """The buttons of a record: the actions that are possible now."""
@@ -240,6 +247,7 @@ class ReadOnlyAdmin(ServiceModelAdmin):
 
 
 class ReadOnlyInline(TabularInline):
+    formset = ReadOnlyFormSet
     extra = 0
     can_delete = False
     hide_title = True

@@ -3,6 +3,7 @@
 from django import forms
 from django.utils.functional import cached_property
 
+from config.admin.parameters import is_id
 from config.db.versioning import VersionedModel
 
 
@@ -53,6 +54,31 @@ class ServiceForm(AnyFieldErrorsMixin, forms.ModelForm):
         changes = {name: self.cleaned_data[name] for name in self.changed_data}
         shown = self.cleaned_data.get("if_version")
         return changes if shown is None else changes | {"if_version": {shown}}
+
+
+class RecordField(forms.ModelChoiceField):
+    """A choice of a record by its id.
+
+    A page that refuses a text that is no id does not look the text up, to show the chosen record.
+    """
+
+    def prepare_value(self, value):
+        value = super().prepare_value(value)
+        return value if is_id(value) else None
+
+
+class ReadOnlyFormSet(forms.BaseInlineFormSet):
+    """The rows of an inline that nobody changes. It reads nothing of what a browser sends."""
+
+    def __init__(self, data=None, files=None, **kwargs):
+        super().__init__(**kwargs)
+
+    def is_valid(self):
+        return True
+
+    def save(self, commit=True):
+        self.new_objects, self.changed_objects, self.deleted_objects = [], [], []
+        return []
 
 
 class ActionForm(AnyFieldErrorsMixin, forms.Form):

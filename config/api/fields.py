@@ -5,7 +5,6 @@ from datetime import date
 
 from django.forms import CharField as FormCharField
 from django.forms import ValidationError as FormValidationError
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -49,22 +48,6 @@ def is_in_calendar(day):
 def out_of_calendar_error():
     sentence = _("Enter a date between %(earliest)s and %(latest)s.")
     return serializers.ValidationError(sentence % {"earliest": EARLIEST, "latest": LATEST})
-
-
-def is_lookup_in_calendar(lookup, text):
-    """Return whether each year, date or date-time in the value of a lookup is in the calendar."""
-    if lookup.endswith("year") and text.isdecimal():
-        return len(text) == len("2026") and EARLIEST.year <= int(text) <= LATEST.year
-    return all(map(_is_text_in_calendar, text.split(",")))
-
-
-def _is_text_in_calendar(text):
-    try:
-        moment = parse_datetime(text)
-        day = moment.date() if moment else parse_date(text)
-    except ValueError:  # such as 2030-02-31; the field refuses this text
-        return True
-    return day is None or is_in_calendar(day)
 
 
 class BoundedDateTimeField(serializers.DateTimeField):

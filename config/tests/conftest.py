@@ -2,6 +2,8 @@
 
 import pytest
 
+from accounts.auth import lockout
+from accounts.auth.sessions import open_session
 from config.tests.personas import build_clinic
 
 
@@ -14,3 +16,12 @@ def clinic(db):
 def admin_client(client, clinic):
     client.force_login(clinic.ada)
     return client
+
+
+@pytest.fixture
+def browser(admin_client, clinic):
+    """Ada's browser, in a clinic with a row in every list; errors become responses."""
+    lockout.attempt_for("jane", "10.0.0.1").consume()
+    open_session(clinic.jane)
+    admin_client.raise_request_exception = False
+    return admin_client

@@ -321,9 +321,19 @@ def test_a_page_states_records_one_after_the_other(rf, clinic):
     assert request.shown_records == [clinic.jane, clinic.paul, clinic.house]
 
 
-def test_a_record_that_a_filter_names_is_stated_for_parts_too(admin_client, clinic, new):
-    query = f"consultation__patient__id__exact={clinic.jane.pk}&is_active__exact=0"
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        "consultations/vitalsigns/?consultation__patient__id__exact={jane}",
+        "consultations/prescription/?consultation__patient__id__exact={jane}&is_active__exact=0",
+        "consultations/consultationnote/?consultation__patient__id__exact={jane}",
+        "appointments/appointmenthistory/?changed_by__id__exact={jane}",
+    ],
+)
+def test_a_patient_whom_a_filter_names_is_stated_also_without_rows(
+    admin_client, clinic, new, filter_
+):
+    shown = admin_client.get(f"/admin/{filter_.format(jane=clinic.jane.pk)}&q=no-such-row")
 
-    admin_client.get(f"{page('consultations_prescription_changelist')}?{query}")
-
+    assert shown.context["cl"].result_count == 0
     assert only(new()).patients == [clinic.jane.pk]

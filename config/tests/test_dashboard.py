@@ -104,7 +104,8 @@ def test_no_invalid_url_is_a_server_error(admin_client, model):
         "?when=x",
         "?created_at__year=x",
     ):
-        assert admin_client.get(url_of(model, "changelist") + query).status_code in (200, 302)
+        response = admin_client.get(url_of(model, "changelist") + query)
+        assert response.status_code in (200, 302, 400)
 
 
 @pytest.mark.parametrize("model", MODELS)

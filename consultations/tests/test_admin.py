@@ -168,7 +168,7 @@ def test_versions_are_shown_with_their_author_and_cannot_be_reverted(admin_clien
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [("scheduled", 1), ("in_progress", 1), ("completed", 1), ("nonsense", 3)],
+    [("scheduled", 1), ("in_progress", 1), ("completed", 1), ("", 3)],
 )
 def test_consultations_are_filtered_by_status(admin_client, status, expected):
     make_consultation()
@@ -176,3 +176,7 @@ def test_consultations_are_filtered_by_status(admin_client, status, expected):
     make_consultation(completed=True)
 
     assert admin_client.get(LIST, {"status": status}).context["cl"].result_count == expected
+
+
+def test_an_unknown_status_is_refused(admin_client):
+    assert admin_client.get(LIST, {"status": "nonsense"}).status_code == 400
