@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
 from django.db.models import PROTECT, Q
@@ -10,12 +11,22 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import validators
 from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
+from accounts.validators import visible_length
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
 
 MIN_REASON_LENGTH = 10  # visible characters
+
+
+def visible_reason(value):
+    """Refuses a reason that only seems long enough, by characters that cannot be seen."""
+    if visible_length(value) < MIN_REASON_LENGTH:
+        raise ValidationError(
+            _("Enter at least %(limit)d visible characters."),
+            code="min_length",
+            params={"limit": MIN_REASON_LENGTH},
+        )
 
 
 class ReviewOutcome(models.TextChoices):
@@ -89,7 +100,7 @@ class EmergencyAccess(models.Model):
     reason = models.TextField(
         validators=[
             MinLengthValidator(MIN_REASON_LENGTH),
-            validators.MinVisibleLength(MIN_REASON_LENGTH),
+            visible_reason,
             MaxLengthValidator(2000),
         ]
     )

@@ -3,7 +3,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.validators
+import patients.models
 from config.db.operations import AddConstraintNotValid, AddForeignKeyNotValid
 
 
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             field=models.TextField(
                 validators=[
                     django.core.validators.MinLengthValidator(10),
-                    accounts.validators.MinVisibleLength(10),
+                    patients.models.visible_reason,
                     django.core.validators.MaxLengthValidator(2000),
                 ]
             ),
