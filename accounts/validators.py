@@ -6,7 +6,6 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils import timezone
-from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext_lazy as _
 
 EARLIEST_BIRTH_DATE = date(1900, 1, 1)
@@ -29,28 +28,6 @@ BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # look like a space
 def visible_length(text):
     """Return the number of characters that leave a mark: no spaces, no format characters."""
     return sum(unicodedata.category(one)[0] in VISIBLE and one not in BLANK_LETTERS for one in text)
-
-
-@deconstructible
-class MinVisibleLength:
-    """Requires a number of visible characters."""
-
-    def __init__(self, limit):
-        self.limit = limit
-
-    def __call__(self, value):
-        if visible_length(value) < self.limit:
-            raise ValidationError(
-                _("Enter at least %(limit)d visible characters."),
-                code="min_length",
-                params={"limit": self.limit},
-            )
-
-    def __eq__(self, other):
-        return isinstance(other, MinVisibleLength) and self.limit == other.limit
-
-    def __hash__(self):
-        return hash(self.limit)
 
 
 def date_of_birth(value):

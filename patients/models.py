@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinLengthValidator
 from django.db import models
 from django.db.models import PROTECT, Q
@@ -10,13 +11,23 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import validators
 from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
+from accounts.validators import visible_length
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
 from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
 
 MIN_REASON_LENGTH = 10  # visible characters
+
+
+def visible_reason(value):
+    """Refuses a reason that only seems long enough, by characters that cannot be seen."""
+    if visible_length(value) < MIN_REASON_LENGTH:
+        raise ValidationError(
+            _("Enter at least %(limit)d visible characters."),
+            code="min_length",
+            params={"limit": MIN_REASON_LENGTH},
+        )
 
 
 class ReviewOutcome(models.TextChoices):
@@ -91,7 +102,7 @@ class EmergencyAccess(models.Model):
         max_length=MAX_REASON_LENGTH,
         validators=[
             MinLengthValidator(MIN_REASON_LENGTH),
-            validators.MinVisibleLength(MIN_REASON_LENGTH),
+            visible_reason,
         ],
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -112,6 +112,6 @@ class AddForeignKeyNotValid(migrations.AddField):
         schema_editor.execute(
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name_of_key)}"
             f" FOREIGN KEY ({quote(key.column)})"
-            f" REFERENCES {quote(key.remote_field.model._meta.db_table)}"
+            f" REFERENCES {quote(key.related_model._meta.db_table)}"
             f" ({quote(key.target_field.column)}) DEFERRABLE INITIALLY DEFERRED NOT VALID"
         )

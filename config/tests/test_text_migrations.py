@@ -7,9 +7,6 @@ from django.db import connection
 from accounts.models import User
 from accounts.tests.helpers import data
 from config.db.length_migrations import TextTooLongError
-from config.tests.test_migrations import migrated_to
-
-__all__ = ["migrated_to"]  # fixture
 
 BEFORE = ("accounts", "0009_as_the_clinic_grows")
 SENTENCE = (

@@ -3,8 +3,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.validators
 import config.db.text
+import patients.models
 from config.db.operations import AddConstraintNotValid, AddForeignKeyNotValid
 
 
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 max_length=2000,
                 validators=[
                     django.core.validators.MinLengthValidator(10),
-                    accounts.validators.MinVisibleLength(10),
+                    patients.models.visible_reason,
                 ],
             ),
         ),
