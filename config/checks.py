@@ -219,18 +219,20 @@ def _missing_checkpoints():
 def _connections_without_tls():
     """Check the servers that are not on this machine."""
     database = settings.DATABASES["default"]
-    ssl_mode = database.get("OPTIONS", {}).get("sslmode")
-    if _is_remote(database.get("HOST")) and ssl_mode not in ENCRYPTED_SSL_MODES:
+    options = database.get("OPTIONS", {})
+    hosts = ",".join([database.get("HOST") or "", options.get("hostaddr", "")]).split(",")
+    if any(map(_is_remote, hosts)) and options.get("sslmode") not in ENCRYPTED_SSL_MODES:
         yield CheckWarning(
             "The connection to PostgreSQL may be unencrypted.",
             hint="Add ?sslmode=verify-full to DATABASE_URL.",
             id="config.W010",
         )
     cache = urlsplit(settings.CACHE_URL)
-    if cache.scheme == "redis" and _is_remote(cache.hostname):
+    is_verified = "ssl_cert_reqs=none" not in cache.query
+    if _is_remote(cache.hostname) and not (cache.scheme == "rediss" and is_verified):
         yield CheckWarning(
-            "The connection to Redis is unencrypted.",
-            hint="Use rediss:// in CACHE_URL.",
+            "The connection to Redis is unencrypted, or its certificate is not verified.",
+            hint="Use rediss:// in CACHE_URL, without ssl_cert_reqs=none.",
             id="config.W011",
         )
     has_tls = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL

@@ -1,6 +1,7 @@
 """Views that belong to no app."""
 
 from functools import cache
+from threading import Lock
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
@@ -24,15 +25,20 @@ class SchemaView(SpectacularAPIView):
     @extend_schema(exclude=True)
     def get(self, request, *args, **kwargs):
         renderer = request.accepted_renderer
+        with generating:
+            document = rendered_schema(renderer.format)
         return HttpResponse(
-            rendered_schema(renderer.format),
-            content_type=_content_type(request.accepted_media_type, renderer.charset),
+            document,
+            content_type=_content_type(renderer.media_type, renderer.charset),
             headers={"Content-Disposition": f'inline; filename="{FILE_NAME}.{renderer.format}"'},
         )
 
 
 def _content_type(media_type, charset):
     return f"{media_type}; charset={charset}" if charset else media_type
+
+
+generating = Lock()  # the first callers wait for one document
 
 
 @cache

@@ -76,6 +76,7 @@ def test_production_refuses_to_start(production, setting, value, finding):
         ("db.example", None, ["config.W010"]),
         ("db.example", "prefer", ["config.W010"]),
         ("db.example", "verify-full", []),
+        ("127.0.0.1,db.example", None, ["config.W010"]),
         ("/var/run/postgresql", None, []),
         ("127.0.0.1", None, []),
     ],
@@ -94,6 +95,7 @@ def test_a_database_on_another_machine_without_tls_is_a_warning(
     [
         ("redis://cache.example:6379/0", ["config.W011"]),
         ("rediss://cache.example:6379/0", []),
+        ("rediss://cache.example:6379/0?ssl_cert_reqs=none", ["config.W011"]),
         ("redis://127.0.0.1:6379/0", []),
         ("file:///srv/clinic/cache", []),
     ],

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.auth.sessions import open_session
+from accounts.tests.factories import PASSWORD
 from config.http.security_headers import ADMIN_PAGE, NOTHING, PAGE, PERMISSIONS
 from config.tests.personas import build_clinic
 from config.tests.test_settings import with_environment
@@ -107,6 +108,24 @@ def test_the_api_refuses_http_where_https_is_on(settings, api, jane):
     assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
     assert refused.json()["message"] == "Use HTTPS."
     assert accepted.status_code == 200
+
+
+def test_the_admin_uses_host_cookies_and_ignores_the_old_names(settings):
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    build_clinic()
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/admin/login/", secure=True).context["csrf_token"]
+    form = {"username": "ada", "password": PASSWORD, "csrfmiddlewaretoken": str(token)}
+
+    browser.post("/admin/login/", form, secure=True, headers={"Referer": "https://testserver/"})
+
+    assert set(browser.cookies) == {"__Host-sessionid", "__Host-csrftoken"}
+    for cookie in browser.cookies.values():
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+    assert browser.get("/admin/", secure=True).status_code == 200
+    old = Client(headers={"Cookie": f"sessionid={browser.cookies['__Host-sessionid'].value}"})
+    assert old.get("/admin/", secure=True).status_code == 302
 
 
 def test_a_sign_out_has_the_browser_forget_what_pages_have_stored(api, jane, client):

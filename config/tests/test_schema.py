@@ -218,3 +218,18 @@ def test_the_document_is_made_once_in_each_format(api, jane, monkeypatch):
 
     assert len(documents) == 1
     assert made == [{"public": True}]
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("application/json; indent=8", "application/json"),
+        ("application/yaml", "application/yaml; charset=utf-8"),
+    ],
+)
+@pytest.mark.django_db
+def test_the_document_has_the_content_type_of_its_format(api, accept, content_type):
+    answer = api().get("/api/schema/?lang=de&version=9", HTTP_ACCEPT=accept)
+
+    assert answer["Content-Type"] == content_type
+    assert answer.content == rendered_schema(content_type.partition(";")[0].partition("/")[2])
