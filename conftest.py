@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -29,6 +30,8 @@ def clean_slate(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
     settings.AUDIT_READS = "sync"
+    settings.SESSION_IDLE = settings.SESSION_ABSOLUTE = timedelta()  # no limits
+    settings.WEB_DELIVERS_LETTERS = False  # accounts.tests.helpers.sent_mail delivers them
     cache.clear()
     translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()

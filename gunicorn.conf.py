@@ -1,10 +1,14 @@
 """Settings of gunicorn: run `gunicorn` in this folder."""
 
 import gc
+import sys
 from importlib import import_module
+from pathlib import Path
 
-from decouple import config as read  # gunicorn reads every public name here as a setting
 from gunicorn.glogging import Logger
+
+sys.path.insert(0, str(Path(__file__).parent))  # gunicorn adds the folder later
+read = import_module("config.environment").config  # `config` is a setting of gunicorn
 
 
 class WithoutAccessLog(Logger):
@@ -18,10 +22,11 @@ class WithoutAccessLog(Logger):
 
 
 wsgi_app = "config.wsgi"
-bind = read("BIND", default="") or "127.0.0.1:8000"
+bind = read("BIND", default="127.0.0.1:8000")
 worker_class = "gthread"
-workers = int(read("WEB_CONCURRENCY", default="") or 1)  # set CACHE_URL if there is more than one
-threads = int(read("THREADS", default="") or 8)
+workers = read("WEB_CONCURRENCY", default=1, cast=int)  # set CACHE_URL if there is more than one
+threads = read("THREADS", default=8, cast=int)
+forwarder_headers = ""  # no client or proxy changes SCRIPT_NAME
 limit_request_line = 8190  # the API answers a long search in its envelope
 control_socket_disable = True  # no socket in the home directory
 logger_class = WithoutAccessLog

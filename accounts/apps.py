@@ -10,9 +10,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self):
         # These import models, which must be loaded first.
+        from accounts.admin.users import tell_of_a_lost_address  # noqa: PLC0415
         from accounts.audit import append_only, middleware  # noqa: PLC0415
 
         post_migrate.connect(append_only.install_after_migrate, sender=self)
         user_logged_in.connect(middleware.on_login)
+        user_logged_in.connect(tell_of_a_lost_address)
         user_logged_out.connect(middleware.on_logout)
         user_login_failed.connect(middleware.on_login_failed)

@@ -2,6 +2,7 @@
 
 import mimetypes
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
 
@@ -14,9 +15,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 mimetypes.add_type("image/webp", ".webp")  # missing on machines without /etc/mime.types
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 12_000_000  # 48 MB while one picture is decoded
 MAX_BYTES = settings.MAX_UPLOAD_BYTES - 512 * 1024  # leaves room for the rest of the form
 SIDE = 512
+
+# One thread decodes all pictures of a process: each thread that decodes keeps the memory.
+decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
 
 # The exceptions that Pillow raises for a damaged file or damaged metadata.
 DAMAGE = (
@@ -41,21 +45,34 @@ def reencode(upload):
     if upload.size > MAX_BYTES:
         sentence = _("The picture is larger than %(limit)d kB.")
         raise ValidationError(sentence % {"limit": MAX_BYTES // 1024})
-    image: Image.Image
-    try:
-        image = Image.open(upload, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise ValidationError(_("The picture has too many pixels."))
-        image.load()
-    except UnidentifiedImageError as error:
-        raise ValidationError(_("This is not a JPEG, PNG, WebP or GIF picture.")) from error
-    except DAMAGE as error:
-        raise ValidationError(_("The picture is damaged.")) from error
+    return ContentFile(decoder.submit(_reencode, upload).result(), name="avatar.webp")
+
+
+def _reencode(upload):
+    image = _small(upload)
     with suppress(*DAMAGE):  # damaged metadata is ignored
         image = ImageOps.exif_transpose(image)
-    image.thumbnail((SIDE, SIDE))
     plain = Image.new("RGBA", image.size)
     plain.paste(image.convert("RGBA"))
     encoded = BytesIO()
     plain.save(encoded, "WEBP", quality=85)
-    return ContentFile(encoded.getvalue(), name="avatar.webp")
+    return encoded.getvalue()
+
+
+def _small(upload):
+    """Return the picture at its final size; its size is checked before it is decoded."""
+    try:
+        image: Image.Image = Image.open(upload, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise ValidationError(_("The picture has too many pixels."))
+        image.draft("RGB", (SIDE, SIDE))  # decodes a JPEG at a fraction of its size
+        image.load()
+        # Any better resampling copies a whole picture with transparency first.
+        image.thumbnail((2 * SIDE, 2 * SIDE), Image.Resampling.NEAREST)
+        image.thumbnail((SIDE, SIDE))
+    except UnidentifiedImageError as error:
+        raise ValidationError(_("This is not a JPEG, PNG, WebP or GIF picture.")) from error
+    except DAMAGE as error:
+        raise ValidationError(_("The picture is damaged.")) from error
+    else:
+        return image

@@ -58,6 +58,8 @@ AUTH = {
     "change_password": SIGNED_IN,
     "reset_password": ANYONE,
     "confirm_password_reset": ANYONE,
+    "verify_email": ANYONE,  # the token in the body is the credential
+    "resend_email": SIGNED_IN,
 }
 
 SESSIONS = {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import (
@@ -33,18 +34,21 @@ USER_FIELDS = [
     "gender",
     "address",
     "avatar",
+    "email_verified",
+    "pending_email",
     "created_at",
     "updated_at",
 ]
 LICENCE_FIELDS = ["medical_license_number", "specialization"]
 DOCTOR_FIELDS = [*LICENCE_FIELDS, "license_verified"]
-PATIENT_FIELDS = [
+OWN_PATIENT_FIELDS = [
     "medical_history",
     "allergies",
     "emergency_contact",
     "emergency_contact_phone",
     "emergency_contact_relation",
 ]
+PATIENT_FIELDS = ["contact_email", *OWN_PATIENT_FIELDS]
 
 PERSON_EXAMPLE = {
     "id": 7,
@@ -59,6 +63,8 @@ PERSON_EXAMPLE = {
     "gender": "female",
     "address": "1 Main Street, Springfield",
     "avatar": None,
+    "email_verified": True,
+    "pending_email": "",
     "created_at": "2026-11-02T08:30:00+01:00",
     "updated_at": "2026-11-02T08:30:00+01:00",
 }
@@ -76,6 +82,7 @@ DOCTOR_EXAMPLE = PERSON_EXAMPLE | {
     "license_verified": True,
 }
 PATIENT_EXAMPLE = PERSON_EXAMPLE | {
+    "contact_email": "",
     "medical_history": "Asthma since childhood",
     "allergies": "Penicillin, peanuts",
     "emergency_contact": "Max Doe",
@@ -121,6 +128,10 @@ class ProfileSerializer(StrictModelSerializer):
 
     full_name = serializers.CharField(read_only=True)
     avatar = AvatarField(required=False, allow_null=True)
+    pending_email = serializers.CharField(
+        read_only=True,
+        help_text=_("The new address, until the link in the e-mail to it is followed, or empty."),
+    )
     current_password = PasswordField(
         required=False, help_text=_("Required to change the e-mail address.")
     )
@@ -129,7 +140,8 @@ class ProfileSerializer(StrictModelSerializer):
     class Meta:
         model = User
         fields = [*USER_FIELDS, "current_password"]
-        read_only_fields = ["username", "user_type", "license_verified", "created_at", "updated_at"]
+        read_only_fields = ["username", "user_type", "license_verified", "email_verified",
+                            "pending_email", "created_at", "updated_at"]  # fmt: skip
 
     def to_representation(self, user):
         names = [name for name in self.Meta.fields if name != "current_password"]
@@ -137,6 +149,7 @@ class ProfileSerializer(StrictModelSerializer):
 
 
 class PatientProfileSerializer(ProfileSerializer):
+    read_only_for = {UserType.PATIENT: {"contact_email"}}  # nobody has proven this address
     example = PATIENT_EXAMPLE
 
     class Meta(ProfileSerializer.Meta):
@@ -186,12 +199,13 @@ class RegistrationSerializer(StrictModelSerializer):
         model = User
         fields = ["username", "email", "password", "user_type", "first_name", "last_name",
                   "phone", "date_of_birth", "gender", "address",
-                  *LICENCE_FIELDS, *PATIENT_FIELDS]  # fmt: skip
+                  *LICENCE_FIELDS, *OWN_PATIENT_FIELDS]  # fmt: skip
         extra_kwargs = required("username", "email", "first_name", "last_name")
+        extra_kwargs["username"]["validators"] = [ASCIIUsernameValidator()]  # unique: the service
 
     def validate(self, attrs):
         user_type = attrs["user_type"]
-        foreign = PATIENT_FIELDS if user_type == UserType.DOCTOR else LICENCE_FIELDS
+        foreign = OWN_PATIENT_FIELDS if user_type == UserType.DOCTOR else LICENCE_FIELDS
         sentence = _("An account of this type does not have this field.")
         errors: dict[str, Any] = {name: [sentence] for name in foreign if name in attrs}
         if user_type == UserType.DOCTOR:
@@ -281,6 +295,11 @@ class SessionsEndedSerializer(serializers.Serializer):
 class RefreshSerializer(StrictSerializer):
     refresh = serializers.CharField(max_length=4096)
     example = {"refresh": "eyJhbGciOi…"}
+
+
+class EmailVerificationSerializer(StrictSerializer):
+    token = serializers.CharField(max_length=256)
+    example = {"token": "WzcsIjNmMGM4YTNlNmIwZiJd:1wXyZa:…"}
 
 
 class PasswordChangeSerializer(StrictSerializer):

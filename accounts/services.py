@@ -5,7 +5,6 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import check_password as matches
 from django.contrib.auth.password_validation import validate_password
@@ -14,14 +13,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, Value
 from django.db.models.functions import Concat
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.utils import timezone
+from django.utils.http import urlsafe_base64_decode
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from accounts import idempotency, mail
+from accounts import email_addresses, idempotency
 from accounts.audit import log as audit
 from accounts.auth import lockout, sessions
+from accounts.messages import outbox
 from accounts.models import LoginCounter, User
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
@@ -35,11 +35,13 @@ PERSONAL_FIELDS = {
     "first_name": "",
     "last_name": "",
     "email": "",
+    "pending_email": "",
     "phone": "",
     "date_of_birth": None,
     "address": "",
     "avatar": "",
     "medical_license_number": "",
+    "contact_email": "",
     "emergency_contact": "",
     "emergency_contact_phone": "",
     "emergency_contact_relation": "",
@@ -47,13 +49,24 @@ PERSONAL_FIELDS = {
 
 
 @atomic_with_retry
-def register(*, password: str | None = None, **fields: Any) -> User:
-    """Create an account. Without a password, nobody can sign in to it yet."""
+def register(*, password: str | None = None, by_clinic: bool = False, **fields: Any) -> User:
+    """Create an account, and send the link that proves its e-mail address.
+
+    Without a password, nobody can sign in to the account yet, and no link is sent: an invitation
+    proves the address. If another account has the address unproven, staff (`by_clinic`) take the
+    address over, and anybody else waits for the proof.
+    """
     user = User(**fields)
+    if by_clinic:
+        email_addresses.take_over(user, user.email)
+    else:
+        email_addresses.wait_for_proof(user)
     _set_password(user, password)
     _clean(user)
     user.save(force_insert=True)
     audit.record_create("account.register", user)
+    if password is not None:  # an invitation follows otherwise
+        email_addresses.request_proof(user)
     return user
 
 
@@ -69,18 +82,21 @@ def update_profile(
     """Change the fields of a user.
 
     The e-mail address allows sign-in: its owner may change it with `current_password`, and an admin
-    without. A username equal to the e-mail address changes with it. A new licence number must be
+    without. The owner's new address waits as `pending_email` for its proof; an admin's is used at
+    once. A username equal to the e-mail address changes with it. A new licence number must be
     verified again.
     """
     # `request.user` may be a SimpleLazyObject; its `__class__` is the model class.
     user = user.__class__.objects.select_for_update(no_key=True).get(pk=user.pk)
     check_not_anonymised(user)
     check_version(user, if_version)
-    before = {name: getattr(user, name) for name in [*changes, "username", "license_verified"]}
+    before = {
+        name: getattr(user, name)
+        for name in [*changes, "username", "license_verified", "email_verified", "pending_email"]
+    }
     if "email" in changes and changes["email"] != user.email:
         _authorise_email_change(user, by, current_password)
-        if user.username.lower() == user.email.lower():
-            user.username = changes["email"]
+        changes = _plan_email_change(user, by, changes)
     licence = changes.get("medical_license_number", user.medical_license_number)
     if licence != user.medical_license_number:
         user.license_verified = False
@@ -95,12 +111,35 @@ def update_profile(
         if "avatar" in changes and user.avatar.name:  # a retry writes another file
             user.avatar.storage.delete(user.avatar.name)
         raise
+    if {"email", "pending_email"} & changes.keys():
+        email_addresses.request_proof(user)
     changed = [name for name, value in before.items() if getattr(user, name) != value]
     audit.record_change("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
         transaction.on_commit(lambda: storage.delete(old_avatar))
     return user
+
+
+def _plan_email_change(user: User, by: User, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes with those that a new e-mail address entails."""
+    email = changes["email"]
+    if by.pk == user.pk and email:
+        email_addresses.check_available(user, email)
+        return {name: value for name, value in changes.items() if name != "email"} | {
+            "pending_email": email
+        }
+    if user.email and user.email_verified:
+        outbox.send("email_changed", to=user.email, user=user)
+    email_addresses.take_over(user, email)
+    if user.username.lower() == user.email.lower():
+        changes = changes | {"username": email}
+    return changes | {
+        "pending_email": "",
+        "email_verified": False,
+        "email_set_at": timezone.now(),
+        "email_lost_at": None,
+    }
 
 
 def _clean(user: User) -> None:
@@ -158,40 +197,26 @@ def _set_password(user: User, password: str | None, field: str = "password") -> 
 
 def invite(user: User) -> None:
     """Send an e-mail with a link to choose a password."""
-    _send_link(
-        user,
-        subject=_("Your account at the clinic"),
-        reason=_("The clinic has opened an account for you. Choose your password here:"),
-    )
+    outbox.send("invitation", to=user.email, user=user)
 
 
+@atomic_with_retry
 def request_password_reset(email: str) -> None:
-    """Send a link to choose a new password, if the e-mail address has an active account."""
-    user = User.objects.filter(email__lower=email.lower(), is_active=True).first()
-    if user is not None:
-        _send_link(
-            user,
-            subject=_("Choose a new password"),
-            reason=_(
-                "Somebody asked for a new password for your account. If it was not you, ignore "
-                "this e-mail. Otherwise, choose the password here:"
-            ),
-        )
+    """Send a link to choose a new password, if the e-mail address has an active account.
 
-
-def _send_link(user: User, *, subject: str, reason: str) -> None:
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
-    link = f"{settings.FRONTEND_URL}/reset-password?uid={uid}&token={token}"
-    greeting = _("Hello %(name)s,") % {"name": user.full_name}
-    mail.send_after_commit(
-        to=user.email, subject=subject, body=f"{greeting}\n\n{reason}\n\n{link}\n"
-    )
+    The account is looked up when the letter is delivered: a request for an unknown address does
+    and takes the same. Beyond LETTERS_PER_RECIPIENT no further letter is sent.
+    """
+    if outbox.may_send(email):
+        outbox.send("password_reset", to=email)
 
 
 @atomic_with_retry
 def reset_password(*, uid: str, token: str, new_password: str) -> User:
-    """Set a new password with the link from an e-mail. The link works once, for three days."""
+    """Set a new password with the link from an e-mail, which proves the e-mail address.
+
+    The link works once, for three days.
+    """
     try:
         pk = int(urlsafe_base64_decode(uid).decode("ascii"))
     except (ValueError, OverflowError):
@@ -200,6 +225,7 @@ def reset_password(*, uid: str, token: str, new_password: str) -> User:
     if user is None or not default_token_generator.check_token(user, token):
         raise ValidationError({"token": _("This link is invalid or has expired.")})
     _set_password(user, new_password, field="new_password")
+    email_addresses.prove(user)
     user.save()
     audit.record_change("account.reset_password", user, by=user, fields=["password"])
     return user
@@ -225,6 +251,7 @@ def anonymise(user: UserT, *, by: User) -> UserT:
     versions = User.history.filter(id=user.pk)
     storage = user.avatar.storage
     pictures = {user.avatar.name, *versions.values_list("avatar", flat=True)} - {None, ""}
+    outbox.delete_for(user)
     anonymous = PERSONAL_FIELDS | {"username": _anonymous_username(user.pk)}
     for field, value in anonymous.items():
         setattr(user, field, value)

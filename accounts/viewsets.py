@@ -10,13 +10,15 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
-from accounts import permissions, services
+from accounts import email_addresses, permissions, services
 from accounts.audit.mixins import AuditedMixin
 from accounts.auth import sessions
 from accounts.auth.lockout import counting_password_attempt
 from accounts.models import Session, User
+from accounts.models.user import EMAIL_LOST
 from accounts.serializers import (
     PROFILES,
+    EmailVerificationSerializer,
     EmptySerializer,
     LoginResponseSerializer,
     LoginSerializer,
@@ -59,6 +61,8 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         "change_password": _("Password changed. All other sessions have ended."),
         "reset_password": _("If this address has an account, an e-mail has been sent to it."),
         "confirm_password_reset": _("Password changed. Sign in with the new password."),
+        "verify_email": _("E-mail address confirmed."),
+        "resend_email": _("If your address is not confirmed yet, an e-mail has been sent to it."),
     }
 
     @extend_schema(responses={201: OwnProfile})
@@ -78,6 +82,8 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
             raise AuthenticationFailed(
                 _("The username or the password is wrong."), code="invalid_credentials"
             )
+        if user.email_lost_at:
+            self.message = EMAIL_LOST
         serializer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
         return Response(serializer.data)
 
@@ -153,6 +159,30 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     )
     def confirm_password_reset(self, request):
         services.reset_password(**self.valid_serializer().validated_data)
+        return Response(None)
+
+    @extend_schema(responses=None)
+    @action(
+        **OPEN,
+        url_path="email/verify",
+        serializer_class=EmailVerificationSerializer,
+        throttle_scope="login",
+    )
+    def verify_email(self, request):
+        email_addresses.verify(self.valid_serializer().validated_data["token"])
+        return Response(None)
+
+    @extend_schema(request=None, responses=None)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="email/resend",
+        serializer_class=EmptySerializer,
+        throttle_scope="login",
+    )
+    def resend_email(self, request):
+        self.valid_serializer()
+        email_addresses.resend(request.user)
         return Response(None)
 
     def get_parsers(self):

@@ -3,6 +3,8 @@
 from django.core.exceptions import ImproperlyConfigured
 
 MAX_ENTRIES = 10_000  # one per caller; beyond, the cache drops entries
+MAX_FILES = 2_000  # the cache lists its folder at each write
+TIMEOUT = 0.25  # seconds for Redis to connect or answer
 
 BACKENDS = "django.core.cache.backends"
 PER_PROCESS = f"{BACKENDS}.locmem.LocMemCache"
@@ -16,10 +18,15 @@ def parse_cache_url(url):
         return {"BACKEND": PER_PROCESS, "OPTIONS": options}
     if scheme == "file" and rest.startswith("/"):
         return {
-            "BACKEND": f"{BACKENDS}.filebased.FileBasedCache",
+            "BACKEND": "config.cache.FailOpenFileCache",
             "LOCATION": rest,
-            "OPTIONS": options,
+            "OPTIONS": {"MAX_ENTRIES": MAX_FILES},
         }
     if scheme in ("redis", "rediss") and rest:
-        return {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": url}
+        timeouts = {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT}
+        return {
+            "BACKEND": "config.cache.FailOpenRedisCache",
+            "LOCATION": url,
+            "OPTIONS": timeouts,
+        }
     raise ImproperlyConfigured("CACHE_URL must be file:///a/folder or redis://host:6379/0.")

@@ -4,6 +4,7 @@
 """
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -19,6 +20,7 @@ from consultations.demo import SIGN_INS
 MIN_KEY_LENGTH = 50
 MIN_UNIQUE_CHARACTERS = 5  # as Django's check security.W009
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
+ENCRYPTED_SSL_MODES = {"require", "verify-ca", "verify-full"}
 
 
 @register(Tags.security, deploy=True)
@@ -35,6 +37,7 @@ def unsafe_production(app_configs=None, **kwargs):
         *_console_email(),
         *_shared_audit_key(),
         *_missing_checkpoints(),
+        *_connections_without_tls(),
     ]
 
 
@@ -211,3 +214,35 @@ def _missing_checkpoints():
             hint="Set AUDIT_CHECKPOINTS; without, a rewritten chain cannot be detected.",
             id="config.W008",
         )
+
+
+def _connections_without_tls():
+    """Check the servers that are not on this machine."""
+    database = settings.DATABASES["default"]
+    ssl_mode = database.get("OPTIONS", {}).get("sslmode")
+    if _is_remote(database.get("HOST")) and ssl_mode not in ENCRYPTED_SSL_MODES:
+        yield CheckWarning(
+            "The connection to PostgreSQL may be unencrypted.",
+            hint="Add ?sslmode=verify-full to DATABASE_URL.",
+            id="config.W010",
+        )
+    cache = urlsplit(settings.CACHE_URL)
+    if cache.scheme == "redis" and _is_remote(cache.hostname):
+        yield CheckWarning(
+            "The connection to Redis is unencrypted.",
+            hint="Use rediss:// in CACHE_URL.",
+            id="config.W011",
+        )
+    has_tls = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
+    is_smtp = settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
+    if is_smtp and not has_tls and _is_remote(settings.EMAIL_HOST):
+        yield CheckWarning(
+            "The connection to the mail server is unencrypted.",
+            hint="Add ?tls=True or ?ssl=True to EMAIL_URL.",
+            id="config.W012",
+        )
+
+
+def _is_remote(host):
+    """Return whether the host is another machine; a blank one or a path is a local socket."""
+    return bool(host) and not host.startswith("/") and host not in LOOPBACK_HOSTS | {"::1"}

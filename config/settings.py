@@ -1,33 +1,21 @@
 """The settings. They come from the environment or `.env`; `.env.example` lists all variables.
 
-No other module reads the environment. A blank value means the default.
+Only gunicorn.conf.py reads the environment, too (config.environment).
 """
 
 import logging
-import os
 from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
 import dj_email_url
 from corsheaders.defaults import default_headers
-from decouple import Choices, Config, Csv, RepositoryEmpty, RepositoryEnv
+from decouple import Choices, Csv
 from django.utils.translation import gettext_lazy as _
 
 from config.cache_url import parse_cache_url
+from config.environment import BASE_DIR, config
 from config.secret_key import load_or_create_key
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-_env_file = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
-_read = Config(RepositoryEnv(_env_file) if _env_file.exists() else RepositoryEmpty())
-
-
-def config(name, default="", cast=str):
-    """Return the variable `name`, converted by `cast`, or `default` if it is missing or blank."""
-    value = _read(name, default="")
-    return _read(name, default=default, cast=cast) if value != "" else default
-
 
 # --- What kind of installation this is ------------------------------------------------------
 
@@ -45,6 +33,8 @@ ALLOWED_HOSTS = config("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1
 # Whether a proxy in front terminates TLS: turns on the redirect, HSTS and secure cookies.
 HTTPS = config("HTTPS", default=False, cast=bool)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # browsers accept these names from this host alone, over TLS
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # monitoring inside the network uses no TLS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -261,9 +251,18 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in (
         "UserAttributeSimilarityValidator",
         "MinimumLengthValidator",
-        "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.CommonPasswordValidator",
+        # 120,000 passwords from published breaches, in lower case, one a line.
+        "OPTIONS": {"password_list_path": BASE_DIR / "accounts/auth/breached_passwords.txt.gz"},
+    },
+    {
+        "NAME": "accounts.auth.password_validation.OwnWordsValidator",
+        "OPTIONS": {"words": config("PASSWORD_WORDS", default=[], cast=Csv())},
+    },
 ]
 
 # Signs tokens (accounts.auth.tokens.KeyRotatingBackend). Django's own signatures use SECRET_KEY.
@@ -282,13 +281,18 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": TOKEN_KEY,
     "ISSUER": "medical-platform",
+    "AUDIENCE": "medical-platform-api",
     "LEEWAY": 30,  # seconds of tolerated clock difference
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 # A session ends if it is not refreshed for SESSION_IDLE or is older than SESSION_ABSOLUTE; 0 means
 # no limit.
-SESSION_IDLE = timedelta(minutes=config("SESSION_IDLE_MINUTES", default=0, cast=int))
-SESSION_ABSOLUTE = timedelta(hours=config("SESSION_ABSOLUTE_HOURS", default=0, cast=int))
+SESSION_IDLE = timedelta(
+    minutes=config("SESSION_IDLE_MINUTES", default=0 if DEBUG else 60, cast=int)
+)
+SESSION_ABSOLUTE = timedelta(
+    hours=config("SESSION_ABSOLUTE_HOURS", default=0 if DEBUG else 12, cast=int)
+)
 # Two tabs may refresh with the same token at once. Within this time the slower one gets a 409;
 # after it, a used token counts as stolen and ends the session.
 REFRESH_GRACE_SECONDS = 10
@@ -297,6 +301,12 @@ SESSION_ENGINE = "accounts.auth.session_store"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/api/"
 LOGOUT_REDIRECT_URL = "/api/"
+
+# Whether a web process delivers letters after its commits. If false, only `manage.py work` does.
+WEB_DELIVERS_LETTERS = config("WEB_DELIVERS_LETTERS", default=True, cast=bool)
+# The number of letters that may be requested for one e-mail address within an hour: links that set
+# a password or confirm the address. 0 means no limit.
+LETTERS_PER_RECIPIENT = config("LETTERS_PER_RECIPIENT", default=5, cast=int)
 
 FRONTEND_URL = config("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 

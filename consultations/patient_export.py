@@ -19,6 +19,7 @@ from accounts.models import (
     IdempotencyKey,
     LoginCounter,
     Outcome,
+    OutgoingMessage,
     Session,
     User,
 )
@@ -108,6 +109,11 @@ ACCOUNT_FILES = {
         "user",
         gettext_lazy("Keys of requests of the last day. A key keeps a request from running twice."),
         is_for_patients=False,
+    ),
+    "letters": ExportedModel(
+        OutgoingMessage,
+        "user",
+        gettext_lazy("Letters of the last thirty days, without their texts."),
     ),
     "failed-sign-ins": ExportedModel(
         LoginCounter,

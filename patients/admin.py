@@ -10,7 +10,15 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts.admin.users import MEDICAL, NEW_PASSWORD, PERSON, STAMPS, UserAdminBase
+from accounts.admin.users import (
+    CONTACT,
+    MEDICAL,
+    NEW_PASSWORD,
+    PERSON,
+    PROOF,
+    STAMPS,
+    UserAdminBase,
+)
 from accounts.forms import UserCreateForm
 from config.admin.base import ReadOnlyAdmin
 from patients import services
@@ -37,12 +45,12 @@ class PatientAdmin(UserAdminBase):
     actions_detail = [*UserAdminBase.actions_detail, "deactivate", "reactivate"]
     change_form_before_template = "admin/allergies.html"
     fieldsets = [
-        (None, {"fields": PERSON}),
+        (None, {"fields": [*PERSON, *CONTACT]}),
         (_("Medical"), {"fields": MEDICAL}),
-        (_("Account"), {"fields": ["is_active", STAMPS]}),
+        (_("Account"), {"fields": ["is_active", PROOF, STAMPS]}),
     ]
     add_fieldsets = [
-        (None, {"fields": PERSON}),
+        (None, {"fields": [*PERSON, *CONTACT]}),
         (_("Medical"), {"fields": MEDICAL}),
         (_("Password"), {"fields": NEW_PASSWORD}),
     ]

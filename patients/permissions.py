@@ -3,6 +3,7 @@ from accounts.roles import PATIENTS as PATIENTS_ALONE
 
 PATIENTS = {
     "list": CLINICIANS,
+    "search": CLINICIANS,
     "retrieve": EVERYONE,
     "create": CLINICIANS,
     "update": EVERYONE,

@@ -26,6 +26,8 @@ class PatientRow(NamedTuple):
     phone: str
     date_of_birth: date | None
     gender: str
+    email_verified: bool
+    contact_email: str
     emergency_contact: str
     emergency_contact_phone: str
     emergency_contact_relation: str

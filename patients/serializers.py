@@ -1,16 +1,19 @@
+from django.contrib.auth.validators import ASCIIUsernameValidator
 from rest_framework import serializers
 
 from accounts.models import Action, AuditEvent
+from accounts.roles import Gender
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
     PatientProfileSerializer,
     required,
 )
-from config.api.serializers import StrictModelSerializer
+from config.api.filters import MAX_SEARCH_LENGTH
+from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import EmergencyAccess, Patient
 
-DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar")
+DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
 
 
 class PatientSerializer(PatientProfileSerializer):
@@ -36,6 +39,18 @@ class PatientListSerializer(PatientSerializer):
         ]
 
 
+class PatientSearchSerializer(StrictSerializer):
+    """The parameters of the list in a body, so that no name is in an address."""
+
+    search = serializers.CharField(required=False, allow_blank=True, max_length=MAX_SEARCH_LENGTH)
+    gender = serializers.ChoiceField(choices=Gender.choices, required=False)
+    date_of_birth = serializers.DateField(required=False)
+    date_of_birth_after = serializers.DateField(required=False)
+    date_of_birth_before = serializers.DateField(required=False)
+    ordering = serializers.CharField(required=False, max_length=100)
+    example = {"search": "jane doe", "date_of_birth": "1990-04-12"}
+
+
 class PatientRegistrationSerializer(StrictModelSerializer):
     """A patient whom the clinic registers; the response is the whole record."""
 
@@ -52,11 +67,14 @@ class PatientRegistrationSerializer(StrictModelSerializer):
 
     class Meta:
         model = Patient
-        fields = ["username", "password", "email", "first_name", "last_name", "phone",
+        fields = ["username", "password", "email", "contact_email", "first_name", "last_name",
+                  "phone",
                   "date_of_birth", "gender", "address", "medical_history", "allergies",
                   "emergency_contact", "emergency_contact_phone",
                   "emergency_contact_relation"]  # fmt: skip
-        extra_kwargs = required("first_name", "last_name") | {"username": {"required": False}}
+        extra_kwargs = required("first_name", "last_name") | {
+            "username": {"required": False, "validators": [ASCIIUsernameValidator()]}
+        }
 
     def to_representation(self, patient):
         return PatientSerializer(patient, context=self.context).data

@@ -1,6 +1,5 @@
 """Every change of a patient's record, with its transaction and audit entry."""
 
-import secrets
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts import email_addresses
 from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.auth import sessions
@@ -37,6 +37,7 @@ def create_patient(
         email=email,
         password=password,
         user_type=UserType.PATIENT,
+        by_clinic=True,
         **fields,
     )
     if email and password is None:
@@ -49,7 +50,7 @@ def _username_from(email: str) -> str:
     try:
         return Patient._meta.get_field("username").clean(email, None)
     except ValidationError:  # empty, or not a valid username
-        return f"patient-{secrets.token_hex(4)}"
+        return email_addresses.generated_username(UserType.PATIENT)
 
 
 @atomic_with_retry

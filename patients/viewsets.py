@@ -13,6 +13,7 @@ from accounts.models import AuditEvent, Outcome
 from accounts.output import user_output
 from accounts.services import update_profile
 from config.api.etags import VersionedMixin
+from config.api.pagination import PagePagination
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.prepared_lists import PreparedListMixin
 from patients import permissions, services
@@ -29,11 +30,13 @@ from patients.serializers import (
     EmergencyAccessSerializer,
     PatientListSerializer,
     PatientRegistrationSerializer,
+    PatientSearchSerializer,
     PatientSerializer,
 )
 
 SERIALIZERS = {
     "list": PatientListSerializer,
+    "search": PatientListSerializer,
     "create": PatientRegistrationSerializer,
     "access_log": AccessLogSerializer,
 }
@@ -62,6 +65,7 @@ class PatientViewSet(
     ordering = PATIENT_ORDER
     list_query = PATIENTS
     row_class = PatientRow
+    parameters = {"search": PagePagination.parameters}
     messages = {
         "create": _("Patient created."),
         "update": _("Patient updated."),
@@ -105,6 +109,19 @@ class PatientViewSet(
 
     def perform_destroy(self, patient):
         services.deactivate(patient, by=self.request.user, if_version=self.if_version)
+
+    @extend_schema(
+        request=PatientSearchSerializer,
+        responses=PatientListSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, methods=["post"])
+    def search(self, request):
+        """List patients; the body has the filters, and the address only the page."""
+        body = PatientSearchSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        request.list_parameters = {name: str(value) for name, value in body.validated_data.items()}
+        return self.list(request)
 
     @extend_schema(responses=AccessLogSerializer(many=True))
     @action(

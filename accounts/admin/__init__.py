@@ -1,5 +1,5 @@
 """The staff admin of accounts. Django imports this module, and with it the registrations."""
 
-from accounts.admin import audit, sessions, users
+from accounts.admin import audit, messages, sessions, users
 
-__all__ = ["audit", "sessions", "users"]
+__all__ = ["audit", "messages", "sessions", "users"]

@@ -1,6 +1,6 @@
 """User accounts in the staff admin: all accounts, and the doctors with their licences."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
@@ -21,6 +21,7 @@ from accounts.audit import log as audit
 from accounts.auth import lockout, sessions
 from accounts.forms import OwnPasswordForm, PasswordForm, UserChangeForm, UserCreateForm
 from accounts.models import Doctor, User
+from accounts.models.user import EMAIL_LOST
 from accounts.roles import UserType
 from config.admin.base import ServiceModelAdmin, coloured_label
 from config.admin.history import HistoryAdminMixin
@@ -31,6 +32,7 @@ admin.site.unregister(Group)
 NAME = ("first_name", "last_name")
 PERSON = [NAME, "email", "username", "phone", ("date_of_birth", "gender"), "address"]
 LICENCE = ("medical_license_number", "specialization")
+CONTACT = ["contact_email"]  # of patients
 MEDICAL = [
     "allergies",
     "medical_history",
@@ -38,6 +40,7 @@ MEDICAL = [
     "emergency_contact_phone",
 ]
 NEW_PASSWORD = ["password", "password_again"]
+PROOF = ("email_verified", "pending_email")
 STAMPS = ("last_login", "created_at", "updated_at")
 ROLE_COLOURS = {
     UserType.ADMIN: "danger",
@@ -58,7 +61,7 @@ class UserAdminBase(ServiceModelAdmin):
     date_hierarchy = "created_at"
     ordering = ["last_name", "first_name", "pk"]
     actions_detail = ["set_password", "end_all_sessions"]
-    readonly_fields = [*STAMPS, "is_active", "license_verified"]
+    readonly_fields = [*STAMPS, "is_active", "license_verified", *PROOF]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
@@ -122,8 +125,14 @@ class UserAdminBase(ServiceModelAdmin):
         return [str(person), person.email or person.username, initials.upper()]
 
 
+def tell_of_a_lost_address(sender, request, user, **kwargs):
+    """Show the message at a sign-in by cookie. The API shows it in the response of the login."""
+    if user.email_lost_at:
+        messages.warning(request, EMAIL_LOST, fail_silently=True)  # there may be no browser
+
+
 def create_account(*, password, **fields):
-    person = services.register(password=password, **fields)
+    person = services.register(password=password, by_clinic=True, **fields)
     if person.email and password is None:
         services.invite(person)
     return person
@@ -180,7 +189,7 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
         own_sign_in = ["current_password"] if is_own_form else []
         fieldsets = [
             (None, {"fields": [*PERSON, *own_sign_in]}),
-            (_("Account"), {"fields": [("user_type", "is_active"), STAMPS]}),
+            (_("Account"), {"fields": [("user_type", "is_active"), PROOF, STAMPS]}),
         ]
         if role_is_open or current_role == UserType.DOCTOR:
             fieldsets.append((_("Doctor"), {"fields": [LICENCE, "license_verified"]}))
@@ -243,7 +252,7 @@ class DoctorAdmin(UserAdminBase):
     actions_detail = ["verify_licence", *UserAdminBase.actions_detail]
     fieldsets = [
         (None, {"fields": [LICENCE, ("license_verified", "is_active"), *PERSON]}),
-        (_("Account"), {"fields": [STAMPS]}),
+        (_("Account"), {"fields": [PROOF, STAMPS]}),
     ]
     add_fieldsets = [
         (None, {"fields": [LICENCE, *PERSON]}),

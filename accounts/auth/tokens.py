@@ -36,7 +36,11 @@ class KeyRotatingBackend(TokenBackend):
 
     def __init__(self, first: str, *fallbacks: str) -> None:
         super().__init__(
-            api_settings.ALGORITHM, first, issuer=api_settings.ISSUER, leeway=api_settings.LEEWAY
+            api_settings.ALGORITHM,
+            first,
+            audience=api_settings.AUDIENCE,
+            issuer=api_settings.ISSUER,
+            leeway=api_settings.LEEWAY,
         )
         prepare = jwt.get_algorithm_by_name(api_settings.ALGORITHM).prepare_key
         self.keys = {key_id(key): prepare(key) for key in (*fallbacks, first)}
@@ -57,7 +61,7 @@ class KeyRotatingBackend(TokenBackend):
         return self.keys[kid]
 
     def encode(self, payload: dict[str, Any]) -> str:
-        claims = payload | {"iss": self.issuer}
+        claims = payload | {"iss": self.issuer, "aud": self.audience}
         return jwt.encode(claims, self.prepared_signing_key, self.algorithm, headers=self.headers)
 
 

@@ -2,6 +2,7 @@
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.doctor import Doctor, DoctorManager
+from accounts.models.message import Channel, MessageStatus, OutgoingMessage
 from accounts.models.session import MAX_USER_AGENT_LENGTH, IdempotencyKey, LoginCounter, Session
 from accounts.models.user import (
     BOOKABLE_FIELDS,
@@ -18,11 +19,14 @@ __all__ = [
     "Action",
     "AuditEvent",
     "AuditSeal",
+    "Channel",
     "Doctor",
     "DoctorManager",
     "IdempotencyKey",
     "LoginCounter",
+    "MessageStatus",
     "Outcome",
+    "OutgoingMessage",
     "Session",
     "User",
     "UserManager",

@@ -11,7 +11,7 @@ from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import PROTECT, Q, Value
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -38,6 +38,11 @@ BOOKABLE_FIELDS = [
     "license_verified",
 ]  # the fields that `is_bookable` uses
 
+EMAIL_LOST = _(
+    "Signed in. Your e-mail address was not confirmed, and your account does not have it any more. "
+    "Enter an address in your profile."
+)
+
 
 def full_name_of(first_name, last_name, username):
     return f"{first_name} {last_name}".strip() or username
@@ -50,7 +55,10 @@ class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ign
 
     def create_superuser(self, username, email=None, password=None, **fields):
         user = self.model(
-            username=username, email=email or "", **fields | {"user_type": UserType.ADMIN}
+            username=username,
+            email=email or "",
+            email_verified=bool(email),
+            **fields | {"user_type": UserType.ADMIN},
         )
         user.set_password(password)
         user.full_clean(exclude=["password"])
@@ -79,6 +87,19 @@ class User(VersionedModel, AbstractUser):
         help_text=_("Letters, digits and @.+-_ only; with an @ it must be the e-mail address."),
     )
     email = models.EmailField(blank=True, validators=[validators.ascii_only])
+    email_verified = models.BooleanField(
+        _("e-mail address confirmed"), default=False, db_default=False
+    )
+    email_set_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    pending_email = models.EmailField(
+        _("new e-mail address"),
+        blank=True,
+        db_default="",
+        editable=False,
+        validators=[validators.ascii_only],
+        help_text=_("It replaces the e-mail address when the link in the e-mail is followed."),
+    )
+    email_lost_at = models.DateTimeField(null=True, editable=False)
     user_type = models.CharField(max_length=10, choices=UserType, default=UserType.PATIENT)
     phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
     date_of_birth = models.DateField(null=True, blank=True, validators=[validators.date_of_birth])
@@ -92,6 +113,13 @@ class User(VersionedModel, AbstractUser):
     license_verified = models.BooleanField(default=False)
 
     # Patients
+    contact_email = models.EmailField(
+        _("contact e-mail address"),
+        blank=True,
+        db_default="",
+        validators=[validators.ascii_only],
+        help_text=_("For letters to a patient without an own address; several may share one."),
+    )
     medical_history = models.TextField(blank=True)
     allergies = models.TextField(
         blank=True, help_text=_("One entry each, separated by commas, semicolons or lines.")
@@ -111,7 +139,15 @@ class User(VersionedModel, AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
     history = ProxyAwareHistory(
-        excluded_fields=["password", "last_login", "updated_at", "version", "sessions_ended_at"]
+        excluded_fields=[
+            "password",
+            "last_login",
+            "updated_at",
+            "version",
+            "sessions_ended_at",
+            "email_set_at",
+            "email_lost_at",
+        ]
     )
 
     class Meta:
@@ -166,6 +202,16 @@ class User(VersionedModel, AbstractUser):
         return full_name_of(self.first_name, self.last_name, self.username)
 
     @property
+    def unproven_email(self):
+        """The address that a link still has to prove, or ""."""
+        return self.pending_email or ("" if self.email_verified else self.email)
+
+    @property
+    def letter_address(self):
+        """The address for letters of the clinic, or ""."""
+        return self.email or self.contact_email
+
+    @property
     def role(self):
         """The user type, or UNVERIFIED for a doctor whose licence must still be verified."""
         if (
@@ -196,7 +242,7 @@ class User(VersionedModel, AbstractUser):
         for field in ("username", "email", "medical_license_number"):
             value = getattr(self, field)
             if value and others.filter(**{f"{field}__lower": Lower(Value(value))}).exists():
-                errors[field] = self._taken(field)
+                errors[field] = ValidationError(self.taken(field), code="unique")
         if self.user_type == UserType.DOCTOR:
             for field in ("medical_license_number", "specialization"):
                 if not getattr(self, field):
@@ -211,14 +257,14 @@ class User(VersionedModel, AbstractUser):
     def _sync_staff_flags(self):
         self.is_staff = self.is_superuser = self.user_type == UserType.ADMIN
 
-    def _taken(self, field):
-        """Return the error of the unique constraint for `field`."""
+    def taken(self, field):
+        """Return the message of the unique constraint for `field`."""
         constraint = next(
             one
             for one in User._meta.constraints
             if isinstance(one, models.UniqueConstraint) and field in fields_of(one)
         )
-        return ValidationError(constraint.get_violation_error_message(), code="unique")
+        return constraint.get_violation_error_message()
 
     def _role_changed(self):
         if self._state.adding:

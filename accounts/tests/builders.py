@@ -81,6 +81,11 @@ def database_state():
     )
 
 
+def addresses():
+    """Returns the number of users who have an e-mail address."""
+    return User.objects.exclude(email="").count()
+
+
 def _registrations(**fields):
     _clear()
     body = {

@@ -18,6 +18,7 @@ class UserFactory(factory.django.DjangoModelFactory):
     first_name = factory.Sequence(lambda n: f"Alex{n}")
     last_name = factory.Sequence(lambda n: f"Person{n}")
     password = factory.django.Password(PASSWORD)
+    email_verified = True
 
 
 class AdminFactory(UserFactory):

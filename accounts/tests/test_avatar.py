@@ -1,10 +1,14 @@
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -181,6 +185,7 @@ def test_an_image_with_broken_metadata_is_accepted(api, kind, sound, damaged):
         (png_header(20_000, 20_000), DAMAGED),
         (png_header(2**31 - 1, 2**31 - 1), DAMAGED),
         (png_header(8_000, 8_000), {"avatar": ["The picture has too many pixels."]}),
+        (png_header(4_000, 3_001), {"avatar": ["The picture has too many pixels."]}),
         (image_bytes() + b"\0" * MAX_BYTES, {"avatar": ["The picture is larger than 5632 kB."]}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else f"{value[:12]!r}-{len(value)}",
@@ -407,3 +412,46 @@ def test_only_avatars_are_served_as_media(api, path):
     data(upload(api(UserFactory()), image_bytes()))
 
     assert api().get(path).status_code == 404
+
+
+def test_a_picture_of_twelve_megapixels_is_accepted(api):
+    jane = UserFactory()
+
+    answer = upload(api(jane), image_bytes(size=(4_000, 3_000)))
+
+    _, stored = fetch(api, data(answer)["avatar"])
+    assert Image.open(io.BytesIO(stored)).size == (512, 384)
+
+
+MEMORY_OF_SIXTEEN_PICTURES = """
+import re, sys
+from concurrent.futures import ThreadPoolExecutor
+import django
+django.setup()
+import config.urls
+from django.core.files.uploadedfile import SimpleUploadedFile
+from accounts.avatars import reencode
+content = sys.stdin.buffer.read()
+with ThreadPoolExecutor(16) as pool:
+    list(pool.map(reencode, [SimpleUploadedFile("me.png", content) for _ in range(16)]))
+status = open("/proc/self/status").read()
+print(re.search(r"VmHWM:\\s+([0-9]+) kB", status)[1])
+"""
+
+
+def test_sixteen_large_pictures_at_once_are_decoded_one_after_the_other():
+    """Each takes 48 MB while it is decoded: sixteen at once took 1.5 GB."""
+    content = image_bytes(size=(4_000, 3_000), mode="RGBA")
+
+    kilobytes = int(
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-c", MEMORY_OF_SIXTEEN_PICTURES],
+            input=content,
+            capture_output=True,
+            check=True,
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"},
+        ).stdout
+    )
+
+    assert kilobytes < 150_000

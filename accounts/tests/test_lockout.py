@@ -573,8 +573,8 @@ def test_prune_deletes_expired_counts_only(api, capsys):
     call_command("prune")
 
     assert (
-        "Deleted 0 key(s), 2 count(s) of failed sign-ins and 0 session(s)."
-        in capsys.readouterr().out
+        "Deleted 0 key(s), 2 count(s) of failed sign-ins, 0 session(s) and 0 letter(s). "
+        "Freed 0 e-mail address(es)." in capsys.readouterr().out
     )
     assert LoginCounter.objects.count() == 2
     assert status_codes(attempts(api, "nobody", 1)) == [429]

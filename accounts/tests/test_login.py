@@ -97,7 +97,7 @@ def test_tokens_hold_only_the_user_session_and_lifetime(api):
 
     access, refresh_ = decode_claims(answer["access"]), decode_claims(answer["refresh"])
     session = Session.objects.get()
-    names = {"token_type", "exp", "iat", "jti", "user_id", "iss", "sid"}
+    names = {"token_type", "exp", "iat", "jti", "user_id", "iss", "aud", "sid"}
     assert set(access) == set(refresh_) == names
     assert (access["token_type"], refresh_["token_type"]) == ("access", "refresh")
     assert access["exp"] - access["iat"] == 15 * 60

@@ -275,7 +275,7 @@ def test_prune_deletes_sessions_that_ended_a_month_ago_only(api, capsys):
 
     call_command("prune")
 
-    assert "0 key(s), 0 count(s) of failed sign-ins and 3 session(s)." in capsys.readouterr().out
+    assert "0 count(s) of failed sign-ins, 3 session(s) and 0 letter(s)." in capsys.readouterr().out
     assert set(Session.objects.values_list("user_agent", flat=True)) == {
         "", "ended lately", "expired lately", "old and in use",
     }  # fmt: skip

@@ -5,7 +5,7 @@ from django.utils.http import urlsafe_base64_encode
 from accounts import services
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, AdminFactory, UserFactory
 from accounts.tests.helpers import (
     TOKEN_REFUSED,
     data,
@@ -77,7 +77,8 @@ def test_the_message_explains_its_purpose(request_reset, settings):
     assert message.to == ["jane@example.com"]
     assert message.from_email == "clinic@localhost"
     assert message.subject == "Choose a new password"
-    assert message.body.startswith("Hello Jane Doe,\n")
+    assert message.body.startswith("Hello,\n")
+    assert "Jane" not in message.body
     assert message.body.endswith(
         f"\n\nhttps://clinic.example/reset-password?uid={link['uid']}&token={link['token']}\n"
     )
@@ -95,17 +96,17 @@ def test_the_host_header_does_not_change_the_link(api, django_capture_on_commit_
 
 
 def test_the_response_does_not_reveal_if_the_email_is_known(
-    request_reset, django_assert_num_queries
+    api, request_reset, django_assert_num_queries
 ):
     UserFactory(email="jane@example.com")
     UserFactory(email="paul@example.com", is_active=False)
     UserFactory(username="nomail", email="")
 
-    with django_assert_num_queries(1):
-        known, sent = request_reset("jane@example.com")
-    sent = list(sent)
-    with django_assert_num_queries(1):
-        unknown, _ = request_reset("nobody@example.com")
+    with django_assert_num_queries(4):  # a transaction that counts letters and writes one
+        known = api().post(RESET, {"email": "jane@example.com"})
+    sent = list(sent_mail())
+    with django_assert_num_queries(4):
+        unknown = api().post(RESET, {"email": "nobody@example.com"})
     inactive, sent_in_all = request_reset("paul@example.com")
 
     assert known.content == unknown.content == inactive.content
@@ -192,7 +193,7 @@ def sign_in_again(person):
 
 
 def change_email(person):
-    services.update_profile(person, by=person, email="new@example.com", current_password=PASSWORD)
+    services.update_profile(person, by=AdminFactory(), email="new@example.com")
 
 
 def change_password(person):
@@ -210,12 +211,12 @@ def test_a_link_is_invalid_after_its_account_has_changed(api, event):
     jane = UserFactory()
     link = reset_link(jane)
     event(jane)
-    before = User.objects.get().password
+    before = User.objects.get(pk=jane.pk).password
 
     response = confirm(api(), link)
 
     assert error_details(response) == BAD_LINK
-    assert User.objects.get().password == before
+    assert User.objects.get(pk=jane.pk).password == before
 
 
 def test_an_expired_link_is_refused(api, settings):

@@ -1,5 +1,7 @@
 import pytest
 
+from accounts import email_addresses
+from accounts.auth import email_tokens
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
 from accounts.tests.factories import (
@@ -16,11 +18,12 @@ pytestmark = pytest.mark.django_db
 PROFILE = "/api/auth/profile/"
 PERSON = [
     "id", "username", "email", "first_name", "last_name", "full_name", "user_type", "phone",
-    "date_of_birth", "gender", "address", "avatar", "created_at", "updated_at",
+    "date_of_birth", "gender", "address", "avatar", "email_verified", "pending_email",
+    "created_at", "updated_at",
 ]  # fmt: skip
 DOCTOR = ["medical_license_number", "specialization", "license_verified"]
 PATIENT = [
-    "medical_history", "allergies", "emergency_contact", "emergency_contact_phone",
+    "contact_email", "medical_history", "allergies", "emergency_contact", "emergency_contact_phone",
     "emergency_contact_relation",
 ]  # fmt: skip
 UNKNOWN = ["This operation does not know this field."]
@@ -398,8 +401,9 @@ def test_the_email_changes_with_the_current_password(api):
 
     changed = data(api(jane).patch(PROFILE, body))
 
-    assert (changed["username"], changed["email"]) == ("jane", "new@example.com")
+    assert (changed["username"], changed["pending_email"]) == ("jane", "new@example.com")
     assert "current_password" not in changed
+    email_addresses.verify(email_tokens.make_token(jane, "new@example.com"))
     assert sign_in(api(), "new@example.com", PASSWORD).status_code == 200
     assert sign_in(api(), "jane@example.com", PASSWORD).status_code == 401
 
@@ -432,8 +436,10 @@ def test_a_username_equal_to_the_email_follows_it(api):
     client = api(jane)
     body = {"email": "new@example.com", "current_password": PASSWORD}
 
-    changed = data(client.patch(PROFILE, body))
+    data(client.patch(PROFILE, body))
+    email_addresses.verify(email_tokens.make_token(jane, "new@example.com"))
 
+    changed = data(client.get(PROFILE))
     assert changed["username"] == changed["email"] == "new@example.com"
     assert sign_in(api(), "new@example.com", PASSWORD).status_code == 200
 

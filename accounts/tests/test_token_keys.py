@@ -50,7 +50,8 @@ def test_a_token_names_the_key_that_signed_it(set_signing_key):
     tokens = open_session(UserFactory())
 
     assert kid(tokens["access"]) == kid(tokens["refresh"]) == name_of(NEW)
-    assert jwt.decode(tokens["access"], NEW, ["HS256"], issuer="medical-platform")
+    names = {"issuer": "medical-platform", "audience": "medical-platform-api"}
+    assert jwt.decode(tokens["access"], NEW, ["HS256"], **names)
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(tokens["access"], OLD, ["HS256"])
 
@@ -165,3 +166,12 @@ def test_django_signatures_survive_a_key_rotation(settings):
     assert client.get("/admin/").status_code == 200  # signed again with the new key
     with pytest.raises(signing.BadSignature):
         signing.loads(link)
+
+
+@pytest.mark.parametrize("audience", [..., "another-service"])
+def test_a_token_for_another_audience_is_refused(api, audience):
+    tokens = open_session(UserFactory())
+    claims = decode_claims(tokens["access"])
+
+    assert profile(api(), sign_token(claims)).status_code == 200
+    assert profile(api(), sign_token(claims, aud=audience)).status_code == 401

@@ -15,6 +15,7 @@ OTHER_LISTS = {
         (_("All accounts"), "group", "accounts_user_changelist"),
         (_("Sign-in sessions"), "devices", "accounts_session_changelist"),
         (_("Failed sign-ins"), "lock", "accounts_logincounter_changelist"),
+        (_("Letters"), "mail", "accounts_outgoingmessage_changelist"),
     ],
     Section.AUDIT: [
         (_("Audit log"), "policy", "accounts_auditevent_changelist"),

@@ -1,6 +1,7 @@
 """Filters for query parameters: typed, bounded, and strict about unknown parameters."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import django_filters
 from django import forms
@@ -75,6 +76,14 @@ class IdFilter(PreparedFilterMixin, django_filters.Filter):
     field_class = IdFormField
 
 
+def list_parameters(request):
+    """Return the filters, the search and the order of a list.
+
+    They are the query parameters, unless the view has set `request.list_parameters`.
+    """
+    return getattr(request, "list_parameters", request.query_params)
+
+
 class CachedFilterBackend(DjangoFilterBackend):
     """Applies the view's `filterset_class`, and cleans only the filters that are given.
 
@@ -86,7 +95,7 @@ class CachedFilterBackend(DjangoFilterBackend):
         if filterset_class is None:
             return queryset
         try:
-            values = cleaned_filters(filterset_class, request.query_params)
+            values = cleaned_filters(filterset_class, list_parameters(request))
         except forms.ValidationError:
             return super().filter_queryset(request, queryset, view)  # reports every error
         for name, value in values:
@@ -130,7 +139,7 @@ class BoundedSearchFilter(SearchFilter):
     """`?search=`: each word must be found; the length is limited."""
 
     def get_search_terms(self, request):
-        text = request.query_params.get(self.search_param, "")
+        text = list_parameters(request).get(self.search_param, "")
         if not text:
             return []
         if "\x00" in text:
@@ -139,7 +148,8 @@ class BoundedSearchFilter(SearchFilter):
             sentence = _("Search for at most %(words)d words and %(length)d characters.")
             limits = {"words": MAX_SEARCH_WORDS, "length": MAX_SEARCH_LENGTH}
             raise ValidationError({self.search_param: [sentence % limits]})
-        return super().get_search_terms(request)
+        parameters = SimpleNamespace(query_params=list_parameters(request))
+        return super().get_search_terms(parameters)  # type: ignore[arg-type]
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
@@ -181,7 +191,7 @@ class StrictOrderingFilter(OrderingFilter):
 
 def ordering_names(request, view):
     """Return the public names of `?ordering=`, with their signs; raises ValidationError."""
-    given = [name.strip() for name in request.query_params.get("ordering", "").split(",")]
+    given = [name.strip() for name in list_parameters(request).get("ordering", "").split(",")]
     names = tuple(filter(None, given))
     fields = getattr(view, "ordering_fields", None) or {}
     if any(name.removeprefix("-") not in fields for name in names):

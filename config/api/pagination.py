@@ -9,6 +9,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
 from config.api import cursor_pagination
+from config.api.filters import list_parameters
 from config.api.prepared_lists import PreparedRows
 
 LARGEST_PAGE = 999_999_999
@@ -70,7 +71,7 @@ class PagePagination(PageNumberPagination):
     def _paginate_by_cursor(self, queryset, request):
         self.request = request
         for name in (self.page_query_param, "ordering"):
-            if name in request.query_params:
+            if name in request.query_params or name in list_parameters(request):
                 sentence = _("A cursor determines the page and the order. Leave out %(parameter)s.")
                 raise self._cursor_error(sentence % {"parameter": name})
         is_prepared = isinstance(queryset, PreparedRows)

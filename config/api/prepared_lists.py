@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django import forms
 
 from config.api.cursor_pagination import order_keys, rows_beyond
-from config.api.filters import cleaned_filters, ordering_names, prepare_filters
+from config.api.filters import cleaned_filters, list_parameters, ordering_names, prepare_filters
 from config.db.prepared import PreparedQuery
 
 ORDER_KEYS: dict = {}  # the default order of each query, which no filter changes
@@ -105,7 +105,7 @@ class PreparedListMixin:
 
     def prepared_rows(self, request):
         """Return the rows of the list, or None if DRF has to find the rows."""
-        params = request.query_params
+        params = list_parameters(request)
         if params.get("search"):
             return None
         filters, arguments = (), []

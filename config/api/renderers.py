@@ -52,7 +52,7 @@ def to_json_type(value):
 class EnvelopeJSONRenderer(FastJSONRenderer):
     """Wraps the data of a view in the envelope.
 
-    The view's table `messages` maps an action to the message.
+    The view's table `messages` maps an action to the message; `message` replaces it.
     """
 
     def render(self, data, accepted_media_type=None, renderer_context=None):
@@ -63,7 +63,9 @@ class EnvelopeJSONRenderer(FastJSONRenderer):
         if not response.exception:
             view = context.get("view")
             messages = getattr(view, "messages", {})
-            message = messages.get(getattr(view, "action", None), DEFAULT_MESSAGE)
+            message = getattr(view, "message", None) or messages.get(
+                getattr(view, "action", None), DEFAULT_MESSAGE
+            )
             data = {"status": "success", "data": data, "message": message}
         try:
             return super().render(data, accepted_media_type, renderer_context)

@@ -1,5 +1,6 @@
 """The base class of all viewsets."""
 
+from django.utils.functional import Promise
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
@@ -11,6 +12,7 @@ class ApiViewSet(GenericViewSet):
 
     `access`      action → the roles that may call it (see accounts.permissions.RoleAccess)
     `messages`    action → the message in the envelope
+    `message`     the message of this response, in place of that of the table
     `parameters`  action → its query parameters, besides those of the filters
     """
 
@@ -18,6 +20,7 @@ class ApiViewSet(GenericViewSet):
     throttle_scope: str | None
     access = {}
     messages = {}
+    message: str | Promise | None = None
     parameters = {}
 
     def initial(self, request, *args, **kwargs):

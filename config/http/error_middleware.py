@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework.response import Response
@@ -24,6 +25,9 @@ class ErrorEnvelopeMiddleware:
     def __call__(self, request):
         if not is_api_path(request):
             return self.get_response(request)
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            # A redirect would hide that the client has just sent its token without TLS.
+            return error_envelope(HTTPStatus.FORBIDDEN, _("Use HTTPS."))
         if "Transfer-Encoding" in request.headers:  # Django would read such a body as empty
             sentence = _("Send the body with its Content-Length.")
             return error_envelope(HTTPStatus.BAD_REQUEST, sentence)

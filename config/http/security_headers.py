@@ -4,6 +4,8 @@ A response of the API may load nothing. A page (the admin, the documentation, th
 load files of this server and may not run inline scripts.
 """
 
+from http import HTTPStatus
+
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 SOURCES = {
     "default-src": "'none'",
@@ -25,6 +27,16 @@ PAGE, ADMIN_PAGE = (
 )
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
+# The browser forgets what this server's pages have stored. Cookies are left: the directive would
+# delete those of the whole domain, and the session has ended anyway.
+SIGN_OUTS = {
+    "/admin/logout/",
+    "/api-auth/logout/",
+    "/api/auth/logout/",
+    "/api/auth/sessions/end_all/",
+}
+CLEAR_SITE_DATA = '"cache", "storage"'
+
 FILES = ("/static/", "/media/")  # their Cache-Control stays
 
 
@@ -38,6 +50,8 @@ class SecurityHeadersMiddleware:
         response["Permissions-Policy"] = PERMISSIONS
         if not request.path_info.startswith(FILES):
             response["Cache-Control"] = "no-store"
+        if request.path_info in SIGN_OUTS and response.status_code < HTTPStatus.BAD_REQUEST:
+            response["Clear-Site-Data"] = CLEAR_SITE_DATA
         return response
 
 

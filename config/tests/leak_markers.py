@@ -31,7 +31,18 @@ MARKER = re.compile(r".{0,80}(?:zq7|7077.?8899).{0,40}", re.IGNORECASE)
 
 OURS = ["accounts", "patients", "appointments", "consultations"]
 # Text that no person writes: ids of tokens, digests, names of moves, stored hashes and files.
-MADE_HERE = {"jti", "fingerprint", "password", "action", "avatar", "history_type", "from_status"}
+MADE_HERE = {
+    "template",
+    "language",
+    "last_error",
+    "jti",
+    "fingerprint",
+    "password",
+    "action",
+    "avatar",
+    "history_type",
+    "from_status",
+}
 MADE_HERE |= {"history_change_reason", "key"}
 
 NOT_TEXT = {"date", "date-time", "time", "uri", "binary"}
@@ -168,6 +179,8 @@ def plant(api, bodies):
     patient, doctor = api(jane), api(house)
     open_session(jane, request=RequestFactory(headers={"User-Agent": KEPT}).get("/"))
     ask(admin, "PATCH", "/api/patients/{pk}/", {"pk": jane.pk}, email=None, current_password=None)
+    ask(patient, "PATCH", "/api/auth/profile/", email=f"{KEPT}.new@example.com",
+        medical_license_number=None, specialization=None, contact_email=None)  # fmt: skip
     slots = [TimeSlotFactory(doctor=house) for _ in range(3)]
     book = ("POST", "/api/appointments/")
     seen, dropped = (

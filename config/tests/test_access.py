@@ -27,11 +27,14 @@ PATCH  /api/auth/profile/                                           PDAU
 POST   /api/auth/password/change/                                   PDAU
 POST   /api/auth/password/reset/                                    *
 POST   /api/auth/password/reset/confirm/                            *
+POST   /api/auth/email/verify/                                      *
+POST   /api/auth/email/resend/                                      PDAU
 GET    /api/auth/sessions/                                          PDAU
 POST   /api/auth/sessions/end_all/                                  PDAU
 DELETE /api/auth/sessions/{session}/                                PDAU
 GET    /api/patients/                                               DA
 POST   /api/patients/                                               DA
+POST   /api/patients/search/                                        DA
 GET    /api/patients/{pk}/                                          PDA
 PUT    /api/patients/{pk}/                                          PDA
 PATCH  /api/patients/{pk}/                                          PDA

@@ -1,14 +1,22 @@
 """The CACHE_URL setting."""
 
+import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from rest_framework.throttling import SimpleRateThrottle
 
+from accounts.tests.factories import PASSWORD
+from accounts.tests.helpers import sign_in
+from config.cache import FailOpenMixin, Pause
 from config.cache_url import parse_cache_url
 
+RATES = ("user", "login", "register")
 COUNT = """
 import django
 from django.conf import settings
@@ -33,16 +41,16 @@ def test_a_file_cache_is_shared_by_processes(settings, tmp_path):
 @pytest.mark.parametrize(
     ("url", "backend", "location"),
     [
-        ("", "locmem.LocMemCache", None),
-        ("file:///srv/cache", "filebased.FileBasedCache", "/srv/cache"),
-        ("redis://h:6379/0", "redis.RedisCache", "redis://h:6379/0"),
-        ("rediss://h:6379/0", "redis.RedisCache", "rediss://h:6379/0"),
+        ("", "django.core.cache.backends.locmem.LocMemCache", None),
+        ("file:///srv/cache", "config.cache.FailOpenFileCache", "/srv/cache"),
+        ("redis://h:6379/0", "config.cache.FailOpenRedisCache", "redis://h:6379/0"),
+        ("rediss://h:6379/0", "config.cache.FailOpenRedisCache", "rediss://h:6379/0"),
     ],
 )
 def test_cache_urls_are_parsed(url, backend, location):
     entry = parse_cache_url(url)
 
-    assert entry["BACKEND"] == f"django.core.cache.backends.{backend}"
+    assert entry["BACKEND"] == backend
     assert entry.get("LOCATION") == location
 
 
@@ -50,3 +58,83 @@ def test_cache_urls_are_parsed(url, backend, location):
 def test_an_invalid_cache_url_is_refused(url):
     with pytest.raises(ImproperlyConfigured):
         parse_cache_url(url)
+
+
+# --- A cache that does not work ------------------------------------------------------------
+
+
+def refused():
+    """A port at which nothing answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        yield f"redis://127.0.0.1:{free.getsockname()[1]}/0"
+
+
+def silent():
+    """A server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def full_disk():
+    """A folder in which nothing can be written, as on a full disk."""
+    yield "file:///proc/self/clinic"
+
+
+@pytest.fixture(params=[refused, silent, full_disk])
+def broken_cache(request, settings, monkeypatch):
+    monkeypatch.setattr(FailOpenMixin, "paused", Pause())
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", dict.fromkeys(RATES, "1/min"))
+    with contextmanager(request.param)() as url:
+        settings.CACHES = {"default": parse_cache_url(url)}
+        monkeypatch.setattr(SimpleRateThrottle, "cache", caches["default"])
+        monkeypatch.setattr("accounts.audit.log.cache", caches["default"])
+        yield
+
+
+def test_requests_pass_while_the_cache_does_not_work(broken_cache, api, caplog, jane):
+    client = api(jane)
+
+    answers = [client.get("/api/auth/profile/") for _ in range(3)]
+    sign_ins = [sign_in(api(), "jane", PASSWORD) for _ in range(3)]
+    refusals = [api().get("/api/auth/profile/") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [answer.status_code for answer in sign_ins] == [200] * 3
+    assert [answer.status_code for answer in refusals] == [401] * 3
+    records = [*caplog.get_records("setup"), *caplog.records]
+    logged = [record.message for record in records if record.name == "config.cache"]
+    assert len(logged) == 1
+    assert logged[0].startswith("The cache does not work: ")
+
+
+def test_readyz_names_a_cache_that_does_not_work_and_stays_ready(broken_cache, client, db):
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["checks"]["cache"]) == (200, "unreachable")
+
+
+def test_a_cache_that_works_again_counts_again(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(FailOpenMixin, "paused", Pause())
+    folder = tmp_path / "cache"
+    folder.write_text("a file where the folder belongs")
+    settings.CACHES = {"default": parse_cache_url(f"file://{folder}")}
+    cache = caches["default"]
+
+    cache.set("count", 1)
+    folder.unlink()
+    cache.set("count", 2)
+    during = cache.get("count")
+    cache.paused.until = 0.0  # the pause is over
+    cache.set("count", 3)
+
+    assert (during, cache.get("count")) == (None, 3)
+
+
+def test_prune_empties_a_cache_of_files(settings, tmp_path, db):
+    settings.CACHES = {"default": parse_cache_url(f"file://{tmp_path}/cache")}
+    caches["default"].set("count", 1)
+
+    call_command("prune")
+
+    assert list((tmp_path / "cache").iterdir()) == []

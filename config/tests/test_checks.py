@@ -70,6 +70,55 @@ def test_production_refuses_to_start(production, setting, value, finding):
         refuse_unsafe_production()
 
 
+@pytest.mark.parametrize(
+    ("host", "ssl_mode", "findings"),
+    [
+        ("db.example", None, ["config.W010"]),
+        ("db.example", "prefer", ["config.W010"]),
+        ("db.example", "verify-full", []),
+        ("/var/run/postgresql", None, []),
+        ("127.0.0.1", None, []),
+    ],
+)
+def test_a_database_on_another_machine_without_tls_is_a_warning(
+    settings, monkeypatch, host, ssl_mode, findings
+):
+    database = {"HOST": host, "OPTIONS": {"sslmode": ssl_mode} if ssl_mode else {}}
+    monkeypatch.setitem(settings.DATABASES, "default", database)
+
+    assert [one.id for one in checks._connections_without_tls()] == findings
+
+
+@pytest.mark.parametrize(
+    ("url", "findings"),
+    [
+        ("redis://cache.example:6379/0", ["config.W011"]),
+        ("rediss://cache.example:6379/0", []),
+        ("redis://127.0.0.1:6379/0", []),
+        ("file:///srv/clinic/cache", []),
+    ],
+)
+def test_a_cache_on_another_machine_without_tls_is_a_warning(settings, url, findings):
+    settings.CACHE_URL = url
+
+    assert [one.id for one in checks._connections_without_tls()] == findings
+
+
+@pytest.mark.parametrize(
+    ("host", "tls", "findings"),
+    [
+        ("mail.example", False, ["config.W012"]),
+        ("mail.example", True, []),
+        ("localhost", False, []),
+    ],
+)
+def test_a_mail_server_without_tls_is_a_warning(settings, host, tls, findings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_USE_TLS = host, tls
+
+    assert [one.id for one in checks._connections_without_tls()] == findings
+
+
 @pytest.mark.parametrize(("idle", "findings"), [(0, []), (15, ["config.W006"]), (16, [])])
 def test_a_session_limit_shorter_than_the_token_lifetime_is_a_warning(settings, idle, findings):
     settings.SESSION_IDLE = timedelta(minutes=idle)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.auth import lockout
 from accounts.auth.sessions import open_session
 from accounts.models import Session
+from accounts.services import invite
 from accounts.tests.factories import UnverifiedDoctorFactory
 from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, make_appointment
@@ -49,6 +50,7 @@ def clinic_with_one_of_everything():
     )
     lockout.attempt_for(consultation.patient.username, "10.0.0.1").consume()
     UnverifiedDoctorFactory()
+    invite(consultation.patient)
 
 
 def test_every_model_has_an_admin_page():
@@ -61,6 +63,7 @@ def test_every_model_has_an_admin_page():
         "Session",
         "TimeSlot",
         "LoginCounter",
+        "OutgoingMessage",
         "AuditEvent",
     }
     assert clinical <= names

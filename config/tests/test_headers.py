@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from accounts.auth.sessions import open_session
 from config.http.security_headers import ADMIN_PAGE, NOTHING, PAGE, PERMISSIONS
 from config.tests.personas import build_clinic
 from config.tests.test_settings import with_environment
@@ -89,11 +90,36 @@ def test_hsts_is_sent_with_https(settings):
     settings.SECURE_HSTS_SECONDS = 31_536_000
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
 
-    plain = Client().get("/api/doctors/")
+    plain = Client().get("/admin/")
     secure = Client().get("/api/doctors/", secure=True)
 
-    assert (plain.status_code, plain["Location"]) == (301, "https://testserver/api/doctors/")
+    assert (plain.status_code, plain["Location"]) == (301, "https://testserver/admin/")
     assert secure["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+
+
+def test_the_api_refuses_http_where_https_is_on(settings, api, jane):
+    """A redirect would hide that the client has sent its token without TLS."""
+    settings.SECURE_SSL_REDIRECT = True
+
+    refused = api(jane).get("/api/auth/profile/")
+    accepted = api(jane).get("/api/auth/profile/", secure=True)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert refused.json()["message"] == "Use HTTPS."
+    assert accepted.status_code == 200
+
+
+def test_a_sign_out_has_the_browser_forget_what_pages_have_stored(api, jane, client):
+    tokens = open_session(jane)
+    client.force_login(jane)
+
+    left = api().post("/api/auth/logout/", {"refresh": tokens["refresh"]})
+    refused = api().post("/api/auth/logout/", {"refresh": "x"})
+    page = client.post("/api-auth/logout/")
+
+    assert left["Clear-Site-Data"] == page["Clear-Site-Data"] == '"cache", "storage"'
+    assert "Clear-Site-Data" not in refused
+    assert "Clear-Site-Data" not in api(jane).get("/api/auth/profile/")
 
 
 def test_browsable_api_pages_contain_no_script_that_the_policy_forbids():

@@ -103,6 +103,8 @@ DOCUMENTED_MODULES = {
     "django.core",
     "django.core.asgi",
     "django.core.cache",
+    "django.core.cache.backends.filebased",
+    "django.core.cache.backends.redis",
     "django.core.checks",
     "django.core.exceptions",
     "django.core.files.base",

@@ -34,7 +34,7 @@ def test_environment_variables_are_read_in_the_settings_only():
         if "tests" not in path.parts and re.search(r"os\.environ\[|decouple", path.read_text())
     }
 
-    assert readers == {"config/settings.py"}
+    assert readers == {"config/settings.py", "config/environment.py"}
 
 
 def with_environment(expression, **variables):
@@ -104,6 +104,11 @@ def with_environment(expression, **variables):
             "[1, 1]",
         ),
         ({"HTTPS": "true"}, "s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE", "(True, True)"),
+        (
+            {"HTTPS": "true"},
+            "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME",
+            "('__Host-sessionid', '__Host-csrftoken')",
+        ),
         ({}, "s.LOG_FORMAT, s.LOG_LEVEL, s.EMAIL_PORT", "('json', 'INFO', 25)"),
         (
             {"DEBUG": "true"},
@@ -136,7 +141,17 @@ def with_environment(expression, **variables):
             "s.SECRET_KEY_FALLBACKS, s.TOKEN_KEY_FALLBACKS",
             "([], ['u', 'v'])",
         ),
-        ({}, "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)", "(False, False)"),
+        ({}, "str(s.SESSION_IDLE), str(s.SESSION_ABSOLUTE)", "('1:00:00', '12:00:00')"),
+        (
+            {"DEBUG": "true"},
+            "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)",
+            "(False, False)",
+        ),
+        (
+            {"SESSION_IDLE_MINUTES": "0", "SESSION_ABSOLUTE_HOURS": "0"},
+            "bool(s.SESSION_IDLE), bool(s.SESSION_ABSOLUTE)",
+            "(False, False)",
+        ),
         ({"SESSION_IDLE_MINUTES": "30"}, "s.SESSION_IDLE", "0:30:00"),
         ({"SESSION_ABSOLUTE_HOURS": "12"}, "s.SESSION_ABSOLUTE", "12:00:00"),
         ({"ACCESS_TOKEN_MINUTES": "5"}, "s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']", "0:05:00"),
@@ -197,6 +212,23 @@ def test_gunicorn_starts_with_its_configuration_only():
     )
 
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_gunicorn_reads_the_file_of_the_settings(tmp_path):
+    (tmp_path / "clinic.env").write_text("BIND=127.0.0.1:9999\nWEB_CONCURRENCY=3\nTHREADS=\n")
+    code = "from runpy import run_path; c = run_path('gunicorn.conf.py'); "
+    code += "print(c['bind'], c['workers'], c['threads'], repr(c['forwarder_headers']))"
+
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "ENV_FILE": str(tmp_path / "clinic.env")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["127.0.0.1:9999", "3", "8", "''"]
 
 
 def test_gunicorn_workers_freeze_objects_loaded_at_startup():

@@ -96,7 +96,7 @@ def test_no_api_endpoint_logs_user_text(api, bodies, log, unthrottled, capfd):
                 assert told == [], (name, answer.request)
             answers.append(answer)
         keys |= set(map(str, cache._cache)) | {str(cache.get(key)) for key in cache._cache}
-    sent_mail()  # waits for the mail thread
+    sent_mail()
     spoken = capfd.readouterr()
 
     assert found_in(log.getvalue()) == []

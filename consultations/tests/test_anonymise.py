@@ -45,7 +45,7 @@ IDENTIFYING_VALUES = (IDENTITY, "7077 8899", str(BORN), ADDRESS)
 NOT_IDENTIFYING = {
     "id", "user_type", "gender", "specialization", "license_verified", "medical_history",
     "allergies", "is_active", "is_staff", "is_superuser", "last_login", "created_at", "updated_at",
-    "sessions_ended_at", "version",
+    "sessions_ended_at", "version", "email_verified", "email_set_at", "email_lost_at",
 }  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def identifying_value(field):
         return f"{PHONE} {len(field.name)}"
     return (
         f"{IDENTITY}.{field.name}@example.com"
-        if field.name == "email"
+        if "email" in field.name
         else f"{IDENTITY} {field.name}"
     )
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.auth import lockout
 from accounts.auth.sessions import open_session
 from accounts.models import Action, AuditEvent, IdempotencyKey, Session, User
-from accounts.services import update_profile
+from accounts.services import invite, update_profile
 from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data, image_bytes, requires_postgresql
 from appointments import services as appointments
@@ -58,6 +58,7 @@ def full(api, jane, smith, meyer, ada):
     open_session(jane, request=RequestFactory(headers={"User-Agent": "Firefox"}).get("/"))
     lockout.attempt_for(jane.username, "203.0.113.5").consume()
     IdempotencyKey.objects.create(user=jane, key="of-jane")
+    invite(jane)
     for record in (jane, User.objects.get(pk=jane.pk), visit):
         LogEntry.objects.log_actions(ada.pk, [record], action_flag=2, single_object=True)
     data(api(smith, REMOTE_ADDR=BY_STAFF).get(f"/api/consultations/{consultation.pk}/"))

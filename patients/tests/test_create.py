@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from django.core import mail
 
-from accounts.mail import mail_executor
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
+from accounts.tests.helpers import sent_mail
 from appointments.tests.helpers import all_rows, data, error_details, status_and_code
 from patients.models import Patient
 
@@ -109,23 +108,14 @@ def sign_in(api, username, password):
     return api().post("/api/auth/login/", body).status_code
 
 
-def sent_mail():
-    """Returns all sent messages, after the mail thread has finished."""
-    mail_executor.submit(int).result()
-    return mail.outbox
-
-
-def test_a_patient_with_a_password_can_sign_in_and_gets_no_message(
-    api, smith, django_capture_on_commit_callbacks
-):
+def test_a_patient_with_a_password_can_sign_in_and_confirms_the_address(api, smith):
     body = RUTH | {"email": "ruth@example.com", "password": PASSWORD}
 
-    with django_capture_on_commit_callbacks(execute=True):
-        record = data(api(smith).post(LIST, body), 201)
+    record = data(api(smith).post(LIST, body), 201)
 
     assert "password" not in record
     assert sign_in(api, "ruth@example.com", PASSWORD) == 200
-    assert sent_mail() == []
+    assert [message.subject for message in sent_mail()] == ["Confirm your e-mail address"]
 
 
 def test_a_patient_without_a_password_is_invited_by_email(

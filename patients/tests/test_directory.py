@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from accounts.models import Action, AuditEvent
 from appointments.tests.helpers import (
     assert_data_queries,
     data,
@@ -16,6 +17,8 @@ from patients.tests.factories import PatientFactory
 
 LIST = "/api/patients/"
 IN_A_ROW = {
+    "email_verified",
+    "contact_email",
     "id",
     "username",
     "email",
@@ -86,6 +89,74 @@ def test_search_matches_name_email_and_phone(api, smith, jane, omar, words):
 @pytest.mark.parametrize("words", ["jane haddad", "penicillin", "asthma", "springfield", "max"])
 def test_search_requires_every_word_and_matches_no_other_field(api, smith, jane, omar, words):
     assert ids(api(smith).get(LIST, {"search": words})) == []
+
+
+def test_a_search_by_post_answers_as_the_list(api, smith, jane, omar):
+    client = api(smith)
+    bodies = [
+        {},
+        {"search": "haddad"},
+        {"gender": "female"},
+        {"date_of_birth_before": "1980-01-01"},
+        {"search": "a", "ordering": "-last_name"},
+    ]
+
+    for body in bodies:
+        answer = client.post(f"{LIST}search/", body)
+        assert data(answer)["results"] == data(client.get(LIST, body))["results"]
+    assert ids(client.post(f"{LIST}search/", {"search": "haddad"})) == [omar.pk]
+
+
+def test_a_search_by_post_has_pages_without_names_in_their_addresses(api, smith, jane, omar):
+    body = {"search": "example"}
+
+    first = data(api(smith).post(f"{LIST}search/?page_size=1", body))
+    second = data(api(smith).post(first["next"], body))
+
+    assert first["count"] == 2
+    assert "search=" not in first["next"]
+    assert {first["results"][0]["id"], second["results"][0]["id"]} == {jane.pk, omar.pk}
+
+
+def test_a_search_by_post_is_audited_like_the_list(api, smith, jane, omar):
+    api(smith).post(f"{LIST}search/", {"search": "haddad"})
+
+    event = AuditEvent.objects.latest("pk")
+    assert (event.event, event.action) == ("patient.search", Action.READ)
+    assert event.patients == [omar.pk]
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"name": "jane"}, "name"),
+        ({"search": "a" * 201}, "search"),
+        ({"search": "a " * 11}, "search"),
+        ({"gender": "f"}, "gender"),
+        ({"date_of_birth": "yesterday"}, "date_of_birth"),
+        ({"ordering": "email"}, "ordering"),
+    ],
+)
+def test_a_search_by_post_refuses_what_it_does_not_know(api, smith, jane, body, name):
+    answer = api(smith).post(f"{LIST}search/", body)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [name]
+
+
+def test_filters_in_the_address_of_a_search_by_post_are_refused(api, smith):
+    answer = api(smith).post(f"{LIST}search/?search=jane", {})
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["search"])
+
+
+def test_a_search_by_post_with_a_cursor_has_the_default_order(api, smith, jane, omar):
+    client = api(smith)
+
+    refused = client.post(f"{LIST}search/?cursor=", {"ordering": "created_at"})
+
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["cursor"])
+    assert len(data(client.post(f"{LIST}search/?cursor=", {}))["results"]) == 2
 
 
 def test_search_does_not_match_generated_usernames(api, smith):

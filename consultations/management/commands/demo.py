@@ -1,10 +1,12 @@
 import socket
+from threading import Event, Thread
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, call_command
 
 from accounts.models import User
+from config.worker import work_until
 from consultations.demo import SIGN_INS, make_clinic
 
 ADDRESS = "127.0.0.1:8000"
@@ -44,6 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(welcome(f"http://{join_address(host, port)}"))
         self.stdout.flush()  # before runserver writes to the same pipe
         if not no_server:
+            Thread(target=work_until, args=[Event()], daemon=True).start()
             call_command("runserver", join_address(host, port), use_reloader=False)
 
 

@@ -1,0 +1,5 @@
+"""The background jobs of accounts. See config.worker."""
+
+from accounts.messages import outbox
+
+JOBS = [outbox.deliver_next]
