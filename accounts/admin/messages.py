@@ -6,6 +6,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from accounts.messages import outbox
+from accounts.messages.templates import TEMPLATES
 from accounts.models import MessageStatus, OutgoingMessage
 from config.admin.base import ReadOnlyAdmin, coloured_label
 
@@ -24,10 +25,10 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     named_by = ["user"]
 
     fields = [
-        "recipient", "user", "template", "language", "status", "created_at", "due_at", "attempts",
+        "recipient", "user", "title", "language", "status", "created_at", "due_at", "attempts",
         "next_attempt_at", "ended_at", "last_error",
     ]  # fmt: skip
-    list_display = ["recipient", "template", "state", "created_at", "attempts", "ended_at"]
+    list_display = ["recipient", "title", "state", "created_at", "attempts", "ended_at"]
     list_filter = [("status", ChoicesDropdownFilter), ("user", AutocompleteSelectFilter)]
     list_select_related = ["user"]
     search_fields = ["recipient"]
@@ -40,6 +41,11 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
         self.for_each_selected(
             request, failed, outbox.send_again, _("Letters to send again: %(count)d.")
         )
+
+    @display(description=_("letter"), ordering="template")
+    def title(self, message):
+        template = TEMPLATES.get(message.template)
+        return template.title if template else message.template
 
     @display(description=_("status"), ordering="status")
     def state(self, message):

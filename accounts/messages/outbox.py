@@ -73,7 +73,7 @@ def deliver_next() -> bool:
         return False
     try:
         with override(message.language):
-            letter = TEMPLATES[message.template](message)
+            letter = TEMPLATES[message.template].make(message)
             if letter is not None:
                 CHANNELS[message.channel](letter)
     except Exception as error:

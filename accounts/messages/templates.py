@@ -10,8 +10,10 @@ from typing import NamedTuple
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.utils.encoding import force_bytes
+from django.utils.functional import Promise
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.auth import email_tokens
 from accounts.models import OutgoingMessage, User
@@ -83,11 +85,18 @@ def email_changed(message: OutgoingMessage) -> Letter | None:
     )
 
 
-TEMPLATES: dict[str, Callable[[OutgoingMessage], Letter | None]] = {
-    "invitation": invitation,
-    "password_reset": password_reset,
-    "verify_email": verify_email,
-    "email_changed": email_changed,
+class Template(NamedTuple):
+    """How a kind of letter is called in the admin, and the function that makes it."""
+
+    title: str | Promise
+    make: Callable[[OutgoingMessage], Letter | None]
+
+
+TEMPLATES = {
+    "invitation": Template(gettext_lazy("Invitation"), invitation),
+    "password_reset": Template(gettext_lazy("New password"), password_reset),
+    "verify_email": Template(gettext_lazy("Confirmation of an address"), verify_email),
+    "email_changed": Template(gettext_lazy("Changed address"), email_changed),
 }
 
 

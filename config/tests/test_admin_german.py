@@ -104,6 +104,7 @@ def busy_clinic(clinic):
     appointment = make_appointment(doctor=clinic.grey, patient=clinic.paul)
     appointments.update(appointment, by=clinic.paul, symptoms="Fever")
     open_session(clinic.jane)
+    accounts.invite(clinic.jane)
     lockout.LoginAttempt("jane", clinic.jane.pk, "127.0.0.1").consume()
     for app in ("accounts", "patients", "appointments", "consultations"):
         for model in apps.get_app_config(app).get_models():
