@@ -12,12 +12,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from accounts.models import IdempotencyKey
+from accounts.models import MAX_IDEMPOTENCY_KEY_LENGTH, IdempotencyKey
 from config.db.transactions import sqlstate
 from config.errors import rule_error
 
 RETENTION = timedelta(hours=24)
-MAX_KEY_LENGTH = 255
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE for lock_timeout
 
 
@@ -36,9 +35,9 @@ def claim(*, user, key, fingerprint):
     Raises a ValidationError for an empty or long key, with the code `idempotency_key_reused` for a
     key of another request, and with `request_in_progress` if the first request is still running.
     """
-    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH or not key.isprintable():
         sentence = _("Send a key of 1 to %(length)d printable characters.")
-        raise _key_error(sentence % {"length": MAX_KEY_LENGTH}, "invalid")
+        raise _key_error(sentence % {"length": MAX_IDEMPOTENCY_KEY_LENGTH}, "invalid")
     try:
         row, is_new = _write_or_lock(user, key, fingerprint)
     except OperationalError as error:

@@ -79,7 +79,7 @@ def update_profile(
     if_version: AbstractSet[int] | None = None,
     **changes: Any,
 ) -> User:
-    """Change the fields of a user.
+    """Change the fields of a user. Without a difference nothing is written.
 
     The e-mail address allows sign-in: its owner may change it with `current_password`, and an admin
     without. The owner's new address waits as `pending_email` for its proof; an admin's is used at
@@ -104,6 +104,10 @@ def update_profile(
     for field, value in changes.items():
         setattr(user, field, value)
     _clean(user)
+    # A missing avatar is null or an empty name.
+    changed = [n for n, value in before.items() if (getattr(user, n) or None) != (value or None)]
+    if not changed:
+        return user
     user._history_user = by
     try:
         user.save()
@@ -111,9 +115,8 @@ def update_profile(
         if "avatar" in changes and user.avatar.name:  # a retry writes another file
             user.avatar.storage.delete(user.avatar.name)
         raise
-    if {"email", "pending_email"} & changes.keys():
+    if {"email", "pending_email"} & set(changed):
         email_addresses.request_proof(user)
-    changed = [name for name, value in before.items() if getattr(user, name) != value]
     audit.record_change("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
@@ -235,6 +238,8 @@ def reset_password(*, uid: str, token: str, new_password: str) -> User:
 def verify_licence(doctor: User) -> User:
     """Record that an admin has verified the licence, so that the doctor can be booked."""
     doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
+    if doctor.license_verified:
+        return doctor
     doctor.license_verified = True
     doctor.save()
     audit.record_change("account.verify_licence", doctor, fields=["license_verified"])

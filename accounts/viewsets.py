@@ -41,6 +41,8 @@ from config.db.versioning import check_version
 # Actions without sign-in do not check credentials, so that an expired token does not prevent them.
 OPEN: dict[str, Any] = {"methods": ["post"], "detail": False, "authentication_classes": []}
 
+PROFILE_ACTIONS = {"profile", "update_profile", "partial_update_profile"}
+
 
 class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     """Registration, sign-in, tokens, passwords and the user's own profile."""
@@ -200,7 +202,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
 
     def is_clinical(self):
         """Return whether the response contains the medical history of a patient."""
-        return self.action == "profile" and self.request.user.subject_id is not None
+        return self.action in PROFILE_ACTIONS and self.request.user.subject_id is not None
 
     def profile_serializer(self, user, **kwargs):
         return PROFILES[user.user_type](user, context=self.get_serializer_context(), **kwargs)

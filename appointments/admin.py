@@ -29,7 +29,7 @@ PRIORITY_COLOURS = {Priority.URGENT: "danger", Priority.HIGH: "warning"}
 
 class HistoryInline(ReadOnlyInline):
     model = AppointmentHistory
-    verbose_name_plural = _("history")
+    verbose_name_plural = _("newest history")
     fields = [
         "created_at", "action_title", "from_status", "to_status", "to_starts_at", "changed_by",
         "reason",
@@ -37,7 +37,7 @@ class HistoryInline(ReadOnlyInline):
     readonly_fields = fields
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("changed_by")
+        return super().get_queryset(request).select_related("changed_by").newest()
 
 
 @admin.register(Appointment)

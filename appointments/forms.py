@@ -15,6 +15,7 @@ from appointments.booking_rules import DATE_FORMAT
 from appointments.models import TimeSlot
 from config.admin.forms import ActionForm, ServiceForm
 from config.api.fields import EARLIEST, LATEST
+from config.db.text import MAX_REASON_LENGTH
 
 
 def format_time(row):
@@ -25,7 +26,10 @@ def format_time(row):
 
 class MoveForm(ActionForm):
     reason = forms.CharField(
-        label=_("Reason"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+        label=_("Reason"),
+        required=False,
+        max_length=MAX_REASON_LENGTH,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
     )
 
 

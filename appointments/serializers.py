@@ -16,6 +16,7 @@ from appointments.slot_serializers import ClinicDateField, TimeSlotField
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 from config.db.querysets import hidden_fields
+from config.db.text import MAX_CLINICAL_TEXT_LENGTH, MAX_PATIENT_TEXT_LENGTH, MAX_REASON_LENGTH
 from patients.models import Patient
 
 read_appointment = row_of(AppointmentRow)
@@ -106,16 +107,22 @@ class BookingSerializer(AppointmentActionSerializer):
     time_slot = TimeSlotField()
     consultation_type = serializers.ChoiceField(choices=ConsultationType.choices, required=False)
     priority = serializers.ChoiceField(choices=Priority.choices, required=False)
-    reason_for_visit = serializers.CharField()
-    symptoms = serializers.CharField(required=False, allow_blank=True)
+    reason_for_visit = serializers.CharField(max_length=MAX_PATIENT_TEXT_LENGTH)
+    symptoms = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_PATIENT_TEXT_LENGTH
+    )
     contact_phone = serializers.CharField(
         required=False,
         allow_blank=True,
         max_length=32,
         validators=Appointment._meta.get_field("contact_phone").validators,
     )
-    patient_notes = serializers.CharField(required=False, allow_blank=True)
-    doctor_notes = serializers.CharField(required=False, allow_blank=True)
+    patient_notes = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_PATIENT_TEXT_LENGTH
+    )
+    doctor_notes = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_CLINICAL_TEXT_LENGTH
+    )
     example = {
         "time_slot": 41,
         "reason_for_visit": "Chest pain when climbing stairs",
@@ -146,7 +153,7 @@ class BookingSerializer(AppointmentActionSerializer):
 
 
 class MoveSerializer(AppointmentActionSerializer):
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=MAX_REASON_LENGTH)
     example: dict[str, object] = {"reason": "The patient called."}
 
 

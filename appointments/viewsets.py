@@ -34,6 +34,9 @@ from appointments.statistics import statistics
 from config.api.etags import VersionedMixin, entity_tag
 from config.api.fields import parse_id
 from config.api.prepared_lists import PreparedListMixin
+from config.db.text import text_names
+
+LONG_TEXTS = text_names(Appointment)
 
 
 class AppointmentViewSet(
@@ -61,6 +64,7 @@ class AppointmentViewSet(
     ordering = prepared_queries.APPOINTMENT_ORDER
     list_query = prepared_queries.APPOINTMENTS
     row_class = AppointmentRow
+    long_texts = LONG_TEXTS
     access = permissions.APPOINTMENTS
     if_match = frozenset({"update", "partial_update", *MOVES})
     messages = {
@@ -188,6 +192,7 @@ class UpcomingViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
     access = permissions.OVERVIEWS
     list_query = prepared_queries.UPCOMING
     row_class = AppointmentRow
+    long_texts = LONG_TEXTS
 
     def list_scope(self):
         return (), [self.request.user.pk, clock.now()]

@@ -48,29 +48,31 @@ class StatusFilter(DropdownFilter):
 
 class VitalSignsInline(ReadOnlyInline):
     model = VitalSigns
+    verbose_name_plural = _("newest vital signs")
     fields = readonly_fields = ["recorded_at", *MEASURED, "recorded_by"]
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("recorded_by")
+        return super().get_queryset(request).select_related("recorded_by").newest()
 
 
 class PrescriptionInline(ReadOnlyInline):
     model = Prescription
+    verbose_name_plural = _("newest prescriptions")
     fields = readonly_fields = [*PRESCRIBED, "override_reason", "prescribed_by"]
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("prescribed_by")
+        return super().get_queryset(request).select_related("prescribed_by").newest()
 
 
 class NoteInline(ReadOnlyInline):
     model = ConsultationNote
-    verbose_name_plural = _("notes")
+    verbose_name_plural = _("newest notes")
     fields = readonly_fields = [
         "created_at", "note_type", "title", "content", "is_private", "created_by",
     ]  # fmt: skip
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("created_by")
+        return super().get_queryset(request).select_related("created_by").newest()
 
 
 @admin.register(Consultation)

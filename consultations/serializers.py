@@ -4,11 +4,13 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.reverse import reverse
 
 from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.db.text import MAX_CLINICAL_TEXT_LENGTH
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.output import consultation_output, read_consultation
 from patients.models import Patient
@@ -164,20 +166,38 @@ class ConsultationDetailSerializer(ConsultationSerializer):
     vital_signs = VitalSignsSerializer(many=True, read_only=True)
     prescriptions = PrescriptionSerializer(many=True, read_only=True)
     notes = ConsultationNoteSerializer(many=True, read_only=True)
+    more_parts = serializers.ListField(
+        child=serializers.URLField(),
+        read_only=True,
+        help_text=_(
+            "Only the newest parts are shown here. These lists have older ones; empty if none has."
+        ),
+    )
     example = CONSULTATION_EXAMPLE | {
         "vital_signs": [VITAL_SIGNS_EXAMPLE],
         "prescriptions": [PRESCRIPTION_EXAMPLE],
         "notes": [NOTE_EXAMPLE],
+        "more_parts": [],
     }
 
     class Meta(ConsultationSerializer.Meta):
-        fields = [*ConsultationSerializer.Meta.fields, *PARTS]
+        fields = [*ConsultationSerializer.Meta.fields, *PARTS, "more_parts"]
 
     def to_representation(self, consultation):
-        parts = {
-            name: self.fields[name].to_representation(getattr(consultation, name)) for name in PARTS
-        }
-        return super().to_representation(consultation) | parts
+        rows = {name: list(getattr(consultation, name).all()) for name in PARTS}
+        parts = {name: self.fields[name].to_representation(rows[name]) for name in PARTS}
+        more = [
+            self._list_address(name, consultation)
+            for name, shown in rows.items()
+            if shown and shown[0].number_of_parts > len(shown)
+        ]
+        return super().to_representation(consultation) | parts | {"more_parts": more}
+
+    def _list_address(self, name, consultation):
+        route = f"consultation-{name.replace('_', '-')}-list"
+        return reverse(
+            route, kwargs={"consultation": consultation.pk}, request=self.context["request"]
+        )
 
 
 @extend_schema_serializer(component_name="Opening")  # the published name
@@ -189,7 +209,7 @@ class ConsultationCreateSerializer(StrictSerializer):
     )
     patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
     doctor = DoctorField()
-    chief_complaint = serializers.CharField(required=False)
+    chief_complaint = serializers.CharField(required=False, max_length=MAX_CLINICAL_TEXT_LENGTH)
     example = {"appointment": 12, "chief_complaint": "Chest pain when climbing stairs"}
 
     def validate(self, attrs):

@@ -139,11 +139,16 @@ def update_text(
     if_version: AbstractSet[int] | None = None,
     **changes: Any,
 ) -> Consultation:
-    """Change the text fields of a consultation that is not completed."""
+    """Change the text fields of a consultation that is not completed.
+
+    Without a difference nothing is written.
+    """
     consultation = _lock(consultation, if_version)
     _check_not_completed(consultation)
     _check_not_cancelled(consultation, by)
     changed = [name for name, value in changes.items() if getattr(consultation, name) != value]
+    if not changed:
+        return consultation
     for field, value in changes.items():
         setattr(consultation, field, value)
     return _save(consultation, by, "write", changed=changed)
@@ -198,6 +203,8 @@ def set_active(prescription: Prescription, *, by: User, is_active: bool) -> Pres
         _check_not_cancelled(consultation, by)
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
     prescription.consultation = consultation
+    if prescription.is_active == is_active:
+        return prescription
     prescription.is_active = is_active
     return _save_part(prescription, by, "set_active", changed=["is_active"])
 

@@ -12,6 +12,7 @@ from accounts.base_viewsets import ScopedViewSet, idempotent
 from config.api.etags import VersionedMixin
 from config.api.prepared_lists import PreparedListMixin
 from config.db.querysets import Viewer
+from config.db.text import text_names
 from consultations import permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -32,6 +33,8 @@ from consultations.serializers import (
     VitalSignsSerializer,
 )
 from patients.models import Patient
+
+LONG_TEXTS = text_names(Consultation)
 
 
 class ConsultationViewSet(
@@ -59,6 +62,7 @@ class ConsultationViewSet(
     ordering = CONSULTATION_ORDER
     list_query = CONSULTATIONS
     row_class = ConsultationRow
+    long_texts = LONG_TEXTS
     access = permissions.CONSULTATIONS
     if_match = frozenset(
         {"update", "partial_update", "start_consultation", "complete_consultation"}
@@ -124,7 +128,9 @@ class ConsultationViewSet(
     def with_parts(self, queryset):
         notes = ConsultationNote.objects.readable_by(self.request.user)
         return queryset.prefetch_related(
-            "vital_signs", "prescriptions", Prefetch("notes", queryset=notes)
+            Prefetch("vital_signs", queryset=VitalSigns.objects.newest()),
+            Prefetch("prescriptions", queryset=Prescription.objects.newest()),
+            Prefetch("notes", queryset=notes.newest()),
         )
 
     def reread(self, consultation):
@@ -196,6 +202,7 @@ class VitalSignsViewSet(PartViewSet):
 class PrescriptionViewSet(PartViewSet):
     queryset = Prescription.objects.select_related("consultation__appointment")
     serializer_class = PrescriptionSerializer
+    long_texts = ("instructions", "override_reason")
     access = permissions.PRESCRIPTIONS
     messages = {"create": _("Prescription added."), "partial_update": _("Prescription updated.")}
     add = staticmethod(services.prescribe)
@@ -218,6 +225,7 @@ class PrescriptionViewSet(PartViewSet):
 class ConsultationNoteViewSet(PartViewSet):
     queryset = ConsultationNote.objects.select_related("consultation")
     serializer_class = ConsultationNoteSerializer
+    long_texts = ("content",)
     messages = {"create": _("Note added.")}
     add = staticmethod(services.add_note)
 
@@ -227,6 +235,7 @@ class PatientConsultationsViewSet(NestedListMixin, mixins.ListModelMixin, Scoped
 
     queryset = Consultation.objects.with_names()
     serializer_class = ConsultationSerializer
+    long_texts = LONG_TEXTS
     filter_backends = []
     access = permissions.PATIENT_CONSULTATIONS
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from django.core.validators import MaxLengthValidator, MinLengthValidator
+from django.core.validators import MinLengthValidator
 from django.db import models
 from django.db.models import PROTECT, Q
 from django.db.models.functions import Length
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
 
 MIN_REASON_LENGTH = 10  # characters
 
@@ -74,8 +75,8 @@ class EmergencyAccess(models.Model):
     doctor = models.ForeignKey(
         Doctor, PROTECT, related_name="emergency_accesses_of_doctor", db_index=False
     )
-    reason = models.TextField(
-        validators=[MinLengthValidator(MIN_REASON_LENGTH), MaxLengthValidator(2000)]
+    reason = BoundedTextField(
+        max_length=MAX_REASON_LENGTH, validators=[MinLengthValidator(MIN_REASON_LENGTH)]
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
@@ -91,6 +92,7 @@ class EmergencyAccess(models.Model):
                 name="emergency_access_has_a_reason",
                 violation_error_message=_("Say why, in ten characters or more."),
             ),
+            *length_checks("emergency_access", reason=MAX_REASON_LENGTH),
         ]
         indexes = [
             models.Index(fields=["doctor", "patient", "expires_at"], name="emergency_of_doctor"),

@@ -93,7 +93,7 @@ ACCESS_EXAMPLE = {
 class AccessLogSerializer(StrictModelSerializer):
     """One access to a record: who, when and to what kinds of data, never to which rows."""
 
-    actor_name = serializers.CharField(allow_null=True)
+    actor_name = serializers.CharField(read_only=True, allow_null=True)
     action = serializers.SerializerMethodField()
     kinds = serializers.SerializerMethodField()
     example = ACCESS_EXAMPLE

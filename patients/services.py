@@ -64,6 +64,8 @@ def deactivate(
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     check_version(patient, if_version)
+    if not patient.is_active:
+        return patient
     patient.is_active = False
     patient._history_user = by
     patient.save()
@@ -146,6 +148,8 @@ def reactivate(patient: Patient) -> Patient:
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
     accounts.check_not_anonymised(patient)
+    if patient.is_active:
+        return patient
     patient.is_active = True
     patient.save()
     audit.record_change("patient.reopen", patient, fields=["is_active"])

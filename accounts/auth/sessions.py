@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -29,8 +29,7 @@ def open_session(user: User, *, request: HttpRequest | None = None) -> dict[str,
     the old password was checked. It also locks the row against later changes.
     """
     with transaction.atomic():
-        unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
-        if not unchanged.update(last_login=timezone.now()):
+        if not _note_login(user):
             return None
         session = Session(user=user)
         if request is not None:
@@ -41,6 +40,20 @@ def open_session(user: User, *, request: HttpRequest | None = None) -> dict[str,
         session.save(force_insert=True)
         audit.record_create("session.open", session, by=user)
     return tokens.token_pair(token)
+
+
+def _note_login(user: User) -> bool:
+    """Set `last_login` and lock the row; False if the account has changed since login.
+
+    A row with a text from before the limit of its length cannot be written on PostgreSQL. It is
+    locked alone, so that its user can sign in.
+    """
+    unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
+    try:
+        with transaction.atomic():
+            return unchanged.update(last_login=timezone.now()) == 1
+    except IntegrityError:
+        return unchanged.select_for_update(no_key=True).exists()
 
 
 def rotate(refresh_token: str) -> dict[str, str] | None:

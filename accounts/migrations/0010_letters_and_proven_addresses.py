@@ -8,6 +8,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.text import length_checks
+
 
 class Migration(migrations.Migration):
 
@@ -91,6 +93,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'letters',
                 'ordering': ['-created_at', '-pk'],
                 'indexes': [models.Index(condition=models.Q(('status', 'waiting')), fields=['next_attempt_at', 'id'], name='messages_to_deliver'), models.Index(django.db.models.functions.text.Lower('recipient'), models.F('created_at'), name='messages_of_recipient')],
+                'constraints': length_checks('message', recipient=254),
             },
         ),
     ]

@@ -3,7 +3,13 @@
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.doctor import Doctor, DoctorManager
 from accounts.models.message import Channel, MessageStatus, OutgoingMessage
-from accounts.models.session import MAX_USER_AGENT_LENGTH, IdempotencyKey, LoginCounter, Session
+from accounts.models.session import (
+    MAX_IDEMPOTENCY_KEY_LENGTH,
+    MAX_USER_AGENT_LENGTH,
+    IdempotencyKey,
+    LoginCounter,
+    Session,
+)
 from accounts.models.user import (
     BOOKABLE_FIELDS,
     NAME_FIELDS,
@@ -14,6 +20,7 @@ from accounts.models.user import (
 
 __all__ = [
     "BOOKABLE_FIELDS",
+    "MAX_IDEMPOTENCY_KEY_LENGTH",
     "MAX_USER_AGENT_LENGTH",
     "NAME_FIELDS",
     "Action",

@@ -63,8 +63,9 @@ class AuditEventQuerySet(ScopedQuerySet):
 
     def with_actor_name(self):
         """Add `actor_name`, the current name of the user whose id the event stores."""
+        full_name = Concat("first_name", Value(" "), "last_name", output_field=models.CharField())
         name = Coalesce(
-            NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value("")), "username"
+            NullIf(Trim(full_name), Value("")), "username", output_field=models.CharField()
         )
         person = User.objects.filter(pk=OuterRef("actor")).order_by().values(name=name)
         return self.annotate(actor_name=Subquery(person))

@@ -9,8 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.user import User
+from config.db.text import length_checks
 
 MAX_ERROR_LENGTH = 500
+MAX_RECIPIENT_LENGTH = 254
 
 
 class Channel(models.TextChoices):
@@ -43,7 +45,7 @@ class OutgoingMessage(models.Model):
     """
 
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.EMAIL)
-    recipient = models.CharField(_("recipient"), max_length=254)
+    recipient = models.CharField(_("recipient"), max_length=MAX_RECIPIENT_LENGTH)
     user = models.ForeignKey(
         User, models.CASCADE, null=True, related_name="messages", verbose_name=_("account")
     )
@@ -66,6 +68,7 @@ class OutgoingMessage(models.Model):
         ordering = ["-created_at", "-pk"]
         verbose_name = _("letter")
         verbose_name_plural = _("letters")
+        constraints = length_checks("message", recipient=MAX_RECIPIENT_LENGTH)
         indexes = [
             models.Index(
                 fields=["next_attempt_at", "id"],

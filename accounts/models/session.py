@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.user import User
 from accounts.roles import UNVERIFIED, UserType
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.text import length_checks
 
 MAX_USER_AGENT_LENGTH = 200
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
 
 
 class SessionQuerySet(ScopedQuerySet):
@@ -60,6 +62,7 @@ class Session(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = length_checks("session", user_agent=MAX_USER_AGENT_LENGTH)
 
     def __str__(self):
         moment = f"{self.created_at:%Y-%m-%d %H:%M}"
@@ -105,7 +108,7 @@ class IdempotencyKey(models.Model):
     """An Idempotency-Key of a request and its result (accounts.idempotency)."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="idempotency_keys", db_index=False)
-    key = models.CharField(max_length=255)
+    key = models.CharField(max_length=MAX_IDEMPOTENCY_KEY_LENGTH)
     fingerprint = models.CharField(max_length=64)
     made = models.JSONField(null=True)  # the result of the view's `replay_key`, usually an id
     status_code = models.PositiveSmallIntegerField(null=True)
@@ -114,6 +117,7 @@ class IdempotencyKey(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "key"], name="one_use_of_a_key"),
+            *length_checks("idempotency_key", key=MAX_IDEMPOTENCY_KEY_LENGTH),
         ]
 
     def __str__(self):

@@ -21,6 +21,14 @@ from accounts import validators
 from accounts.roles import UNVERIFIED, Gender, UserType
 from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
+from config.db.text import (
+    MAX_LINE_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PATIENT_TEXT_LENGTH,
+    BoundedTextField,
+    LineField,
+    length_checks,
+)
 from config.db.versioning import VersionedModel
 
 models.CharField.register_lookup(Lower)
@@ -86,6 +94,8 @@ class User(VersionedModel, AbstractUser):
         validators=[ASCIIUsernameValidator()],
         help_text=_("Letters, digits and @.+-_ only; with an @ it must be the e-mail address."),
     )
+    first_name = LineField(_("first name"), max_length=MAX_NAME_LENGTH, blank=True)
+    last_name = LineField(_("last name"), max_length=MAX_NAME_LENGTH, blank=True)
     email = models.EmailField(blank=True, validators=[validators.ascii_only])
     email_verified = models.BooleanField(
         _("e-mail address confirmed"), default=False, db_default=False
@@ -104,12 +114,12 @@ class User(VersionedModel, AbstractUser):
     phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
     date_of_birth = models.DateField(null=True, blank=True, validators=[validators.date_of_birth])
     gender = models.CharField(max_length=10, choices=Gender, default=Gender.UNKNOWN)
-    address = models.CharField(max_length=500, blank=True)
+    address = LineField(max_length=MAX_LINE_LENGTH, blank=True)
     avatar = models.ImageField(upload_to=avatar_path, null=True, blank=True, editable=False)
 
     # Doctors
-    medical_license_number = models.CharField(max_length=50, blank=True)
-    specialization = models.CharField(max_length=100, blank=True)
+    medical_license_number = LineField(max_length=50, blank=True)
+    specialization = LineField(max_length=100, blank=True)
     license_verified = models.BooleanField(default=False)
 
     # Patients
@@ -120,15 +130,17 @@ class User(VersionedModel, AbstractUser):
         validators=[validators.ascii_only],
         help_text=_("For letters to a patient without an own address; several may share one."),
     )
-    medical_history = models.TextField(blank=True)
-    allergies = models.TextField(
-        blank=True, help_text=_("One entry each, separated by commas, semicolons or lines.")
+    medical_history = BoundedTextField(max_length=MAX_PATIENT_TEXT_LENGTH, blank=True)
+    allergies = BoundedTextField(
+        max_length=MAX_PATIENT_TEXT_LENGTH,
+        blank=True,
+        help_text=_("One entry each, separated by commas, semicolons or lines."),
     )
-    emergency_contact = models.CharField(max_length=150, blank=True)
+    emergency_contact = LineField(max_length=MAX_NAME_LENGTH, blank=True)
     emergency_contact_phone = models.CharField(
         max_length=32, blank=True, validators=[validators.phone]
     )
-    emergency_contact_relation = models.CharField(max_length=50, blank=True)
+    emergency_contact_relation = LineField(max_length=50, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -185,6 +197,24 @@ class User(VersionedModel, AbstractUser):
                 condition=Q(user_type=UserType.ADMIN, is_staff=True, is_superuser=True)
                 | (~Q(user_type=UserType.ADMIN) & Q(is_staff=False, is_superuser=False)),
                 name="staff_are_admins",
+            ),
+            *length_checks(
+                "user",
+                username=150,
+                first_name=MAX_NAME_LENGTH,
+                last_name=MAX_NAME_LENGTH,
+                email=254,
+                pending_email=254,
+                contact_email=254,
+                phone=32,
+                address=MAX_LINE_LENGTH,
+                medical_license_number=50,
+                specialization=100,
+                medical_history=MAX_PATIENT_TEXT_LENGTH,
+                allergies=MAX_PATIENT_TEXT_LENGTH,
+                emergency_contact=MAX_NAME_LENGTH,
+                emergency_contact_phone=32,
+                emergency_contact_relation=50,
             ),
         ]
         indexes = [  # a migration adds indexes for the search on PostgreSQL

@@ -73,7 +73,7 @@ def test_the_message_explains_its_purpose(request_reset, settings):
     _, sent = request_reset("jane@example.com")
 
     (message,) = sent
-    link = reset_link(jane)
+    link = link_params(message)
     assert message.to == ["jane@example.com"]
     assert message.from_email == "clinic@localhost"
     assert message.subject == "Choose a new password"
@@ -82,6 +82,9 @@ def test_the_message_explains_its_purpose(request_reset, settings):
     assert message.body.endswith(
         f"\n\nhttps://clinic.example/reset-password?uid={link['uid']}&token={link['token']}\n"
     )
+    assert link["uid"] == uid_of(jane.pk)
+    jane.refresh_from_db()
+    assert default_token_generator.check_token(jane, link["token"])
 
 
 def test_the_host_header_does_not_change_the_link(api, django_capture_on_commit_callbacks):

@@ -12,6 +12,12 @@ from appointments import clock
 from appointments.lifecycle import UPCOMING, ConsultationType, Priority, Status
 from appointments.models.base import NOT_CANCELLED, LocalTimesMixin, TimeStampedModel, overlaps
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.text import (
+    MAX_CLINICAL_TEXT_LENGTH,
+    MAX_PATIENT_TEXT_LENGTH,
+    BoundedTextField,
+    length_checks,
+)
 from config.db.versioning import VersionedModel
 from patients.models import Patient
 
@@ -83,12 +89,14 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
         max_length=20, choices=ConsultationType, default=ConsultationType.GENERAL
     )
     priority = models.CharField(max_length=10, choices=Priority, default=Priority.MEDIUM)
-    reason_for_visit = models.TextField()
-    symptoms = models.TextField(blank=True)
+    reason_for_visit = BoundedTextField(max_length=MAX_PATIENT_TEXT_LENGTH)
+    symptoms = BoundedTextField(max_length=MAX_PATIENT_TEXT_LENGTH, blank=True)
     contact_phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
-    patient_notes = models.TextField(blank=True)
-    doctor_notes = models.TextField(
-        blank=True, help_text=gettext_lazy("Never shown to the patient.")
+    patient_notes = BoundedTextField(max_length=MAX_PATIENT_TEXT_LENGTH, blank=True)
+    doctor_notes = BoundedTextField(
+        max_length=MAX_CLINICAL_TEXT_LENGTH,
+        blank=True,
+        help_text=gettext_lazy("Never shown to the patient."),
     )
     booked_by = models.ForeignKey(User, PROTECT, related_name="booked_appointments")
 
@@ -109,6 +117,14 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")), name="appointment_ends_after_it_starts"
+            ),
+            *length_checks(
+                "appointment",
+                reason_for_visit=MAX_PATIENT_TEXT_LENGTH,
+                symptoms=MAX_PATIENT_TEXT_LENGTH,
+                contact_phone=32,
+                patient_notes=MAX_PATIENT_TEXT_LENGTH,
+                doctor_notes=MAX_CLINICAL_TEXT_LENGTH,
             ),
         ]
         indexes = [

@@ -4,7 +4,8 @@ from itertools import combinations
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import PROTECT
+from django.db.models import PROTECT, F, Window
+from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,6 +14,9 @@ from appointments import clock
 from appointments.lifecycle import ACTION_TITLES, Status
 from appointments.models.appointments import Appointment
 from config.db.querysets import ScopedQuerySet, hidden_fields
+from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
+
+MAX_ENTRIES = 100  # on the page of an appointment in the admin
 
 
 class AppointmentHistoryQuerySet(ScopedQuerySet):
@@ -25,6 +29,11 @@ class AppointmentHistoryQuerySet(ScopedQuerySet):
             for names in combinations(hidden, count):
                 entries = entries.exclude(changes=list(names))
         return entries
+
+    def newest(self):
+        """The newest MAX_ENTRIES of each appointment."""
+        place = Window(RowNumber(), partition_by="appointment", order_by=F("pk").desc())
+        return self.annotate(place=place).filter(place__lte=MAX_ENTRIES)
 
 
 class AppointmentHistory(models.Model):
@@ -39,7 +48,7 @@ class AppointmentHistory(models.Model):
     changes = models.JSONField(
         default=list, help_text=gettext_lazy("Names of the fields, never their values.")
     )
-    reason = models.TextField(blank=True)
+    reason = BoundedTextField(max_length=MAX_REASON_LENGTH, blank=True)
     changed_by = models.ForeignKey(User, PROTECT, related_name="appointment_changes")
     created_at = models.DateTimeField(default=clock.now)
 
@@ -48,6 +57,7 @@ class AppointmentHistory(models.Model):
     class Meta:
         ordering = ["pk"]
         verbose_name_plural = gettext_lazy("appointment history")
+        constraints = length_checks("appointment_history", reason=MAX_REASON_LENGTH)
 
     def __str__(self):
         return _("Appointment %(number)s: %(action)s") % {

@@ -76,7 +76,8 @@ class ServiceModelAdmin(ModelAdmin):
         return self._log(ADDITION, request, obj, message)
 
     def log_change(self, request, obj, message):
-        return self._log(CHANGE, request, obj, message)
+        """Django's message is empty if the form was saved without a change."""
+        return self._log(CHANGE, request, obj, message) if message else None
 
     def _log(self, flag, request, record, message):
         """Names the record by number. Django would name people, and keep the names for ever."""

@@ -49,6 +49,9 @@ ERROR_CODES = {
     "unknown_parameter": ErrorCode(
         400, _("The query string contains a parameter that this address does not know.")
     ),
+    "page_too_large": ErrorCode(
+        400, _("The rows of the page are larger than a response may be."), "page_size"
+    ),
     "parse_error": ErrorCode(400, _("The body could not be read.")),
     "slot_in_past": ErrorCode(400, _("The time slot lies in the past.")),
     "booking_too_soon": ErrorCode(400, _("Patients must book this slot earlier.")),

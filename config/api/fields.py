@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.db.text import normalise_line
+
 CANONICAL_ID = re.compile(r"[0-9]{1,40}")
 LARGEST_ID = 2**63 - 1
 ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1}
@@ -76,6 +78,13 @@ class BoundedDateTimeField(serializers.DateTimeField):
         if not is_in_calendar(moment.date()):
             raise out_of_calendar_error()
         return moment
+
+
+class LineField(serializers.CharField):
+    """The text of a model's LineField."""
+
+    def to_internal_value(self, data):
+        return normalise_line(super().to_internal_value(data))
 
 
 @extend_schema_field(ID_SCHEMA)

@@ -1,4 +1,7 @@
-"""Pagination by page number (`?page=`, `?page_size=`) or by `?cursor=`, which does not count."""
+"""Pagination by page number (`?page=`, `?page_size=`) or by `?cursor=`, which does not count.
+
+A page is refused if its rows are larger than a response may be: nothing is left out silently.
+"""
 
 from urllib.parse import parse_qsl, urlencode
 
@@ -11,8 +14,12 @@ from rest_framework.response import Response
 from config.api import cursor_pagination
 from config.api.filters import list_parameters
 from config.api.prepared_lists import PreparedRows
+from config.api.renderers import FastJSONRenderer
+from config.errors import rule_error
 
 LARGEST_PAGE = 999_999_999
+MAX_ROWS_BYTES = 4_900_000  # of the JSON; with the envelope a response has at most 5 MB
+MAX_BYTES_PER_CHARACTER = 6  # as \u0001
 DEFERRED_JOIN_OFFSET = 200  # from this offset on, finding the ids first is cheaper
 
 
@@ -57,8 +64,10 @@ class PagePagination(PageNumberPagination):
     cursor_query_param = "cursor"
     parameters = frozenset({"page", "page_size", "cursor"})
     cursor_page = None  # set if the request has a cursor
+    long_texts = ()  # the view's `long_texts`: the fields that can make a page too large
 
     def paginate_queryset(self, queryset, request, view=None):
+        self.long_texts = getattr(view, "long_texts", ())
         for name in (self.page_query_param, self.page_size_query_param):
             given = request.query_params.get(name, "1")
             is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_PAGE))
@@ -88,6 +97,19 @@ class PagePagination(PageNumberPagination):
 
     def _cursor_error(self, sentence):
         return ValidationError({self.cursor_query_param: [sentence]})
+
+    def _check_size(self, rows):
+        """Raise `page_too_large`, with a page size that these rows allow."""
+        characters = sum(len(row[name]) for row in rows for name in self.long_texts if name in row)
+        if characters * MAX_BYTES_PER_CHARACTER < MAX_ROWS_BYTES // 2:
+            return  # the other fields of a page are far smaller than the other half
+        sizes = [len(FastJSONRenderer().render(row)) + 1 for row in rows]
+        if sum(sizes) > MAX_ROWS_BYTES:
+            sentence = _(
+                "These rows are too large for one response. Ask for at most %(page_size)d rows."
+            )
+            allowed = MAX_ROWS_BYTES // max(sizes)
+            raise rule_error("page_size", sentence, "page_too_large", page_size=allowed)
 
     def _link(self, cursor):
         if cursor is None:
@@ -124,6 +146,7 @@ class PagePagination(PageNumberPagination):
         return page
 
     def get_paginated_response(self, data):
+        self._check_size(data)
         if self.cursor_page is not None:
             neighbours = {"next": self._link(self.cursor_page.next)}
             neighbours["previous"] = self._link(self.cursor_page.previous)

@@ -13,7 +13,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from config.api.fields import BoundedDateTimeField, RecordIdField, is_canonical
+from config.api.fields import BoundedDateTimeField, LineField, RecordIdField, is_canonical
+from config.db import text
 from config.db.querysets import hidden_fields
 
 MISSING = object()  # not equal to any JSON value
@@ -106,6 +107,7 @@ class BaseModelSerializer(serializers.ModelSerializer):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BigAutoField: RecordIdField,
         models.DateTimeField: BoundedDateTimeField,
+        text.LineField: LineField,
     }
 
 

@@ -1,11 +1,11 @@
 """Converts an IntegrityError of either engine to the ValidationError of its constraint."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import BaseConstraint, F, Field
+from django.db.models import BaseConstraint, Expression, F, Field, Lookup
 
 # SQLite reports the columns of a plain unique index, and the name of any other constraint.
 SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (\w+\.\w+(?:, \w+\.\w+)*)$")
@@ -65,7 +65,7 @@ def _by_columns(named: list[str]) -> ValidationError | None:
 
 def _as_error(constraint: BaseConstraint) -> ValidationError:
     message = constraint.get_violation_error_message()
-    fields = fields_of(constraint)
+    fields = fields_of(constraint) or _fields_of_check(constraint)
     field = fields[0] if len(fields) == 1 else NON_FIELD_ERRORS
     return ValidationError({field: ValidationError(message, code=constraint.violation_error_code)})
 
@@ -79,11 +79,23 @@ def _not_unique(field: Field) -> ValidationError:
 
 def fields_of(constraint: BaseConstraint) -> list[str]:
     """Return the field names of a unique constraint; none for a check constraint."""
-    expressions = getattr(constraint, "expressions", ())
-    names = [
+    names = _names_in(getattr(constraint, "expressions", ()))
+    return names or list(getattr(constraint, "fields", ()))
+
+
+def _fields_of_check(constraint: BaseConstraint) -> list[str]:
+    """Return the field of a check constraint that is an expression, as of a text's length.
+
+    The names in a Q are not expressions, and such a check compares several fields.
+    """
+    condition = getattr(constraint, "condition", None)
+    return _names_in([condition]) if isinstance(condition, Lookup) else []
+
+
+def _names_in(expressions: Iterable[Expression]) -> list[str]:
+    return [
         part.name  # type: ignore[attr-defined]  # unknown to django-stubs
         for expression in expressions
         for part in expression.flatten()
         if isinstance(part, F)
     ]
-    return names or list(getattr(constraint, "fields", ()))

@@ -51,6 +51,7 @@ LAYER = {module: number for number, modules in enumerate(LAYERS) for module in m
 # the session of its token. Within the two packages a module imports those before it.
 PACKAGES = [
     "auth.hashers",
+    "auth.password_validation",
     "auth.tokens",
     "auth.email_tokens",
     "audit.append_only",

@@ -24,6 +24,7 @@ PUBLISHED = {
     "validation_error": 400,
     "unknown_field": 400,
     "unknown_parameter": 400,
+    "page_too_large": 400,
     "parse_error": 400,
     "slot_in_past": 400,
     "booking_too_soon": 400,

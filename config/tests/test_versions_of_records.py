@@ -139,7 +139,7 @@ CHANGES_OF_A_PERSON = {
 @pytest.mark.parametrize("change", CHANGES_OF_A_PERSON)
 @pytest.mark.django_db
 def test_each_change_of_a_user_is_one_version(change):
-    person = PatientFactory()
+    person = PatientFactory(is_active=change != "reactivate")
     act, steps = CHANGES_OF_A_PERSON[change]
 
     act(person, AdminFactory())

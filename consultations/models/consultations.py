@@ -16,6 +16,7 @@ from appointments.lifecycle import Status
 from appointments.models import Appointment, TimeStampedModel
 from config.db.expressions import RowByRowExists
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
+from config.db.text import MAX_CLINICAL_TEXT_LENGTH, BoundedTextField, length_checks
 from config.db.versioning import VersionedModel
 from consultations.choices import ConsultationStatus
 from patients.models import EmergencyAccess, Patient
@@ -113,16 +114,18 @@ class Consultation(TimeStampedModel, VersionedModel):
     doctor = models.ForeignKey(Doctor, PROTECT, related_name="doctor_consultations", db_index=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True, editable=False)
-    chief_complaint = models.TextField()
-    history_of_present_illness = models.TextField(blank=True)
-    physical_examination = models.TextField(blank=True)
-    assessment = models.TextField(blank=True)
-    diagnosis = models.TextField(blank=True)
-    treatment_plan = models.TextField(blank=True)
-    follow_up_instructions = models.TextField(blank=True)
+    chief_complaint = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH)
+    history_of_present_illness = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
+    physical_examination = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
+    assessment = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
+    diagnosis = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
+    treatment_plan = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
+    follow_up_instructions = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
     follow_up_date = models.DateField(null=True, blank=True)
-    doctor_notes = models.TextField(
-        blank=True, help_text=gettext_lazy("Never shown to the patient.")
+    doctor_notes = BoundedTextField(
+        max_length=MAX_CLINICAL_TEXT_LENGTH,
+        blank=True,
+        help_text=gettext_lazy("Never shown to the patient."),
     )
 
     hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
@@ -136,6 +139,17 @@ class Consultation(TimeStampedModel, VersionedModel):
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(started_at=None) | Q(ended_at__gte=F("started_at")),
                 name="consultation_ends_after_it_starts",
+            ),
+            *length_checks(
+                "consultation",
+                chief_complaint=MAX_CLINICAL_TEXT_LENGTH,
+                history_of_present_illness=MAX_CLINICAL_TEXT_LENGTH,
+                physical_examination=MAX_CLINICAL_TEXT_LENGTH,
+                assessment=MAX_CLINICAL_TEXT_LENGTH,
+                diagnosis=MAX_CLINICAL_TEXT_LENGTH,
+                treatment_plan=MAX_CLINICAL_TEXT_LENGTH,
+                follow_up_instructions=MAX_CLINICAL_TEXT_LENGTH,
+                doctor_notes=MAX_CLINICAL_TEXT_LENGTH,
             ),
         ]
         indexes = [

@@ -6,7 +6,8 @@ from decimal import Decimal
 from django.contrib import admin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import PROTECT, F, Q
+from django.db.models import PROTECT, Count, F, Q, Sum, Value, Window
+from django.db.models.functions import Length, RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from simple_history.models import HistoricalRecords
@@ -15,8 +16,19 @@ from accounts.models import User
 from accounts.roles import UserType
 from appointments import clock
 from config.db.querysets import ScopedQuerySet
+from config.db.text import (
+    MAX_CLINICAL_TEXT_LENGTH,
+    MAX_REASON_LENGTH,
+    BoundedTextField,
+    LineField,
+    length_checks,
+    text_names,
+)
 from consultations.choices import MedicationType, NoteType
 from consultations.models.consultations import Consultation
+
+MAX_PARTS = 100
+MAX_PART_CHARACTERS = 200_000
 
 
 class ConsultationPart(models.Model):
@@ -42,6 +54,20 @@ class ConsultationPart(models.Model):
 
 class ConsultationPartQuerySet(ScopedQuerySet):
     """Visible with the consultation."""
+
+    def newest(self):
+        """The newest parts of each consultation, as many as its JSON object and page show.
+
+        These are at most MAX_PARTS rows with at most MAX_PART_CHARACTERS in all their texts. Each
+        row has the number of all parts of its kind as `number_of_parts`.
+        """
+        whole, order = "consultation", F("pk").desc()
+        characters = sum(map(Length, text_names(self.model)), start=Value(0))
+        return self.annotate(
+            number_of_parts=Window(Count("pk"), partition_by=whole),
+            place=Window(RowNumber(), partition_by=whole, order_by=order),
+            characters=Window(Sum(characters), partition_by=whole, order_by=order),
+        ).filter(place__lte=MAX_PARTS, characters__lte=MAX_PART_CHARACTERS)
 
     def visible_to(self, user):
         return self.filter(consultation__in=Consultation.objects.visible_to(user))
@@ -126,11 +152,11 @@ class Prescription(ConsultationPart):
     """A prescribed medication. Only `is_active` changes after creation."""
 
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="prescriptions")
-    medication_name = models.CharField(max_length=200)
-    dosage = models.CharField(max_length=100)
-    frequency = models.CharField(max_length=100)
-    duration = models.CharField(max_length=100)
-    instructions = models.TextField(blank=True)
+    medication_name = LineField(max_length=200)
+    dosage = LineField(max_length=100)
+    frequency = LineField(max_length=100)
+    duration = LineField(max_length=100)
+    instructions = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH, blank=True)
     medication_type = models.CharField(
         max_length=20, choices=MedicationType, default=MedicationType.TABLET
     )
@@ -138,8 +164,10 @@ class Prescription(ConsultationPart):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
     )
     is_active = models.BooleanField(default=True)
-    override_reason = models.TextField(
-        blank=True, help_text=gettext_lazy("Why it was prescribed against a listed allergy.")
+    override_reason = BoundedTextField(
+        max_length=MAX_REASON_LENGTH,
+        blank=True,
+        help_text=gettext_lazy("Why it was prescribed against a listed allergy."),
     )
     prescribed_by = models.ForeignKey(User, PROTECT, related_name="prescribed")
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -149,6 +177,15 @@ class Prescription(ConsultationPart):
 
     class Meta:
         ordering = ["pk"]
+        constraints = length_checks(
+            "prescription",
+            medication_name=200,
+            dosage=100,
+            frequency=100,
+            duration=100,
+            instructions=MAX_CLINICAL_TEXT_LENGTH,
+            override_reason=MAX_REASON_LENGTH,
+        )
 
     def __str__(self):
         return f"{self.medication_name} {self.dosage}"
@@ -169,8 +206,8 @@ class ConsultationNoteQuerySet(ConsultationPartQuerySet):
 class ConsultationNote(ConsultationPart):
     consultation = models.ForeignKey(Consultation, PROTECT, related_name="notes")
     note_type = models.CharField(max_length=20, choices=NoteType)
-    title = models.CharField(max_length=200, blank=True)
-    content = models.TextField()
+    title = LineField(max_length=200, blank=True)
+    content = BoundedTextField(max_length=MAX_CLINICAL_TEXT_LENGTH)
     is_private = models.BooleanField(
         default=False, help_text=gettext_lazy("Never shown to the patient.")
     )
@@ -184,6 +221,9 @@ class ConsultationNote(ConsultationPart):
 
     class Meta:
         ordering = ["pk"]
+        constraints = length_checks(
+            "consultation_note", title=200, content=MAX_CLINICAL_TEXT_LENGTH
+        )
 
     def __str__(self):
         return self.title or _("Note: %(type)s") % {"type": self.get_note_type_display()}
