@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import translation
 from rest_framework.test import APIClient
 
@@ -130,3 +132,15 @@ def callers(request):
     if connection.vendor == "postgresql":
         return Threads()
     return request.getfixturevalue("processes")
+
+
+@pytest.fixture
+def migrated_to(transactional_db):
+    """Migrates an app back to a migration and returns the old models; undone after the test."""
+
+    def migrate(app, name):
+        executor = MigrationExecutor(connection)
+        return executor.migrate([(app, name)]).apps
+
+    yield migrate
+    call_command("migrate", verbosity=0)

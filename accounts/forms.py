@@ -70,6 +70,19 @@ class PasswordForm(RepeatedPasswordMixin, ActionForm):
         return password
 
 
+class VerifyLicenceForm(ActionForm):
+    """Confirms what the page shows: a later version of the account is refused."""
+
+    if_version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, record, data=None):
+        super().__init__(record, data)
+        self.fields["if_version"].initial = record.version
+
+    def clean_if_version(self):
+        return {self.cleaned_data["if_version"]}
+
+
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
     """The form with which staff change their own password; counts attempts at the old one."""
 

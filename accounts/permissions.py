@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 
-from accounts.roles import ANYONE, NOBODY, SIGNED_IN, UNVERIFIED, UserType
+from accounts.roles import ADMINS, ANYONE, NOBODY, SIGNED_IN, UNVERIFIED, UserType
 
 SAME_AS = {"partial_update": "update"}
 
@@ -67,3 +67,5 @@ SESSIONS = {
     "destroy": SIGNED_IN,
     "end_all": SIGNED_IN,
 }
+
+CHANGE_EMAIL_OF_OTHERS = ADMINS  # accounts.services.update_profile

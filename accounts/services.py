@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib.admin.models import LogEntry
@@ -18,7 +17,7 @@ from django.utils.http import urlsafe_base64_decode
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from accounts import email_addresses, idempotency
+from accounts import closing, email_addresses, idempotency, licences, permissions
 from accounts.audit import log as audit
 from accounts.auth import lockout, sessions
 from accounts.messages import outbox
@@ -83,26 +82,24 @@ def update_profile(
 
     The e-mail address allows sign-in: its owner may change it with `current_password`, and an admin
     without. The owner's new address waits as `pending_email` for its proof; an admin's is used at
-    once. A username equal to the e-mail address changes with it. A new licence number must be
-    verified again.
+    once. A username equal to the e-mail address changes with it. A licence must be verified again
+    after a change of licences.VERIFIED_FIELDS or of the role. Closing the account ends its sessions
+    and removes its picture. The last active admin keeps account and role (`last_admin`).
     """
+    if closing.CLOSING_FIELDS & changes.keys():
+        closing.lock_admins()
     # `request.user` may be a SimpleLazyObject; its `__class__` is the model class.
     user = user.__class__.objects.select_for_update(no_key=True).get(pk=user.pk)
-    check_not_anonymised(user)
+    closing.check_not_anonymised(user)
     check_version(user, if_version)
-    before = {
-        name: getattr(user, name)
-        for name in [*changes, "username", "license_verified", "email_verified", "pending_email"]
-    }
+    # The fields that others change with them.
+    followers = ["username", "license_verified", "avatar", "email_verified", "pending_email"]
+    before = {name: getattr(user, name) for name in [*changes, *followers]}
     if "email" in changes and changes["email"] != user.email:
         _authorise_email_change(user, by, current_password)
         changes = _plan_email_change(user, by, changes)
-    licence = changes.get("medical_license_number", user.medical_license_number)
-    if licence != user.medical_license_number:
-        user.license_verified = False
     old_avatar = user.avatar.name if user.avatar else None
-    for field, value in changes.items():
-        setattr(user, field, value)
+    _apply(user, changes)
     _clean(user)
     # A missing avatar is null or an empty name.
     changed = [n for n, value in before.items() if (getattr(user, n) or None) != (value or None)]
@@ -117,6 +114,8 @@ def update_profile(
         raise
     if {"email", "pending_email"} & set(changed):
         email_addresses.request_proof(user)
+    if before.get("is_active") and not user.is_active:
+        sessions.end_all(user)
     audit.record_change("account.update", user, by=by, fields=changed)
     if old_avatar and "avatar" in changes:
         storage = user.avatar.storage
@@ -145,6 +144,21 @@ def _plan_email_change(user: User, by: User, changes: dict[str, Any]) -> dict[st
     }
 
 
+def _apply(user: User, changes: dict[str, Any]) -> None:
+    """Set the fields, and those that follow from them."""
+    was_active, was_admin = user.is_active, closing.is_active_admin(user)
+    if licences.must_verify_again(user, changes):
+        user.license_verified = False
+    for field, value in changes.items():
+        setattr(user, field, value)
+    if was_admin and not closing.is_active_admin(user):
+        closing.check_admin_remains(user)
+    if changes.get("avatar"):
+        closing.check_open(user, "avatar")
+    if was_active and not user.is_active:
+        closing.remove_picture(user)
+
+
 def _clean(user: User) -> None:
     """Run the model's validation; errors of a username that is the e-mail address go to `email`.
 
@@ -166,7 +180,7 @@ def _authorise_email_change(user: User, by: User, current_password: str | None) 
             sentence = _("Enter your current password to change the e-mail address.")
             raise ValidationError({"current_password": sentence})
         _verify_password(user, current_password, field="current_password")
-    elif not by.is_staff:
+    elif by.role not in permissions.CHANGE_EMAIL_OF_OTHERS:
         sentence = _("Only the user or an administrator can change the e-mail address.")
         raise ValidationError({"email": sentence})
 
@@ -235,35 +249,23 @@ def reset_password(*, uid: str, token: str, new_password: str) -> User:
 
 
 @atomic_with_retry
-def verify_licence(doctor: User) -> User:
-    """Record that an admin has verified the licence, so that the doctor can be booked."""
-    doctor = User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
-    if doctor.license_verified:
-        return doctor
-    doctor.license_verified = True
-    doctor.save()
-    audit.record_change("account.verify_licence", doctor, fields=["license_verified"])
-    return doctor
-
-
-@atomic_with_retry
 def anonymise(user: UserT, *, by: User) -> UserT:
     """Remove all personal data from an account and its history.
 
-    The account must be inactive, so that its user cannot enter new data meanwhile.
+    Raises ValidationError for an active account, whose user could enter new data meanwhile.
     """
     user = type(user).objects.select_for_update(no_key=True).get(pk=user.pk)
-    versions = User.history.filter(id=user.pk)
-    storage = user.avatar.storage
-    pictures = {user.avatar.name, *versions.values_list("avatar", flat=True)} - {None, ""}
+    if user.is_active:
+        raise ValidationError({"is_active": _("Close the account first.")})
+    closing.remove_picture(user)
     outbox.delete_for(user)
-    anonymous = PERSONAL_FIELDS | {"username": _anonymous_username(user.pk)}
+    anonymous = PERSONAL_FIELDS | {"username": closing.anonymous_username(user.pk)}
     for field, value in anonymous.items():
         setattr(user, field, value)
     user.set_unusable_password()
     user._history_user = by
     user.save()
-    versions.update(**anonymous)
+    User.history.filter(id=user.pk).update(**anonymous)
     sessions.delete_for(user)
     idempotency.delete_for(user)
     lockout.unlock(LoginCounter.objects.filter(user=user))
@@ -271,24 +273,7 @@ def anonymise(user: UserT, *, by: User) -> UserT:
     for model in models:
         redact_admin_log(model, [user.pk])
     audit.record_change("account.anonymise", user, by=by, fields=[*anonymous, "password"])
-    for name in pictures:
-        transaction.on_commit(partial(storage.delete, name))
     return user
-
-
-def is_anonymised(user: User) -> bool:
-    return user.username == _anonymous_username(user.pk)
-
-
-def check_not_anonymised(user: User) -> None:
-    if is_anonymised(user):
-        sentence = _("This record is anonymised. It cannot be changed any more.")
-        raise ValidationError({"is_active": sentence})
-
-
-def _anonymous_username(pk: int) -> str:
-    """Return a username that nobody can choose, because it contains a space."""
-    return f"anonymised {pk}"
 
 
 def redact_admin_log(model: type[Model], ids: Iterable[int]) -> None:

@@ -1,10 +1,12 @@
 """Validators of the fields of a user."""
 
+import unicodedata
 from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils import timezone
+from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext_lazy as _
 
 EARLIEST_BIRTH_DATE = date(1900, 1, 1)
@@ -18,6 +20,37 @@ phone = RegexValidator(
 ascii_only = RegexValidator(r"\A[\x21-\x7e]+\Z", _("Use unaccented Latin letters only."))
 
 MAX_PHONE_LENGTH = 18  # digits; any such number fits into 64 bits
+
+
+VISIBLE = frozenset("LNPS")  # general categories of Unicode: letters, numbers, punctuation, symbols
+BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # look like a space all the same
+
+
+def visible_length(text):
+    """Return the number of characters that leave a mark: no spaces, no format characters."""
+    return sum(unicodedata.category(one)[0] in VISIBLE and one not in BLANK_LETTERS for one in text)
+
+
+@deconstructible
+class MinVisibleLength:
+    """Requires a number of visible characters."""
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def __call__(self, value):
+        if visible_length(value) < self.limit:
+            raise ValidationError(
+                _("Enter at least %(limit)d visible characters."),
+                code="min_length",
+                params={"limit": self.limit},
+            )
+
+    def __eq__(self, other):
+        return isinstance(other, MinVisibleLength) and self.limit == other.limit
+
+    def __hash__(self):
+        return hash(self.limit)
 
 
 def date_of_birth(value):

@@ -9,6 +9,7 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from accounts import email_addresses, permissions, services
 from accounts.audit.mixins import AuditedMixin
@@ -35,6 +36,7 @@ from accounts.serializers import (
 )
 from config.api.etags import IfMatchMixin, VersionedMixin
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
+from config.api.throttling import RegistrationNetworkThrottle
 from config.api.viewsets import ApiViewSet
 from config.db.versioning import check_version
 
@@ -68,7 +70,12 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     }
 
     @extend_schema(responses={201: OwnProfile})
-    @action(**OPEN, serializer_class=RegistrationSerializer, throttle_scope="register")
+    @action(
+        **OPEN,
+        serializer_class=RegistrationSerializer,
+        throttle_scope="register",
+        throttle_classes=[*api_settings.DEFAULT_THROTTLE_CLASSES, RegistrationNetworkThrottle],
+    )
     def register(self, request):
         form = self.valid_serializer()
         user = services.register(**form.validated_data)

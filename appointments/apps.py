@@ -11,12 +11,19 @@ class AppointmentsConfig(AppConfig):
 
     def ready(self):
         # These modules import models, which are loaded only when ready() runs.
-        from appointments import overlap_constraints, services  # noqa: PLC0415
-        from patients.signals import patient_deactivated  # noqa: PLC0415
+        from appointments import overlap_constraints, record_closing  # noqa: PLC0415
+        from patients.signals import (  # noqa: PLC0415
+            patient_anonymising,
+            patient_deactivated,
+        )
 
         def cancel_upcoming(sender, patient, by, **kwargs):
-            services.cancel_upcoming(patient, by=by)
+            record_closing.cancel_upcoming(patient, by=by)
 
+        def end_open(sender, patient, by, **kwargs):
+            record_closing.end_open(patient, by=by)
+
+        patient_anonymising.connect(end_open, weak=False, dispatch_uid="end_open_appointments")
         patient_deactivated.connect(cancel_upcoming, weak=False, dispatch_uid="cancel_upcoming")
         post_migrate.connect(overlap_constraints.install_after_migrate, sender=self)
         for constraint in overlap_constraints.OVERLAP_CONSTRAINTS:

@@ -37,6 +37,7 @@ class Priority(TextChoices):
 
 
 UPCOMING = frozenset({Status.SCHEDULED, Status.CONFIRMED})  # before the visit
+OPEN = UPCOMING | {Status.IN_PROGRESS}
 
 
 def always(role: str, has_begun: bool) -> bool:

@@ -16,10 +16,11 @@ from django.db.models import Exists, OuterRef
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts import closing
 from accounts.audit import log as audit
 from accounts.models import Action, User
 from appointments import booking_rules, clock
-from appointments.lifecycle import MOVES, UPCOMING, transition_to
+from appointments.lifecycle import MOVES, OPEN, UPCOMING, transition_to
 from appointments.locks import conflicting_slots, lock_patient, lock_slot, lock_slots
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
@@ -164,18 +165,21 @@ def update(
     return move(appointment, action, by=by)
 
 
-@atomic_with_retry
-def cancel_upcoming(patient: Patient, *, by: User) -> None:
-    """Cancel the upcoming appointments of a patient whose record is being closed."""
-    for appointment in Appointment.objects.upcoming().filter(patient=patient).order_by("pk"):
-        if lock(appointment).status in UPCOMING:  # the status may have changed before the lock
-            move(appointment, "cancel", by=by, reason="The patient's record was closed.")
-
-
 def lock(appointment: Appointment) -> Appointment:
-    """Return the current row of the appointment, locked until the transaction ends."""
+    """Return the current row of the appointment, locked until the transaction ends.
+
+    Raises `record_anonymised` where the patient is anonymised, which ends all open appointments.
+    """
     rows = Appointment.objects.select_for_update(of=("self",), no_key=True).with_people()
-    return rows.get(pk=appointment.pk)
+    appointment = rows.get(pk=appointment.pk)
+    if appointment.status not in OPEN:
+        check_not_anonymised(appointment.patient_id)
+    return appointment
+
+
+def check_not_anonymised(patient_id: int) -> None:
+    """Raise `record_anonymised`, by a statement of its own: one with a lock may read old rows."""
+    closing.check_not_anonymised(Patient.objects.only("username").get(pk=patient_id))
 
 
 def invalid_transition(

@@ -6,11 +6,13 @@ Each function locks the doctor before it checks overlaps.
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import log as audit
 from accounts.models import Action, Doctor
+from accounts.roles import UNVERIFIED
 from appointments import clock
 from appointments.models import TimeSlot
 from config.db.transactions import atomic_with_retry
@@ -52,13 +54,14 @@ class SlotPlan(NamedTuple):
 def open_slot(*, doctor: Doctor, date: date, start_time: time, end_time: time) -> TimeSlot:
     """Create a slot of the doctor; date and times are in clinic time.
 
-    Raises ValidationError with the code `slot_in_past` or `slot_overlap`, and without a code where
-    the slot is shorter than 5 minutes, does not lie within one day, has a time that does not exist,
-    or the doctor's account is closed.
+    Raises ValidationError with the code `slot_in_past`, `slot_overlap` or `too_many_slots`, and
+    without a code where the slot is shorter than 5 minutes, does not lie within one day, has a time
+    that does not exist, or the doctor's account is closed.
     """
     starts_at, ends_at = _interval(date, start_time, end_time)
     doctor = lock_active_doctor(doctor)
     _check_overlap(doctor, starts_at, ends_at)
+    _check_limit(doctor, 1)
     slot = TimeSlot.objects.create(doctor=doctor, starts_at=starts_at, ends_at=ends_at)
     audit.record_create("timeslot.open", slot)
     return slot
@@ -70,7 +73,7 @@ def open_slots(*, doctor: Doctor, plan: SlotPlan) -> tuple[list[TimeSlot], list[
 
     `skipped` lists {date, start_time, reason} with a reason of SKIP_REASONS. Each slot lasts its
     full duration, also on the day the clocks change. Raises ValidationError for more than 1,000
-    slots or 366 days, and for a doctor whose account is closed.
+    slots or 366 days, for a doctor whose account is closed, and with the code `too_many_slots`.
     """
     _check_size(plan)
     doctor = lock_active_doctor(doctor)
@@ -86,6 +89,7 @@ def open_slots(*, doctor: Doctor, plan: SlotPlan) -> tuple[list[TimeSlot], list[
                 ends_at = starts_at + plan.duration
                 opened.append(TimeSlot(doctor=doctor, starts_at=starts_at, ends_at=ends_at))
                 taken.append((starts_at, ends_at))
+    _check_limit(doctor, len(opened))
     opened = TimeSlot.objects.bulk_create(opened)
     audit.record_create("timeslot.open", *opened)
     return opened, skipped
@@ -182,6 +186,23 @@ def lock_active_doctor(doctor: Doctor) -> Doctor:
 
 def _lock_doctor(pk: int) -> Doctor:
     return Doctor.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def _check_limit(doctor: Doctor, count: int) -> None:
+    """Raise `too_many_slots` if a doctor who is not verified would have more than the limit.
+
+    The caller holds the lock on the doctor. Withdrawn slots count, because their rows are kept.
+    """
+    limit = settings.MAX_SLOTS_UNVERIFIED
+    if limit <= 0 or doctor.role != UNVERIFIED:
+        return
+    existing = TimeSlot.objects.filter(doctor=doctor, starts_at__gt=clock.now()).count()
+    if existing + count > limit:
+        sentence = _(
+            "Until the licence is verified, a doctor can open %(limit)s time slots. "
+            "%(existing)s are open or withdrawn already."
+        )
+        raise rule_error("doctor", sentence, "too_many_slots", limit=limit, existing=existing)
 
 
 def _check_overlap(

@@ -79,6 +79,12 @@ CANCELLATION_NOTICE_HOURS = config("CANCELLATION_NOTICE_HOURS", default=0, cast=
 RESCHEDULE_NOTICE_HOURS = config("RESCHEDULE_NOTICE_HOURS", default=0, cast=int)
 MAX_COMING_APPOINTMENTS = config("MAX_COMING_APPOINTMENTS", default=0, cast=int)
 
+# Limits on what one person can make. 0 means no limit.
+# Time slots of a doctor who is not verified yet that have not started, with the withdrawn ones.
+MAX_SLOTS_UNVERIFIED = config("MAX_SLOTS_UNVERIFIED", default=200, cast=int)
+# Emergency accesses of one doctor within an hour (patients.emergency_access).
+EMERGENCY_ACCESS_PER_HOUR = config("EMERGENCY_ACCESS_PER_HOUR", default=10, cast=int)
+
 TIME_ZONE = config("TIME_ZONE", default="UTC")  # the clinic's; appointments.clock reads it
 USE_TZ = True
 
@@ -293,6 +299,8 @@ SESSION_IDLE = timedelta(
 SESSION_ABSOLUTE = timedelta(
     hours=config("SESSION_ABSOLUTE_HOURS", default=0 if DEBUG else 12, cast=int)
 )
+# The sessions with tokens that one account may have; a new one ends the oldest. 0 means no limit.
+MAX_SESSIONS = config("MAX_SESSIONS", default=20, cast=int)
 # Two tabs may refresh with the same token at once. Within this time the slower one gets a 409;
 # after it, a used token counts as stolen and ends the session.
 REFRESH_GRACE_SECONDS = 10
@@ -358,7 +366,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_THROTTLE_RATES": {
         scope: None if DEBUG else config(f"THROTTLE_{scope.upper()}", default=rate)
-        for scope, rate in {"user": "600/min", "login": "10/min", "register": "20/hour"}.items()
+        for scope, rate in {
+            "user": "600/min",
+            "login": "10/min",
+            "register": "20/hour",
+            "register_network": "100/day",
+        }.items()
     },
     # The number of proxies that append to X-Forwarded-For; with 0 the header is ignored.
     "NUM_PROXIES": config("NUM_PROXIES", default=1 if HTTPS else 0, cast=int),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.test.utils import override_settings
 
+from accounts import licences
 from accounts import services as accounts
 from accounts.models import Doctor, User
 from accounts.roles import UserType
@@ -91,7 +92,7 @@ def _make_people():
         if person["username"] not in known:
             patients.create_patient(password=CLINIC["password"], email_verified=True, **person)
     for doctor in _doctors().filter(license_verified=False):
-        accounts.verify_licence(doctor)
+        licences.verify_licence(doctor)
 
 
 def _doctors():

@@ -18,7 +18,6 @@ from accounts.models import (
     AuditEvent,
     IdempotencyKey,
     LoginCounter,
-    Outcome,
     OutgoingMessage,
     Session,
     User,
@@ -246,7 +245,7 @@ class ExportReader:
         """Events about the patient and by the patient; the patient's copy has those of the API."""
         about = AuditEvent.objects.about(number)
         if self.for_patient:
-            shown = about.filter(outcome=Outcome.SUCCESS).with_actor_name()
+            shown = about.accesses().with_actor_name()
             return AccessLogSerializer(shown, many=True).data
         events = (about | AuditEvent.objects.filter(actor=number)).order_by("pk").values()
         self.named.update(event["actor"] for event in events)

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import log as audit
 from accounts.models import Action, Doctor, User
+from accounts.validators import visible_length
 from appointments import clock, slot_services
 from appointments import services as appointments
-from appointments.lifecycle import MOVES, UPCOMING, Status
+from appointments.lifecycle import MOVES, OPEN
 from appointments.locks import lock_patient
 from appointments.models import Appointment
 from config.db.transactions import atomic_with_retry
@@ -37,8 +38,6 @@ from patients.models import Patient
 RecordT = TypeVar("RecordT", bound=Consultation | ConsultationPart)
 PartT = TypeVar("PartT", bound=ConsultationPart)
 
-CAN_HAVE_CONSULTATION = UPCOMING | {Status.IN_PROGRESS}
-
 
 @atomic_with_retry
 def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -> Consultation:
@@ -50,7 +49,7 @@ def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -
     appointment = appointments.lock(appointment)
     if Consultation.objects.filter(appointment=appointment).exists():
         raise already_exists()
-    if appointment.status not in CAN_HAVE_CONSULTATION:
+    if appointment.status not in OPEN:
         sentence = _(
             "A consultation cannot be opened for this appointment. Its status is %(status)s."
         )
@@ -132,6 +131,18 @@ def complete(
 
 
 @atomic_with_retry
+def complete_open(patient: Patient, *, by: User) -> None:
+    """Complete the open consultations of a patient who is being anonymised.
+
+    Those of visits that did not take place stay as they are.
+    """
+    not_ended = Consultation.objects.filter(patient=patient, ended_at=None)
+    held = not_ended.exclude(appointment__status__in=DID_NOT_TAKE_PLACE)
+    for consultation in held.with_people().order_by("pk"):
+        complete(consultation, by=by)
+
+
+@atomic_with_retry
 def update_text(
     consultation: Consultation,
     *,
@@ -177,7 +188,7 @@ def prescribe(consultation: Consultation, *, by: User, **prescription: Any) -> P
     # Read after the lock, so that allergies count that were added while this call waited.
     allergies = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
     matches = allergy_check.matches(prescription["medication_name"], allergies)
-    if matches and not prescription.get("override_reason"):
+    if matches and not visible_length(prescription.get("override_reason", "")):
         raise rule_error(
             "medication_name",
             _(
@@ -225,11 +236,16 @@ def add_note(consultation: Consultation, *, by: User, **note: Any) -> Consultati
 
 
 def _lock(consultation: Consultation, if_version: AbstractSet[int] | None = None) -> Consultation:
-    """Return the current row of the consultation, locked after its appointment."""
+    """Return the current row of the consultation, locked after its appointment.
+
+    Raises `record_anonymised` where the patient is anonymised, which closes all consultations.
+    """
     if consultation.appointment is not None:
         appointments.lock(consultation.appointment)
     rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
     consultation = rows.get(pk=consultation.pk)
+    if consultation.is_closed and consultation.appointment is None:
+        appointments.check_not_anonymised(consultation.patient_id)
     check_version(consultation, if_version)
     return consultation
 

@@ -185,6 +185,7 @@ class PartViewSet(
     def create(self, request, *args, **kwargs):
         writable = self.consultations().writable_by(request.user).with_people()
         self.consultation = get_object_or_404(writable)
+        self.found = (self.consultation,)
         return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer):

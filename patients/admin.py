@@ -1,5 +1,8 @@
 """Patients and emergency access in the staff admin."""
 
+from functools import partial
+
+from django import forms
 from django.contrib import admin
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -7,8 +10,10 @@ from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
     ChoicesDropdownFilter,
+    DropdownFilter,
 )
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from accounts.admin.users import (
     CONTACT,
@@ -20,9 +25,10 @@ from accounts.admin.users import (
     UserAdminBase,
 )
 from accounts.forms import UserCreateForm
-from config.admin.base import ReadOnlyAdmin
-from patients import services
-from patients.models import EmergencyAccess, Patient
+from config.admin.base import ReadOnlyAdmin, ServiceModelAdmin
+from config.admin.forms import ActionForm
+from patients import emergency_access, services
+from patients.models import EmergencyAccess, Patient, ReviewOutcome
 
 
 class NewPatientForm(UserCreateForm):
@@ -70,7 +76,7 @@ class PatientAdmin(UserAdminBase):
             act=lambda patient: services.deactivate(patient, by=request.user),
             explanation=_(
                 "The patient is signed out and no longer appears in any list. Upcoming "
-                "appointments are cancelled. Nothing is deleted."
+                "appointments are cancelled. Nothing but the picture is deleted."
             ),
             done=_("The record is closed."),
         )
@@ -82,7 +88,7 @@ class PatientAdmin(UserAdminBase):
             object_id,
             title=_("Reopen record"),
             act=services.reactivate,
-            explanation=_("Cancelled appointments stay cancelled."),
+            explanation=_("Cancelled appointments stay cancelled. The picture is gone."),
             done=_("The record is open again."),
         )
 
@@ -103,11 +109,62 @@ class PatientAdmin(UserAdminBase):
         return Truncator(patient.allergies).chars(40)
 
 
+class ReviewFilter(DropdownFilter):
+    title = _("review")
+    parameter_name = "review"
+
+    def lookups(self, request, model_admin):
+        return [("open", _("To review")), ("done", _("Reviewed"))]
+
+    def queryset(self, request, queryset):
+        match self.value():
+            case "open":
+                return queryset.to_review()
+            case "done":
+                return queryset.exclude(reviewed_at=None)
+        return queryset
+
+
+class ReviewForm(ActionForm):
+    outcome = forms.ChoiceField(
+        label=_("Outcome"), choices=ReviewOutcome.choices, widget=UnfoldAdminRadioSelectWidget
+    )
+
+
 @admin.register(EmergencyAccess)
 class EmergencyAccessAdmin(ReadOnlyAdmin):
-    """Which doctors read a record in an emergency, and why."""
+    """Which doctors read a record in an emergency and why, and what the review found."""
 
-    fields = list_display = ["created_at", "doctor", "patient", "reason", "expires_at"]
-    list_filter = [("doctor", AutocompleteSelectFilter), ("patient", AutocompleteSelectFilter)]
-    list_select_related = ["doctor", "patient"]
+    fields = list_display = [
+        "created_at", "doctor", "patient", "reason", "expires_at", "outcome", "reviewed_by",
+        "reviewed_at",
+    ]  # fmt: skip
+    list_filter = [
+        ReviewFilter,
+        ("outcome", ChoicesDropdownFilter),
+        ("doctor", AutocompleteSelectFilter),
+        ("patient", AutocompleteSelectFilter),
+    ]
+    list_select_related = ["doctor", "patient", "reviewed_by"]
     date_hierarchy = "created_at"
+    actions_detail = ["review"]
+
+    def has_change_permission(self, request, obj=None):
+        """Only the review changes an access, so the form of its page is read-only."""
+        return obj is None and ServiceModelAdmin.has_change_permission(self, request)
+
+    def possible_actions(self, request, record):
+        return [] if record.reviewed_at else self.actions_detail
+
+    @action(description=_("Review"), icon="rule")
+    def review(self, request, object_id):
+        return self.action_view(
+            request,
+            object_id,
+            title=_("Review"),
+            form=ReviewForm,
+            act=partial(emergency_access.review_emergency_access, by=request.user),
+            facts=lambda access: [(_("Reason"), access.reason)],
+            explanation=_("Was there an emergency in which the doctor needed this record?"),
+            done=_("The review is noted."),
+        )

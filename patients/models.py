@@ -10,12 +10,20 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import validators
 from accounts.models import Doctor, User, UserManager
 from accounts.roles import UserType
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
 from config.db.text import MAX_REASON_LENGTH, BoundedTextField, length_checks
 
-MIN_REASON_LENGTH = 10  # characters
+MIN_REASON_LENGTH = 10  # visible characters
+
+
+class ReviewOutcome(models.TextChoices):
+    """What an admin found about an emergency access."""
+
+    JUSTIFIED = "justified", _("Justified")
+    UNJUSTIFIED = "unjustified", _("Not justified")
 
 
 def own_record(user):
@@ -64,11 +72,15 @@ class EmergencyAccessQuerySet(ScopedQuerySet):
         """Accesses that have not expired at `now`, by default the current time."""
         return self.filter(expires_at__gt=now or timezone.now())
 
+    def to_review(self):
+        """Accesses that no admin has reviewed."""
+        return self.filter(reviewed_at=None)
+
 
 class EmergencyAccess(models.Model):
     """Permission for a doctor to read the record of a patient whom they do not treat.
 
-    services.grant_emergency_access() creates the row; nothing changes it afterwards.
+    emergency_access.py creates the row, and notes its review; nothing else changes it.
     """
 
     patient = models.ForeignKey(Patient, PROTECT, related_name="emergency_accesses", db_index=False)
@@ -76,10 +88,19 @@ class EmergencyAccess(models.Model):
         Doctor, PROTECT, related_name="emergency_accesses_of_doctor", db_index=False
     )
     reason = BoundedTextField(
-        max_length=MAX_REASON_LENGTH, validators=[MinLengthValidator(MIN_REASON_LENGTH)]
+        max_length=MAX_REASON_LENGTH,
+        validators=[
+            MinLengthValidator(MIN_REASON_LENGTH),
+            validators.MinVisibleLength(MIN_REASON_LENGTH),
+        ],
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
+    reviewed_by = models.ForeignKey(
+        User, PROTECT, null=True, blank=True, related_name="reviewed_accesses", db_index=False
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    outcome = models.CharField(max_length=20, blank=True, choices=ReviewOutcome, db_default="")
 
     objects = EmergencyAccessQuerySet.as_manager()
 
@@ -93,6 +114,11 @@ class EmergencyAccess(models.Model):
                 violation_error_message=_("Say why, in ten characters or more."),
             ),
             *length_checks("emergency_access", reason=MAX_REASON_LENGTH),
+            models.CheckConstraint(
+                condition=Q(reviewed_at=None, reviewed_by=None, outcome="")
+                | (Q(reviewed_at__isnull=False, reviewed_by__isnull=False) & ~Q(outcome="")),
+                name="emergency_review_is_complete",
+            ),
         ]
         indexes = [
             models.Index(fields=["doctor", "patient", "expires_at"], name="emergency_of_doctor"),

@@ -1,13 +1,11 @@
 """Every change of a patient's record, with its transaction and audit entry."""
 
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
-from accounts import email_addresses
+from accounts import closing, email_addresses
 from accounts import services as accounts
 from accounts.audit import log as audit
 from accounts.auth import sessions
@@ -16,10 +14,8 @@ from accounts.roles import UserType
 from config.clinical_records import ClinicalRecord, clinical_records
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
-from patients.models import EmergencyAccess, Patient
-from patients.signals import patient_anonymised, patient_deactivated
-
-EMERGENCY_ACCESS_DURATION = timedelta(minutes=60)
+from patients.models import Patient
+from patients.signals import patient_anonymised, patient_anonymising, patient_deactivated
 
 
 @atomic_with_retry
@@ -59,54 +55,40 @@ def deactivate(
 ) -> Patient:
     """Close a record: no list shows the patient, and their upcoming appointments are cancelled.
 
-    No clinical row is deleted, and the e-mail address stays in use. Raises ValidationError with
-    the code `stale_version` where `if_version` is not the version of the record.
+    No clinical row is deleted, and the e-mail address stays in use. The picture is deleted, because
+    pictures are public. Raises ValidationError with the code `stale_version` where `if_version` is
+    not the version of the record, and without a code where the record is anonymised.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+    closing.check_not_anonymised(patient)
     check_version(patient, if_version)
     if not patient.is_active:
         return patient
+    changed = ["is_active", "avatar"] if patient.avatar else ["is_active"]
+    closing.remove_picture(patient)
     patient.is_active = False
     patient._history_user = by
     patient.save()
     sessions.end_all(patient)
     patient_deactivated.send(sender=Patient, patient=patient, by=by)
-    audit.record_change("patient.close", patient, by=by, fields=["is_active"], action=Action.DELETE)
+    audit.record_change("patient.close", patient, by=by, fields=changed, action=Action.DELETE)
     return patient
-
-
-@atomic_with_retry
-def grant_emergency_access(patient: Patient, *, by: User, reason: str) -> EmergencyAccess:
-    """Let a doctor read a patient's record for an hour, as doctors do who treat the patient.
-
-    Raises ValidationError where `reason` has less than ten characters.
-    """
-    now = timezone.now()
-    access = EmergencyAccess(
-        patient=patient,
-        doctor_id=by.pk,
-        reason=reason,
-        created_at=now,
-        expires_at=now + EMERGENCY_ACCESS_DURATION,
-    )
-    access.full_clean(validate_constraints=False)
-    access.save(force_insert=True)
-    audit.record_create("emergencyaccess.grant", access, by=by)
-    return access
 
 
 @atomic_with_retry
 def anonymise(patient: Patient, *, by: User) -> Patient:
     """Remove what identifies the patient from the record and all its versions, and close it.
 
-    The record cannot be reopened. Clinical data stays, under the patient's id, and may contain a
-    name that somebody wrote into a text.
+    Appointments and consultations that are still open are closed too. Nothing about the patient can
+    be written afterwards, and the record cannot be reopened. Clinical data stays, under the
+    patient's id, and may contain a name that somebody wrote into a text.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
-    if accounts.is_anonymised(patient):
+    if closing.is_anonymised(patient):
         return patient
     if patient.is_active:
         deactivate(patient, by=by)
+    patient_anonymising.send(sender=Patient, patient=patient, by=by)
     patient = accounts.anonymise(patient, by=by)
     for record in clinical_records():
         _anonymise_records(record, patient, by)
@@ -142,12 +124,12 @@ def _anonymise_records(record: ClinicalRecord, patient: Patient, by: User) -> No
 
 @atomic_with_retry
 def reactivate(patient: Patient) -> Patient:
-    """Reopen a closed record; its cancelled appointments stay cancelled.
+    """Reopen a closed record, without a picture; its cancelled appointments stay cancelled.
 
     Raises ValidationError where the record is anonymised.
     """
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
-    accounts.check_not_anonymised(patient)
+    closing.check_not_anonymised(patient)
     if patient.is_active:
         return patient
     patient.is_active = True

@@ -9,14 +9,14 @@ from rest_framework.generics import get_object_or_404
 from accounts.audit.log import RecordReference
 from accounts.auth.lockout import counting_password_attempt
 from accounts.base_viewsets import ScopedViewSet, idempotent
-from accounts.models import AuditEvent, Outcome
+from accounts.models import AuditEvent
 from accounts.output import user_output
 from accounts.services import update_profile
 from config.api.etags import VersionedMixin
 from config.api.pagination import PagePagination
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.prepared_lists import PreparedListMixin
-from patients import permissions, services
+from patients import emergency_access, permissions, services
 from patients.filters import PatientFilter
 from patients.models import EmergencyAccess, Patient
 from patients.prepared_queries import (
@@ -134,8 +134,7 @@ class PatientViewSet(
         """List who read or changed the record, latest first."""
         self.patient = self.get_object()
         events = AuditEvent.objects.visible_to(request.user).about(self.patient.pk)
-        accesses = events.filter(outcome=Outcome.SUCCESS).with_actor_name()
-        page = self.paginate_queryset(accesses)
+        page = self.paginate_queryset(events.accesses().with_actor_name())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def is_list_action(self):
@@ -172,9 +171,10 @@ class EmergencyAccessViewSet(
     @idempotent
     def create(self, request, *args, **kwargs):
         self.patient = self.visible_patient()
+        self.found = (self.patient,)
         return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer):
-        serializer.instance = services.grant_emergency_access(
+        serializer.instance = emergency_access.grant_emergency_access(
             self.patient, by=self.request.user, **serializer.validated_data
         )

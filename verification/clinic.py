@@ -97,7 +97,7 @@ class Clinic:
 
     @staticmethod
     def _person(user_type, n):
-        from accounts import services
+        from accounts import licences, services
         from accounts.auth.sessions import open_session
         from patients.models import Patient
 
@@ -106,7 +106,7 @@ class Clinic:
             fields |= {"medical_license_number": f"MD-{n}", "specialization": "General Practice"}
         account = services.register(**fields)
         if user_type == "doctor":
-            services.verify_licence(account)
+            licences.verify_licence(account)
         if user_type == "patient":
             account = Patient.objects.get(pk=account.pk)
         return Person(account, open_session(account)["access"])

@@ -6,7 +6,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from accounts.messages import outbox
-from accounts.messages.templates import TEMPLATES
+from accounts.messages.templates import templates
 from accounts.models import MessageStatus, OutgoingMessage
 from config.admin.base import ReadOnlyAdmin, coloured_label
 
@@ -44,7 +44,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
 
     @display(description=_("letter"), ordering="template")
     def title(self, message):
-        template = TEMPLATES.get(message.template)
+        template = templates().get(message.template)
         return template.title if template else message.template
 
     @display(description=_("status"), ordering="status")

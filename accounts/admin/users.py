@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import (
@@ -16,10 +17,16 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
-from accounts import services
+from accounts import closing, licences, services
 from accounts.audit import log as audit
 from accounts.auth import lockout, sessions
-from accounts.forms import OwnPasswordForm, PasswordForm, UserChangeForm, UserCreateForm
+from accounts.forms import (
+    OwnPasswordForm,
+    PasswordForm,
+    UserChangeForm,
+    UserCreateForm,
+    VerifyLicenceForm,
+)
 from accounts.models import Doctor, User
 from accounts.models.user import EMAIL_LOST
 from accounts.roles import UserType
@@ -150,6 +157,7 @@ def change_own_password(request):
 
 def set_password(person, *, password):
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    closing.check_not_anonymised(person)
     person.set_password(password)
     person.save()
     audit.record_change("account.set_password", person, fields=["password"])
@@ -157,7 +165,7 @@ def set_password(person, *, password):
 
 @admin.register(User)
 class UserAdmin(HistoryAdminMixin, UserAdminBase):
-    """All accounts. Admins cannot demote or deactivate themselves, so one always remains."""
+    """All accounts. The services keep one active admin (accounts.closing)."""
 
     list_display = ["person", "username", "role", "phone", "is_active", "last_login", "created_at"]
     list_filter = [
@@ -214,14 +222,22 @@ class UserAdmin(HistoryAdminMixin, UserAdminBase):
     def create(self, form, by):
         return create_account(**form.values)
 
-    def update(self, record, form, by):
-        if not form.changes.get("is_active", True):
-            sessions.end_all(record)
-        return super().update(record, form, by)
-
     @display(description=_("role"), ordering="user_type")
     def role(self, person):
         return coloured_label(person.get_user_type_display(), ROLE_COLOURS[person.user_type])
+
+
+def licence_facts(doctor):
+    """The (label, text) pairs of what is verified, with what was verified before if it differs."""
+    before = licences.last_verified(doctor)
+    for name in licences.VERIFIED_FIELDS:
+        text = getattr(doctor, name)
+        if before and getattr(before, name) != text:
+            text = _("%(now)s (verified before: %(before)s)") % {
+                "now": text,
+                "before": getattr(before, name),
+            }
+        yield capfirst(doctor._meta.get_field(name).verbose_name), text
 
 
 class SpecializationFilter(DropdownFilter):
@@ -247,7 +263,6 @@ class DoctorAdmin(UserAdminBase):
         ("is_active", BooleanRadioFilter),
     ]
     search_fields = [*UserAdminBase.search_fields, *LICENCE]
-    actions = ["verify_licences"]
     actions_row = ["verify_licence"]
     actions_detail = ["verify_licence", *UserAdminBase.actions_detail]
     fieldsets = [
@@ -271,15 +286,15 @@ class DoctorAdmin(UserAdminBase):
             request,
             object_id,
             title=_("Verify licence"),
-            act=services.verify_licence,
-            explanation=_("You have seen the licence. The doctor can be booked from now on."),
+            form=VerifyLicenceForm,
+            act=licences.verify_licence,
+            facts=licence_facts,
+            explanation=_(
+                "You have seen the licence, and it has these entries. The doctor can be booked "
+                "from now on."
+            ),
             done=_("The licence is verified."),
         )
-
-    @admin.action(description=_("Verify the licences of the selected doctors"))
-    def verify_licences(self, request, queryset):
-        done = _("Licences verified: %(count)d.")
-        self.for_each_selected(request, queryset, services.verify_licence, done)
 
     @display(description=_("licence"), ordering="license_verified")
     def licence(self, doctor):

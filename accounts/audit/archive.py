@@ -100,6 +100,8 @@ def _copied(links: Iterable[ChainLink], file: IO[str]) -> Iterator[ChainLink]:
     for link in links:
         if link.event is not None:
             line = {"n": link.n, "hash": link.hash, "event": normalise(link.event)}
+            if link.checkpoint is not None:
+                line["checkpoint"] = link.checkpoint
             file.write(as_json(line) + "\n")
         yield link
 
@@ -142,4 +144,4 @@ def _links_of(file: IO[str], footer: dict[str, Any]) -> Iterator[ChainLink]:
         if "end" in line:
             footer |= line
             return
-        yield ChainLink(line["n"], line["hash"], "", line["event"])
+        yield ChainLink(line["n"], line["hash"], "", line.get("checkpoint"), line["event"])

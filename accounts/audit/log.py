@@ -6,6 +6,7 @@ admin report what they have shown or refused, which is written after the respons
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ from config.context import client_ip, current_request_id
 from config.db.transactions import before_commit
 
 DENIED_LIMIT = 60  # seconds in which equal refusals of one caller are one event
+ID = re.compile(r"[0-9]{1,40}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _current: ContextVar["RequestAudit | None"] = ContextVar("request_audit", default=None)
 
@@ -40,10 +42,10 @@ class AuditEntry(NamedTuple):
 
 
 class RecordReference(NamedTuple):
-    """Names a record that was read as a row, without an instance."""
+    """Names a record without an instance: one that was read as a row, or one that was tried."""
 
     reference: str  # as "appointment/7"
-    subject_id: int
+    subject_id: int | None = None
 
 
 def record_change(
@@ -70,9 +72,25 @@ def record_read(event: str, records: Iterable[Model | RecordReference]) -> None:
     _add_entry(AuditEntry(event, Action.READ, tuple(records)))
 
 
-def record_denied(event: str, *records: Model) -> None:
-    """Record that the request was refused."""
-    _add_entry(AuditEntry(event, Action.EXECUTE, records, outcome=Outcome.REFUSED))
+def record_denied(event: str, records: Iterable[Model | RecordReference] = ()) -> None:
+    """Record that the request was refused, with the records that it tried to reach."""
+    _add_entry(AuditEntry(event, Action.EXECUTE, tuple(records), outcome=Outcome.REFUSED))
+
+
+def record_conflict(event: str, records: Iterable[Model | RecordReference]) -> None:
+    """Record that the request was refused for a reason that tells of these records.
+
+    The patients among them find the event in their access log, because their data was shown.
+    """
+    _add_entry(AuditEntry(event, Action.READ, tuple(records), outcome=Outcome.REFUSED))
+
+
+def reference_to(name: str, pk: str) -> list[RecordReference]:
+    """Return a list with the reference to a record that was tried, such as "appointment/7".
+
+    The list is empty if `pk`, a part of an address, is not written as an id: a number or UUID.
+    """
+    return [RecordReference(f"{name}/{pk}")] if ID.fullmatch(pk) else []
 
 
 class RequestAudit:
@@ -84,20 +102,27 @@ class RequestAudit:
         self.entry: AuditEntry | None = None
 
     def end(self) -> None:
-        """Write the read or refusal, unless the request has written a change."""
-        if self.entry is None or self.has_changed:
+        """Write the read or refusal.
+
+        A request that has written a change is not also a read. A refusal that names records is
+        written beside the change of others, as when an action is refused for some rows of a list.
+        """
+        if self.entry is None:
             return
         if self.entry.outcome == Outcome.SUCCESS:
-            is_written = settings.AUDIT_READS != "off"
+            is_written = not self.has_changed and settings.AUDIT_READS != "off"
         else:
-            is_written = cache.add(self._cache_key(self.entry.event), 1, DENIED_LIMIT)
+            is_new = self.entry.records or not self.has_changed
+            is_written = is_new and cache.add(self._cache_key(self.entry), 1, DENIED_LIMIT)
         if is_written:
             read_log.write(_event([self.entry]))
 
-    def _cache_key(self, event: str) -> str:
+    def _cache_key(self, entry: AuditEntry) -> str:
+        """Return the key of equal refusals. Those of a stranger are equal whatever they tried."""
         caller = _caller(self.request)
         caller_id = caller.pk if caller else client_ip(self.request)
-        text = json.dumps([event, caller_id])
+        records = sorted(map(_reference, entry.records)) if caller else []
+        text = json.dumps([entry.event, caller_id, records])
         return f"refusal:{salted_hmac('accounts.audit', text, algorithm='sha256').hexdigest()}"
 
 

@@ -1,7 +1,7 @@
 """Writes one audit event for each request: what it changed, what it showed, or that it was refused.
 
 The viewsets of the API state what they show (`accounts.audit.mixins`). The pages of the staff admin
-state it as `request.shown_records` (`config.admin.audited_pages`).
+state it as `request.shown_records` and `request.refused_records` (`config.admin.audited_pages`).
 """
 
 from collections.abc import Callable
@@ -60,11 +60,22 @@ def _is_admin_page(request: HttpRequest) -> bool:
 def _audit_admin_page(request: HttpRequest, response: HttpResponseBase) -> None:
     event = f"desk.{getattr(request.resolver_match, 'url_name', None)}"
     if response.status_code in DENIED_STATUSES or _is_login_redirect(request, response):
-        audit.record_denied(event)
-    elif response.status_code == HTTPStatus.OK and request.user.is_staff:
+        audit.record_denied(event, _record_tried(request))
+    elif refused := getattr(request, "refused_records", None):
+        audit.record_conflict(event, refused)
+    elif response.status_code == HTTPStatus.OK and request.user.has_module_perms("admin"):
         shown = getattr(request, "shown_records", None)
         if shown is not None or isinstance(response, TemplateResponse):
             audit.record_read(event, shown or [])
+
+
+def _record_tried(request: HttpRequest) -> list[audit.RecordReference]:
+    """Return a reference to the record of the address, whether or not it exists."""
+    match = request.resolver_match
+    if match is None or "<path:object_id>" not in match.route:
+        return []
+    model = match.route.split("/")[2]  # admin/appointments/appointment/<path:object_id>/change/
+    return audit.reference_to(model, match.kwargs["object_id"])
 
 
 def _is_login_redirect(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -23,7 +23,8 @@ RETENTION = timedelta(days=30)  # after the end, so that staff can look up forme
 def open_session(user: User, *, request: HttpRequest | None = None) -> dict[str, str] | None:
     """Open a session and return {access, refresh}; None if the account has changed since login.
 
-    The session stores the address and user agent of `request`, so that the user can see them.
+    The oldest sessions beyond MAX_SESSIONS end. The session stores the address and user agent of
+    `request`, so that the user can see them.
 
     The conditional UPDATE finds no row if the account was deactivated or its password changed while
     the old password was checked. It also locks the row against later changes.
@@ -31,6 +32,7 @@ def open_session(user: User, *, request: HttpRequest | None = None) -> dict[str,
     with transaction.atomic():
         if not _note_login(user):
             return None
+        _end_oldest(user)
         session = Session(user=user)
         if request is not None:
             session.address = client_ip(request)
@@ -54,6 +56,18 @@ def _note_login(user: User) -> bool:
             return unchanged.update(last_login=timezone.now()) == 1
     except IntegrityError:
         return unchanged.select_for_update(no_key=True).exists()
+
+
+def _end_oldest(user: User) -> None:
+    """Leave room for one more session. The caller holds the lock on the user."""
+    limit = settings.MAX_SESSIONS
+    if limit <= 0:
+        return
+    live = Session.objects.live().filter(user=user).order_by("-created_at", "-pk")
+    oldest = list(live[limit - 1 :])
+    if oldest:
+        Session.objects.filter(pk__in=[session.pk for session in oldest]).end()
+        audit.record_change("session.end", *oldest, by=user, action=Action.DELETE)
 
 
 def rotate(refresh_token: str) -> dict[str, str] | None:

@@ -19,7 +19,7 @@ from django.utils.translation import get_language, override
 
 from accounts.audit import log as audit
 from accounts.messages.channels import CHANNELS
-from accounts.messages.templates import TEMPLATES
+from accounts.messages.templates import templates
 from accounts.models import MessageStatus, OutgoingMessage, User
 from accounts.models.message import MAX_ERROR_LENGTH
 from config.db.transactions import atomic_with_retry
@@ -41,15 +41,17 @@ logger = logging.getLogger(__name__)
 _executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="letters")
 
 
-def send(template: str, *, to: str, user: User | None = None) -> None:
+def send(template: str, *, to: str, user: User | None = None, **values: int) -> None:
     """Write a letter, in the language that is active now.
 
-    `user` is the account that the letter is about. Call this in the transaction of the change.
+    `user` is the account that the letter is about; `values` are ids that its text needs. Call this
+    in the transaction of the change.
     """
     OutgoingMessage.objects.create(
         recipient=to,
         user=user,
         template=template,
+        values=values,
         language=get_language() or settings.LANGUAGE_CODE,
     )
     if settings.WEB_DELIVERS_LETTERS:
@@ -73,7 +75,7 @@ def deliver_next() -> bool:
         return False
     try:
         with override(message.language):
-            letter = TEMPLATES[message.template].make(message)
+            letter = templates()[message.template].make(message)
             if letter is not None:
                 CHANNELS[message.channel](letter)
     except Exception as error:

@@ -1,88 +1,27 @@
-"""The texts of letters. They contain no name: an address may belong to somebody else.
+"""What a letter is made of, and the letters of all apps.
 
 A function makes the letter of an OutgoingMessage when the message is delivered. The function
-returns None if the letter is no longer needed, for example because the address has changed.
+returns None if the letter is no longer needed, for example because the address has changed. Letters
+contain no name: an address may belong to somebody else.
 """
 
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
-from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
-from django.utils.encoding import force_bytes
+from django.apps import apps
 from django.utils.functional import Promise
-from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from accounts.auth import email_tokens
-from accounts.models import OutgoingMessage, User
+from accounts.models import OutgoingMessage
 
 
 class Letter(NamedTuple):
     to: str
     subject: str
     body: str
-
-
-def _letter(to: str, subject: str, *paragraphs: str) -> Letter:
-    return Letter(to, subject, "\n\n".join([_("Hello,"), *paragraphs]) + "\n")
-
-
-def invitation(message: OutgoingMessage) -> Letter | None:
-    user = _active(message.user)
-    if user is None or not _is_same(user.email, message.recipient):
-        return None
-    return _letter(
-        user.email,
-        _("Your account at the clinic"),
-        _("The clinic has opened an account for you. Choose your password here:"),
-        _password_link(user),
-    )
-
-
-def password_reset(message: OutgoingMessage) -> Letter | None:
-    """The recipient is an address that somebody entered: the letter goes to the account's own."""
-    user = User.objects.filter(email__lower=message.recipient.lower(), is_active=True).first()
-    if user is None:
-        return None
-    return _letter(
-        user.email,
-        _("Choose a new password"),
-        _(
-            "Somebody asked for a new password for your account. If it was not you, ignore "
-            "this e-mail. Otherwise, choose the password here:"
-        ),
-        _password_link(user),
-    )
-
-
-def verify_email(message: OutgoingMessage) -> Letter | None:
-    user = _active(message.user)
-    if user is None or not _is_same(user.unproven_email, message.recipient):
-        return None
-    token = email_tokens.make_token(user, user.unproven_email)
-    return _letter(
-        user.unproven_email,
-        _("Confirm your e-mail address"),
-        _(
-            "This address was entered for an account at the clinic. If it was not you, ignore "
-            "this e-mail. Otherwise, confirm the address here:"
-        ),
-        f"{settings.FRONTEND_URL}/verify-email?token={token}",
-    )
-
-
-def email_changed(message: OutgoingMessage) -> Letter | None:
-    """The recipient is the former address."""
-    return _letter(
-        message.recipient,
-        _("Your e-mail address was changed"),
-        _(
-            "The account at the clinic that had this e-mail address has another one now. If "
-            "you did not want that, please call the clinic."
-        ),
-    )
 
 
 class Template(NamedTuple):
@@ -92,23 +31,16 @@ class Template(NamedTuple):
     make: Callable[[OutgoingMessage], Letter | None]
 
 
-TEMPLATES = {
-    "invitation": Template(gettext_lazy("Invitation"), invitation),
-    "password_reset": Template(gettext_lazy("New password"), password_reset),
-    "verify_email": Template(gettext_lazy("Confirmation of an address"), verify_email),
-    "email_changed": Template(gettext_lazy("Changed address"), email_changed),
-}
+def letter(to: str, subject: str, *paragraphs: str) -> Letter:
+    return Letter(to, subject, "\n\n".join([_("Hello,"), *paragraphs]) + "\n")
 
 
-def _active(user: User | None) -> User | None:
-    return user if user is not None and user.is_active else None
-
-
-def _is_same(email: str, recipient: str) -> bool:
-    return email.lower() == recipient.lower()
-
-
-def _password_link(user: User) -> str:
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
-    return f"{settings.FRONTEND_URL}/reset-password?uid={uid}&token={token}"
+@cache
+def templates() -> dict[str, Template]:
+    """Return the templates by name. Each app lists its own as `LETTERS` in a module `letters`."""
+    return {
+        name: template
+        for app in apps.get_app_configs()
+        if find_spec(f"{app.name}.letters")
+        for name, template in import_module(f"{app.name}.letters").LETTERS.items()
+    }

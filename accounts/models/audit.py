@@ -61,6 +61,10 @@ class AuditEventQuerySet(ScopedQuerySet):
         """Return the events about the patient with this id."""
         return self.filter(_about(patient))
 
+    def accesses(self):
+        """Return the events that changed or showed records, with the refusals that told of them."""
+        return self.filter(Q(outcome=Outcome.SUCCESS) | Q(action=Action.READ))
+
     def with_actor_name(self):
         """Add `actor_name`, the current name of the user whose id the event stores."""
         full_name = Concat("first_name", Value(" "), "last_name", output_field=models.CharField())
@@ -75,7 +79,8 @@ class AuditEvent(models.Model):
     """An action on records that succeeded or was refused. It contains no value of a record.
 
     `accounts.audit` writes the events. `records` are references such as "appointment/7"; `patients`
-    are the ids of the patients whom the records are about.
+    are the ids of the patients whom the records are about. A refusal names patients only if its
+    answer told something of them; the ids that a refused request tried are in `records` alone.
     """
 
     at = models.DateTimeField(default=timezone.now)
@@ -110,13 +115,15 @@ class AuditSeal(models.Model):
     """A link of the hash chain over the events (accounts.audit.hash_chain).
 
     If earlier events were archived, the first remaining link represents them: it has no event, but
-    a `proof`.
+    a `proof`. A link that ends a run of seal_audit has the number of its `checkpoint`; the number
+    is 0 if no checkpoints are kept.
     """
 
     n = models.BigIntegerField(primary_key=True)
     event = models.BigIntegerField(unique=True, null=True)
     hash = models.CharField(max_length=64)
     proof = models.CharField(max_length=64, blank=True)
+    checkpoint = models.BigIntegerField(null=True)
 
     class Meta:
         ordering = ["n"]

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from accounts import validators
-from accounts.roles import UNVERIFIED, Gender, UserType
+from accounts.roles import ADMINS, UNVERIFIED, Gender, UserType
 from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
 from config.db.text import (
@@ -261,6 +261,13 @@ class User(VersionedModel, AbstractUser):
     def is_bookable(self):
         """Whether `bookable()` holds for this user."""
         return self.is_active and self.role == UserType.DOCTOR
+
+    def has_perm(self, perm, obj=None):
+        """Admins may do everything in the staff admin. The staff flags give no right."""
+        return self.has_module_perms("admin")
+
+    def has_module_perms(self, app_label):
+        return self.is_active and self.role in ADMINS
 
     def clean(self):
         super().clean()

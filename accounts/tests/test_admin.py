@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from accounts import services
+from accounts import licences, services
 from accounts.auth.sessions import end_all, open_session
 from accounts.models import Session, User
 from accounts.roles import UserType
@@ -229,7 +229,7 @@ def test_admins_see_the_versions_of_their_own_account(admin_client, admin):
 
 def test_versions_show_booleans_and_choices_in_words(admin_client, admin):
     doctor = UnverifiedDoctorFactory()
-    services.verify_licence(doctor)
+    licences.verify_licence(doctor)
     services.update_profile(doctor, by=admin, gender="female")
     page = admin_client.get(page_of(doctor, step="history"))
     versions = page.context["page_obj"].object_list
@@ -243,29 +243,6 @@ def test_versions_show_booleans_and_choices_in_words(admin_client, admin):
 @pytest.mark.parametrize("guess", ["password__startswith=md5", "password__contains=a"])
 def test_password_hashes_are_not_searchable(admin_client, guess):
     assert admin_client.get(f"{USERS}?{guess}").status_code in (302, 400)
-
-
-def test_a_licence_is_verified_from_its_page_by_post_only(admin_client):
-    doctor = UnverifiedDoctorFactory()
-    page = page_of(doctor, "doctor", "verify_licence")
-
-    asked = admin_client.get(page)
-    after_get = User.objects.get(pk=doctor.pk).license_verified
-    done = admin_client.post(page)
-
-    assert (asked.status_code, after_get) == (200, False)
-    assert done.status_code == 302
-    assert User.objects.get(pk=doctor.pk).license_verified is True
-
-
-def test_licences_are_verified_from_the_list(admin_client):
-    doctors = UnverifiedDoctorFactory.create_batch(2)
-
-    admin_client.post(
-        DOCTORS, {"action": "verify_licences", "_selected_action": [one.pk for one in doctors]}
-    )
-
-    assert User.objects.filter(license_verified=True).count() == 2
 
 
 def test_the_doctor_form_creates_a_doctor(admin_client):

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import services
+from accounts import licences
 from accounts.models import Action, AuditEvent, Outcome
 from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import data
@@ -212,7 +212,7 @@ def test_a_service_call_outside_a_request_names_its_by_argument(visit, house, ne
     assert (event.session, event.request_id, event.address) == ("", "", "")
 
 
-def test_a_rejected_change_writes_no_event(api, visit, house, new_events):
+def test_a_rejected_change_writes_no_change(api, visit, house, new_events):
     client = api(house)
     appointments.move(visit, "cancel", by=house)
     new_events()
@@ -220,7 +220,9 @@ def test_a_rejected_change_writes_no_event(api, visit, house, new_events):
     response = client.post(f"/api/appointments/{visit.pk}/complete/")
 
     assert response.status_code == 409
-    assert new_events() == []
+    assert [(event.action, event.outcome) for event in new_events()] == [
+        (Action.READ, Outcome.REFUSED)
+    ]
 
 
 def test_a_rolled_back_part_drops_its_event_and_keeps_the_rest(visit, house, new_events):
@@ -310,7 +312,7 @@ def test_repeated_denials_are_one_event_for_each_caller_and_endpoint(api, jane, 
 
 def test_services_without_an_endpoint_write_events(ada, house, nils, new_events):
     patient = create_patient(first_name="Ann", last_name="Lee")
-    services.verify_licence(nils)
+    licences.verify_licence(nils)
     slot = slot_services.open_slot(doctor=house, **HOURS)
     slot_services.change_slot(slot, end_time=HOURS["end_time"].replace(minute=45))
     slot_services.withdraw(slot)

@@ -33,7 +33,7 @@ def test_an_untouched_chain_verifies(chain):
 
 
 def test_an_empty_chain_verifies(db):
-    assert hash_chain.verify() == (0, hash_chain.GENESIS, None, "")
+    assert hash_chain.verify() == (0, hash_chain.GENESIS, None, "", None)
 
 
 def test_hashing_continues_the_chain_and_includes_late_commits(chain):
@@ -124,77 +124,6 @@ def test_concurrent_runs_form_one_chain(monkeypatch):
 
 
 # --- The commands ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def checkpoints(settings, tmp_path):
-    settings.AUDIT_CHECKPOINTS = str(tmp_path / "checkpoints")
-    return tmp_path / "checkpoints"
-
-
-@pytest.mark.django_db
-def test_seal_audit_notes_checkpoints_and_verify_audit_compares_them(checkpoints, capsys):
-    write_events(4)
-    call_command("seal_audit")
-    call_command("seal_audit")  # nothing new, so no checkpoint
-    write_events(2)
-    call_command("seal_audit")
-    call_command("verify_audit")
-
-    output = capsys.readouterr().out
-    assert [line.split()[1] for line in checkpoints.read_text().splitlines()] == ["4", "6"]
-    assert f"Valid up to link 6 ({hash_chain.head()[1]})" in output
-    assert "Checkpoints compared: 2." in output
-    assert "not hashed yet: 0" in output
-
-    append_only.remove(connection)
-    truncate_chain(None, 5)
-    with pytest.raises(CommandError, match=r"Link 5 .* checkpoint of link 6"):
-        call_command("verify_audit")
-
-
-@pytest.mark.django_db
-def test_an_incomplete_checkpoint_line_is_reported_and_ignored(checkpoints, capsys):
-    write_events(2)
-    call_command("seal_audit")
-    checkpoints.write_text(checkpoints.read_text() + "2026-11-25T10:00 3 0f\n")
-
-    call_command("verify_audit")
-
-    output = capsys.readouterr()
-    assert "Checkpoints compared: 1." in output.out
-    assert "Unreadable checkpoints: 1" in output.err
-
-
-@pytest.mark.django_db
-def test_a_missing_checkpoint_file_is_reported_and_recreated(checkpoints):
-    write_events(2)
-    call_command("seal_audit")
-    checkpoints.unlink()
-
-    with pytest.raises(CommandError, match="AUDIT_CHECKPOINTS is missing"):
-        call_command("verify_audit")
-    call_command("seal_audit")  # no new events, but a checkpoint
-
-    call_command("verify_audit")
-    assert len(checkpoints.read_text().splitlines()) == 1
-
-
-@pytest.mark.django_db
-def test_a_chain_that_contradicts_its_checkpoint_is_not_continued(checkpoints):
-    """Otherwise new hashes would confirm a truncated chain."""
-    write_events(8)
-    call_command("seal_audit")
-    append_only.remove(connection)
-    truncate_chain(None, 5)
-    write_events(4)
-
-    with pytest.raises(CommandError, match="link 8 of the last checkpoint is missing"):
-        call_command("seal_audit")
-
-    assert hash_chain.head()[0] == 4
-    with pytest.raises(CommandError, match="Link 5"):
-        call_command("verify_audit")
 
 
 @pytest.mark.django_db

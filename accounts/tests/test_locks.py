@@ -16,7 +16,6 @@ from accounts.tests.factories import (
     PASSWORD,
     AdminFactory,
     DoctorFactory,
-    UnverifiedDoctorFactory,
     UserFactory,
 )
 from config.tests.lock_waiting import requires_row_locks, run_behind_lock
@@ -56,18 +55,6 @@ def test_if_match_is_compared_after_waiting_for_the_lock():
 
     assert outcome == (True, "stale_version")
     assert now(jane).phone == "030 1"
-
-
-def test_verifying_a_licence_keeps_a_concurrent_change_of_its_number():
-    doctor = UnverifiedDoctorFactory()
-
-    outcome = run_behind_lock(
-        lambda: services.update_profile(doctor, by=doctor, medical_license_number="MD-NEW"),
-        lambda: services.verify_licence(doctor),
-    )
-
-    assert outcome == (True, "done")
-    assert (now(doctor).medical_license_number, now(doctor).license_verified) == ("MD-NEW", True)
 
 
 def test_a_password_check_sees_a_concurrent_password_change():

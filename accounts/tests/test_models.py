@@ -3,7 +3,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from accounts import services
+from accounts import licences, services
 from accounts.auth.sessions import open_session
 from accounts.models import Doctor, Session, User
 from accounts.roles import UserType
@@ -268,7 +268,7 @@ def test_an_unverified_doctor_has_a_separate_role(settings, person, required, ro
 def test_verifying_a_licence_makes_the_doctor_bookable():
     new = UnverifiedDoctorFactory()
 
-    services.verify_licence(new)
+    licences.verify_licence(new)
 
     assert Doctor.objects.get().is_bookable is True
 

@@ -44,7 +44,8 @@ def rates(monkeypatch):
     """Sets the throttle rates, as the settings would."""
 
     def set_rates(**rates):
-        monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+        every = {"register_network": None} | rates
+        monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", every)
 
     return set_rates
 
@@ -64,6 +65,7 @@ def test_the_default_rates_match_the_documentation(settings):
         "user": "600/min",
         "login": "10/min",
         "register": "20/hour",
+        "register_network": "100/day",
     }
     assert settings.REST_FRAMEWORK["NUM_PROXIES"] == 0
 
@@ -73,6 +75,7 @@ def test_the_rates_are_settings(monkeypatch):
         monkeypatch,
         THROTTLE_LOGIN="3/min",
         THROTTLE_REGISTER="4/day",
+        THROTTLE_REGISTER_NETWORK="6/day",
         THROTTLE_USER="5/sec",
         NUM_PROXIES="2",
     )
@@ -81,6 +84,7 @@ def test_the_rates_are_settings(monkeypatch):
         "user": "5/sec",
         "login": "3/min",
         "register": "4/day",
+        "register_network": "6/day",
     }
     assert read["NUM_PROXIES"] == 2
 
@@ -88,7 +92,12 @@ def test_the_rates_are_settings(monkeypatch):
 def test_debug_disables_the_rates(monkeypatch):
     read = settings_with(monkeypatch, DEBUG="true", THROTTLE_LOGIN="3/min")
 
-    assert read["DEFAULT_THROTTLE_RATES"] == {"user": None, "login": None, "register": None}
+    assert read["DEFAULT_THROTTLE_RATES"] == {
+        "user": None,
+        "login": None,
+        "register": None,
+        "register_network": None,
+    }
 
 
 @pytest.mark.parametrize("endpoint", ATTEMPTS)
@@ -290,3 +299,31 @@ def test_a_throttled_registration_creates_no_account(api, clock, rates):
 
     assert status_and_code(response) == THROTTLED
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("addresses", "neighbour"),
+    [
+        (["198.51.100.1", "198.51.100.77", "198.51.100.254"], "198.51.101.1"),
+        (["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:ff::1"], "2001:db8:0:100::1"),
+    ],
+)
+def test_registrations_are_counted_per_network(api, clock, rates, addresses, neighbour):
+    rates(user=None, login=None, register=None, register_network="2/day")
+
+    answers = [api().post("/api/auth/register/", {}, REMOTE_ADDR=one) for one in addresses]
+    other = api().post("/api/auth/register/", {}, REMOTE_ADDR=neighbour)
+
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+    assert answers[-1]["Retry-After"] == "86400"
+    assert other.status_code == 400
+    assert post_attempt(api(), "login", REMOTE_ADDR=addresses[0]).status_code == 401
+
+
+def test_an_ipv6_network_shares_its_registrations_with_its_64_networks(api, clock):
+    answers = [
+        api().post("/api/auth/register/", {}, REMOTE_ADDR=f"2001:db8:0:{n:x}::1")
+        for n in range(101)
+    ]
+
+    assert [answer.status_code for answer in answers] == [400] * 100 + [429]

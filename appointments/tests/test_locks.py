@@ -10,7 +10,7 @@ import pytest
 
 from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
-from appointments import services, slot_services
+from appointments import record_closing, services, slot_services
 from appointments.models import Appointment, TimeSlot
 from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
 from config.tests.lock_waiting import requires_row_locks, run_behind_lock
@@ -246,7 +246,7 @@ def test_a_concurrently_started_appointment_is_not_cancelled_with_its_patient():
 
     outcome = run_behind_lock(
         lambda: services.move(visit, "start", by=visit.doctor),
-        lambda: services.cancel_upcoming(visit.patient, by=AdminFactory()),
+        lambda: record_closing.cancel_upcoming(visit.patient, by=AdminFactory()),
     )
 
     assert outcome == (True, "done")
@@ -265,7 +265,7 @@ def test_coming_appointments_are_locked_in_order_of_id():
 
     outcome = run_behind_lock(
         lambda: lock_nowait(lower),
-        lambda: services.cancel_upcoming(jane, by=ada),
+        lambda: record_closing.cancel_upcoming(jane, by=ada),
         while_waiting=lambda: lock_nowait(higher),
     )
 

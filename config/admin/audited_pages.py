@@ -2,7 +2,8 @@
 
 A view calls `show_records`. It adds to `request.shown_records`, from which
 `accounts.audit.middleware` writes the audit event of the page. Every page that is rendered is
-audited; a page that states nothing has an event without records.
+audited; a page that states nothing has an event without records. An action on a list calls
+`show_refused`, because the message about a refusal names the record.
 """
 
 from django.contrib.admin import RelatedFieldListFilter
@@ -13,6 +14,11 @@ from django.forms import ModelChoiceField
 def show_records(request, *records):
     """States that the answer to `request` shows these rows of models."""
     request.shown_records = [*getattr(request, "shown_records", ()), *records]
+
+
+def show_refused(request, *records):
+    """States that the answer to `request` tells why an action is refused for these rows."""
+    request.refused_records = [*getattr(request, "refused_records", ()), *records]
 
 
 def preselected_records(form):

@@ -22,7 +22,12 @@ from django.utils.translation import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
-from config.admin.audited_pages import filtered_records, preselected_records, show_records
+from config.admin.audited_pages import (
+    filtered_records,
+    preselected_records,
+    show_records,
+    show_refused,
+)
 from config.admin.forms import ActionForm, ServiceForm
 from config.api.fields import is_lookup_in_calendar
 from config.api.pagination import DeferredJoinPaginator
@@ -158,10 +163,22 @@ class ServiceModelAdmin(ModelAdmin):
         """The names of those `actions_detail` that the state of the record allows."""
         return self.actions_detail
 
-    def action_view(self, request, object_id, *, title, act, done, form=ActionForm, explanation=""):
+    def action_view(
+        self,
+        request,
+        object_id,
+        *,
+        title,
+        act,
+        done,
+        form=ActionForm,
+        explanation="",
+        facts=lambda record: (),
+    ):
         """A page that asks for confirmation on GET and acts on POST.
 
-        `act` is called with the record and the values of the form.
+        `act` is called with the record and the values of the form. `facts` is called with the
+        record and returns the (label, text) pairs that the page shows.
         """
         record = self.get_object(request, object_id)
         if record is None:
@@ -189,6 +206,7 @@ class ServiceModelAdmin(ModelAdmin):
             "form": form,
             "media": self.media + form.media,
             "explanation": explanation,
+            "facts": list(facts(record)),
             "back": page,
         }
         return TemplateResponse(request, "admin/action.html", context)
@@ -206,6 +224,7 @@ class ServiceModelAdmin(ModelAdmin):
                 run_atomically(act, record)
             except ValidationError as refusal:
                 self.message_user(request, f"{record}: {refusal.messages[0]}", messages.WARNING)
+                show_refused(request, record)
             else:
                 count += 1
         if count:

@@ -74,6 +74,14 @@ ERROR_CODES = {
     ),
     "cancellation_too_late": ErrorCode(409, _("It is too late for the patient to cancel.")),
     "reschedule_too_late": ErrorCode(409, _("It is too late for the patient to reschedule.")),
+    "too_many_slots": ErrorCode(
+        409, _("The doctor must be verified before more time slots can be opened.")
+    ),
+    "emergency_access_live": ErrorCode(409, _("The doctor has emergency access already.")),
+    "last_admin": ErrorCode(409, _("The last active administrator keeps account and role.")),
+    "record_anonymised": ErrorCode(
+        409, _("The patient's record is anonymised and cannot be changed.")
+    ),
     "consultation_exists": ErrorCode(409, _("The appointment has a consultation already.")),
     "consultation_closed": ErrorCode(409, _("A completed consultation accepts only addenda.")),
     "allergy_conflict": ErrorCode(409, _("The patient is allergic to the medication."), "matches"),

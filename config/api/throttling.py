@@ -1,6 +1,8 @@
 """DRF's throttles, which count an IPv6 /64 network as one anonymous caller, like the lockout."""
 
-from rest_framework.throttling import ScopedRateThrottle, UserRateThrottle
+from ipaddress import ip_address, ip_network
+
+from rest_framework.throttling import ScopedRateThrottle, SimpleRateThrottle, UserRateThrottle
 
 from config.context import client_ip, client_network
 
@@ -17,3 +19,24 @@ class CallerThrottle(NetworkIdentMixin, UserRateThrottle):
 
 class EndpointThrottle(NetworkIdentMixin, ScopedRateThrottle):
     pass
+
+
+class NetworkThrottle(SimpleRateThrottle):
+    """Counts the requests of a whole network: an IPv4 /24, or an IPv6 /56.
+
+    One customer of a provider can have such a network, and with it many addresses.
+    """
+
+    prefix_lengths = {4: 24, 6: 56}
+
+    def get_cache_key(self, request, view):
+        address = client_ip(request)
+        if address is None:
+            return None
+        length = self.prefix_lengths[ip_address(address).version]
+        network = ip_network(f"{address}/{length}", strict=False)
+        return self.cache_format % {"scope": self.scope, "ident": network}
+
+
+class RegistrationNetworkThrottle(NetworkThrottle):
+    scope = "register_network"

@@ -4,8 +4,10 @@ On SQLite each one acts as Django's ordinary operation; those of `django.contrib
 there.
 """
 
+from copy import copy
+
 from django.contrib.postgres import operations
-from django.db import migrations
+from django.db import migrations, models
 
 from config.db.types import BaseDatabaseSchemaEditor, ProjectState
 
@@ -76,3 +78,40 @@ class ValidateConstraint(operations.ValidateConstraint):
     ) -> None:
         if _is_postgresql(schema_editor):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class AddForeignKeyNotValid(migrations.AddField):
+    """Adds a column with a foreign key `name_of_key` that holds for new rows only.
+
+    ValidateConstraint of that name validates the earlier rows, in a migration of its own. On SQLite
+    the key holds for all rows at once.
+    """
+
+    def __init__(
+        self, model_name: str, name: str, field: models.ForeignKey, name_of_key: str
+    ) -> None:
+        self.name_of_key = name_of_key
+        super().__init__(model_name, name, field)
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if not _is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        key = model._meta.get_field(self.name)
+        column = copy(key)
+        column.db_constraint = False
+        schema_editor.add_field(from_state.apps.get_model(app_label, self.model_name), column)
+        quote = schema_editor.quote_name
+        schema_editor.execute(
+            f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name_of_key)}"
+            f" FOREIGN KEY ({quote(key.column)})"
+            f" REFERENCES {quote(key.remote_field.model._meta.db_table)}"
+            f" ({quote(key.target_field.column)}) DEFERRABLE INITIALLY DEFERRED NOT VALID"
+        )

@@ -10,8 +10,8 @@ from django.test import RequestFactory
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.auth.sessions import open_session
+from accounts.licences import verify_licence
 from accounts.models import Doctor
-from accounts.services import verify_licence
 from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data
 from appointments.tests.factories import TimeSlotFactory

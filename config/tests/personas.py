@@ -16,7 +16,7 @@ from appointments.tests.factories import TimeSlotFactory, make_appointment
 from appointments.tests.helpers import clinic_time
 from config.clinical_records import clinical_records
 from consultations.tests.factories import add_parts, make_consultation
-from patients.services import grant_emergency_access
+from patients.emergency_access import grant_emergency_access
 from patients.tests.factories import PatientFactory
 
 PEOPLE = {

@@ -15,8 +15,9 @@ from config.clinical_records import record_of
 from consultations import services as consultations
 from consultations.choices import ConsultationStatus
 from consultations.models import Consultation
+from patients.emergency_access import grant_emergency_access
 from patients.models import EmergencyAccess, Patient
-from patients.services import deactivate, grant_emergency_access
+from patients.services import deactivate
 from patients.tests.factories import PatientFactory
 
 

@@ -22,6 +22,7 @@ from django.db.models.functions import Cast, Concat
 from django.test import Client
 from django.urls import resolve, reverse
 
+from accounts import licences
 from accounts import services as accounts
 from accounts.auth import lockout
 from accounts.auth.sessions import open_session
@@ -96,7 +97,7 @@ def _add_marked(catalog, message):
 @pytest.fixture
 def busy_clinic(clinic):
     """A clinic with a row of every kind, and versions that differ in a boolean and a choice."""
-    accounts.verify_licence(clinic.new)
+    licences.verify_licence(clinic.new)
     accounts.update_profile(clinic.jane, by=clinic.ada, gender="other")
     prescription = clinic.consultation.prescriptions.first()
     consultations.set_active(prescription, by=clinic.house, is_active=False)

@@ -17,8 +17,9 @@ from config.api import cursor_pagination
 from config.tests.personas import address_of, build_clinic
 from config.tests.test_indexes import explain, statements
 from consultations.tests.factories import add_parts, make_consultation
+from patients.emergency_access import grant_emergency_access
 from patients.models import Patient
-from patients.services import deactivate, grant_emergency_access
+from patients.services import deactivate
 from patients.tests.factories import PatientFactory
 
 APPOINTMENTS = "/api/appointments/"

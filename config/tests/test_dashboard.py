@@ -18,8 +18,8 @@ from appointments import clock
 from appointments.tests.factories import TimeSlotFactory, make_appointment
 from config.clinical_records import clinical_records
 from consultations.tests.factories import add_parts, make_consultation
+from patients.emergency_access import grant_emergency_access
 from patients.models import Patient
-from patients.services import grant_emergency_access
 
 pytestmark = pytest.mark.django_db
 

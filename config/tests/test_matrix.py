@@ -26,7 +26,7 @@ from config.api.serializers import example_body
 from config.tests.personas import NESTED, make_person
 from config.tests.test_access import AGREED
 from consultations.tests.factories import add_parts, make_consultation
-from patients.services import grant_emergency_access
+from patients.emergency_access import grant_emergency_access
 from patients.tests.factories import PatientFactory
 
 ACTORS = {"jane": "P", "paul": "P", "house": "D", "grey": "D", "new": "U", "ada": "A"}

@@ -3,23 +3,9 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import IdempotencyKey
 from config.clinical_records import clinical_records
-
-
-@pytest.fixture
-def migrated_to(transactional_db):
-    """Migrates an app back to a migration and returns the old models; undone after the test."""
-
-    def migrate(app, name):
-        executor = MigrationExecutor(connection)
-        return executor.migrate([(app, name)]).apps
-
-    yield migrate
-    call_command("migrate", verbosity=0)
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from datetime import date, time
 import pytest
 from django.apps import apps
 
+from accounts import licences
 from accounts import services as accounts
 from accounts.audit import log
 from accounts.models import Doctor
@@ -17,6 +18,7 @@ from appointments.tests.helpers import all_rows
 from consultations import services as consultations
 from consultations.models import Prescription
 from consultations.tests.factories import MEDICATION, make_consultation
+from patients import emergency_access
 from patients import services as patients
 from patients.tests.factories import PatientFactory
 
@@ -78,13 +80,13 @@ SERVICES = {
         email="new@example.com", first_name="New", last_name="Patient"
     ),
     "patients.deactivate": lambda visit, doctor, patient: patients.deactivate(patient, by=doctor),
-    "patients.grant_emergency_access": lambda visit, doctor, patient: (
-        patients.grant_emergency_access(patient, by=doctor, reason="Found unconscious")
+    "emergency_access.grant_emergency_access": lambda visit, doctor, patient: (
+        emergency_access.grant_emergency_access(patient, by=doctor, reason="Found unconscious")
     ),
     "accounts.change_password": lambda visit, doctor, patient: accounts.change_password(
         doctor, old_password=PASSWORD, new_password="a longer passphrase"
     ),
-    "accounts.verify_licence": lambda visit, doctor, patient: accounts.verify_licence(
+    "licences.verify_licence": lambda visit, doctor, patient: licences.verify_licence(
         Doctor.objects.get(license_verified=False)
     ),
 }

@@ -11,7 +11,12 @@ import pytest
 from django.conf import settings
 
 RATES = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
-THROTTLES = {"THROTTLE_LOGIN", "THROTTLE_REGISTER", "THROTTLE_USER"}
+THROTTLES = {
+    "THROTTLE_LOGIN",
+    "THROTTLE_REGISTER",
+    "THROTTLE_REGISTER_NETWORK",
+    "THROTTLE_USER",
+}
 
 
 def variables_read(*names):

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from accounts import licences
 from accounts import services as accounts
 from accounts.models import Action, AuditEvent, User
 from accounts.tests.helpers import data
@@ -115,7 +116,7 @@ def test_a_service_that_finds_nothing_to_do_writes_nothing(smith, jane, ada, vis
     before = written()
 
     accounts.update_profile(jane, by=ada, first_name=f" {jane.first_name} ")
-    accounts.verify_licence(smith)
+    licences.verify_licence(smith)
     appointments.update(visit.appointment, by=smith, status="scheduled", symptoms="Cough\nfever")
     consultations.update_text(visit, by=smith, chief_complaint=visit.chief_complaint)
     consultations.set_active(prescription, by=smith, is_active=True)

@@ -3,8 +3,10 @@
 import pytest
 from django.core.exceptions import ValidationError
 
+from accounts import licences
 from accounts import services as accounts
 from accounts.tests.factories import AdminFactory
+from appointments import record_closing
 from appointments import services as appointments
 from appointments.models import Appointment
 from appointments.tests.factories import TimeSlotFactory, make_appointment
@@ -64,7 +66,7 @@ CHANGES_OF_AN_APPOINTMENT = {
         2,  # two versions, as in the history
     ),
     "amend nothing": (lambda it, by: appointments.update(it, by=by, symptoms=it.symptoms), 0),
-    "cancel_upcoming": (lambda it, by: appointments.cancel_upcoming(it.patient, by=by), 1),
+    "cancel_upcoming": (lambda it, by: record_closing.cancel_upcoming(it.patient, by=by), 1),
     "the start of its consultation": (
         lambda it, by: consultations.start(make_consultation(appointment=it), by=by),
         1,
@@ -132,7 +134,7 @@ CHANGES_OF_A_PERSON = {
     "update_profile": (lambda it, by: accounts.update_profile(it, by=by, phone="030 1"), 1),
     "deactivate": (lambda it, by: patients.deactivate(it, by=by), 1),
     "reactivate": (lambda it, by: patients.reactivate(it), 1),
-    "verify_licence": (lambda it, by: accounts.verify_licence(it), 1),
+    "verify_licence": (lambda it, by: licences.verify_licence(it), 1),
 }
 
 

@@ -26,7 +26,8 @@ from consultations import services
 from consultations.models import Consultation
 from consultations.patient_export import EXPORTED_MODELS, export
 from consultations.tests.factories import add_parts, make_consultation
-from patients.services import deactivate, grant_emergency_access
+from patients.emergency_access import grant_emergency_access
+from patients.services import deactivate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -164,6 +164,8 @@ def test_an_override_reason_allows_the_medication_and_is_stored(api, smith, visi
     body = MEDICATION | {"medication_name": "Penicillin"}
 
     refused = status_and_code(client.post(url(visit), body | {"override_reason": "  "}))
+    invisible = status_and_code(client.post(url(visit), body | {"override_reason": "\u200b" * 12}))
+    assert invisible == (409, "allergy_conflict")
     shown = data(client.post(url(visit), body | {"override_reason": "No alternative"}), 201)
 
     assert refused == (409, "allergy_conflict")

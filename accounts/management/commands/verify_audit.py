@@ -6,6 +6,7 @@ from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.audit import archive, checkpoints, hash_chain
+from accounts.models import AuditEvent
 
 HASHED_WITHIN = timedelta(hours=1)
 
@@ -13,7 +14,7 @@ HASHED_WITHIN = timedelta(hours=1)
 class Command(BaseCommand):
     help = (
         "Verifies the hash chain of the audit and compares it with the checkpoints. Reports the "
-        "first invalid link and exits with 1."
+        "first invalid link, or checkpoints that are missing or unreadable, and exits with 1."
     )
 
     def add_arguments(self, parser):
@@ -23,20 +24,28 @@ class Command(BaseCommand):
         if archive:
             self.report(self.verify_archive(archive))
             return
-        known = checkpoints.load()
-        if known is None and hash_chain.head()[0]:
-            raise CommandError("The file of AUDIT_CHECKPOINTS is missing.")
-        pairs, unreadable = known or ([], 0)
-        self.report(hash_chain.verify(pairs))
+        pairs, _unreadable = self.checkpoints() or ([], 0)
+        verification = hash_chain.verify(pairs)
+        self.report(verification)
+        n, digest, number = verification.n, verification.hash, verification.checkpoint
+        if fault := checkpoints.fault(self.checkpoints(), n, digest, number):
+            raise CommandError(fault)
         self.stdout.write(f"Checkpoints compared: {len(pairs)}.")
-        if unreadable:
-            self.stderr.write(f"Unreadable checkpoints: {unreadable}.")
+        if begun := AuditEvent.objects.filter(event=hash_chain.NEW_CHECKPOINTS).count():
+            self.stdout.write(f"New files of checkpoints: {begun}. Compare the older files too.")
         now = timezone.now()
         if late := hash_chain.count_unhashed(before=now - HASHED_WITHIN):
             raise CommandError(f"Events that have not been hashed for an hour or more: {late}.")
         self.stdout.write(
             f"Events that are not hashed yet: {hash_chain.count_unhashed(before=now)}."
         )
+
+    def checkpoints(self):
+        try:
+            with checkpoints.locked():
+                return checkpoints.load()
+        except OSError as error:
+            raise CommandError(f"The checkpoints cannot be read: {error.strerror}.") from error
 
     def report(self, verification):
         if verification.broken is not None:

@@ -2,7 +2,7 @@ import sys
 
 from django.core.management import BaseCommand, CommandError
 
-from accounts.services import is_anonymised
+from accounts.closing import is_anonymised
 from consultations.management.lookups import get_admin, get_patient
 from patients.services import anonymise
 
