@@ -228,7 +228,7 @@ def _connections_without_tls():
             id="config.W010",
         )
     cache = urlsplit(settings.CACHE_URL)
-    is_verified = "ssl_cert_reqs=none" not in cache.query
+    is_verified = "ssl_cert_reqs=none" not in settings.CACHE_URL
     if _is_remote(cache.hostname) and not (cache.scheme == "rediss" and is_verified):
         yield CheckWarning(
             "The connection to Redis is unencrypted, or its certificate is not verified.",

@@ -85,12 +85,12 @@ def record_conflict(event: str, records: Iterable[Model | RecordReference]) -> N
     _add_entry(AuditEntry(event, Action.READ, tuple(records), outcome=Outcome.REFUSED))
 
 
-def reference_to(name: str, pk: str) -> list[RecordReference]:
+def reference_to(name: str, pk: object) -> list[RecordReference]:
     """Return a list with the reference to a record that was tried, such as "appointment/7".
 
-    The list is empty if `pk`, a part of an address, is not written as an id: a number or UUID.
+    The list is empty if `pk` is not an id or written as one: a number or UUID.
     """
-    return [RecordReference(f"{name}/{pk}")] if ID.fullmatch(pk) else []
+    return [RecordReference(f"{name}/{pk}")] if ID.fullmatch(str(pk)) else []
 
 
 class RequestAudit:

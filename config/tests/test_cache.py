@@ -16,7 +16,7 @@ from accounts.tests.helpers import sign_in
 from config.cache import FailOpenMixin, Pause
 from config.cache_url import parse_cache_url
 
-RATES = ("user", "login", "register")
+RATES = ("user", "login", "register", "register_network")
 COUNT = """
 import django
 from django.conf import settings

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from rest_framework.test import APIClient
 
@@ -27,6 +28,7 @@ from config.tests.personas import NESTED, make_person
 from config.tests.test_access import AGREED
 from consultations.tests.factories import add_parts, make_consultation
 from patients.emergency_access import grant_emergency_access
+from patients.models import EmergencyAccess
 from patients.tests.factories import PatientFactory
 
 ACTORS = {"jane": "P", "paul": "P", "house": "D", "grey": "D", "new": "U", "ada": "A"}
@@ -121,6 +123,7 @@ def two_sides():
         "j": records_of(people.jane, people.house, people.ada),
         "p": records_of(people.paul, people.grey, people.ada),
     }
+    EmergencyAccess.objects.update(expires_at=timezone.now())  # a doctor may have one live access
     people.ids["missing"] = dict.fromkeys(people.ids["j"], MISSING) | {"sessions": UUID(int=1)}
     return people
 

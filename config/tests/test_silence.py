@@ -57,7 +57,7 @@ def log(monkeypatch):
 
 @pytest.fixture
 def unthrottled(monkeypatch):
-    rates = dict.fromkeys(("user", "login", "register"), "1000000/min")
+    rates = dict.fromkeys(("user", "login", "register", "register_network"), "1000000/min")
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
 
 
