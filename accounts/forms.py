@@ -95,6 +95,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
 
     @atomic_with_retry
     def save(self, commit=True):
+        self.user.must_change_password = False
         user = super().save(commit)
         audit.record_change("account.change_password", user, by=user, fields=["password"])
         return user

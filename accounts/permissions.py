@@ -6,6 +6,7 @@ from rest_framework.permissions import BasePermission
 
 from accounts.roles import ADMINS, ANYONE, NOBODY, SIGNED_IN, UNVERIFIED, UserType
 
+CHOOSING_A_PASSWORD = frozenset({"change_password", "profile"})
 SAME_AS = {"partial_update": "update"}
 
 
@@ -24,6 +25,7 @@ class RoleAccess(BasePermission):
         if view.action == "metadata":
             return any(allowed(request.user, view, one) for one in view.action_map.values())
         if allowed(request.user, view, view.action):
+            _refuse_one_time_password(request.user, view)
             return True
         role = getattr(request.user, "role", None)
         if role == UNVERIFIED and UserType.DOCTOR in _roles(view, view.action):
@@ -31,6 +33,13 @@ class RoleAccess(BasePermission):
                 _("Your medical licence has not been verified yet."), code="license_not_verified"
             )
         return False
+
+
+def _refuse_one_time_password(user, view):
+    """Refuse a user whose password staff have set, until they have chosen their own."""
+    if getattr(user, "must_change_password", False) and view.action not in CHOOSING_A_PASSWORD:
+        sentence = _("Choose your own password first. The clinic has set the present one.")
+        raise PermissionDenied(sentence, code="password_change_required")
 
 
 def allowed(user, view, action):

@@ -53,8 +53,10 @@ def register(*, password: str | None = None, by_clinic: bool = False, **fields: 
 
     Without a password, nobody can sign in to the account yet, and no link is sent: an invitation
     proves the address. If another account has the address unproven, staff (`by_clinic`) take the
-    address over, and anybody else waits for the proof.
+    address over, and anybody else waits for the proof. A password of staff is for one sign-in.
     """
+    if by_clinic and password is not None:
+        fields = {"must_change_password": True, **fields}
     user = User(**fields)
     if by_clinic:
         email_addresses.take_over(user, user.email)
@@ -191,6 +193,7 @@ def change_password(user: User, *, old_password: str, new_password: str) -> User
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     _verify_password(user, old_password, field="old_password")
     _set_password(user, new_password, field="new_password")
+    user.must_change_password = False
     user.save()
     audit.record_change("account.change_password", user, by=user, fields=["password"])
     return user
@@ -243,6 +246,7 @@ def reset_password(*, uid: str, token: str, new_password: str) -> User:
         raise ValidationError({"token": _("This link is invalid or has expired.")})
     _set_password(user, new_password, field="new_password")
     email_addresses.prove(user)
+    user.must_change_password = False
     user.save()
     audit.record_change("account.reset_password", user, by=user, fields=["password"])
     return user

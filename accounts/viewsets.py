@@ -91,7 +91,9 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
             raise AuthenticationFailed(
                 _("The username or the password is wrong."), code="invalid_credentials"
             )
-        if user.email_lost_at:
+        if user.must_change_password:
+            self.message = _("Signed in. Choose your own password now.")
+        elif user.email_lost_at:
             self.message = EMAIL_LOST
         serializer = LoginResponseSerializer(tokens | {"user": user}, context={"request": request})
         return Response(serializer.data)

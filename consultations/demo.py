@@ -90,7 +90,12 @@ def _make_people():
             )
     for person in CLINIC["patients"]:
         if person["username"] not in known:
-            patients.create_patient(password=CLINIC["password"], email_verified=True, **person)
+            patients.create_patient(
+                password=CLINIC["password"],
+                email_verified=True,
+                must_change_password=False,
+                **person,
+            )
     for doctor in _doctors().filter(license_verified=False):
         licences.verify_licence(doctor)
 

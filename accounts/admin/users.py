@@ -110,7 +110,8 @@ class UserAdminBase(ServiceModelAdmin):
             form=PasswordForm,
             act=set_password,
             explanation=_(
-                "The person is signed out everywhere, and signs in with the new password."
+                "The person is signed out everywhere. After the next sign-in with this password, "
+                "they must choose their own."
             ),
             done=_("The password is set."),
         )
@@ -159,6 +160,7 @@ def set_password(person, *, password):
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     closing.check_not_anonymised(person)
     person.set_password(password)
+    person.must_change_password = True
     person.save()
     audit.record_change("account.set_password", person, fields=["password"])
 

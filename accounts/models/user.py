@@ -110,6 +110,8 @@ class User(VersionedModel, AbstractUser):
         help_text=_("It replaces the e-mail address when the link in the e-mail is followed."),
     )
     email_lost_at = models.DateTimeField(null=True, editable=False)
+    # Staff have set the password: the account can do nothing but choose a new one.
+    must_change_password = models.BooleanField(default=False, db_default=False, editable=False)
     user_type = models.CharField(max_length=10, choices=UserType, default=UserType.PATIENT)
     phone = models.CharField(max_length=32, blank=True, validators=[validators.phone])
     date_of_birth = models.DateField(null=True, blank=True, validators=[validators.date_of_birth])
@@ -159,6 +161,7 @@ class User(VersionedModel, AbstractUser):
             "sessions_ended_at",
             "email_set_at",
             "email_lost_at",
+            "must_change_password",
         ]
     )
 

@@ -4,6 +4,8 @@ from functools import wraps
 
 from django.core.exceptions import BadRequest
 from django.core.paginator import InvalidPage
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
 from config.admin.audited_pages import AuditedAutocompleteView
@@ -23,6 +25,10 @@ class ClinicAdminSite(UnfoldAdminSite):
         @wraps(view)
         def checked(request, *args, **kwargs):
             refuse_null_characters(request)
+            if getattr(request.user, "must_change_password", False):
+                own_password = reverse("admin:password_change")
+                if request.path_info not in {own_password, reverse("admin:logout")}:
+                    return HttpResponseRedirect(own_password)
             return view(request, *args, **kwargs)
 
         return super().admin_view(checked, cacheable)

@@ -61,6 +61,9 @@ ERROR_CODES = {
     "invalid_credentials": ErrorCode(401, _("The account is unknown or the password is wrong.")),
     "permission_denied": ErrorCode(403, _("The caller's role may not do this.")),
     "license_not_verified": ErrorCode(403, _("The doctor's medical licence is not verified yet.")),
+    "password_change_required": ErrorCode(
+        403, _("Staff have set the password; the user must change it first.")
+    ),
     "not_found": ErrorCode(404, _("The record does not exist, or the caller may not see it.")),
     "method_not_allowed": ErrorCode(405, _("This address does not support this method.")),
     "not_acceptable": ErrorCode(406, _("No representation matches the Accept header.")),

@@ -34,6 +34,7 @@ PUBLISHED = {
     "invalid_credentials": 401,
     "permission_denied": 403,
     "license_not_verified": 403,
+    "password_change_required": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "not_acceptable": 406,

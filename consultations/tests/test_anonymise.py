@@ -46,6 +46,7 @@ NOT_IDENTIFYING = {
     "id", "user_type", "gender", "specialization", "license_verified", "medical_history",
     "allergies", "is_active", "is_staff", "is_superuser", "last_login", "created_at", "updated_at",
     "sessions_ended_at", "version", "email_verified", "email_set_at", "email_lost_at",
+    "must_change_password",
 }  # fmt: skip
 
 
