@@ -15,6 +15,7 @@ from accounts import email_addresses, permissions, services
 from accounts.audit.mixins import AuditedMixin
 from accounts.auth import sessions
 from accounts.auth.lockout import counting_password_attempt
+from accounts.auth.tokens import read_session_id
 from accounts.models import Session, User
 from accounts.models.user import EMAIL_LOST
 from accounts.serializers import (
@@ -39,6 +40,7 @@ from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.throttling import RegistrationNetworkThrottle
 from config.api.viewsets import ApiViewSet
 from config.db.versioning import check_version
+from config.http.security_headers import CLEAR_SITE_DATA
 
 # Actions without sign-in do not check credentials, so that an expired token does not prevent them.
 OPEN: dict[str, Any] = {"methods": ["post"], "detail": False, "authentication_classes": []}
@@ -241,6 +243,12 @@ class SessionViewSet(
     def get_queryset(self):
         own = super().get_queryset().live().filter(user_id=self.request.user.pk)
         return own.order_by("-created_at", "-pk")
+
+    def destroy(self, request, *args, **kwargs):
+        response = super().destroy(request, *args, **kwargs)
+        if kwargs[self.lookup_url_kwarg] == str(read_session_id(request.auth)):
+            response["Clear-Site-Data"] = CLEAR_SITE_DATA  # the caller has signed out
+        return response
 
     def perform_destroy(self, session):
         sessions.end(self.get_queryset().filter(pk=session.pk))

@@ -6,7 +6,9 @@ delay every request.
 """
 
 import logging
+import pickle
 import time
+import zlib
 
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.redis import RedisCache
@@ -52,6 +54,9 @@ class FailOpenMixin:
     def add(self, key, value, *args, **kwargs):
         return self._attempt(True, super().add, key, value, *args, **kwargs)
 
+    def clear(self):
+        return self._attempt(None, super().clear)
+
     def is_working(self):
         """Write and read a value, even during the pause."""
         try:
@@ -70,12 +75,29 @@ class FailOpenMixin:
             return otherwise
 
 
+# The exceptions for the content of a file that a power cut left empty, cut short or full of zeros.
+DAMAGE = (pickle.UnpicklingError, zlib.error, EOFError, LookupError, TypeError, ValueError)
+
+
 class FailOpenFileCache(FailOpenMixin, FileBasedCache):
+    """A damaged file is deleted and counts as missing."""
+
     def __init__(self, *args, **kwargs):
         try:
             super().__init__(*args, **kwargs)
         except OSError as error:  # the folder cannot be created
             self.paused.begin(error)
+
+    def get(self, key, default=None, version=None):
+        try:
+            return super().get(key, default, version)
+        except DAMAGE:
+            self._attempt(None, self.delete, key, version)
+            return default
+
+    def add(self, key, value, *args, **kwargs):
+        self.get(key)  # deletes a damaged file
+        return super().add(key, value, *args, **kwargs)
 
 
 class FailOpenRedisCache(FailOpenMixin, RedisCache):

@@ -1,5 +1,7 @@
 """Parses CACHE_URL."""
 
+from importlib.util import find_spec
+
 from django.core.exceptions import ImproperlyConfigured
 
 MAX_ENTRIES = 10_000  # one per caller; beyond, the cache drops entries
@@ -23,6 +25,10 @@ def parse_cache_url(url):
             "OPTIONS": {"MAX_ENTRIES": MAX_FILES},
         }
     if scheme in ("redis", "rediss") and rest:
+        if find_spec("redis") is None:
+            raise ImproperlyConfigured(
+                "CACHE_URL needs the package redis: pip install redis==8.1.0."
+            )
         timeouts = {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT}
         return {
             "BACKEND": "config.cache.FailOpenRedisCache",

@@ -60,6 +60,14 @@ def test_an_invalid_cache_url_is_refused(url):
         parse_cache_url(url)
 
 
+def test_redis_without_its_package_is_refused(monkeypatch):
+    """The server would start, and each request would fail."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+
+    with pytest.raises(ImproperlyConfigured, match="pip install redis"):
+        parse_cache_url("redis://127.0.0.1:6379/0")
+
+
 # --- A cache that does not work ------------------------------------------------------------
 
 
@@ -129,6 +137,37 @@ def test_a_cache_that_works_again_counts_again(settings, tmp_path, monkeypatch):
     cache.set("count", 3)
 
     assert (during, cache.get("count")) == (None, 3)
+
+
+@pytest.fixture
+def file_cache(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(FailOpenMixin, "paused", Pause())
+    settings.CACHES = {"default": parse_cache_url(f"file://{tmp_path}/cache")}
+    return caches["default"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 200, b"\x80\x05", b"N."])
+def test_a_damaged_file_of_the_cache_counts_as_missing(file_cache, tmp_path, content):
+    file_cache.set("count", 1)
+    (file,) = (tmp_path / "cache").iterdir()
+
+    file.write_bytes(content)
+    assert file_cache.get("count", "missing") == "missing"
+    file.write_bytes(content)
+    assert file_cache.add("count", 2) is True
+
+    assert file_cache.get("count") == 2
+    assert file_cache.paused.until == 0.0  # the other callers are counted
+
+
+def test_prune_does_its_work_without_the_cache(file_cache, tmp_path, caplog, db):
+    (tmp_path / "cache" / "left.djcache").mkdir()  # cannot be deleted as a file
+
+    call_command("prune")
+
+    assert [one.message for one in caplog.records if one.name == "config.cache"] == [
+        "The cache does not work: IsADirectoryError"
+    ]
 
 
 def test_prune_empties_a_cache_of_files(settings, tmp_path, db):

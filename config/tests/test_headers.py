@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.auth.sessions import open_session
-from accounts.tests.factories import PASSWORD
+from accounts.tests.factories import PASSWORD, AdminFactory
+from accounts.tests.helpers import decode_claims
 from config.http.security_headers import ADMIN_PAGE, NOTHING, PAGE, PERMISSIONS
 from config.tests.personas import build_clinic
 from config.tests.test_settings import with_environment
@@ -139,6 +140,27 @@ def test_a_sign_out_has_the_browser_forget_what_pages_have_stored(api, jane, cli
     assert left["Clear-Site-Data"] == page["Clear-Site-Data"] == '"cache", "storage"'
     assert "Clear-Site-Data" not in refused
     assert "Clear-Site-Data" not in api(jane).get("/api/auth/profile/")
+
+
+def test_each_way_to_end_the_own_session_is_a_sign_out(api, jane, client):
+    def signed_in():
+        tokens = open_session(jane)
+        browser = api()
+        browser.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+        return browser, f"/api/auth/sessions/{decode_claims(tokens['access'])['sid']}/"
+
+    (here, here_address), (_, there_address) = signed_in(), signed_in()
+    client.force_login(AdminFactory())
+
+    other = here.delete(there_address)
+    own = here.delete(here_address)
+    everywhere = signed_in()[0].post("/api/auth/sessions/end_all/")
+    admin = client.post("/admin/logout/")
+
+    assert other.status_code == own.status_code == 204
+    assert "Clear-Site-Data" not in other
+    for answer in (own, everywhere, admin):
+        assert answer["Clear-Site-Data"] == '"cache", "storage"'
 
 
 def test_browsable_api_pages_contain_no_script_that_the_policy_forbids():
