@@ -5,14 +5,16 @@ ADDRESS ?= 127.0.0.1:8000
 VENV = .venv
 SCALE ?= 1
 BENCH_VENV = .venv-bench
+SBOM_VENV = .venv-sbom
 INSTALL = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test messages bench setup setup-dev clean
+.PHONY: help run test messages sbom bench setup setup-dev clean
 
 help:
 	@echo "make run        the demo clinic, at http://127.0.0.1:8000 (make run ADDRESS=127.0.0.1:8001)"
 	@echo "make test       the tests (on PostgreSQL with DATABASE_URL=postgres://... make test)"
 	@echo "make messages   write new strings into locale/, and compile the translations"
+	@echo "make sbom       the packages of the platform, as CycloneDX, into sbom.json"
 	@echo "make bench      how fast it is, beside others, into benchmarks/RESULTS.md (make bench SCALE=0.1)"
 	@echo "make setup      only install what the platform needs, into $(VENV)"
 	@echo "make setup-dev  the same for the tests and the lint"
@@ -27,6 +29,12 @@ test: setup-dev
 messages: setup-dev
 	$(VENV)/bin/python manage.py messages
 
+sbom: setup-dev
+	rm -rf $(SBOM_VENV)
+	$(PYTHON) -m venv $(SBOM_VENV)
+	$(SBOM_VENV)/$(INSTALL) -r requirements.txt
+	$(VENV)/bin/cyclonedx-py environment $(SBOM_VENV) -o sbom.json
+
 bench: $(BENCH_VENV)/installed
 	$(BENCH_VENV)/bin/python -m benchmarks.compare --scale $(SCALE) --results benchmarks/RESULTS.md
 	$(BENCH_VENV)/bin/python -m benchmarks.instructions --results benchmarks/RESULTS.md
@@ -38,7 +46,7 @@ setup: $(VENV)/installed
 setup-dev: $(VENV)/installed-dev
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(SBOM_VENV) .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:
