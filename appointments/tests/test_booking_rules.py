@@ -289,6 +289,15 @@ def test_an_appointment_can_be_changed_up_to_the_cut_off(
     assert in_time.status_code == 200
 
 
+def test_a_cut_off_of_one_hour_applies(api, settings, jane, visit):
+    settings.CANCELLATION_NOTICE_HOURS = 1
+
+    with clock.frozen_at(START - timedelta(minutes=59)):
+        response = act(api(jane), visit, "cancel")
+
+    assert error_details(response)[1] == "cancellation_too_late"
+
+
 @pytest.mark.parametrize(("action", "rule", "_"), CUT_OFFS)
 def test_actions_after_the_cut_off_are_not_listed_as_allowed(
     *, action, rule, _, api, settings, smith, jane, visit
@@ -427,6 +436,22 @@ def test_a_patient_sees_exactly_the_bookable_slots(api, jane, smith, slots_at_th
         slots_at_the_limits["just in time"].pk,
         slots_at_the_limits["the last day"].pk,
     }
+
+
+def test_the_smallest_notice_and_horizon_apply_to_the_slots_shown(
+    *, api, settings, smith, meyer, jane, wednesday
+):
+    settings.BOOKING_NOTICE_MINUTES = 1
+    settings.BOOKING_HORIZON_DAYS = 1
+    make_slot("2026-12-02 10:01", doctor=smith)
+    just_in_time = make_slot("2026-12-02 10:02", doctor=meyer)
+    the_last_day = make_slot("2026-12-03 23:00", doctor=smith)
+    make_slot("2026-12-04 00:00", doctor=smith)
+
+    with clock.frozen_at(wednesday + 30 * SECOND):
+        listed = {row["id"] for row in data(api(jane).get("/api/time-slots/"))["results"]}
+
+    assert listed == {just_in_time.pk, the_last_day.pk}
 
 
 def test_a_doctor_sees_all_of_their_slots(api, smith, slots_at_the_limits):

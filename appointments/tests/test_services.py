@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.models import AuditEvent
 from appointments import clock, services
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
@@ -167,6 +168,9 @@ def test_a_patient_cannot_have_overlapping_appointments(start, minutes, smith, m
         services.book(patient=jane, time_slot=elsewhere, by=jane, **DETAILS)
 
     assert codes_of(refused) == {"time_slot": ["patient_overlap"]}
+    assert refused.value.message_dict == {
+        "time_slot": ["The patient has another appointment at that time."]
+    }
     assert jane.appointments.count() == 1
 
 
@@ -266,6 +270,27 @@ def test_each_transition_writes_one_history_entry(wednesday, smith, jane, ada):
     ]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_each_change_writes_one_audit_event(smith, jane, ada):
+    first = make_slot("2026-12-07 09:00", doctor=smith)
+    second = make_slot("2026-12-08 09:00", doctor=smith)
+
+    appointment = services.book(patient=jane, time_slot=first, by=jane, **DETAILS)
+    services.move(appointment, "confirm", by=smith)
+    services.move(appointment, "reschedule", by=jane, time_slot=second)
+    services.update(appointment, by=ada, priority="low", doctor_notes="Seen")
+    services.move(appointment, "cancel", by=smith)
+
+    events = AuditEvent.objects.order_by("pk")
+    assert list(events.values_list("event", "action", "changed", "actor")) == [
+        ("appointment.book", "C", [], jane.pk),
+        ("appointment.confirm", "U", ["status"], smith.pk),
+        ("appointment.reschedule", "U", ["status", "time_slot"], jane.pk),
+        ("appointment.updated", "U", ["doctor_notes", "priority"], ada.pk),
+        ("appointment.cancel", "U", ["status"], smith.pk),
+    ]
+
+
 def test_a_refused_transition_lists_the_allowed_ones(smith):
     appointment = make_appointment("confirmed", doctor=smith)
 
@@ -287,6 +312,16 @@ def test_a_transition_is_decided_on_the_stored_row_and_not_on_a_stale_instance(s
 
     assert codes_of(refused) == {"status": ["invalid_transition"]}
     assert Appointment.objects.get().status == "cancelled"
+
+
+@pytest.mark.parametrize("action", ["confirm", "reschedule"])
+def test_only_a_reschedule_takes_a_time_slot(action, smith):
+    appointment = make_appointment(doctor=smith)
+    slot = make_slot("2026-12-08 09:00", doctor=smith) if action == "confirm" else None
+    sentence = "^`reschedule` needs a time_slot; no other move takes one.$"
+
+    with pytest.raises(TypeError, match=sentence):
+        services.move(appointment, action, by=smith, time_slot=slot)
 
 
 def test_a_reschedule_frees_the_old_slot_and_takes_the_new_one(smith, jane):
@@ -393,6 +428,33 @@ def test_a_status_in_an_update_runs_its_transition(smith):
     appointment.refresh_from_db()
     assert (appointment.status, appointment.symptoms) == ("confirmed", "Fever")
     assert [entry.action for entry in appointment.history.all()] == ["book", "updated", "confirm"]
+
+
+@pytest.mark.parametrize(
+    ("now", "change", "sentence"),
+    [
+        (
+            "completed",
+            {"symptoms": "New"},
+            "The details of this appointment cannot be changed any more. Its status is Completed.",
+        ),
+        (
+            "confirmed",
+            {"status": "scheduled"},
+            (
+                "This appointment can be scheduled again only by moving it to another time. "
+                "Its status is Confirmed."
+            ),
+        ),
+    ],
+)
+def test_a_refused_update_names_the_status(now, change, sentence, smith):
+    appointment = make_appointment(now, doctor=smith)
+
+    with pytest.raises(ValidationError) as refused:
+        services.update(appointment, by=smith, **change)
+
+    assert refused.value.message_dict == {"status": [sentence]}
 
 
 def test_a_refused_transition_rolls_back_the_details(smith):
