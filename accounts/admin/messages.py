@@ -25,7 +25,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     named_by = ["user"]
 
     fields = [
-        "recipient", "user", "title", "language", "status", "created_at", "due_at", "attempts",
+        "recipient", "user", "title", "status", "created_at", "due_at", "attempts",
         "next_attempt_at", "ended_at", "last_error",
     ]  # fmt: skip
     list_display = ["recipient", "title", "state", "created_at", "attempts", "ended_at"]

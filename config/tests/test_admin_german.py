@@ -33,7 +33,8 @@ from consultations import services as consultations
 
 MARKED = re.compile(r"⟦[^⟦⟧]*⟧")
 NOT_TRANSLATED = re.compile(r"\b(Medical Platform|Dr\.|[0-9a-f-]{32,64})")  # the last are ids
-NAMES_OF_CODES = {"action", "jti", "password"}  # text fields without choices, though not free text
+# Text fields without choices, though not free text.
+NAMES_OF_CODES = {"action", "jti", "language", "password", "template"}
 AUDIT = {"auditevent", "auditseal"}  # append-only, and in English
 VOID_TAGS = {"area", "br", "col", "hr", "img", "input", "link", "meta", "path", "source", "wbr"}
 SHOWN_ATTRIBUTES = {"title", "placeholder", "aria-label", "alt"}
