@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.user import User
@@ -79,4 +80,4 @@ class OutgoingMessage(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.template}, {self.created_at:%Y-%m-%d %H:%M}"
+        return gettext("Letter of %(time)s") % {"time": f"{self.created_at:%Y-%m-%d %H:%M}"}
