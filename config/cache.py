@@ -6,7 +6,7 @@ delay every request.
 """
 
 import logging
-import pickle
+import pickle  # nosec B403  # only its exception
 import time
 import zlib
 
