@@ -120,7 +120,7 @@ def release_unproven() -> int:
 
 def _others(user: User, email: str, *, proven: bool) -> QuerySet[User]:
     holders = User.objects.filter(email__lower=email.lower(), email_verified=proven)
-    return holders.exclude(pk=user.pk)
+    return holders.exclude(email="").exclude(pk=user.pk)
 
 
 def _release(user: User) -> None:

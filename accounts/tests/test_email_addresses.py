@@ -287,6 +287,17 @@ def test_a_patient_that_staff_create_gets_an_unproven_address_at_once(api, smith
     assert User.objects.get(last_name="Doe").email == ""
 
 
+def test_accounts_without_an_address_take_nothing_from_each_other(api, smith, ada):
+    without = PatientFactory(email="", email_verified=False)
+    jane = PatientFactory()
+
+    data(api(smith).post("/api/patients/", {"first_name": "Jane", "last_name": "Real"}), 201)
+    services.update_profile(jane, by=ada, email="")
+
+    after = User.objects.get(pk=without.pk)
+    assert (after.email_lost_at, after.version) == (None, without.version)
+
+
 def test_a_proven_address_is_refused_to_everybody(api, smith):
     UserFactory(email="jane@example.com")
     sentence = "This e-mail address has an account already."
