@@ -230,6 +230,22 @@ def test_an_admin_corrects_an_address_at_once(api, jane, ada):
     ]
 
 
+def test_a_new_password_drops_the_address_that_waits(api):
+    """A squatter's link must not take the account from the owner who has reset the password."""
+    squatted = UserFactory(email="jane@example.com", email_verified=False)
+    change_address(api, squatted, "squatter@example.com")
+    (link,) = sent_mail()
+    api().post(RESET, {"email": "jane@example.com"})
+    reset = link_params(sent_mail()[-1]) | {"new_password": "new-battery-9"}
+    data(api().post(f"{RESET}confirm/", reset))
+
+    answer = verify(api, link)
+
+    assert error_details(answer) == BAD_LINK
+    user = User.objects.get()
+    assert (user.email, user.pending_email) == ("jane@example.com", "")
+
+
 # --- Two accounts ---------------------------------------------------------------------------
 
 
