@@ -186,6 +186,22 @@ def test_the_owner_signs_in_with_the_old_address_until_then(api, jane):
     assert sign_in(api(), "new@example.com").status_code == 401
 
 
+@pytest.mark.parametrize(
+    "new", ["o'brien@example.com", f"jane@{'b' * 60}.{'c' * 60}.{'d' * 60}.org"]
+)
+def test_an_address_that_is_no_username_leaves_the_account_usable(api, jane, new):
+    change_address(api, jane, new)
+    (message,) = sent_mail()
+
+    data(verify(api, message))
+
+    user = User.objects.get()
+    assert user.email == new
+    assert user.username.startswith("patient-")
+    assert sign_in(api(), new).status_code == 200
+    data(api(user).patch(PROFILE, {"phone": "123"}))
+
+
 def test_a_second_change_replaces_the_first(api, jane):
     change_address(api, jane)
     (first,) = sent_mail()
