@@ -22,6 +22,14 @@ def generated_username(user_type: str) -> str:
     return f"{user_type}-{secrets.token_hex(4)}"
 
 
+def username_from(email: str, user_type: str) -> str:
+    """Return the address, or a random name where it is empty or not a valid username."""
+    try:
+        return User._meta.get_field("username").clean(email, None)
+    except ValidationError:
+        return generated_username(user_type)
+
+
 def wait_for_proof(user: User) -> None:
     """Let a new account wait for its address, if another account has the address unproven.
 
@@ -95,7 +103,7 @@ def _replace_address(user: User) -> None:
     if user.email and user.email_verified:
         outbox.send("email_changed", to=user.email, user=user)
     if user.email and user.username.lower() == user.email.lower():
-        user.username = new
+        user.username = username_from(new, user.user_type)
     user.email, user.pending_email, user.email_verified = new, "", False
     user.email_set_at = timezone.now()
 
@@ -120,7 +128,7 @@ def release_unproven() -> int:
 
 def _others(user: User, email: str, *, proven: bool) -> QuerySet[User]:
     holders = User.objects.filter(email__lower=email.lower(), email_verified=proven)
-    return holders.exclude(pk=user.pk)
+    return holders.exclude(email="").exclude(pk=user.pk)
 
 
 def _release(user: User) -> None:

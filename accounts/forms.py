@@ -8,7 +8,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.audit import log as audit
 from accounts.auth import lockout
-from accounts.services import MAX_PASSWORD_LENGTH
+from accounts.services import MAX_PASSWORD_LENGTH, check_is_own
 from config.admin.forms import ActionForm, ServiceForm
 from config.db.transactions import atomic_with_retry
 
@@ -91,6 +91,11 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
         attempt.consume()
         password = super().clean_old_password()
         attempt.refund()
+        return password
+
+    def clean_new_password1(self):
+        password = self.cleaned_data["new_password1"]
+        check_is_own(self.user, password)
         return password
 
     @atomic_with_retry

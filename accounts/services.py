@@ -192,11 +192,21 @@ def change_password(user: User, *, old_password: str, new_password: str) -> User
     """Set a new password, which ends all sessions of the account."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     _verify_password(user, old_password, field="old_password")
+    try:
+        check_is_own(user, new_password)
+    except ValidationError as error:
+        raise ValidationError({"new_password": error.error_list}) from error
     _set_password(user, new_password, field="new_password")
     user.must_change_password = False
     user.save()
     audit.record_change("account.change_password", user, by=user, fields=["password"])
     return user
+
+
+def check_is_own(user: User, password: str) -> None:
+    """Raise ValidationError if it is the password that staff have set, and so know."""
+    if user.must_change_password and matches(password, user.password):
+        raise ValidationError(_("The clinic has set this password. Choose another one."))
 
 
 def _verify_password(user: User, password: str, field: str) -> None:

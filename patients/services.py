@@ -3,8 +3,6 @@
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from django.core.exceptions import ValidationError
-
 from accounts import closing, email_addresses
 from accounts import services as accounts
 from accounts.audit import log as audit
@@ -29,7 +27,7 @@ def create_patient(
     patient to choose a password.
     """
     user = accounts.register(
-        username=username or _username_from(email),
+        username=username or email_addresses.username_from(email, UserType.PATIENT),
         email=email,
         password=password,
         user_type=UserType.PATIENT,
@@ -40,13 +38,6 @@ def create_patient(
         accounts.invite(user)
     audit.record_create("patient.create", user)
     return Patient.objects.get(pk=user.pk)
-
-
-def _username_from(email: str) -> str:
-    try:
-        return Patient._meta.get_field("username").clean(email, None)
-    except ValidationError:  # empty, or not a valid username
-        return email_addresses.generated_username(UserType.PATIENT)
 
 
 @atomic_with_retry

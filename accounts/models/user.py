@@ -348,8 +348,14 @@ class User(VersionedModel, AbstractUser):
         return f"{auth_hash}:{ended.timestamp()}" if ended else auth_hash
 
     def set_password(self, raw_password):
+        """Set the password, and drop a new address that somebody with the old one entered.
+
+        An account without another address goes on waiting for the proof of its first.
+        """
         super().set_password(raw_password)
         self.has_new_password = True
+        if self.email:
+            self.pending_email = ""
 
     def save(self, *args, **kwargs):
         """Save; a new password also ends all sessions and the lockout."""

@@ -186,6 +186,22 @@ def test_the_owner_signs_in_with_the_old_address_until_then(api, jane):
     assert sign_in(api(), "new@example.com").status_code == 401
 
 
+@pytest.mark.parametrize(
+    "new", ["o'brien@example.com", f"jane@{'b' * 60}.{'c' * 60}.{'d' * 60}.org"]
+)
+def test_an_address_that_is_no_username_leaves_the_account_usable(api, jane, new):
+    change_address(api, jane, new)
+    (message,) = sent_mail()
+
+    data(verify(api, message))
+
+    user = User.objects.get()
+    assert user.email == new
+    assert user.username.startswith("patient-")
+    assert sign_in(api(), new).status_code == 200
+    data(api(user).patch(PROFILE, {"phone": "123"}))
+
+
 def test_a_second_change_replaces_the_first(api, jane):
     change_address(api, jane)
     (first,) = sent_mail()
@@ -228,6 +244,22 @@ def test_an_admin_corrects_an_address_at_once(api, jane, ada):
         "jane@example.com",
         "right@example.com",
     ]
+
+
+def test_a_new_password_drops_the_address_that_waits(api):
+    """A squatter's link must not take the account from the owner who has reset the password."""
+    squatted = UserFactory(email="jane@example.com", email_verified=False)
+    change_address(api, squatted, "squatter@example.com")
+    (link,) = sent_mail()
+    api().post(RESET, {"email": "jane@example.com"})
+    reset = link_params(sent_mail()[-1]) | {"new_password": "new-battery-9"}
+    data(api().post(f"{RESET}confirm/", reset))
+
+    answer = verify(api, link)
+
+    assert error_details(answer) == BAD_LINK
+    user = User.objects.get()
+    assert (user.email, user.pending_email) == ("jane@example.com", "")
 
 
 # --- Two accounts ---------------------------------------------------------------------------
@@ -285,6 +317,17 @@ def test_a_patient_that_staff_create_gets_an_unproven_address_at_once(api, smith
 
     assert (record["email"], record["username"]) == ("jane@example.com", "jane@example.com")
     assert User.objects.get(last_name="Doe").email == ""
+
+
+def test_accounts_without_an_address_take_nothing_from_each_other(api, smith, ada):
+    without = PatientFactory(email="", email_verified=False)
+    jane = PatientFactory()
+
+    data(api(smith).post("/api/patients/", {"first_name": "Jane", "last_name": "Real"}), 201)
+    services.update_profile(jane, by=ada, email="")
+
+    after = User.objects.get(pk=without.pk)
+    assert (after.email_lost_at, after.version) == (None, without.version)
 
 
 def test_a_proven_address_is_refused_to_everybody(api, smith):

@@ -64,6 +64,20 @@ def test_a_new_password_opens_the_account(api, ruth):
     assert sign_in(api(), "ruth", OWN).json()["message"] == "Signed in."
 
 
+def test_the_password_of_the_clinic_cannot_be_chosen_again(api, ruth, client):
+    admin = AdminFactory(must_change_password=True)
+    client.force_login(admin)
+    body = {"old_password": PASSWORD, "new_password1": PASSWORD, "new_password2": PASSWORD}
+
+    refused = api(ruth).post(CHANGE, {"old_password": PASSWORD, "new_password": PASSWORD})
+    page = client.post(reverse("admin:password_change"), body)
+
+    sentence = "The clinic has set this password. Choose another one."
+    assert error_details(refused)[2] == {"new_password": [sentence]}
+    assert page.context["form"].errors == {"new_password1": [sentence]}
+    assert User.objects.filter(must_change_password=True).count() == 2
+
+
 def test_a_password_that_an_admin_sets_is_for_one_sign_in(api, admin_client, jane):
     page = reverse("admin:patients_patient_changelist") + f"{jane.pk}/set_password/"
 
