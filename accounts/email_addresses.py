@@ -12,6 +12,7 @@ from accounts.audit import log as audit
 from accounts.auth import email_tokens
 from accounts.messages import outbox
 from accounts.models import User
+from accounts.roles import UserType
 from config.db.transactions import atomic_with_retry
 from config.errors import rule_error
 
@@ -43,8 +44,14 @@ def wait_for_proof(user: User) -> None:
 
 
 def take_over(user: User, email: str) -> None:
-    """Free an address for `user` if another account has it unproven."""
+    """Free an address for `user` if another account has it unproven.
+
+    Raises ValidationError if that is an admin's account, which strangers cannot register: without
+    the address, the admin might not be able to sign in.
+    """
     for other in _others(user, email, proven=False).select_for_update(no_key=True):
+        if other.user_type == UserType.ADMIN:
+            raise ValidationError({"email": ValidationError(user.taken("email"), code="unique")})
         _release(other)
 
 
@@ -56,7 +63,7 @@ def check_available(user: User, email: str) -> None:
 
 def request_proof(user: User) -> None:
     """Send the link that proves the address, unless it has been sent often within an hour."""
-    if user.unproven_email and outbox.may_send(user.unproven_email):
+    if user.unproven_email and outbox.may_send("verify_email", user.unproven_email):
         outbox.send("verify_email", to=user.unproven_email, user=user)
 
 
@@ -64,7 +71,7 @@ def request_proof(user: User) -> None:
 def resend(user: User) -> None:
     """Send the link once more; raises `throttled` beyond LETTERS_PER_RECIPIENT."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if user.unproven_email and not outbox.may_send(user.unproven_email):
+    if user.unproven_email and not outbox.may_send("verify_email", user.unproven_email):
         sentence = _("Several e-mails have been sent to this address. Try again in an hour.")
         raise rule_error("email", sentence, "throttled", wait=3600)
     request_proof(user)

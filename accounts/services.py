@@ -237,7 +237,7 @@ def request_password_reset(email: str) -> None:
     The account is looked up when the letter is delivered: a request for an unknown address does
     and takes the same. Beyond LETTERS_PER_RECIPIENT no further letter is sent.
     """
-    if outbox.may_send(email):
+    if outbox.may_send("password_reset", email):
         outbox.send("password_reset", to=email)
 
 

@@ -7,12 +7,15 @@ from django.utils.translation import gettext_lazy
 
 from accounts.messages.templates import Letter, Template, letter
 from accounts.models import OutgoingMessage
+from accounts.roles import ADMINS
 
 
 def record_opened(message: OutgoingMessage) -> Letter | None:
-    """To the patient."""
+    """To the patient, at the address that the record has now."""
+    if message.user is None or not (message.user.is_active and message.user.letter_address):
+        return None
     return letter(
-        message.recipient,
+        message.user.letter_address,
         _("Your record was opened"),
         _(
             "A doctor opened your record at the clinic outside of an appointment with you. "
@@ -24,9 +27,12 @@ def record_opened(message: OutgoingMessage) -> Letter | None:
 
 def emergency_access(message: OutgoingMessage) -> Letter | None:
     """To an admin; `values` has the ids of the access and the doctor."""
+    admin = message.user
+    if admin is None or not (admin.is_active and admin.role in ADMINS and admin.email):
+        return None
     page = reverse("admin:patients_emergencyaccess_change", args=[message.values["access"]])
     return letter(
-        message.recipient,
+        admin.email,
         _("Emergency access %(access)d to review") % message.values,
         _(
             "Doctor number %(doctor)d opened a record in an emergency. Please review the "

@@ -33,8 +33,6 @@ KEPT_FOR = {
     MessageStatus.FAILED: timedelta(days=30),
     MessageStatus.CANCELLED: timedelta(days=1),
 }
-# The letters that anybody can have sent to an address.
-ON_REQUEST = ("password_reset", "verify_email")
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +57,14 @@ def send(template: str, *, to: str, user: User | None = None, **values: int) -> 
         transaction.on_commit(lambda: _executor.submit(context.run, _deliver_after_commit))
 
 
-def may_send(to: str) -> bool:
-    """Return whether a requested letter to this address is within LETTERS_PER_RECIPIENT."""
+def may_send(template: str, to: str) -> bool:
+    """Return whether a letter that anybody can request is within LETTERS_PER_RECIPIENT.
+
+    Each kind of letter has its own count, so that one kind cannot keep another one back.
+    """
     an_hour_ago = timezone.now() - timedelta(hours=1)
     sent = OutgoingMessage.objects.filter(
-        recipient__lower=to.lower(), created_at__gt=an_hour_ago, template__in=ON_REQUEST
+        recipient__lower=to.lower(), created_at__gt=an_hour_ago, template=template
     ).count()
     return not settings.LETTERS_PER_RECIPIENT or sent < settings.LETTERS_PER_RECIPIENT
 
@@ -99,9 +100,11 @@ def send_again(message: OutgoingMessage) -> None:
 
 
 def delete_for(user: User) -> None:
-    """Delete the letters about an account and to its addresses."""
+    """Delete the letters about an account and to its present and former addresses."""
     user.messages.all().delete()
-    addresses = [one.lower() for one in (user.email, user.pending_email) if one]
+    former = User.history.filter(id=user.pk).values_list("email", "pending_email")
+    addresses = {one.lower() for pair in former for one in pair if one}
+    addresses |= {one.lower() for one in (user.email, user.pending_email) if one}
     OutgoingMessage.objects.filter(recipient__lower__in=addresses).delete()
 
 

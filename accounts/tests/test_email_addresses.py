@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import OutgoingMessage, User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, AdminFactory, UserFactory
 from accounts.tests.helpers import (
     data,
     error_details,
@@ -426,3 +426,17 @@ def test_a_patient_cannot_change_the_contact_address(api, smith):
 
     data(api(smith).patch(f"/api/patients/{jane.pk}/", {"contact_email": "father@example.com"}))
     assert User.objects.get(pk=jane.pk).contact_email == "father@example.com"
+
+
+def test_staff_do_not_take_an_address_from_an_admin(api, smith):
+    """Without the address that is their username, the admin could not sign in."""
+    admin = AdminFactory(
+        username="boss@example.com", email="boss@example.com", email_verified=False
+    )
+    body = {"first_name": "Jane", "last_name": "Real", "email": "Boss@example.com"}
+
+    answer = api(smith).post("/api/patients/", body)
+
+    assert list(error_details(answer)[2]) == ["email"]
+    admin.refresh_from_db()
+    assert (admin.email, admin.username) == ("boss@example.com", "boss@example.com")

@@ -302,3 +302,16 @@ def test_anonymisation_deletes_the_letters_of_a_person(jane, ada):
     services.anonymise(jane, by=ada)
 
     assert [message.recipient for message in OutgoingMessage.objects.all()] == ["paul@example.com"]
+
+
+def test_requests_for_passwords_do_not_keep_back_the_proof_of_an_address(api, settings):
+    settings.LETTERS_PER_RECIPIENT = 1
+    for _ in range(3):
+        api().post(RESET, {"email": "new@example.com"})
+    body = {"username": "new", "email": "new@example.com", "password": "an-even-better-battery"}
+    body |= {"user_type": "patient", "first_name": "Jane", "last_name": "Doe"}
+
+    data(api().post("/api/auth/register/", body), 201)
+
+    templates = OutgoingMessage.objects.values_list("template", flat=True)
+    assert sorted(templates) == ["password_reset", "verify_email"]

@@ -27,7 +27,7 @@ class ClinicAdminSite(UnfoldAdminSite):
             refuse_null_characters(request)
             if getattr(request.user, "must_change_password", False):
                 own_password = reverse("admin:password_change")
-                if request.path_info not in {own_password, reverse("admin:logout")}:
+                if request.path not in {own_password, reverse("admin:logout")}:
                     return HttpResponseRedirect(own_password)
             return view(request, *args, **kwargs)
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, MessageStatus, OutgoingMessage, User
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from accounts.tests.helpers import data, sent_mail, status_and_code
 from config.tests.lock_waiting import requires_row_locks, run_behind_lock
@@ -227,3 +227,20 @@ def test_only_an_admin_reviews(client, grey, access):
 def test_the_database_refuses_half_a_review(access, half):
     with pytest.raises(IntegrityError), transaction.atomic():
         EmergencyAccess.objects.update(**half)
+
+
+def test_a_former_admin_gets_no_letter(jane, grey, ada):
+    OutgoingMessage.objects.all().delete()
+    grant_emergency_access(jane, by=grey, **WHY)
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+
+    assert ada.email not in [message.to[0] for message in sent_mail()]
+    assert OutgoingMessage.objects.filter(user=ada.pk).get().status == MessageStatus.CANCELLED
+
+
+def test_the_letter_goes_to_the_patients_present_address(jane, grey):
+    OutgoingMessage.objects.all().delete()
+    grant_emergency_access(jane, by=grey, **WHY)
+    User.objects.filter(pk=jane.pk).update(email="new@example.com")
+
+    assert [message.to for message in sent_mail()] == [["new@example.com"]]
