@@ -49,10 +49,16 @@ class Migration(migrations.Migration):
             name='email_lost_at',
             field=models.DateTimeField(editable=False, null=True),
         ),
+        # Null for rows that exist already, whose addresses count as confirmed.
         migrations.AddField(
             model_name='user',
             name='email_set_at',
-            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False),
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AlterField(
+            model_name='user',
+            name='email_set_at',
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False, null=True),
         ),
         # Addresses that exist already count as confirmed.
         migrations.AddField(

@@ -11,7 +11,7 @@ from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import PROTECT, Q, Value
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -100,7 +100,7 @@ class User(VersionedModel, AbstractUser):
     email_verified = models.BooleanField(
         _("e-mail address confirmed"), default=False, db_default=False
     )
-    email_set_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    email_set_at = models.DateTimeField(default=timezone.now, null=True, editable=False)
     pending_email = models.EmailField(
         _("new e-mail address"),
         blank=True,
