@@ -6,6 +6,7 @@ from itertools import chain, islice
 
 from django.core.management.color import no_style
 from django.db import connection
+from django.db.models import NOT_PROVIDED
 
 BATCH = 20_000  # rows per COPY
 
@@ -16,7 +17,7 @@ def copy(model, rows):
     defaults = {
         field.attname: _text(field.get_default())
         for field in model._meta.concrete_fields
-        if field.attname in first or not field.primary_key
+        if field.attname in first or not (field.primary_key or field.db_default is not NOT_PROVIDED)
     }
     statement = f"COPY {model._meta.db_table} ({', '.join(defaults)}) FROM STDIN"
     rows = chain([first], rows)

