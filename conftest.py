@@ -17,9 +17,11 @@ from accounts.auth.sessions import open_session
 from appointments.tests.factories import TimeSlotFactory
 from appointments.tests.race import Processes, Threads
 from config.db.prepared import PreparedQuery
+from config.tests import documented_answers
 
 pytest_plugins = ["config.tests.personas"]
 
+COMPARES_ANSWERS = "config.tests.documented_answers.DocumentedAnswersMiddleware"
 COMPARISONS = 20  # of each prepared statement in a run
 
 
@@ -37,6 +39,15 @@ def clean_slate(settings):
     cache.clear()
     translation.activate(settings.LANGUAGE_CODE)  # a request leaves its language to the thread
     TimeSlotFactory.reset_sequence()
+
+
+@pytest.fixture(autouse=True)
+def answers_are_as_documented(settings):
+    """Compares every API response of the test with the OpenAPI document."""
+    settings.MIDDLEWARE = [COMPARES_ANSWERS, *settings.MIDDLEWARE]
+    documented_answers.problems.clear()
+    yield
+    assert documented_answers.problems == []
 
 
 @pytest.fixture(autouse=True, scope="session")

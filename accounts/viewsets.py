@@ -11,7 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from accounts import email_addresses, permissions, services
+from accounts import documentation, email_addresses, permissions, services
 from accounts.audit.mixins import AuditedMixin
 from accounts.auth import sessions
 from accounts.auth.lockout import counting_password_attempt
@@ -55,6 +55,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
     serializer_class = ProfileSerializer
     throttle_scope = None
     access = permissions.AUTH
+    documentation = documentation.ACCOUNT
     if_match = frozenset({"update_profile", "partial_update_profile"})
     if_none_match = frozenset({"profile"})
     messages = {
@@ -235,6 +236,7 @@ class SessionViewSet(
     queryset = Session.objects.all()
     serializer_class = SessionSerializer
     access = permissions.SESSIONS
+    documentation = documentation.SESSIONS
     lookup_url_kwarg = "session"
     lookup_value_regex = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
     filter_backends = []

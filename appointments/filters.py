@@ -1,5 +1,6 @@
 import django_filters
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 
 from accounts.models import Doctor
 from appointments import clock
@@ -27,6 +28,7 @@ class ClinicDayFilter(DateFilter):
         return rows.filter(**{f"{self.field_name}__{lookup}": limit for lookup, limit in limits})
 
 
+@extend_schema_field(bool)
 class AvailableFilter(ChoiceFilter):
     """Free slots, or the others."""
 

@@ -94,6 +94,8 @@ MOVES = {
     "reschedule": Move(FROM_UPCOMING_BY_ANYONE, Status.SCHEDULED),
 }
 
+MOVE_NAMES = list(MOVES)
+
 # What AppointmentHistory.action names: the booking, a change of details, and each move.
 ACTION_TITLES = {
     "book": _("Book"),

@@ -9,12 +9,17 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.roles import UserType
-from appointments.lifecycle import ConsultationType, Priority, Status
+from appointments.lifecycle import ACTION_TITLES, MOVE_NAMES, ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory
 from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField, TimeSlotField
 from config.api.fields import VisibleRelatedField
-from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
+from config.api.serializers import (
+    BaseModelSerializer,
+    ResponseOfAnotherSerializer,
+    StrictModelSerializer,
+    StrictSerializer,
+)
 from config.db.querysets import hidden_fields
 from config.db.text import MAX_CLINICAL_TEXT_LENGTH, MAX_PATIENT_TEXT_LENGTH, MAX_REASON_LENGTH
 from patients.models import Patient
@@ -64,7 +69,7 @@ class AppointmentSerializer(StrictModelSerializer):
         help_text=_("For doctors and admins: makes the move that leads to this status."),
     )
     allowed = serializers.ListField(
-        child=serializers.CharField(),
+        child=serializers.ChoiceField(MOVE_NAMES),
         read_only=True,
         help_text=_("The moves that you can make now."),
     )
@@ -93,11 +98,10 @@ class AppointmentSerializer(StrictModelSerializer):
         return self.output(read_appointment(appointment))
 
 
-class AppointmentActionSerializer(StrictSerializer):
-    """Reads the body of an action, and writes the appointment after the action."""
+class AppointmentActionSerializer(ResponseOfAnotherSerializer, StrictSerializer):
+    """Reads the body of an action; the response is the appointment after the action."""
 
-    def to_representation(self, appointment):
-        return AppointmentSerializer(appointment, context=self.context).data
+    response_class = AppointmentSerializer
 
 
 class BookingSerializer(AppointmentActionSerializer):
@@ -177,8 +181,11 @@ HISTORY_EXAMPLE = {
 }
 
 
+@extend_schema_serializer(component_name="AppointmentHistory")
 class HistorySerializer(BaseModelSerializer):
+    action = serializers.ChoiceField(list(ACTION_TITLES), read_only=True)
     from_status = serializers.ChoiceField(Status.choices, allow_blank=True, read_only=True)
+    to_status = serializers.ChoiceField(Status.choices, read_only=True)
     changed_by_name = serializers.CharField(source="changed_by.full_name", read_only=True)
     changes = serializers.SerializerMethodField(
         help_text=_("Names of the fields, never their values.")
@@ -206,10 +213,15 @@ class BusiestTimeSerializer(serializers.Serializer):
     count = serializers.IntegerField()
 
 
+class CountsByStatusSerializer(serializers.Serializer):
+    def get_fields(self):
+        return {status.value: serializers.IntegerField() for status in Status}
+
+
 @extend_schema_serializer(many=False)
 class StatisticsSerializer(serializers.Serializer):
     total = serializers.IntegerField()
-    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_status = CountsByStatusSerializer()
     today = serializers.IntegerField()
     upcoming = serializers.IntegerField()
     this_month = serializers.IntegerField()

@@ -12,6 +12,7 @@ from accounts.roles import UserType
 from appointments import (
     booking_rules,
     clock,
+    documentation,
     permissions,
     prepared_queries,
     slot_services,
@@ -53,6 +54,7 @@ class TimeSlotViewSet(
     list_query = prepared_queries.TIME_SLOTS
     row_class = TimeSlotRow
     access = permissions.TIME_SLOTS
+    documentation = documentation.TIME_SLOTS
     messages = {
         "create": _("Time slot created."),
         "create_bulk_slots": _("Time slots created."),
@@ -138,6 +140,7 @@ class DoctorViewSet(
     list_query = prepared_queries.DOCTORS
     row_class = DoctorRow
     access = permissions.DOCTORS
+    documentation = documentation.DOCTORS
 
     def filter_queryset(self, queryset):
         return super().filter_queryset(
@@ -161,6 +164,7 @@ class DoctorAvailabilityViewSet(ScopedViewSet):
     filter_backends = []
     pagination_class = None
     access = permissions.AVAILABILITY
+    documentation = documentation.AVAILABILITY
     parameters = {"list": ("doctor", "date", "date_after", "date_before")}
 
     @extend_schema(parameters=[AvailabilityQuerySerializer], responses=AvailabilitySerializer)

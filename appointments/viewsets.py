@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts.base_viewsets import ScopedViewSet, idempotent
 from appointments import (
     clock,
+    documentation,
     permissions,
     prepared_queries,
     services,
@@ -66,6 +67,7 @@ class AppointmentViewSet(
     row_class = AppointmentRow
     long_texts = LONG_TEXTS
     access = permissions.APPOINTMENTS
+    documentation = documentation.APPOINTMENTS
     if_match = frozenset({"update", "partial_update", *MOVES})
     messages = {
         "create": _("Appointment booked."),
@@ -173,6 +175,7 @@ class StatisticsViewSet(ScopedViewSet):
     filter_backends = []
     pagination_class = None
     access = permissions.OVERVIEWS
+    documentation = documentation.STATISTICS
     parameters = {"list": ("date_after", "date_before")}
 
     @extend_schema(parameters=[PeriodSerializer], responses=StatisticsSerializer)
@@ -190,6 +193,7 @@ class UpcomingViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
     serializer_class = AppointmentSerializer
     filter_backends = []
     access = permissions.OVERVIEWS
+    documentation = documentation.UPCOMING
     list_query = prepared_queries.UPCOMING
     row_class = AppointmentRow
     long_texts = LONG_TEXTS
@@ -208,6 +212,7 @@ class TodayViewSet(UpcomingViewSet):
     """The caller's appointments of the current clinic day, without cancelled ones."""
 
     list_query = prepared_queries.OF_DAY
+    documentation = documentation.TODAY
 
     def list_scope(self):
         return (), [self.request.user.pk, *clock.day_bounds(clock.today())]

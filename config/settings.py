@@ -396,6 +396,8 @@ SPECTACULAR_SETTINGS = {
         "the envelope `{status, data, message}`; errors have a stable `code`."
     ),
     "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/", "description": "This clinic."}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
@@ -406,7 +408,8 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["config.api.schema.canonical_mount_only"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.api.schema.document_errors",
+        "config.api.schema_hooks.document_path_ids",
+        "config.api.error_schemas.document_errors",
         "config.api.schema_hooks.fix_polymorphic_schemas",
     ],
     "ENUM_NAME_OVERRIDES": {
@@ -414,6 +417,8 @@ SPECTACULAR_SETTINGS = {
         "GenderEnum": "accounts.roles.Gender",
         "AppointmentStatusEnum": "appointments.lifecycle.Status",
         "ConsultationStatusEnum": "consultations.choices.ConsultationStatus",
+        "SkipReasonEnum": "appointments.slot_services.SKIP_REASONS",
+        "MoveEnum": "appointments.lifecycle.MOVE_NAMES",
     },
 }
 

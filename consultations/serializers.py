@@ -11,6 +11,7 @@ from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from config.db.text import MAX_CLINICAL_TEXT_LENGTH
+from consultations.choices import ConsultationStatus
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.output import consultation_output, read_consultation
 from patients.models import Patient
@@ -142,7 +143,7 @@ class ConsultationSerializer(StrictModelSerializer):
 
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
-    status = serializers.CharField(read_only=True)
+    status = serializers.ChoiceField(ConsultationStatus.choices, read_only=True)
     duration_minutes = serializers.IntegerField(read_only=True, allow_null=True)
     example = CONSULTATION_EXAMPLE
 

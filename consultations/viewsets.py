@@ -13,7 +13,7 @@ from config.api.etags import VersionedMixin
 from config.api.prepared_lists import PreparedListMixin
 from config.db.querysets import Viewer
 from config.db.text import text_names
-from consultations import permissions, services
+from consultations import documentation, permissions, services
 from consultations.filters import ConsultationFilter
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.output import ConsultationRow, consultation_output
@@ -64,6 +64,7 @@ class ConsultationViewSet(
     row_class = ConsultationRow
     long_texts = LONG_TEXTS
     access = permissions.CONSULTATIONS
+    documentation = documentation.CONSULTATIONS
     if_match = frozenset(
         {"update", "partial_update", "start_consultation", "complete_consultation"}
     )
@@ -196,6 +197,7 @@ class PartViewSet(
 class VitalSignsViewSet(PartViewSet):
     queryset = VitalSigns.objects.select_related("consultation")
     serializer_class = VitalSignsSerializer
+    documentation = documentation.VITAL_SIGNS
     messages = {"create": _("Vital signs recorded.")}
     add = staticmethod(services.record_vital_signs)
 
@@ -205,6 +207,7 @@ class PrescriptionViewSet(PartViewSet):
     serializer_class = PrescriptionSerializer
     long_texts = ("instructions", "override_reason")
     access = permissions.PRESCRIPTIONS
+    documentation = documentation.PRESCRIPTIONS
     messages = {"create": _("Prescription added."), "partial_update": _("Prescription updated.")}
     add = staticmethod(services.prescribe)
 
@@ -227,6 +230,7 @@ class ConsultationNoteViewSet(PartViewSet):
     queryset = ConsultationNote.objects.select_related("consultation")
     serializer_class = ConsultationNoteSerializer
     long_texts = ("content",)
+    documentation = documentation.NOTES
     messages = {"create": _("Note added.")}
     add = staticmethod(services.add_note)
 
@@ -239,6 +243,7 @@ class PatientConsultationsViewSet(NestedListMixin, mixins.ListModelMixin, Scoped
     long_texts = LONG_TEXTS
     filter_backends = []
     access = permissions.PATIENT_CONSULTATIONS
+    documentation = documentation.PATIENT_CONSULTATIONS
 
     def get_queryset(self):
         return super().get_queryset().filter(patient__in=self.parents())

@@ -1,8 +1,9 @@
 from django.contrib.auth.validators import ASCIIUsernameValidator
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import Action, AuditEvent
-from accounts.roles import Gender
+from accounts.roles import UNVERIFIED, Gender, UserType
 from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
@@ -10,7 +11,12 @@ from accounts.serializers import (
     required,
 )
 from config.api.filters import MAX_SEARCH_LENGTH
-from config.api.serializers import StrictModelSerializer, StrictSerializer
+from config.api.serializers import (
+    ResponseOfAnotherSerializer,
+    StrictModelSerializer,
+    StrictSerializer,
+)
+from config.clinical_records import clinical_records
 from patients.models import EmergencyAccess, Patient
 
 DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
@@ -24,6 +30,7 @@ class PatientSerializer(PatientProfileSerializer):
         extra_kwargs = required("first_name", "last_name")
 
 
+@extend_schema_serializer(component_name="PatientSummary")
 class PatientListSerializer(PatientSerializer):
     example = {
         name: value for name, value in PATIENT_EXAMPLE.items() if name not in DETAIL_ONLY_FIELDS
@@ -51,9 +58,10 @@ class PatientSearchSerializer(StrictSerializer):
     example = {"search": "jane doe", "date_of_birth": "1990-04-12"}
 
 
-class PatientRegistrationSerializer(StrictModelSerializer):
+class PatientRegistrationSerializer(ResponseOfAnotherSerializer, StrictModelSerializer):
     """A patient whom the clinic registers; the response is the whole record."""
 
+    response_class = PatientSerializer
     password = PasswordField(required=False)
     example = {
         "first_name": "Jane",
@@ -76,8 +84,13 @@ class PatientRegistrationSerializer(StrictModelSerializer):
             "username": {"required": False, "validators": [ASCIIUsernameValidator()]}
         }
 
-    def to_representation(self, patient):
-        return PatientSerializer(patient, context=self.context).data
+
+class KindsField(serializers.ListField):
+    """The kinds of clinical records, by the names of their models."""
+
+    def __init__(self, **kwargs):
+        kinds = [record.model._meta.model_name for record in clinical_records()]
+        super().__init__(child=serializers.ChoiceField(kinds), **kwargs)
 
 
 ACCESS_EXAMPLE = {
@@ -94,6 +107,7 @@ class AccessLogSerializer(StrictModelSerializer):
     """One access to a record: who, when and to what kinds of data, never to which rows."""
 
     actor_name = serializers.CharField(read_only=True, allow_null=True)
+    role = serializers.ChoiceField([*UserType, UNVERIFIED], allow_blank=True, read_only=True)
     action = serializers.SerializerMethodField()
     kinds = serializers.SerializerMethodField()
     example = ACCESS_EXAMPLE
@@ -102,10 +116,12 @@ class AccessLogSerializer(StrictModelSerializer):
         model = AuditEvent
         fields = read_only_fields = list(ACCESS_EXAMPLE)
 
-    def get_action(self, event) -> str:
+    @extend_schema_field(serializers.ChoiceField([action.name.lower() for action in Action]))
+    def get_action(self, event):
         return Action(event.action).name.lower()  # not the label, which is translated
 
-    def get_kinds(self, event) -> list[str]:
+    @extend_schema_field(KindsField)
+    def get_kinds(self, event):
         return sorted({reference.partition("/")[0] for reference in event.records})
 
 

@@ -16,7 +16,7 @@ from config.api.etags import VersionedMixin
 from config.api.pagination import PagePagination
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.prepared_lists import PreparedListMixin
-from patients import emergency_access, permissions, services
+from patients import documentation, emergency_access, permissions, services
 from patients.filters import PatientFilter
 from patients.models import EmergencyAccess, Patient
 from patients.prepared_queries import (
@@ -57,6 +57,7 @@ class PatientViewSet(
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
     access = permissions.PATIENTS
+    documentation = documentation.PATIENTS
     if_match = frozenset({"update", "partial_update", "destroy"})
     if_none_match = frozenset({"retrieve"})
     filterset_class = PatientFilter
@@ -155,6 +156,7 @@ class EmergencyAccessViewSet(
     serializer_class = EmergencyAccessSerializer
     filter_backends = []
     access = permissions.EMERGENCY_ACCESS
+    documentation = documentation.EMERGENCY_ACCESS
     messages = {"create": _("You can read this record for an hour. The patient will know.")}
 
     def get_queryset(self):

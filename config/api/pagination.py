@@ -140,6 +140,12 @@ class PagePagination(PageNumberPagination):
     def get_paginated_response_schema(self, schema):
         page = super().get_paginated_response_schema(schema)
         page["required"] = ["next", "previous", "results"]
+        for name in ("next", "previous"):
+            page["properties"][name] = {
+                "type": ["string", "null"],
+                "format": "uri",
+                "description": f"The address of the {name} page; null if there is none.",
+            }
         page["properties"]["count"]["description"] = (
             "The number of rows on all pages; missing if `cursor` is given."
         )

@@ -1,38 +1,18 @@
-"""The OpenAPI document: envelope, errors and examples of each operation."""
+"""The OpenAPI document: texts, envelope, headers and examples of each operation.
+
+config.api.error_schemas adds the errors, config.api.schema_hooks corrects what remains.
+"""
 
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from config.api.exceptions import ERROR_CODES
+from config.api.etags import VersionedMixin
 from config.api.fields import ID_SCHEMA
 from config.api.renderers import DEFAULT_MESSAGE
 from config.api.serializers import example_body
-
-ERROR_STATUSES = {
-    "400": "The request is malformed or a field is wrong.",
-    "401": "The credentials are missing or invalid.",
-    "403": "The caller's role may not do this.",
-    "404": "The record does not exist, or the caller may not see it.",
-    "406": "No representation matches the Accept header.",
-    "409": "The record's state does not allow this.",
-    "412": "The record's version is not one of those in If-Match.",
-    "413": "The body is larger than the limit.",
-    "415": "The body has an unsupported media type.",
-    "422": "The Idempotency-Key was used for another request.",
-    "429": "Too many requests.",
-    "503": "The database does not answer at the moment.",
-}
-
-# The headers of all responses, and of the errors by status.
-REQUEST_ID = {"X-Request-ID": {"required": True, "schema": {"type": "string"}}}
-RETRY_AFTER = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
-ERROR_HEADERS = {
-    "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
-    "429": RETRY_AFTER,
-    "503": RETRY_AFTER,
-}
+from config.db.querysets import fields_hidden_from_some
 
 TIME_PATTERNS = {
     "request": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"},
@@ -85,16 +65,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     ),
 )
 
-VERBS = {
-    "list": "List",
-    "retrieve": "Show",
-    "create": "Create",
-    "update": "Replace",
-    "partial_update": "Change",
-    "destroy": "Remove",
-}
-
-
 IF_MATCH = OpenApiParameter(
     "If-Match",
     location=OpenApiParameter.HEADER,
@@ -109,24 +79,54 @@ IF_NONE_MATCH = OpenApiParameter(
 )
 
 
-class EnvelopeAutoSchema(AutoSchema):
-    """Documents responses in the envelope, and the headers of an operation."""
+# The headers of responses, by name.
+REQUEST_ID = {"X-Request-ID": {"required": True, "schema": {"type": "string"}}}
+ETAG = {
+    "ETag": {
+        "description": "The version of the record, for If-Match.",
+        "schema": {"type": "string"},
+    }
+}
+REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "Sent if the Idempotency-Key was used before: the first request's result.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
 
-    def get_override_parameters(self):
-        action = self.view.action or ""
-        takes_key = getattr(getattr(self.view, action, None), "takes_idempotency_key", False)
-        takes_if_match = action in getattr(self.view, "if_match", ())
-        takes_if_none_match = action in getattr(self.view, "if_none_match", ())
-        parameters = [IDEMPOTENCY_KEY] * takes_key + [IF_MATCH] * takes_if_match
-        return parameters + [IF_NONE_MATCH] * takes_if_none_match
+
+class EnvelopeAutoSchema(AutoSchema):
+    """Documents responses in the envelope, and the texts and headers of an operation."""
+
+    @property
+    def documented(self):
+        return self.view.documentation.operations[self.view.action]
+
+    def get_operation_id(self):
+        return self.documented.id
 
     def get_summary(self):
-        """Return a summary such as "List appointments" or "No show"."""
-        action = self.view.action
-        words = self.path.rstrip("/").removesuffix("/{id}").rsplit("/", 1)[-1].split("-")
-        if action in VERBS:
-            return f"{VERBS[action]} {' '.join(words)}"
-        return action.replace("_", " ").capitalize()
+        return self.documented.summary
+
+    def get_description(self):  # type: ignore[override]  # as in drf-spectacular
+        return self.documented.description
+
+    def get_paginated_name(self, serializer_name):
+        return f"{serializer_name}Page"
+
+    def get_tags(self):
+        return [self.view.documentation.tag]
+
+    def get_override_parameters(self):
+        parameters = [IDEMPOTENCY_KEY] * self._takes_idempotency_key()
+        parameters += [IF_MATCH] * (self.view.action in getattr(self.view, "if_match", ()))
+        return parameters + [IF_NONE_MATCH] * (
+            self.view.action in getattr(self.view, "if_none_match", ())
+        )
+
+    def _takes_idempotency_key(self):
+        action = getattr(self.view, self.view.action, None)
+        return getattr(action, "takes_idempotency_key", False)
 
     def get_examples(self):
         """Return the `example` of the request serializer."""
@@ -135,29 +135,49 @@ class EnvelopeAutoSchema(AutoSchema):
         body = example_body(_entity_description(self.get_request_serializer()))
         return [OpenApiExample("Request", value=body, request_only=True)] if body else []
 
+    def get_response_serializers(self):
+        serializer = super().get_response_serializers()
+        return getattr(serializer, "response_class", None) or serializer
+
+    def resolve_serializer(self, serializer, direction, bypass_extensions=False):
+        """Return the component: without docstrings, and in responses with what is always sent."""
+        component = super().resolve_serializer(serializer, direction, bypass_extensions)
+        shape = component.schema if component else None
+        if shape and "properties" in shape:
+            shape.pop("description", None)
+            if direction == "response":
+                meta = getattr(serializer, "Meta", None)
+                optional = fields_hidden_from_some(meta.model) if hasattr(meta, "model") else ()
+                _describe_response(shape, optional)
+        return component
+
     def get_operation(self, *args, **kwargs):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
         serializers = self.get_response_serializers()
         for status, response in operation["responses"].items():
+            response["headers"] = REQUEST_ID | self._headers() | response.get("headers", {})
             if status == "204":
+                response["description"] = "Done."
                 continue
             answered = serializers[int(status)] if isinstance(serializers, dict) else serializers
             content = response.setdefault("content", {}).setdefault("application/json", {})
-            data = content.get("schema", {"nullable": True})
-            content["schema"] = {
-                "type": "object",
-                "required": ["status", "data", "message"],
-                "properties": {
-                    "status": {"type": "string", "enum": ["success"]},
-                    "data": data,
-                    "message": {"type": "string"},
-                },
-            }
-            is_page = "page" in _parameters_of(operation)
-            content["example"] = self.example_answer(answered, is_page=is_page)
+            content["schema"] = envelope(content.get("schema", {"type": "null"}))
+            is_page = "page" in parameters_of(operation)
+            example = self.example_answer(answered, is_page=is_page)
+            content["example"] = example
+            response["description"] = example["message"]
         return operation
+
+    def _headers(self):
+        sends_version = self.view.action == "retrieve" or self.view.action in {
+            *getattr(self.view, "if_match", ()),
+            *getattr(self.view, "if_none_match", ()),
+        }
+        has_version = isinstance(self.view, VersionedMixin) and self.method != "DELETE"
+        etag = ETAG if has_version and (sends_version or self.view.action == "create") else {}
+        return etag | (REPLAYED if self._takes_idempotency_key() else {})
 
     def example_answer(self, serializer, *, is_page):
         data = getattr(_entity_description(serializer), "example", None)
@@ -166,6 +186,30 @@ class EnvelopeAutoSchema(AutoSchema):
         messages = getattr(self.view, "messages", {})
         message = messages.get(self.view.action, DEFAULT_MESSAGE)
         return {"status": "success", "data": data, "message": str(message)}
+
+
+def envelope(data):
+    """Return the schema of a successful response whose `data` has the given schema."""
+    return {
+        "type": "object",
+        "required": ["status", "data", "message"],
+        "properties": {
+            "status": {"type": "string", "enum": ["success"]},
+            "data": data,
+            "message": {"type": "string"},
+        },
+    }
+
+
+def _describe_response(shape, optional):
+    """Require all fields but the optional ones, and leave out what concerns requests only."""
+    shape["required"] = [name for name in shape["properties"] if name not in optional]
+    for name, field in shape["properties"].items():
+        field.pop("readOnly", None)
+        if list(field) == ["allOf"] and len(field["allOf"]) == 1:
+            shape["properties"][name] = field["allOf"][0]
+        if field.get("format") == "email":  # an account can lose its address
+            shape["properties"][name] = {"oneOf": [field, {"type": "string", "maxLength": 0}]}
 
 
 def _entity_description(serializer):
@@ -177,83 +221,6 @@ def _entity_description(serializer):
     return variants[0] if variants else serializer
 
 
-def document_errors(result, generator, request, public):
-    """Add the error envelope as a component, and its errors to each operation."""
-    components = result["components"]
-    components.setdefault("schemas", {})["Error"] = {
-        "type": "object",
-        "required": ["status", "code", "errors", "message", "request_id"],
-        "properties": {
-            "status": {"type": "string", "enum": ["error"]},
-            "code": {
-                "type": "string",
-                "enum": list(ERROR_CODES),
-                "description": "\n".join(
-                    f"* `{name}` ({code.status}): {code.meaning}"
-                    for name, code in ERROR_CODES.items()
-                ),
-            },
-            "errors": {
-                "type": "object",
-                "additionalProperties": {},
-                "description": "Sentences by field; nested input keeps its nesting.",
-            },
-            "message": {"type": "string"},
-            "details": {"type": "object", "additionalProperties": {}},
-            "request_id": {"type": "string"},
-        },
-    }
-    components["responses"] = {
-        f"Error{status}": _error_response(status, sentence)
-        for status, sentence in ERROR_STATUSES.items()
-    }
-    for path, operations in result["paths"].items():
-        for method, operation in operations.items():
-            if IF_NONE_MATCH.name in _parameters_of(operation):
-                operation["responses"]["304"] = {"description": "Not changed; without a body."}
-            for response in operation["responses"].values():
-                response["headers"] = REQUEST_ID | response.get("headers", {})
-            for status in _errors_of(path, method, operation):
-                reference = {"$ref": f"#/components/responses/Error{status}"}
-                operation["responses"].setdefault(status, reference)
-    return result
-
-
-def _error_response(status, sentence):
-    name, code = next((n, c) for n, c in ERROR_CODES.items() if str(c.status) == status)
-    example = {
-        "status": "error",
-        "code": name,
-        "errors": {"detail": [str(code.meaning)]},
-        "message": str(code.meaning),
-        "request_id": "6f1d2c0b7f5a4b1e9d3c8a7e5f4b2a10",
-    }
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {
-        "description": sentence,
-        "headers": REQUEST_ID | ERROR_HEADERS.get(status, {}),
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
-
-
-def _parameters_of(operation):
+def parameters_of(operation):
+    """Return the names of the parameters of an operation."""
     return {parameter["name"] for parameter in operation.get("parameters", ())}
-
-
-def _errors_of(path, method, operation):
-    """Return the error statuses of an operation."""
-    statuses = ["400", "401", "406", "429", "503"]
-    if operation.get("security") != [{}] and operation.get("security"):
-        statuses.append("403")
-    parameters = _parameters_of(operation)
-    if "{" in path or "page" in parameters:  # a page after the last one
-        statuses.append("404")
-    if method != "get":
-        statuses.append("409")
-    if "requestBody" in operation:
-        statuses += ["413", "415"]
-    if IF_MATCH.name in parameters:
-        statuses.append("412")
-    if IDEMPOTENCY_KEY.name in parameters:
-        statuses.append("422")
-    return sorted(statuses)

@@ -2,14 +2,25 @@
 
 from copy import deepcopy
 
+from config.api.fields import ID_SCHEMA
+
 REFERENCE = "#/components/schemas/"
 JSON, FORM = "application/json", "multipart/form-data"
 AVATAR_JSON_SCHEMA = {
-    "type": "string",
+    "type": ["string", "null"],
     "format": "uri",
-    "nullable": True,
     "description": "null deletes the picture, its own URL keeps it; send a new one in a form.",
 }
+
+
+def document_path_ids(result, generator, request, public):
+    """Document the ids in addresses as integers; the generator knows only their pattern."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path" and "0-9]+$" in parameter["schema"].get("pattern", ""):
+                    parameter["schema"] = dict(ID_SCHEMA)
+    return result
 
 
 def fix_polymorphic_schemas(result, generator, request, public):
@@ -38,11 +49,7 @@ def _add_discriminator(schemas):
         discriminator = schema["discriminator"]["propertyName"]
         for value, reference in schema["discriminator"]["mapping"].items():
             variant = schemas[reference.removeprefix(REFERENCE)]
-            variant["properties"][discriminator] = {
-                "type": "string",
-                "enum": [value],
-                "readOnly": True,
-            }
+            variant["properties"][discriminator] = {"type": "string", "enum": [value]}
 
 
 def _add_multipart(reference, schemas):

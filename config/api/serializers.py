@@ -96,6 +96,15 @@ class StrictSerializer(StrictBody, serializers.Serializer):
         }
 
 
+class ResponseOfAnotherSerializer(serializers.BaseSerializer):
+    """Reads a body; `response_class` writes the response, and documents it."""
+
+    response_class: type[serializers.BaseSerializer]
+
+    def to_representation(self, instance):
+        return self.response_class(instance, context=self.context).data
+
+
 def _contains_fields(field):
     is_list = {"child", "child_relation"} & vars(field).keys()
     return is_list or isinstance(field, serializers.BaseSerializer)

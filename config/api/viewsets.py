@@ -4,16 +4,18 @@ from django.utils.functional import Promise
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
+from config.api.documentation import Resource
 from config.api.filters import refuse_unknown_parameters
 
 
 class ApiViewSet(GenericViewSet):
     """A viewset that is described by tables.
 
-    `access`      action → the roles that may call it (see accounts.permissions.RoleAccess)
-    `messages`    action → the message in the envelope
-    `message`     the message of this response, in place of that of the table
-    `parameters`  action → its query parameters, besides those of the filters
+    `access`         action → the roles that may call it (see accounts.permissions.RoleAccess)
+    `messages`       action → the message in the envelope
+    `message`        the message of this response, in place of that of the table
+    `parameters`     action → its query parameters, besides those of the filters
+    `documentation`  the texts of the OpenAPI document (a config.api.documentation.Resource)
     """
 
     lookup_value_regex = "[0-9]+"
@@ -22,6 +24,7 @@ class ApiViewSet(GenericViewSet):
     messages = {}
     message: str | Promise | None = None
     parameters = {}
+    documentation: Resource
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)

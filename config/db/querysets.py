@@ -15,6 +15,11 @@ def hidden_fields(model: type[Model], role: str | None) -> frozenset[str]:
     return getattr(model, "hidden_from", {}).get(role, frozenset())
 
 
+def fields_hidden_from_some(model: type[Model]) -> frozenset[str]:
+    """Return the names of the fields that at least one role never sees."""
+    return frozenset().union(*getattr(model, "hidden_from", {}).values())
+
+
 class Viewer(NamedTuple):
     """The facts about a user on which visibility depends."""
 

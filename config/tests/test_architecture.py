@@ -38,6 +38,7 @@ LAYERS = [
         "record_closing",
     ],
     [
+        "documentation",
         "filters",
         "prepared_queries",
         "slot_serializers",
