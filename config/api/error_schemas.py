@@ -1,7 +1,8 @@
 """The errors in the OpenAPI document.
 
 Each status has one component with its codes; a code with `details` has a component of its own. The
-`errors` of an operation name the fields and parameters of its request.
+`errors` of an operation name the fields and parameters of its request; a field that the operation
+does not know has its sentence under its own name.
 """
 
 from config.api.exceptions import ERROR_CODES
@@ -89,9 +90,7 @@ def document_errors(result, generator, request, public):
             fields = _request_fields(operation, schemas)
             own_errors = f"{_capitalized(operation['operationId'])}Errors"
             if fields:
-                schemas[own_errors] = an_object(fields, required=[]) | {
-                    "additionalProperties": SENTENCES
-                }
+                schemas[own_errors] = an_object(fields, required=[])
             for status in _errors_of(path, method, operation):
                 if fields and status in (400, 409):
                     response = _response(status, f"{SCHEMAS}{own_errors}")

@@ -145,6 +145,8 @@ class EnvelopeAutoSchema(AutoSchema):
         shape = component.schema if component else None
         if shape and "properties" in shape:
             shape.pop("description", None)
+            for field in shape["properties"].values():
+                field.pop("writeOnly", None)  # requests have components of their own
             if direction == "response":
                 meta = getattr(serializer, "Meta", None)
                 optional = fields_hidden_from_some(meta.model) if hasattr(meta, "model") else ()
