@@ -2,6 +2,7 @@
 
 from functools import wraps
 
+from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request, clone_request
 
@@ -61,6 +62,21 @@ class ScopedViewSet(IfMatchMixin, AuditedMixin, ApiViewSet):
         response = self.retrieve(self.request)
         self.action = action
         return response
+
+
+class NestedListMixin:
+    """Lists the rows below a parent record.
+
+    An empty list is a 404 where the caller does not see the parent.
+    """
+
+    def list(self, request, *args, **kwargs):
+        response = super().list(request, *args, **kwargs)
+        self.parent = None if response.data["results"] else get_object_or_404(self.parents())
+        return response
+
+    def records_read(self, response):
+        return super().records_read(response) or [self.parent]
 
 
 def idempotent(action):

@@ -67,6 +67,17 @@ APPOINTMENTS = Resource(
     },
 )
 
+PATIENT_APPOINTMENTS = Resource(
+    "Appointments",
+    {
+        "list": Operation(
+            "listPatientAppointments",
+            "List the appointments of a patient",
+            "Lists the patient's appointments that the caller sees, the latest start first.",
+        ),
+    },
+)
+
 TIME_SLOTS = Resource(
     "Time slots",
     {

@@ -6,7 +6,7 @@ from accounts.models import Doctor
 from appointments import clock
 from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, TimeSlot
-from config.api.filters import CharFilter, ChoiceFilter, DateFilter, IdFilter
+from config.api.filters import CharFilter, ChoiceFilter, ChoicesFilter, DateFilter, IdsFilter
 
 
 class ClinicDayFilter(DateFilter):
@@ -46,7 +46,7 @@ class TimeSlotFilter(django_filters.FilterSet):
     date = ClinicDayFilter("starts_at", bounds=("gte", "lt"), label=_("Date"))
     date_after = ClinicDayFilter("starts_at", bounds=("gte",), label=_("Date from"))
     date_before = ClinicDayFilter("starts_at", bounds=("lt",), label=_("Date to"))
-    doctor = IdFilter("doctor", label=_("Doctor"))
+    doctor = IdsFilter("doctor", label=_("Doctor"))
     specialization = CharFilter("doctor__specialization", "iexact", label=_("Specialization"))
     available = AvailableFilter(
         choices=[("true", "true"), ("false", "false")], label=_("Available")
@@ -61,13 +61,25 @@ class AppointmentFilter(django_filters.FilterSet):
     date = ClinicDayFilter("starts_at", bounds=("gte", "lt"), label=_("Date"))
     date_after = ClinicDayFilter("starts_at", bounds=("gte",), label=_("Date from"))
     date_before = ClinicDayFilter("starts_at", bounds=("lt",), label=_("Date to"))
-    status = ChoiceFilter("status", choices=Status.choices, label=_("Status"))
-    doctor = IdFilter("doctor", label=_("Doctor"))
-    patient = IdFilter("patient", label=_("Patient"))
-    consultation_type = ChoiceFilter(
+    status = ChoicesFilter("status", choices=Status.choices, label=_("Status"))
+    doctor = IdsFilter("doctor", label=_("Doctor"))
+    patient = IdsFilter("patient", label=_("Patient"))
+    consultation_type = ChoicesFilter(
         "consultation_type", choices=ConsultationType.choices, label=_("Consultation type")
     )
-    priority = ChoiceFilter("priority", choices=Priority.choices, label=_("Priority"))
+    priority = ChoicesFilter("priority", choices=Priority.choices, label=_("Priority"))
+
+    class Meta:
+        model = Appointment
+        fields = []
+
+
+class OverviewFilter(django_filters.FilterSet):
+    """The filters of the appointments of today and of the upcoming ones."""
+
+    status = ChoicesFilter("status", choices=Status.choices, label=_("Status"))
+    doctor = IdsFilter("doctor", label=_("Doctor"))
+    patient = IdsFilter("patient", label=_("Patient"))
 
     class Meta:
         model = Appointment

@@ -39,6 +39,7 @@ class AppointmentRow(NamedTuple):
     patient_notes: str
     doctor_notes: str
     booked_by_id: int
+    consultation_pk: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -109,6 +110,7 @@ def appointment_output(role):
             "doctor_notes": row.doctor_notes,
             "allowed": booking_rules.open_moves(row, role=role, now=now),
             "booked_by": row.booked_by_id,
+            "consultation": row.consultation_pk,
             "created_at": row.created_at.astimezone(zone),
             "updated_at": row.updated_at.astimezone(zone),
         }

@@ -12,6 +12,8 @@ APPOINTMENTS = {
     **{action: move.roles for action, move in MOVES.items()},
 }
 
+PATIENT_APPOINTMENTS = {"list": EVERYONE}
+
 TIME_SLOTS = {
     "list": SIGNED_IN,
     "retrieve": SIGNED_IN,

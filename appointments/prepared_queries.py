@@ -6,7 +6,12 @@ from accounts.models import Doctor
 from accounts.roles import UserType
 from appointments import booking_rules
 from appointments.booking_rules import BookingWindow
-from appointments.filters import AppointmentFilter, DoctorFilter, TimeSlotFilter
+from appointments.filters import (
+    AppointmentFilter,
+    DoctorFilter,
+    OverviewFilter,
+    TimeSlotFilter,
+)
 from appointments.lifecycle import Priority, Status
 from appointments.models import Appointment, TimeSlot, choice_order
 from appointments.output import AppointmentRow, DoctorRow, TimeSlotRow
@@ -35,12 +40,14 @@ def _appointment(role, user_id, pk):
     return Appointment.objects.visible_to(Viewer(user_id, role)).filter(pk=pk).order_by()
 
 
-def _upcoming(key, user_id, now):
-    return Appointment.objects.visible_to(Viewer(user_id, key.role)).upcoming(now).soonest_first()
+def _upcoming(key, user_id, now, *arguments):
+    rows = Appointment.objects.visible_to(Viewer(user_id, key.role)).upcoming(now)
+    return narrow(rows, OverviewFilter, key.filters, arguments).soonest_first()
 
 
-def _of_day(key, user_id, start, end):
+def _of_day(key, user_id, start, end, *arguments):
     rows = Appointment.objects.visible_to(Viewer(user_id, key.role)).live()
+    rows = narrow(rows, OverviewFilter, key.filters, arguments)
     return rows.filter(starts_at__gte=start, starts_at__lt=end).soonest_first()
 
 
@@ -99,10 +106,15 @@ def find_visible_slot(user, pk):
     return next(iter(VISIBLE_SLOT.rows(user.pk, pk, key=key)), None)
 
 
-APPOINTMENTS = PreparedQuery(_appointments, columns=AppointmentRow._fields)
-APPOINTMENT = PreparedQuery(_appointment, columns=AppointmentRow._fields)
-UPCOMING = PreparedQuery(_upcoming, columns=AppointmentRow._fields)
-OF_DAY = PreparedQuery(_of_day, columns=AppointmentRow._fields)
+# `consultation` selects the id of the row that refers to the appointment, or None.
+APPOINTMENT_COLUMNS = [
+    "consultation" if name == "consultation_pk" else name for name in AppointmentRow._fields
+]
+
+APPOINTMENTS = PreparedQuery(_appointments, columns=APPOINTMENT_COLUMNS)
+APPOINTMENT = PreparedQuery(_appointment, columns=APPOINTMENT_COLUMNS)
+UPCOMING = PreparedQuery(_upcoming, columns=APPOINTMENT_COLUMNS)
+OF_DAY = PreparedQuery(_of_day, columns=APPOINTMENT_COLUMNS)
 TIME_SLOTS = PreparedQuery(_time_slots, columns=TimeSlotRow._fields)
 FREE_SLOTS = PreparedQuery(_free_slots, columns=TimeSlotRow._fields)
 DOCTORS = PreparedQuery(_doctors, columns=DoctorRow._fields)

@@ -13,7 +13,7 @@ from appointments.lifecycle import ACTION_TITLES, MOVE_NAMES, ConsultationType, 
 from appointments.models import Appointment, AppointmentHistory
 from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField, TimeSlotField
-from config.api.fields import VisibleRelatedField
+from config.api.fields import RecordIdField, VisibleRelatedField
 from config.api.serializers import (
     BaseModelSerializer,
     ResponseOfAnotherSerializer,
@@ -49,6 +49,7 @@ APPOINTMENT_EXAMPLE = {
     "doctor_notes": "",
     "allowed": ["confirm", "start", "complete", "cancel", "reschedule"],
     "booked_by": 7,
+    "consultation": None,
     "created_at": "2026-11-24T08:30:00+01:00",
     "updated_at": "2026-11-24T08:30:00+01:00",
 }
@@ -60,6 +61,12 @@ class AppointmentSerializer(StrictModelSerializer):
     patient_name = serializers.CharField(source="patient.full_name", read_only=True)
     doctor_name = serializers.CharField(source="doctor.full_name", read_only=True)
     doctor_specialization = serializers.CharField(source="doctor.specialization", read_only=True)
+    consultation = RecordIdField(
+        source="consultation_pk",
+        read_only=True,
+        allow_null=True,
+        help_text=_("The consultation of the appointment, or null."),
+    )
     date = serializers.DateField(read_only=True)
     start_time = serializers.TimeField(read_only=True)
     end_time = serializers.TimeField(read_only=True)

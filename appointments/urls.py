@@ -3,6 +3,14 @@ from rest_framework.routers import SimpleRouter
 from appointments import slot_viewsets, viewsets
 from config.clinical_records import register_routes
 
+# Addresses below a patient. This app serves them because they show appointments.
+below_patients = SimpleRouter()
+below_patients.register(
+    r"patients/(?P<patient>[0-9]+)/appointments",
+    viewsets.PatientAppointmentsViewSet,
+    basename="patient-appointments",
+)
+
 router = SimpleRouter()
 register_routes(router, "appointments")
 router.register("time-slots", slot_viewsets.TimeSlotViewSet, basename="timeslot")

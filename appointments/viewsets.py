@@ -15,7 +15,7 @@ from appointments import (
     prepared_queries,
     services,
 )
-from appointments.filters import AppointmentFilter
+from appointments.filters import AppointmentFilter, OverviewFilter
 from appointments.lifecycle import MOVES
 from appointments.models import Appointment, AppointmentHistory
 from appointments.output import (
@@ -36,6 +36,7 @@ from config.api.etags import VersionedMixin, entity_tag
 from config.api.fields import parse_id
 from config.api.prepared_lists import PreparedListMixin
 from config.db.text import text_names
+from patients.viewsets import PatientRecordsViewSet
 
 LONG_TEXTS = text_names(Appointment)
 
@@ -167,6 +168,19 @@ class AppointmentViewSet(
         return self.action in ("list", "history")
 
 
+class PatientAppointmentsViewSet(PatientRecordsViewSet):
+    """The appointments of one patient that the caller may see."""
+
+    queryset = Appointment.objects.with_names()
+    serializer_class = AppointmentSerializer
+    filterset_class = AppointmentFilter
+    ordering_fields = prepared_queries.APPOINTMENT_ORDERING_FIELDS
+    ordering = prepared_queries.APPOINTMENT_ORDER
+    long_texts = LONG_TEXTS
+    access = permissions.PATIENT_APPOINTMENTS
+    documentation = documentation.PATIENT_APPOINTMENTS
+
+
 class StatisticsViewSet(ScopedViewSet):
     """Counts and rates of the appointments that the caller sees."""
 
@@ -186,36 +200,44 @@ class StatisticsViewSet(ScopedViewSet):
         return Response(self.get_serializer(counted).data)
 
 
-class UpcomingViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
-    """The caller's scheduled and confirmed appointments in the future, soonest first."""
+class OverviewViewSet(PreparedListMixin, mixins.ListModelMixin, ScopedViewSet):
+    """A selection of the caller's appointments, soonest first."""
 
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
-    filter_backends = []
+    filterset_class = OverviewFilter
     access = permissions.OVERVIEWS
-    documentation = documentation.UPCOMING
-    list_query = prepared_queries.UPCOMING
     row_class = AppointmentRow
     long_texts = LONG_TEXTS
-
-    def list_scope(self):
-        return (), [self.request.user.pk, clock.now()]
 
     def row_output(self):
         return appointment_output(self.request.user.role)
 
     def filter_queryset(self, queryset):
-        return queryset.upcoming().soonest_first()
+        return self.selected(super().filter_queryset(queryset)).soonest_first()
 
 
-class TodayViewSet(UpcomingViewSet):
+class UpcomingViewSet(OverviewViewSet):
+    """The caller's scheduled and confirmed appointments in the future."""
+
+    documentation = documentation.UPCOMING
+    list_query = prepared_queries.UPCOMING
+
+    def list_scope(self):
+        return (), [self.request.user.pk, clock.now()]
+
+    def selected(self, rows):
+        return rows.upcoming()
+
+
+class TodayViewSet(OverviewViewSet):
     """The caller's appointments of the current clinic day, without cancelled ones."""
 
-    list_query = prepared_queries.OF_DAY
     documentation = documentation.TODAY
+    list_query = prepared_queries.OF_DAY
 
     def list_scope(self):
         return (), [self.request.user.pk, *clock.day_bounds(clock.today())]
 
-    def filter_queryset(self, queryset):
-        return queryset.today().soonest_first()
+    def selected(self, rows):
+        return rows.today()

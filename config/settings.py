@@ -46,7 +46,13 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # me
 # The origins whose pages may call the API. Tokens are sent in a header, so cookies are not allowed.
 CORS_ALLOWED_ORIGINS = config(
     "CORS_ALLOWED_ORIGINS",
-    default=["http://localhost:3000", "http://localhost:5173"] if DEBUG else [],
+    default=[
+        f"http://{host}:{port}"
+        for host in ("localhost", "127.0.0.1")
+        for port in (3000, 4200, 5173, 8080)  # React, Angular, Vite, Vue
+    ]
+    if DEBUG
+    else [],
     cast=Csv(),
 )
 CORS_ALLOW_HEADERS = [

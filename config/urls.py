@@ -13,15 +13,23 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.admin.users import change_own_password
 from accounts.urls import router as accounts
+from appointments.urls import below_patients as patients_appointments
 from appointments.urls import router as appointments
 from config.api.routers import RootRouter
 from config.api.views import ApiNotFoundView, SchemaView
 from config.health import healthz, readyz
-from consultations.urls import below_patients
+from consultations.urls import below_patients as patients_consultations
 from consultations.urls import router as consultations
 from patients.urls import router as patients
 
-router = RootRouter(accounts, patients, appointments, consultations, below_patients)
+router = RootRouter(
+    accounts,
+    patients,
+    appointments,
+    consultations,
+    patients_appointments,
+    patients_consultations,
+)
 
 urlpatterns = [
     path("", router.get_api_root_view(), name="home"),
@@ -41,7 +49,8 @@ urlpatterns = [
         name="avatar",
     ),
     path("api/patients/api/", include(patients.urls)),
-    path("api/patients/api/", include(below_patients.urls)),
+    path("api/patients/api/", include(patients_appointments.urls)),
+    path("api/patients/api/", include(patients_consultations.urls)),
     path("api/appointments/api/", include(appointments.urls)),
     path("api/consultations/api/", include(consultations.urls)),
     path("api/", include(router.urls)),

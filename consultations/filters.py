@@ -2,7 +2,7 @@ import django_filters
 from django.utils.translation import gettext_lazy as _
 
 from appointments.filters import ClinicDayFilter
-from config.api.filters import ChoiceFilter, IdFilter
+from config.api.filters import ChoicesFilter, IdsFilter
 from consultations.choices import ConsultationStatus
 from consultations.models import Consultation
 
@@ -14,17 +14,17 @@ class ConsultationDayFilter(ClinicDayFilter):
         return super().narrow(rows.with_day(), variant, *arguments)
 
 
-class ConsultationStatusFilter(ChoiceFilter):
+class ConsultationStatusFilter(ChoicesFilter):
     """The derived status."""
 
-    def variant(self, value):
-        return value
+    def variant(self, values):
+        return values
 
-    def arguments(self, value):
+    def arguments(self, values):
         return ()
 
     def narrow(self, rows, variant):
-        return rows.with_status(variant)
+        return rows.with_status(*variant)
 
 
 class ConsultationFilter(django_filters.FilterSet):
@@ -32,8 +32,9 @@ class ConsultationFilter(django_filters.FilterSet):
     date_after = ConsultationDayFilter("took_place_at", bounds=("gte",), label=_("Date from"))
     date_before = ConsultationDayFilter("took_place_at", bounds=("lt",), label=_("Date to"))
     status = ConsultationStatusFilter(choices=ConsultationStatus.choices, label=_("Status"))
-    patient = IdFilter("patient", label=_("Patient"))
-    doctor = IdFilter("doctor", label=_("Doctor"))
+    appointment = IdsFilter("appointment", label=_("Appointment"))
+    patient = IdsFilter("patient", label=_("Patient"))
+    doctor = IdsFilter("doctor", label=_("Doctor"))
 
     class Meta:
         model = Consultation

@@ -42,6 +42,7 @@ VITAL_SIGNS_EXAMPLE = {
     "height": 171.0,
     "bmi": 23.4,
     "recorded_by": 3,
+    "recorded_by_name": "John Smith",
     "recorded_at": "2026-12-07T09:05:00+01:00",
 }
 
@@ -57,6 +58,7 @@ PRESCRIPTION_EXAMPLE = {
     "is_active": True,
     "override_reason": "",
     "prescribed_by": 3,
+    "prescribed_by_name": "John Smith",
     "created_at": "2026-12-07T09:20:00+01:00",
 }
 
@@ -67,6 +69,7 @@ NOTE_EXAMPLE = {
     "content": "Blood pressure diary for two weeks.",
     "is_private": False,
     "created_by": 3,
+    "created_by_name": "John Smith",
     "created_at": "2026-12-07T09:25:00+01:00",
 }
 
@@ -99,6 +102,7 @@ class VitalSignsSerializer(StrictModelSerializer):
     bmi = serializers.DecimalField(
         max_digits=6, decimal_places=1, read_only=True, allow_null=True, help_text=_("kg/m²")
     )
+    recorded_by_name = serializers.CharField(source="recorded_by.full_name", read_only=True)
     example = VITAL_SIGNS_EXAMPLE
 
     class Meta:
@@ -120,6 +124,7 @@ class VitalSignsSerializer(StrictModelSerializer):
 class PrescriptionSerializer(StrictModelSerializer):
     """A prescription; only `is_active` can change after creation."""
 
+    prescribed_by_name = serializers.CharField(source="prescribed_by.full_name", read_only=True)
     immutable_fields = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
     example = PRESCRIPTION_EXAMPLE
 
@@ -130,6 +135,7 @@ class PrescriptionSerializer(StrictModelSerializer):
 
 
 class ConsultationNoteSerializer(StrictModelSerializer):
+    created_by_name = serializers.CharField(source="created_by.full_name", read_only=True)
     example = NOTE_EXAMPLE
 
     class Meta:

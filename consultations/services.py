@@ -47,8 +47,9 @@ def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -
     `consultation_exists` or `invalid_transition`.
     """
     appointment = appointments.lock(appointment)
-    if Consultation.objects.filter(appointment=appointment).exists():
-        raise already_exists()
+    # A statement after the lock sees a consultation that was opened while this call waited.
+    if first := Consultation.objects.filter(appointment=appointment).first():
+        raise already_exists(first.pk)
     if appointment.status not in OPEN:
         sentence = _(
             "A consultation cannot be opened for this appointment. Its status is %(status)s."
@@ -63,13 +64,14 @@ def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -
     return _save(consultation, by, "open")
 
 
-def already_exists() -> ValidationError:
+def already_exists(consultation_pk: int | None = None) -> ValidationError:
     """Return the error for a second consultation of one appointment.
 
-    consultations.apps registers the function for the database constraint as well.
+    consultations.apps registers the function for the database constraint as well, which does not
+    name the first consultation.
     """
     sentence = _("This appointment already has a consultation.")
-    return rule_error("appointment", sentence, "consultation_exists")
+    return rule_error("appointment", sentence, "consultation_exists", consultation=consultation_pk)
 
 
 @atomic_with_retry

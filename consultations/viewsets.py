@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
-from accounts.base_viewsets import ScopedViewSet, idempotent
+from accounts.base_viewsets import NestedListMixin, ScopedViewSet, idempotent
 from config.api.etags import VersionedMixin
 from config.api.prepared_lists import PreparedListMixin
 from config.db.querysets import Viewer
@@ -32,7 +32,7 @@ from consultations.serializers import (
     StartSerializer,
     VitalSignsSerializer,
 )
-from patients.models import Patient
+from patients.viewsets import PatientRecordsViewSet
 
 LONG_TEXTS = text_names(Consultation)
 
@@ -129,9 +129,11 @@ class ConsultationViewSet(
     def with_parts(self, queryset):
         notes = ConsultationNote.objects.readable_by(self.request.user)
         return queryset.prefetch_related(
-            Prefetch("vital_signs", queryset=VitalSigns.objects.newest()),
-            Prefetch("prescriptions", queryset=Prescription.objects.newest()),
-            Prefetch("notes", queryset=notes.newest()),
+            Prefetch("vital_signs", VitalSigns.objects.newest().select_related("recorded_by")),
+            Prefetch(
+                "prescriptions", Prescription.objects.newest().select_related("prescribed_by")
+            ),
+            Prefetch("notes", notes.newest().select_related("created_by")),
         )
 
     def reread(self, consultation):
@@ -141,21 +143,6 @@ class ConsultationViewSet(
         """Read the consultation and its parts again, and serialize them."""
         context = self.get_serializer_context()
         return ConsultationDetailSerializer(self.reread(consultation), context=context).data
-
-
-class NestedListMixin:
-    """Lists the rows below a parent record.
-
-    An empty list is a 404 where the caller does not see the parent.
-    """
-
-    def list(self, request, *args, **kwargs):
-        response = super().list(request, *args, **kwargs)
-        self.parent = None if response.data["results"] else get_object_or_404(self.parents())
-        return response
-
-    def records_read(self, response):
-        return super().records_read(response) or [self.parent]
 
 
 class PartViewSet(
@@ -195,7 +182,7 @@ class PartViewSet(
 
 
 class VitalSignsViewSet(PartViewSet):
-    queryset = VitalSigns.objects.select_related("consultation")
+    queryset = VitalSigns.objects.select_related("consultation", "recorded_by")
     serializer_class = VitalSignsSerializer
     documentation = documentation.VITAL_SIGNS
     messages = {"create": _("Vital signs recorded.")}
@@ -203,7 +190,7 @@ class VitalSignsViewSet(PartViewSet):
 
 
 class PrescriptionViewSet(PartViewSet):
-    queryset = Prescription.objects.select_related("consultation__appointment")
+    queryset = Prescription.objects.select_related("consultation__appointment", "prescribed_by")
     serializer_class = PrescriptionSerializer
     long_texts = ("instructions", "override_reason")
     access = permissions.PRESCRIPTIONS
@@ -227,7 +214,7 @@ class PrescriptionViewSet(PartViewSet):
 
 
 class ConsultationNoteViewSet(PartViewSet):
-    queryset = ConsultationNote.objects.select_related("consultation")
+    queryset = ConsultationNote.objects.select_related("consultation", "created_by")
     serializer_class = ConsultationNoteSerializer
     long_texts = ("content",)
     documentation = documentation.NOTES
@@ -235,7 +222,7 @@ class ConsultationNoteViewSet(PartViewSet):
     add = staticmethod(services.add_note)
 
 
-class PatientConsultationsViewSet(NestedListMixin, mixins.ListModelMixin, ScopedViewSet):
+class PatientConsultationsViewSet(PatientRecordsViewSet):
     """The consultations of one patient that the caller may see."""
 
     queryset = Consultation.objects.with_names()
@@ -244,10 +231,3 @@ class PatientConsultationsViewSet(NestedListMixin, mixins.ListModelMixin, Scoped
     filter_backends = []
     access = permissions.PATIENT_CONSULTATIONS
     documentation = documentation.PATIENT_CONSULTATIONS
-
-    def get_queryset(self):
-        return super().get_queryset().filter(patient__in=self.parents())
-
-    def parents(self):
-        visible = Patient.objects.visible_to(self.request.user)
-        return visible.filter(pk=self.kwargs["patient"])

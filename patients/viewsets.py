@@ -8,7 +8,7 @@ from rest_framework.generics import get_object_or_404
 
 from accounts.audit.log import RecordReference
 from accounts.auth.lockout import counting_password_attempt
-from accounts.base_viewsets import ScopedViewSet, idempotent
+from accounts.base_viewsets import NestedListMixin, ScopedViewSet, idempotent
 from accounts.models import AuditEvent
 from accounts.output import user_output
 from accounts.services import update_profile
@@ -145,6 +145,17 @@ class PatientViewSet(
         if self.action == "access_log":
             return [self.patient]
         return super().records_read(response)
+
+
+class PatientRecordsViewSet(NestedListMixin, mixins.ListModelMixin, ScopedViewSet):
+    """The rows of one patient that the caller may see, below the patient's address."""
+
+    def get_queryset(self):
+        return super().get_queryset().filter(patient__in=self.parents())
+
+    def parents(self):
+        visible = Patient.objects.visible_to(self.request.user)
+        return visible.filter(pk=self.kwargs["patient"])
 
 
 class EmergencyAccessViewSet(

@@ -35,13 +35,17 @@ def main():
             "DATABASE_URL": f"sqlite:///{folder}/clinic.sqlite3",
         }
         document = ["spectacular", "--format", "openapi-json", "--file", CLIENT / "openapi.json"]
-        subprocess.run([*MANAGE, *document], cwd=ROOT, env=environment, check=True)
+        run(*MANAGE, *document, cwd=ROOT, env=environment)
         (CLIENT / "src" / "documented.ts").write_text(program_of(PAGE.read_text()))
         for step in (["ci", "--no-audit", "--no-fund"], ["run", "generate"], ["run", "build"]):
-            subprocess.run(["npm", "--silent", *step], cwd=CLIENT, check=True)
+            run("npm", "--silent", *step)
         with demo_server(environment) as address:
             for name in PROGRAMS:
-                subprocess.run(["node", f"dist/{name}.js", address], cwd=CLIENT, check=True)
+                run("node", f"dist/{name}.js", address)
+
+
+def run(*command, cwd=CLIENT, env=None):
+    subprocess.run(command, cwd=cwd, env=env, check=True)  # noqa: S603
 
 
 def program_of(page):
@@ -57,7 +61,7 @@ def demo_server(environment):
         port = probe.getsockname()[1]
     command = [*MANAGE, "demo", f"{HOST}:{port}"]
     log = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)  # noqa: S603
     try:
         wait_for(port)
         yield f"http://{HOST}:{port}"

@@ -114,6 +114,7 @@ def test_reading_consultation_parts_names_the_patient(api, jane, house, ada, new
     "address",
     [
         "/api/consultations/{consultation}/notes/",
+        "/api/patients/{patient}/appointments/",
         "/api/patients/{patient}/consultations/",
         "/api/patients/{patient}/emergency-access/",
         "/api/patients/{patient}/access-log/",

@@ -1,7 +1,7 @@
 """Appointments, and the conditions that select them."""
 
 from django.db import models
-from django.db.models import PROTECT, F, Q
+from django.db.models import PROTECT, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -53,12 +53,17 @@ class AppointmentQuerySet(ScopedQuerySet):
         return self.order_by("starts_at", "pk")
 
     def with_people(self):
-        return self.select_related("patient", "doctor")
+        return self.select_related("patient", "doctor").with_consultation()
 
     def with_names(self):
         return self.select_related_only(
             patient=NAME_FIELDS, doctor=[*NAME_FIELDS, "specialization"]
-        )
+        ).with_consultation()
+
+    def with_consultation(self):
+        """Add `consultation_pk`, the id of the appointment's consultation or None."""
+        same = Appointment.objects.filter(pk=OuterRef("pk")).order_by()
+        return self.annotate(consultation_pk=Subquery(same.values("consultation")))
 
     def establishing_care_by(self, doctor):
         """Appointments that establish a care relationship between `doctor` and their patients.
@@ -99,6 +104,8 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
         help_text=gettext_lazy("Never shown to the patient."),
     )
     booked_by = models.ForeignKey(User, PROTECT, related_name="booked_appointments")
+
+    consultation_pk: int | None = None  # of a new appointment; see with_consultation()
 
     hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
 

@@ -58,6 +58,7 @@ def test_a_patient_books_for_themselves(api, smith, jane):
         "patient_notes": "",
         "allowed": ["cancel", "reschedule"],
         "booked_by": jane.pk,
+        "consultation": None,
         "created_at": "2026-12-02T10:00:00+01:00",
         "updated_at": "2026-12-02T10:00:00+01:00",
     }

@@ -146,15 +146,32 @@ def test_a_row_equals_that_of_the_appointment_list(url, api, appointments, jane)
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])
-def test_overviews_are_paginated_and_take_no_filter(url, api, appointments, jane):
+def test_overviews_are_paginated_and_take_no_date(url, api, appointments, jane):
     client = api(jane)
 
     page = data(client.get(url, {"page_size": 1, "page": 2}))
-    refused = client.get(url, {"status": "confirmed"})
+    refused = client.get(url, {"date": "2026-12-02"})
 
     assert (len(page["results"]), page["count"] > 1) == (1, True)
     assert status_and_code(refused) == (400, "unknown_parameter")
-    assert list(error_details(refused)[2]) == ["status"]
+    assert list(error_details(refused)[2]) == ["date"]
+
+
+@pytest.mark.parametrize("url", [UPCOMING, TODAY])
+def test_overviews_are_narrowed_by_doctor_patient_and_status(url, api, appointments, ada):
+    client = api(ada)
+    rows = data(client.get(url))["results"]
+
+    several = []
+    for field in ("doctor", "patient", "status"):
+        values = {row[field] for row in rows}
+        several += [field] * (len(values) > 1)
+        for value in values:
+            found = data(client.get(url, {field: value}))["results"]
+            assert found == [row for row in rows if row[field] == value]
+        every = ",".join(map(str, values))
+        assert data(client.get(url, {field: every}))["results"] == rows
+    assert len(several) > 1
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])

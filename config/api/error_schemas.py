@@ -59,6 +59,7 @@ DETAILS = {
     "page_too_large": {"page_size": {"type": "integer", "minimum": 1}},
     "slot_taken": {"alternatives": {"type": "array", "items": ALTERNATIVE}},
     "invalid_transition": {"allowed": {"type": "array", "items": {"$ref": f"{SCHEMAS}MoveEnum"}}},
+    "consultation_exists": {"consultation": {"type": ["integer", "null"], "format": "int64"}},
     "allergy_conflict": {"matches": SENTENCES},
 }
 

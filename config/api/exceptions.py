@@ -30,6 +30,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from config.api.field_labels import sentence_about
 from config.context import current_request_id
 from config.db import constraint_errors, outages
 
@@ -85,7 +86,9 @@ ERROR_CODES = {
     "record_anonymised": ErrorCode(
         409, _("The patient's record is anonymised and cannot be changed.")
     ),
-    "consultation_exists": ErrorCode(409, _("The appointment has a consultation already.")),
+    "consultation_exists": ErrorCode(
+        409, _("The appointment has a consultation already."), "consultation"
+    ),
     "consultation_closed": ErrorCode(409, _("A completed consultation accepts only addenda.")),
     "allergy_conflict": ErrorCode(409, _("The patient is allergic to the medication."), "matches"),
     "request_in_progress": ErrorCode(409, _("The first request with this key has not finished.")),
@@ -108,6 +111,10 @@ ERROR_CODES = {
 # DRF's codes that have another name in ERROR_CODES.
 DRF_CODE_ALIASES = {"authentication_failed": "token_invalid", "token_not_valid": "token_invalid"}
 
+# The codes whose sentences speak of "this field" and need its name; a rule's sentence is complete.
+CODES_ABOUT_FIELDS = {"validation_error", "unknown_field", "unknown_parameter"}
+WHOLE_REQUEST = {"detail", api_settings.NON_FIELD_ERRORS_KEY, None}
+
 RETRY_SECONDS = 5
 
 
@@ -124,12 +131,20 @@ class Problem(NamedTuple):
         return ERROR_CODES[self.code].status
 
     @property
+    def message(self):
+        """The first sentence, with the name of its field if the request is malformed."""
+        name = next(iter(self.errors), None)
+        sentence = first_sentence(self.errors)
+        is_about_field = self.code in CODES_ABOUT_FIELDS and name not in WHOLE_REQUEST
+        return sentence_about(name, sentence) if is_about_field else sentence
+
+    @property
     def body(self):
         body = {
             "status": "error",
             "code": self.code,
             "errors": self.errors,
-            "message": first_sentence(self.errors),
+            "message": self.message,
         }
         if self.details is not None:
             body["details"] = self.details

@@ -16,6 +16,7 @@ from config.api.fields import EARLIEST, LATEST, IdFormField, is_canonical
 
 MAX_SEARCH_LENGTH = 200
 MAX_SEARCH_WORDS = 10
+MAX_FILTER_VALUES = 20
 
 
 class StrictDateField(forms.DateField):
@@ -65,13 +66,49 @@ class ChoiceFilter(PreparedFilterMixin, django_filters.ChoiceFilter):
     pass
 
 
+class ValuesField(forms.Field):
+    """Values separated by commas, each cleaned by the other base class; returns a tuple."""
+
+    def clean(self, value):
+        if value in EMPTY_VALUES:
+            return ()
+        given = value.split(",")
+        if "" in given:
+            raise forms.ValidationError(_("Leave no value between the commas empty."))
+        if len(given) > MAX_FILTER_VALUES:
+            sentence = _("Give at most %(number)d values.") % {"number": MAX_FILTER_VALUES}
+            raise forms.ValidationError(sentence)
+        return tuple(dict.fromkeys(map(super().clean, given)))
+
+
+class ValuesFilter(PreparedFilterMixin, django_filters.BaseCSVFilter):
+    """Rows with any of the values. The text of the query depends on their number."""
+
+    base_field_class = ValuesField
+
+    def variant(self, values):
+        return len(values)
+
+    def arguments(self, values):
+        return values
+
+    def narrow(self, rows, variant, *values):
+        if len(values) == 1:
+            return rows.filter(**{self.field_name: values[0]})
+        return rows.filter(**{f"{self.field_name}__in": values})
+
+
+class ChoicesFilter(ValuesFilter, django_filters.ChoiceFilter):
+    """Rows with any of the given choices."""
+
+
 class CharFilter(PreparedFilterMixin, django_filters.CharFilter):
     pass
 
 
 @extend_schema_field({"type": "integer", "format": "int64", "minimum": 0})
-class IdFilter(PreparedFilterMixin, django_filters.Filter):
-    """Rows that refer to one record; an unknown id gives an empty list."""
+class IdsFilter(ValuesFilter):
+    """Rows that refer to one of the given records; an unknown id gives an empty list."""
 
     field_class = IdFormField
 

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from config.api import cursor_pagination
 from config.api.filters import list_parameters
+from config.api.narrowed_fields import narrowed
 from config.api.prepared_lists import PreparedRows
 from config.api.renderers import FastJSONRenderer
 from config.errors import rule_error
@@ -64,10 +65,12 @@ class PagePagination(PageNumberPagination):
     cursor_query_param = "cursor"
     parameters = frozenset({"page", "page_size", "cursor"})
     cursor_page = None  # set if the request has a cursor
+    only_fields = None  # see config.api.narrowed_fields
     long_texts = ()  # the view's `long_texts`: the fields that can make a page too large
 
     def paginate_queryset(self, queryset, request, view=None):
         self.long_texts = getattr(view, "long_texts", ())
+        self.only_fields = getattr(view, "only_fields", None)
         for name in (self.page_query_param, self.page_size_query_param):
             given = request.query_params.get(name, "1")
             is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_PAGE))
@@ -100,6 +103,7 @@ class PagePagination(PageNumberPagination):
 
     def _check_size(self, rows):
         """Raise `page_too_large`, with a page size that these rows allow."""
+        rows = [narrowed(row, self.only_fields) for row in rows] if self.only_fields else rows
         characters = sum(len(row[name]) for row in rows for name in self.long_texts if name in row)
         if characters * MAX_BYTES_PER_CHARACTER < MAX_ROWS_BYTES // 2:
             return  # the other fields of a page are far smaller than the other half

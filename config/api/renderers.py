@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 
+from config.api.narrowed_fields import narrowed
 from config.api.serializers import example_body
 
 DEFAULT_MESSAGE = _("Operation completed successfully")
@@ -66,6 +67,7 @@ class EnvelopeJSONRenderer(FastJSONRenderer):
             message = getattr(view, "message", None) or messages.get(
                 getattr(view, "action", None), DEFAULT_MESSAGE
             )
+            data = narrowed(data, getattr(view, "only_fields", None))
             data = {"status": "success", "data": data, "message": message}
         try:
             return super().render(data, accepted_media_type, renderer_context)

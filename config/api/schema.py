@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
+from config.api import narrowed_fields
 from config.api.etags import VersionedMixin
 from config.api.fields import ID_SCHEMA
 from config.api.renderers import DEFAULT_MESSAGE
@@ -65,6 +66,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     ),
 )
 
+FIELDS = OpenApiParameter(
+    narrowed_fields.PARAMETER,
+    {"type": "array", "items": {"type": "string"}},
+    style="form",
+    explode=False,
+    description="Only these fields of each record, such as `id,status`. The document describes "
+    "the response without this parameter.",
+)
+
 IF_MATCH = OpenApiParameter(
     "If-Match",
     location=OpenApiParameter.HEADER,
@@ -119,6 +129,7 @@ class EnvelopeAutoSchema(AutoSchema):
 
     def get_override_parameters(self):
         parameters = [IDEMPOTENCY_KEY] * self._takes_idempotency_key()
+        parameters += [FIELDS] * (self.method == "GET" and self.view.takes_fields())
         parameters += [IF_MATCH] * (self.view.action in getattr(self.view, "if_match", ()))
         return parameters + [IF_NONE_MATCH] * (
             self.view.action in getattr(self.view, "if_none_match", ())

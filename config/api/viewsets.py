@@ -4,6 +4,7 @@ from django.utils.functional import Promise
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
+from config.api import narrowed_fields
 from config.api.documentation import Resource
 from config.api.filters import refuse_unknown_parameters
 
@@ -25,14 +26,23 @@ class ApiViewSet(GenericViewSet):
     message: str | Promise | None = None
     parameters = {}
     documentation: Resource
+    only_fields = None  # the fields of `?fields=`, if the request has it
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
         if request.query_params and self.action not in (None, "metadata"):
             refuse_unknown_parameters(request, self.known_parameters())
+            if narrowed_fields.PARAMETER in request.query_params:
+                self.only_fields = narrowed_fields.requested(request, self.get_serializer())
+
+    def takes_fields(self):
+        """Return whether the action shows records that `?fields=` can narrow."""
+        return self.request.method == "GET" and (self.is_list_action() or self.action == "retrieve")
 
     def known_parameters(self):
         known = {api_settings.URL_FORMAT_OVERRIDE, *self.parameters.get(self.action, ())}
+        if self.takes_fields():
+            known.add(narrowed_fields.PARAMETER)
         if not self.is_list_action():
             return known
         if self.paginator:

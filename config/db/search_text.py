@@ -4,14 +4,16 @@ import unicodedata
 
 from anyascii import anyascii
 
-# Apostrophes and the letters and accents that are typed in their place.
-APOSTROPHES = dict.fromkeys(map(ord, "'’‘`´ʹʻʼʽʿʾ′＇"))
+# The apostrophe, and the quotation marks, accents and letters that are typed in its place.
+APOSTROPHES = dict.fromkeys(
+    map(ord, "'`\u00b4\u2018\u2019\u02b9\u02bb\u02bc\u02bd\u02bf\u02be\u2032\uff07")
+)
 
 
 def normalise(text: str) -> str:
     """Return the text in lower-case ASCII: without marks and apostrophes, transliterated.
 
-    "O’Brien" becomes "obrien", "Großmann" becomes "grossmann", "Зоя" becomes "zoya". Runs of spaces
+    "O'Brien" becomes "obrien", "Großmann" becomes "grossmann", "Зоя" becomes "zoya". Runs of spaces
     become one space.
     """
     decomposed = unicodedata.normalize("NFKD", text).casefold().translate(APOSTROPHES)

@@ -262,7 +262,7 @@ class World:
             return None
         if "emergency-access" in words:
             model, sees = EmergencyAccess, self.sees_emergency
-        elif words[1] in ("appointments", "upcoming", "today"):
+        elif {words[1], words[-1]} & {"appointments", "upcoming", "today"}:
             model, sees = Appointment, self.sees_appointment
         elif len(words) > 3:
             model, sees = of["consultations"]

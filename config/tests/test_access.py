@@ -43,6 +43,7 @@ GET    /api/patients/{pk}/access-log/                               PA
 GET    /api/patients/{patient}/emergency-access/                    PDA
 POST   /api/patients/{patient}/emergency-access/                    D
 GET    /api/patients/{patient}/emergency-access/{pk}/               PDA
+GET    /api/patients/{patient}/appointments/                        PDA
 GET    /api/patients/{patient}/consultations/                       PDA
 GET    /api/doctors/                                                PDAU
 GET    /api/doctors/{pk}/                                           PDAU

@@ -80,11 +80,14 @@ def test_no_form_lists_people(clinic):
 
 # The labels of the filter form of each list, in German.
 DATES = ["Datum", "Datum von", "Datum bis"]
+OF_APPOINTMENTS = [*DATES, "Status", "Arzt", "Patient", "Art der Konsultation", "Priorität"]
+OF_OVERVIEWS = ["Status", "Arzt", "Patient"]
 FILTER_LABELS = {
-    "/api/appointments/": [
-        *DATES, "Status", "Arzt", "Patient", "Art der Konsultation", "Priorität",
-    ],
-    "/api/consultations/": [*DATES, "Status", "Patient", "Arzt"],
+    "/api/appointments/": OF_APPOINTMENTS,
+    "/api/patients/{patient}/appointments/": OF_APPOINTMENTS,
+    "/api/today/": OF_OVERVIEWS,
+    "/api/upcoming/": OF_OVERVIEWS,
+    "/api/consultations/": [*DATES, "Status", "Termin", "Patient", "Arzt"],
     "/api/doctors/": ["Fachgebiet"],
     "/api/patients/": ["Geschlecht", "Geburtsdatum", "Geburtsdatum von", "Geburtsdatum bis"],
     "/api/time-slots/": [*DATES, "Arzt", "Fachgebiet", "Verfügbar"],
@@ -101,7 +104,8 @@ def test_each_filter_in_a_form_has_a_translated_label(clinic):
         and getattr(endpoint.view, "filterset_class", None)
     }
     assert lists == FILTER_LABELS.keys()
-    for address, labels in FILTER_LABELS.items():
+    for pattern, labels in FILTER_LABELS.items():
+        address = pattern.format(patient=clinic.jane.pk)
         page = browser.get(address, headers={"Accept-Language": "de"}).content.decode()
         form = re.search(r'<div class="modal-body">.*?</form>', page, re.DOTALL)[0]
         shown = re.findall(r"<label[^>]*>\s*([^<]*?):?\s*</label>", form)

@@ -132,7 +132,7 @@ def test_every_list_is_ordered_by_unique_non_null_keys(api, clinic, monkeypatch)
         for endpoint in endpoints:
             caller.get(address_of(endpoint, clinic), {"cursor": ""})
 
-    assert len(asked) == 15
+    assert len(asked) == 16
     for keys in asked.values():
         assert keys[-1].field.primary_key
         assert not any(key.field.null for key in keys)

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.db import OperationalError
 from django.http import JsonResponse
 from django.test import RequestFactory
+from django.utils import translation
 
 from accounts.tests.factories import DoctorFactory
 from appointments.tests.factories import TimeSlotFactory, make_appointment
 from config.api import exceptions
-from config.api.exceptions import ERROR_CODES
+from config.api.exceptions import ERROR_CODES, Problem
 from config.http import error_views
 from config.http.request_id import RequestIdFilter
 from config.tests.personas import build_clinic
@@ -140,7 +141,7 @@ def test_an_error_has_messages_by_field_and_a_summary(api):
             "time_slot": ["This field is required."],
             "reason_for_visit": ["This field is required."],
         },
-        "message": "This field is required.",
+        "message": "Time slot: this field is required.",
         "request_id": response["X-Request-ID"],
     }
 
@@ -173,7 +174,7 @@ def test_errors_of_nested_fields_stay_nested(api):
 
     weekdays = response.json()["errors"]["weekdays"]
     assert list(weekdays) == ["1"]
-    assert response.json()["message"] == weekdays["1"][0]
+    assert response.json()["message"] == f"Weekdays: e{weekdays['1'][0][1:]}"
 
 
 @pytest.mark.parametrize("debug", [True, False])
@@ -315,3 +316,31 @@ def test_the_documentation_answers_get_only(api):
     for method in ("options", "post", "put", "delete"):
         response = getattr(api(), method)("/api/docs/", HTTP_ACCEPT="text/html")
         assert response.status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("errors", "code", "language", "message"),
+    [
+        ({"start_time": ["This field is required."]}, "validation_error", "en",
+         "Start time: this field is required."),
+        ({"date_of_birth": ["A date is needed."]}, "validation_error", "en",
+         "Date of birth: a date is needed."),
+        ({"x_ray": ["This operation does not know this field."]}, "unknown_field", "en",
+         "X ray: this operation does not know this field."),
+        ({"email": ["E-mail addresses have an @."]}, "validation_error", "en",
+         "Email: e-mail addresses have an @."),
+        ({"weekdays": {"1": ["Enter a number."]}}, "validation_error", "en",
+         "Weekdays: enter a number."),
+        ({"phone": ["Dieses Feld fehlt."]}, "validation_error", "de",
+         "Telefon: Dieses Feld fehlt."),
+        ({"time_slot": ["This time slot is taken."]}, "slot_taken", "en",
+         "This time slot is taken."),
+        ({"detail": ["Not found."]}, "validation_error", "en", "Not found."),
+        ({"non_field_errors": ["Give a measurement."]}, "validation_error", "en",
+         "Give a measurement."),
+        ({}, "validation_error", "en", ""),
+    ],
+)  # fmt: skip
+def test_a_message_names_the_field_of_a_malformed_request(errors, code, language, message):
+    with translation.override(language):
+        assert Problem(code, errors).message == message

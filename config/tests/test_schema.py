@@ -192,9 +192,9 @@ def test_ids_times_and_page_parameters_document_their_limits(operations, schema)
     assert slot["id"] == {"type": "integer", "format": "int64", "minimum": 1}
     assert slot["start_time"]["pattern"].endswith(":[0-5][0-9]$")
     assert asked["page"] == {"type": "integer", "minimum": 1, "maximum": 999_999_999}
-    assert asked["doctor"] == {"type": "integer", "format": "int64", "minimum": 0}
+    assert asked["doctor"]["items"] == {"type": "integer", "format": "int64", "minimum": 0}
     assert asked["search"] == {"type": "string", "maxLength": 200}
-    assert sorted(asked["priority"]["enum"]) == ["high", "low", "medium", "urgent"]
+    assert sorted(asked["priority"]["items"]["enum"]) == ["high", "low", "medium", "urgent"]
 
 
 def test_public_operations_are_documented_as_public(operations):

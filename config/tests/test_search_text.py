@@ -9,7 +9,7 @@ from config.db.search_text import normalise
 SPELLINGS = {
     "Bélanger": "belanger",
     "O'Brien": "obrien",
-    "O’Brien": "obrien",
+    "O\u2019Brien": "obrien",
     "O`Brien": "obrien",
     "İlker": "ilker",
     "ilker": "ilker",

@@ -58,6 +58,7 @@ READING = [
     "GET /api/appointments/",
     "GET /api/appointments/{id}/history/",
     "GET /api/consultations/{id}/",
+    "GET /api/patients/{patient}/appointments/",
     "GET /api/patients/{patient}/consultations/",
     "GET /api/doctor-availability/",
     "GET /api/statistics/",

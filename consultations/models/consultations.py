@@ -1,6 +1,8 @@
 """Consultations: the clinical record of a visit, with its versions."""
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.contrib import admin
 from django.db import models
@@ -90,9 +92,9 @@ class ConsultationQuerySet(ScopedQuerySet):
             patient=NAME_FIELDS, doctor=NAME_FIELDS, appointment=["status"]
         )
 
-    def with_status(self, status):
-        """Consultations with this derived status."""
-        return self.filter(STATUS_CONDITIONS[status])
+    def with_status(self, *statuses):
+        """Consultations with one of these derived statuses."""
+        return self.filter(reduce(or_, (STATUS_CONDITIONS[status] for status in statuses)))
 
     def with_day(self):
         """Add `took_place_at`: the actual start, else the planned start, else the creation."""

@@ -144,7 +144,10 @@ def test_the_date_filter_uses_start_or_appointment_or_creation(api, smith, jane)
         ({"date_before": "9999-12-31"}, "validation_error"),
         ({"ordering": "doctor_notes"}, "validation_error"),
         ({"doctor_notes": "anxious"}, "unknown_parameter"),
-        ({"appointment": "1"}, "unknown_parameter"),
+        ({"appointment": "x"}, "validation_error"),
+        ({"status": "open,completed"}, "validation_error"),
+        ({"status": "completed,"}, "validation_error"),
+        ({"patient": ",".join(["1"] * 21)}, "validation_error"),
     ],
 )
 def test_an_invalid_parameter_is_refused_by_name(api, smith, visit, parameters, expected):

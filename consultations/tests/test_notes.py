@@ -43,6 +43,7 @@ def test_the_doctor_and_admins_write_notes_as_themselves(api, visit, actor, requ
         "id": row.pk,
         "is_private": False,
         "created_by": actor.pk,
+        "created_by_name": actor.full_name,
         "created_at": "2026-12-02T10:00:00+01:00",
     }
     assert row.consultation == visit

@@ -41,6 +41,7 @@ def test_the_doctor_and_admins_prescribe_as_themselves(api, visit, actor, reques
         "is_active": True,
         "override_reason": "",
         "prescribed_by": actor.pk,
+        "prescribed_by_name": actor.full_name,
         "created_at": "2026-12-02T10:00:00+01:00",
     }
     assert row.consultation == visit

@@ -30,6 +30,7 @@ KEYS = [
     "height",
     "bmi",
     "recorded_by",
+    "recorded_by_name",
     "recorded_at",
 ]
 # field: the values just below, at the lower limit, at the upper limit, and just above
@@ -74,6 +75,7 @@ def test_the_doctor_and_admins_record_vital_signs_as_themselves(api, visit, acto
         "id": row.pk,
         "bmi": 23.4,
         "recorded_by": actor.pk,
+        "recorded_by_name": actor.full_name,
         "recorded_at": "2026-12-02T10:00:00+01:00",
     }
     assert row.consultation == visit
