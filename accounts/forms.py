@@ -40,11 +40,6 @@ class UserCreateForm(RepeatedPasswordMixin, ServiceForm):
     )
     password_again = PasswordField(label=_("Password (again)"), required=False)
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        for name in ("first_name", "last_name"):
-            self.fields[name].required = True
-
     @property
     def values(self):
         """The keyword arguments of the service that creates the account."""

@@ -96,6 +96,12 @@ def required(*names):
     return {name: {"required": True, "allow_blank": False} for name in names}
 
 
+# A person may have one name only: the service refuses two blank ones.
+NAMES: dict[str, Any] = {
+    name: {"required": True, "allow_blank": True} for name in ("first_name", "last_name")
+}
+
+
 class PasswordField(serializers.CharField):
     """A write-only password; its maximum length limits the cost of hashing."""
 
@@ -154,7 +160,7 @@ class PatientProfileSerializer(ProfileSerializer):
 
     class Meta(ProfileSerializer.Meta):
         fields = [*USER_FIELDS, *PATIENT_FIELDS, "current_password"]
-        extra_kwargs = required("email", "first_name", "last_name")
+        extra_kwargs = required("email") | NAMES
 
 
 class DoctorProfileSerializer(ProfileSerializer):
@@ -162,7 +168,7 @@ class DoctorProfileSerializer(ProfileSerializer):
 
     class Meta(ProfileSerializer.Meta):
         fields = [*USER_FIELDS, *DOCTOR_FIELDS, "current_password"]
-        extra_kwargs = required("email", "first_name", "last_name", *LICENCE_FIELDS)
+        extra_kwargs = required("email", *LICENCE_FIELDS) | NAMES
 
 
 PROFILES: dict[str, type[ProfileSerializer]] = {
@@ -200,7 +206,7 @@ class RegistrationSerializer(StrictModelSerializer):
         fields = ["username", "email", "password", "user_type", "first_name", "last_name",
                   "phone", "date_of_birth", "gender", "address",
                   *LICENCE_FIELDS, *OWN_PATIENT_FIELDS]  # fmt: skip
-        extra_kwargs = required("username", "email", "first_name", "last_name")
+        extra_kwargs = required("username", "email") | NAMES
         extra_kwargs["username"]["validators"] = [ASCIIUsernameValidator()]  # unique: the service
 
     def validate(self, attrs):

@@ -64,6 +64,7 @@ def register(*, password: str | None = None, by_clinic: bool = False, **fields: 
         email_addresses.wait_for_proof(user)
     _set_password(user, password)
     _clean(user)
+    _check_has_name(user)
     user.save(force_insert=True)
     audit.record_create("account.register", user)
     if password is not None:  # an invitation follows otherwise
@@ -107,6 +108,8 @@ def update_profile(
     changed = [n for n, value in before.items() if (getattr(user, n) or None) != (value or None)]
     if not changed:
         return user
+    if {"first_name", "last_name"} & set(changed):
+        _check_has_name(user)
     user._history_user = by
     try:
         user.save()
@@ -174,6 +177,13 @@ def _clean(user: User) -> None:
             errors.setdefault("email", errors["username"])
             del errors["username"]
         raise ValidationError(errors) from error
+
+
+def _check_has_name(user: User) -> None:
+    """Raise ValidationError for a person without any name. Some people have one name only."""
+    if not (user.first_name or user.last_name):
+        sentence = _("Enter a first name or a last name.")
+        raise ValidationError({"first_name": sentence, "last_name": sentence})
 
 
 def _authorise_email_change(user: User, by: User, current_password: str | None) -> None:

@@ -144,7 +144,7 @@ class TimeSlotAdmin(ServiceModelAdmin):
     form = TimeSlotForm
     list_display = ["when", "doctor", "state"]
     list_filter = [SlotStateFilter, WhenFilter, ("doctor", AutocompleteSelectFilter)]
-    search_fields = ["doctor__first_name", "doctor__last_name", "doctor__specialization"]
+    search_fields = ["doctor__search_text", "doctor__specialization"]
     date_hierarchy = "starts_at"
     ordering = ["-starts_at"]
     autocomplete_fields = ["doctor"]
@@ -243,7 +243,7 @@ class AppointmentHistoryAdmin(ReadOnlyAdmin):
     list_select_related = ["appointment__patient", "appointment__doctor", "changed_by"]
     search_fields = [
         *(f"appointment__{path}" for path in PEOPLE_SEARCH_FIELDS),
-        "changed_by__first_name", "changed_by__last_name", "reason",
+        "changed_by__search_text", "reason",
     ]  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ["-pk"]

@@ -43,10 +43,7 @@ BULK_MOVES = {
         _("Appointments cancelled: %(count)d."),
     ),
 }
-PEOPLE_SEARCH_FIELDS = [
-    "patient__first_name", "patient__last_name", "patient__phone", "patient__email",
-    "doctor__first_name", "doctor__last_name",
-]  # fmt: skip
+PEOPLE_SEARCH_FIELDS = ["patient__search_text", "doctor__search_text"]
 
 
 def is_autocomplete(request):

@@ -27,7 +27,7 @@ APPOINTMENT_ORDERING_FIELDS = {
     "priority": choice_order("priority", Priority),
 }
 TIME_SLOT_ORDER = ["starts_at", "pk"]
-DOCTOR_ORDER = ["last_name", "first_name", "pk"]
+DOCTOR_ORDER = ["sort_last_name", "sort_first_name", "pk"]
 
 
 def _appointments(key, user_id, *arguments):

@@ -135,7 +135,7 @@ class DoctorViewSet(
     queryset = Doctor.objects.all()
     serializer_class = DoctorSerializer
     filterset_class = DoctorFilter
-    search_fields = ["first_name", "last_name", "specialization"]
+    search_fields = ["sort_first_name", "sort_last_name", "specialization"]
     ordering = prepared_queries.DOCTOR_ORDER
     list_query = prepared_queries.DOCTORS
     row_class = DoctorRow

@@ -56,10 +56,10 @@ class AppointmentViewSet(
     serializer_class = AppointmentSerializer
     filterset_class = AppointmentFilter
     search_fields = [
-        "patient__first_name",
-        "patient__last_name",
-        "doctor__first_name",
-        "doctor__last_name",
+        "patient__sort_first_name",
+        "patient__sort_last_name",
+        "doctor__sort_first_name",
+        "doctor__sort_last_name",
         "reason_for_visit",
     ]
     ordering_fields = prepared_queries.APPOINTMENT_ORDERING_FIELDS

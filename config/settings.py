@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "config.admin.apps.ClinicAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.postgres",  # lookups by trigrams
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",

@@ -220,7 +220,7 @@ class ConsultationPartAdmin(HistoryAdminMixin, ReadOnlyAdmin):
     list_select_related = ["consultation__patient", "consultation__doctor"]
     search_fields = [f"consultation__{path}" for path in PEOPLE_SEARCH_FIELDS]
 
-    @display(description=_("patient"), ordering="consultation__patient__last_name")
+    @display(description=_("patient"), ordering="consultation__patient__sort_last_name")
     def patient(self, part):
         return part.consultation.patient
 

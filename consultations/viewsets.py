@@ -51,10 +51,10 @@ class ConsultationViewSet(
     serializer_class = ConsultationDetailSerializer
     filterset_class = ConsultationFilter
     search_fields = [
-        "patient__first_name",
-        "patient__last_name",
-        "doctor__first_name",
-        "doctor__last_name",
+        "patient__sort_first_name",
+        "patient__sort_last_name",
+        "doctor__sort_first_name",
+        "doctor__sort_last_name",
         "chief_complaint",
         "diagnosis",
     ]

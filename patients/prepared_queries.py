@@ -3,15 +3,19 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from accounts.models.user import full_name_of
+from accounts.models.user import full_name_of, patient_display
 from config.api.filters import narrow, order_by
 from config.db.prepared import PreparedQuery
 from config.db.querysets import Viewer
 from patients.filters import PatientFilter
 from patients.models import Patient
 
-PATIENT_ORDER = ["last_name", "first_name", "pk"]
-PATIENT_ORDERING_FIELDS = {name: name for name in ("last_name", "first_name", "created_at")}
+PATIENT_ORDER = ["sort_last_name", "sort_first_name", "pk"]
+PATIENT_ORDERING_FIELDS = {
+    "last_name": "sort_last_name",
+    "first_name": "sort_first_name",
+    "created_at": "created_at",
+}
 
 
 class PatientRow(NamedTuple):
@@ -37,6 +41,10 @@ class PatientRow(NamedTuple):
     @property
     def full_name(self):
         return full_name_of(self.first_name, self.last_name, self.username)
+
+    @property
+    def display(self):
+        return patient_display(self.full_name, self.date_of_birth, self.id)
 
 
 def _patients(key, user_id, *arguments):

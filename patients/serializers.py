@@ -1,4 +1,5 @@
 from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -8,7 +9,6 @@ from accounts.serializers import (
     PATIENT_EXAMPLE,
     PasswordField,
     PatientProfileSerializer,
-    required,
 )
 from config.api.filters import MAX_SEARCH_LENGTH
 from config.api.serializers import (
@@ -22,18 +22,37 @@ from patients.models import EmergencyAccess, Patient
 DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
 
 
-class PatientSerializer(PatientProfileSerializer):
+class OneNameMixin:
+    """Requires a first name or a last name in a body that is not a partial one."""
+
+    def validate(self, attrs):
+        attrs = super().validate(attrs)
+        if not (self.partial or attrs.get("first_name") or attrs.get("last_name")):
+            sentence = _("Enter a first name or a last name.")
+            raise serializers.ValidationError({"first_name": [sentence], "last_name": [sentence]})
+        return attrs
+
+
+class PatientSerializer(OneNameMixin, PatientProfileSerializer):
     """A patient's record. Patients who change their own e-mail address send `current_password`."""
+
+    display = serializers.CharField(
+        read_only=True, help_text=_("Tells apart patients who have the same name.")
+    )
+    example = PATIENT_EXAMPLE | {"display": "Jane Doe, born April 12, 1990, no. 7"}
 
     class Meta(PatientProfileSerializer.Meta):
         model = Patient
-        extra_kwargs = required("first_name", "last_name")
+        fields = [*PatientProfileSerializer.Meta.fields, "display"]
+        extra_kwargs = {}
 
 
 @extend_schema_serializer(component_name="PatientSummary")
 class PatientListSerializer(PatientSerializer):
     example = {
-        name: value for name, value in PATIENT_EXAMPLE.items() if name not in DETAIL_ONLY_FIELDS
+        name: value
+        for name, value in PatientSerializer.example.items()
+        if name not in DETAIL_ONLY_FIELDS
     }
     avatar = None  # type: ignore[assignment]  # DRF's way to remove a field
     current_password = None  # type: ignore[assignment]
@@ -58,7 +77,9 @@ class PatientSearchSerializer(StrictSerializer):
     example = {"search": "jane doe", "date_of_birth": "1990-04-12"}
 
 
-class PatientRegistrationSerializer(ResponseOfAnotherSerializer, StrictModelSerializer):
+class PatientRegistrationSerializer(
+    OneNameMixin, ResponseOfAnotherSerializer, StrictModelSerializer
+):
     """A patient whom the clinic registers; the response is the whole record."""
 
     response_class = PatientSerializer
@@ -80,9 +101,7 @@ class PatientRegistrationSerializer(ResponseOfAnotherSerializer, StrictModelSeri
                   "date_of_birth", "gender", "address", "medical_history", "allergies",
                   "emergency_contact", "emergency_contact_phone",
                   "emergency_contact_relation"]  # fmt: skip
-        extra_kwargs = required("first_name", "last_name") | {
-            "username": {"required": False, "validators": [ASCIIUsernameValidator()]}
-        }
+        extra_kwargs = {"username": {"required": False, "validators": [ASCIIUsernameValidator()]}}
 
 
 class KindsField(serializers.ListField):

@@ -61,7 +61,7 @@ class PatientViewSet(
     if_match = frozenset({"update", "partial_update", "destroy"})
     if_none_match = frozenset({"retrieve"})
     filterset_class = PatientFilter
-    search_fields = ["first_name", "last_name", "email", "phone"]
+    search_fields = ["search_text"]
     ordering_fields = PATIENT_ORDERING_FIELDS
     ordering = PATIENT_ORDER
     list_query = PATIENTS

@@ -43,7 +43,7 @@ class SessionAdmin(ReadOnlyAdmin):
     list_display = fields[:-1]
     list_filter = [SessionStateFilter, ("user", AutocompleteSelectFilter)]
     list_select_related = ["user"]
-    search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
+    search_fields = ["user__search_text", "user__username"]
     date_hierarchy = "created_at"
     actions = ["end_sessions"]
 
@@ -61,7 +61,7 @@ class LoginCounterAdmin(ReadOnlyAdmin):
 
     list_display = ["of", "address", "failures", "expires_at", "locked"]
     list_select_related = ["user"]
-    search_fields = ["user__first_name", "user__last_name", "user__username", "user__email"]
+    search_fields = ["user__search_text", "user__username"]
     actions = ["lift"]
 
     @admin.action(description=_("Forget these failures and lift the lockout"))

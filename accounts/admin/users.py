@@ -64,9 +64,9 @@ class UserAdminBase(ServiceModelAdmin):
 
     form = UserChangeForm
     add_form = UserCreateForm
-    search_fields = ["first_name", "last_name", "username", "email", "phone", "date_of_birth"]
+    search_fields = ["search_text", "username"]
     date_hierarchy = "created_at"
-    ordering = ["last_name", "first_name", "pk"]
+    ordering = ["sort_last_name", "sort_first_name", "pk"]
     actions_detail = ["set_password", "end_all_sessions"]
     readonly_fields = [*STAMPS, "is_active", "license_verified", *PROOF]
 
@@ -127,7 +127,7 @@ class UserAdminBase(ServiceModelAdmin):
             done=_("The sessions have ended."),
         )
 
-    @display(description=_("name"), header=True, ordering="last_name")
+    @display(description=_("name"), header=True, ordering="sort_last_name")
     def person(self, person):
         initials = f"{person.first_name[:1]}{person.last_name[:1]}"
         return [str(person), person.email or person.username, initials.upper()]

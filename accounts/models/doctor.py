@@ -64,4 +64,5 @@ class Doctor(User):
         proxy = True
 
     def __str__(self):
-        return f"Dr. {self.full_name.removeprefix('Dr. ')}"
+        name = f"Dr. {self.full_name.removeprefix('Dr. ')}"
+        return f"{name}, {self.specialization}" if self.specialization else name

@@ -14,10 +14,13 @@ from django.db.models import PROTECT, Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from accounts import validators
+from accounts.models.searchable import SEARCH_COLUMNS, SearchablePerson
 from accounts.roles import ADMINS, UNVERIFIED, Gender, UserType
 from config.db.constraint_errors import fields_of
 from config.db.querysets import ScopedQuerySet
@@ -56,6 +59,17 @@ def full_name_of(first_name, last_name, username):
     return f"{first_name} {last_name}".strip() or username
 
 
+def patient_display(full_name, date_of_birth, pk):
+    """Return "Blair Conroy, born Oct. 26, 1975, no. 12", in the language of the request."""
+    if date_of_birth is None:
+        return gettext("%(name)s, no. %(number)d") % {"name": full_name, "number": pk}
+    return gettext("%(name)s, born %(date)s, no. %(number)d") % {
+        "name": full_name,
+        "date": date_format(date_of_birth),
+        "number": pk,
+    }
+
+
 class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]  # made at run time
     def get_by_natural_key(self, username):
         """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
@@ -84,7 +98,7 @@ class ProxyAwareHistory(HistoricalRecords):
             sender._meta.simple_history_manager_attribute = self.manager_name
 
 
-class User(VersionedModel, AbstractUser):
+class User(SearchablePerson, VersionedModel, AbstractUser):
     """A user. Admins, and nobody else, are staff with full access."""
 
     date_joined = None  # type: ignore[assignment]  # Django's way to remove a field
@@ -162,11 +176,12 @@ class User(VersionedModel, AbstractUser):
             "email_set_at",
             "email_lost_at",
             "must_change_password",
+            *SEARCH_COLUMNS,
         ]
     )
 
     class Meta:
-        ordering = ["last_name", "first_name", "pk"]
+        ordering = ["sort_last_name", "sort_first_name", "pk"]
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),
@@ -222,17 +237,24 @@ class User(VersionedModel, AbstractUser):
         ]
         indexes = [  # a migration adds indexes for the search on PostgreSQL
             models.Index(
-                fields=["user_type", "last_name", "first_name", "id", "is_active"],
-                name="people_by_name",
+                fields=["user_type", "sort_last_name", "sort_first_name", "id", "is_active"],
+                name="people_by_sort_name",
             ),
         ]
 
     def __str__(self):
-        return self.full_name
+        return self.display
 
     @property
     def full_name(self):
         return full_name_of(self.first_name, self.last_name, self.username)
+
+    @property
+    def display(self):
+        """The name, with the birth and number of a patient: several may have one name."""
+        if self.user_type == UserType.PATIENT:
+            return patient_display(self.full_name, self.date_of_birth, self.pk)
+        return self.full_name
 
     @property
     def unproven_email(self):

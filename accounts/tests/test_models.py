@@ -273,15 +273,18 @@ def test_verifying_a_licence_makes_the_doctor_bookable():
     assert Doctor.objects.get().is_bookable is True
 
 
-def test_str_is_the_full_name_or_username():
-    jane = UserFactory(username="jane", first_name="Jane", last_name="Doe")
+def test_str_tells_people_of_one_name_apart():
+    jane = UserFactory(first_name="Jane", last_name="Doe", date_of_birth="1990-04-12")
+    jane.refresh_from_db()
     nameless = UserFactory(username="nameless", first_name="", last_name="")
-    house = DoctorFactory(first_name="Dr. Gregory", last_name="House")
+    house = DoctorFactory(first_name="Dr. Gregory", last_name="House", specialization="Nephrology")
+    ada = AdminFactory(first_name="Ada", last_name="Admin")
 
-    assert [str(one) for one in (jane, nameless, house)] == [
-        "Jane Doe",
-        "nameless",
-        "Dr. Gregory House",
+    assert [str(one) for one in (jane, nameless, house, ada)] == [
+        f"Jane Doe, born April 12, 1990, no. {jane.pk}",
+        f"nameless, no. {nameless.pk}",
+        "Dr. Gregory House, Nephrology",
+        "Ada Admin",
     ]
 
 

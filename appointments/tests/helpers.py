@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from appointments import clock
 from appointments.tests.factories import TimeSlotFactory
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -16,7 +17,7 @@ DATA_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE
 
 def clinic_time(local):
     """Converts local time of the clinic, such as "2026-12-07 09:00", to a UTC datetime."""
-    return datetime.fromisoformat(local).replace(tzinfo=BERLIN).astimezone(UTC)
+    return datetime.fromisoformat(local).replace(tzinfo=clock.zone()).astimezone(UTC)
 
 
 def make_slot(local="2026-12-07 09:00", minutes=30, **details):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from appointments import clock
 from appointments.lifecycle import Status
@@ -16,6 +17,7 @@ from appointments.tests.helpers import (
     make_slot,
     status_and_code,
 )
+from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -172,6 +174,35 @@ def test_overviews_are_narrowed_by_doctor_patient_and_status(url, api, appointme
         every = ",".join(map(str, values))
         assert data(client.get(url, {field: every}))["results"] == rows
     assert len(several) > 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "now"),
+    [
+        ("Europe/Berlin", "2026-10-25 12:00"),  # 25 hours
+        ("America/New_York", "2026-03-08 12:00"),  # 23 hours
+        ("Pacific/Auckland", "2026-12-02 12:00"),
+    ],
+)
+def test_every_page_has_the_same_day(zone, now, api, ada, client, smith, settings):
+    settings.TIME_ZONE = zone
+    day = now.split()[0]
+    with clock.frozen_at(clinic_time(now)):
+        first = visit(f"{day} 00:00", smith, PatientFactory())
+        last = visit(f"{day} 23:30", smith, PatientFactory(), minutes=29)
+        visit(str(clinic_time(now).date() - timedelta(days=1)) + " 23:30", smith, PatientFactory())
+        visit(str(clinic_time(now).date() + timedelta(days=1)) + " 00:00", smith, PatientFactory())
+        both = [first.pk, last.pk]
+        caller = api(ada)
+        client.force_login(ada)
+
+        filtered = caller.get("/api/appointments/", {"date": day, "ordering": "starts_at"})
+        day_sheet = client.get(reverse("admin:index")).context["day_sheet"]["rows"]
+
+        assert ids(caller.get(TODAY)) == both
+        assert ids(filtered) == both
+        assert data(caller.get("/api/statistics/"))["today"] == len(both)
+        assert [row[1].pk for row in day_sheet] == [first.patient_id, last.patient_id]
 
 
 @pytest.mark.parametrize("url", [UPCOMING, TODAY])

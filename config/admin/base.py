@@ -32,6 +32,7 @@ from config.admin.forms import ActionForm, ReadOnlyFormSet, RecordField, Service
 from config.admin.parameters import is_known, list_error, refuse_bad_references
 from config.api.pagination import DeferredJoinPaginator
 from config.db import constraint_errors
+from config.db.search import search
 from config.db.transactions import atomic_with_retry
 
 
@@ -99,6 +100,13 @@ class ServiceModelAdmin(ModelAdmin):
         """States that the page shows these rows, and the people whom they name."""
         people = [getattr(row, name) for row in rows for name in self.named_by]
         show_records(request, *rows, *filter(None, people))
+
+    def get_search_results(self, request, queryset, search_term):
+        """Searches as the API does, so that people are found in every spelling of their names."""
+        found = search(queryset, self.get_search_fields(request), search_term)
+        if found.order:
+            return found.rows.order_by(*found.order, *self.get_ordering(request)), False
+        return found.rows, False
 
     def changelist_view(self, request, extra_context=None):
         if sentence := list_error(self, request):

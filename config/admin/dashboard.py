@@ -19,6 +19,7 @@ from appointments.models import Appointment
 from appointments.statistics import statistics
 from config.admin.audited_pages import show_records
 from config.admin.base import coloured_label
+from patients.models import EmergencyAccess
 
 DAYS = range(-7, 7)  # days of the chart, counted from today
 
@@ -66,6 +67,7 @@ def _cards(numbers):
         doctors=Count("pk", filter=Q(user_type=UserType.DOCTOR)),
         waiting=Count("pk", filter=Q(user_type=UserType.DOCTOR, license_verified=False)),
     )
+    to_review = EmergencyAccess.objects.to_review().count()
     appointments = reverse("admin:appointments_appointment_changelist")
     doctors = reverse("admin:accounts_doctor_changelist")
     return [
@@ -78,6 +80,12 @@ def _cards(numbers):
             people["waiting"],
             f"{doctors}?license_verified__exact=0&is_active__exact=1",
             urgent=people["waiting"] > 0,
+        ),
+        _card(
+            _("Emergency accesses to review"),
+            to_review,
+            f"{reverse('admin:patients_emergencyaccess_changelist')}?review=open",
+            urgent=to_review > 0,
         ),
     ]
 

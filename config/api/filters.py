@@ -1,7 +1,6 @@
 """Filters for query parameters: typed, bounded, and strict about unknown parameters."""
 
 from functools import cache
-from types import SimpleNamespace
 
 import django_filters
 from django import forms
@@ -13,6 +12,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
 
 from config.api.fields import EARLIEST, LATEST, IdFormField, is_canonical
+from config.db.search import search
 
 MAX_SEARCH_LENGTH = 200
 MAX_SEARCH_WORDS = 10
@@ -173,20 +173,22 @@ def narrow(rows, filterset_class, key, arguments):
 
 
 class BoundedSearchFilter(SearchFilter):
-    """`?search=`: each word must be found; the length is limited."""
+    """`?search=`: each word must be found; the length is limited. See config.db.search."""
 
-    def get_search_terms(self, request):
-        text = list_parameters(request).get(self.search_param, "")
-        if not text:
-            return []
-        if "\x00" in text:
+    def filter_queryset(self, request, queryset, view):
+        fields = self.get_search_fields(view, request)
+        query = list_parameters(request).get(self.search_param, "")
+        if not (fields and query):
+            return queryset
+        if "\x00" in query:
             raise ValidationError({self.search_param: [_("Null characters are not allowed.")]})
-        if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_WORDS:
+        if len(query) > MAX_SEARCH_LENGTH or len(query.split()) > MAX_SEARCH_WORDS:
             sentence = _("Search for at most %(words)d words and %(length)d characters.")
             limits = {"words": MAX_SEARCH_WORDS, "length": MAX_SEARCH_LENGTH}
             raise ValidationError({self.search_param: [sentence % limits]})
-        parameters = SimpleNamespace(query_params=list_parameters(request))
-        return super().get_search_terms(parameters)  # type: ignore[arg-type]
+        found = search(queryset, fields, query)
+        view.search_order = found.order
+        return found.rows
 
     def get_schema_operation_parameters(self, view):
         parameters = super().get_schema_operation_parameters(view)
@@ -208,6 +210,9 @@ class StrictOrderingFilter(OrderingFilter):
 
     def filter_queryset(self, request, queryset, view):
         ordering = self.get_ordering(request, queryset, view)
+        by_similarity = getattr(view, "search_order", ())
+        if by_similarity and not {"ordering", "cursor"} & request.query_params.keys():
+            ordering = [*by_similarity, *ordering]
         return queryset.order_by(*ordering) if ordering else queryset
 
     def get_schema_operation_parameters(self, view):

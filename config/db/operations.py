@@ -80,6 +80,31 @@ class ValidateConstraint(operations.ValidateConstraint):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
+class WidenDecimal(migrations.AlterField):
+    """Gives a decimal column more digits.
+
+    PostgreSQL would rewrite the table for a type with more decimal places. It gets a type without
+    limits instead, which needs no rewrite; the model's validators keep the limits.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if not _is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        meta = to_state.apps.get_model(app_label, self.model_name)._meta
+        table, column = meta.db_table, meta.get_field(self.name).column
+        quote = schema_editor.quote_name
+        schema_editor.execute(
+            f"ALTER TABLE {quote(table)} ALTER COLUMN {quote(column)} TYPE numeric"
+        )
+
+
 class AddForeignKeyNotValid(migrations.AddField):
     """Adds a column with a foreign key `name_of_key` that holds for new rows only.
 

@@ -155,6 +155,7 @@ def test_the_dashboard_shows_today(admin_client):
         "Patients": Patient.objects.count(),
         "Doctors": 4,
         "Licences to verify": 1,
+        "Emergency accesses to review": 0,
     }
     assert reverse("admin:appointments_appointment_change", args=[appointment.pk]) in content
     assert "Confirmed: 1" in content

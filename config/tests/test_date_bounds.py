@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import models
+from django.test import RequestFactory
+from rest_framework import serializers
 
 from accounts.models import Session, User
 from accounts.tests.factories import DoctorFactory
@@ -50,6 +53,40 @@ def test_a_date_time_within_the_bounds_is_read():
 
     assert serializer.is_valid()
     assert serializer.validated_data == {"expires_at": datetime(2029, 12, 31, 23, 30, tzinfo=UTC)}
+
+
+def test_no_serializer_reads_a_date_time_without_bounds():
+    unbounded = [
+        f"{one.__name__}.{name}"
+        for one in serializers_of(serializers.BaseSerializer)
+        if one.__module__.split(".")[0] in OWN and hasattr(one, "_declared_fields")
+        for name, field in fields_of(one).items()
+        if isinstance(field, serializers.DateTimeField)
+        and not (field.read_only or isinstance(field, BoundedDateTimeField))
+    ]
+
+    assert unbounded == []
+
+
+OWN = {"config", "accounts", "patients", "appointments", "consultations"}
+
+
+def serializers_of(parent):
+    for child in parent.__subclasses__():
+        yield child
+        yield from serializers_of(child)
+
+
+def a_request():
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    return request
+
+
+def fields_of(serializer):
+    meta = getattr(serializer, "Meta", None)
+    is_abstract = issubclass(serializer, serializers.ModelSerializer) and not meta
+    return {} if is_abstract else serializer(context={"request": a_request()}).fields
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ on_postgresql = pytest.mark.skipif(
 
 # user, URL, and the index that is used
 PAGES = [
-    ("ada", "/api/patients/", "people_by_name"),
-    ("house", "/api/patients/", "people_by_name"),
-    ("jane", "/api/doctors/", "people_by_name"),
+    ("ada", "/api/patients/", "people_by_sort_name"),
+    ("house", "/api/patients/", "people_by_sort_name"),
+    ("jane", "/api/doctors/", "people_by_sort_name"),
     ("ada", "/api/time-slots/", "slots_by_day"),
     ("jane", "/api/time-slots/", "slots_by_day"),
     ("house", "/api/time-slots/", "slots_of_doctor"),
@@ -161,13 +161,14 @@ def test_taken_slots_of_a_doctor_are_read_from_one_index(plan_of):
 @pytest.mark.parametrize(
     ("who", "address", "index"),
     [
-        ("house", "/api/patients/?search=jan", "people_by_words"),
+        ("house", "/api/patients/?search=jan", "people_by_search_text"),
         ("jane", "/api/patients/{jane}/access-log/", "audit_of_patient"),
     ],
 )
 def test_filters_and_lookups_have_an_index(plan_of, who, address, index):
     with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX people_by_name")  # for so few users a sequential scan is cheaper
+        # For so few users a sequential scan is cheaper.
+        cursor.execute("DROP INDEX people_by_sort_name")
 
     plan = plan_of(who, address, enable_seqscan="off", enable_indexscan="off")
 

@@ -81,6 +81,7 @@ DOCUMENTED = {
 
 # The modules that the frameworks' documentation names as places to import from.
 DOCUMENTED_MODULES = {
+    "django.contrib.postgres.search",
     "corsheaders.defaults",
     "django.apps",
     "django.conf",

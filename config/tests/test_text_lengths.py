@@ -40,6 +40,9 @@ WRITTEN_BY_CODE = {
     "Session.jti",
     "User.avatar",
     "User.password",
+    "User.search_text",
+    "User.sort_first_name",
+    "User.sort_last_name",
 }
 
 INSTALLED = {

@@ -84,12 +84,12 @@ def _limits(lowest, highest):
     return [MinValueValidator(Decimal(lowest)), MaxValueValidator(Decimal(highest))]
 
 
-def measurement(lowest, highest, digits=None):
-    """Return an optional field: an integer, or with `digits` a decimal with one decimal place."""
+def measurement(lowest, highest, digits=None, places=1):
+    """Return an optional field: an integer, or with `digits` a decimal."""
     options = {"null": True, "blank": True, "validators": _limits(lowest, highest)}
     if digits is None:
         return models.PositiveSmallIntegerField(**options)
-    return models.DecimalField(max_digits=digits, decimal_places=1, **options)
+    return models.DecimalField(max_digits=digits, decimal_places=places, **options)
 
 
 class VitalSigns(ConsultationPart):
@@ -106,7 +106,7 @@ class VitalSigns(ConsultationPart):
     temperature = measurement("25", "45", digits=3)
     respiratory_rate = measurement("2", "80")
     oxygen_saturation = measurement("30", "100")
-    weight = measurement("0.3", "500", digits=4)
+    weight = measurement("0.3", "500", digits=6, places=3)  # grams of a newborn
     height = measurement("20", "260", digits=4)
     recorded_by = models.ForeignKey(User, PROTECT, related_name="recorded_vital_signs")
     recorded_at = models.DateTimeField(default=clock.now, editable=False)

@@ -17,6 +17,7 @@ from accounts.audit import hash_chain
 from accounts.auth import lockout
 from accounts.auth.sessions import open_session
 from accounts.models import AuditEvent, IdempotencyKey, LoginCounter, Session, User
+from accounts.models.searchable import SEARCH_COLUMNS
 from accounts.services import PERSONAL_FIELDS, update_profile
 from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import image_bytes
@@ -155,7 +156,7 @@ def columns_containing(*words):
 def test_every_user_field_is_listed_as_kept_or_removed():
     fields = {field.name for field in User._meta.concrete_fields}
 
-    assert fields == {*PERSONAL_FIELDS, "username", "password"} | NOT_IDENTIFYING
+    assert fields == {*PERSONAL_FIELDS, *SEARCH_COLUMNS, "username", "password"} | NOT_IDENTIFYING
 
 
 def test_no_column_identifies_the_patient_and_all_clinical_texts_remain(jane, visit):

@@ -140,6 +140,18 @@ def test_an_invalid_number_is_refused(api, smith, visit, field, value):
     assert VitalSigns.objects.count() == 0
 
 
+@pytest.mark.parametrize("grams", [3.457, 68.5, 0.3])
+def test_the_weight_has_three_decimals(api, smith, visit, grams):
+    assert data(api(smith).post(url(visit), {"weight": grams}), 201)["weight"] == grams
+    assert data(api(smith).get(url(visit)))["results"][0]["weight"] == grams
+
+
+def test_a_fourth_decimal_is_refused(api, smith, visit):
+    refused = api(smith).post(url(visit), {"weight": 3.4571})
+
+    assert error_details(refused)[:2] == (400, "validation_error")
+
+
 def test_one_measurement_is_required_and_sufficient(api, smith, visit):
     client = api(smith)
 

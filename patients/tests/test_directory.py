@@ -24,6 +24,7 @@ IN_A_ROW = {
     "email",
     "first_name",
     "last_name",
+    "display",
     "full_name",
     "user_type",
     "phone",
