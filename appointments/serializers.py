@@ -13,11 +13,10 @@ from appointments.lifecycle import ConsultationType, Priority, Status
 from appointments.models import Appointment, AppointmentHistory
 from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField, TimeSlotField
-from config.api.fields import VisibleRelatedField
 from config.api.serializers import BaseModelSerializer, StrictModelSerializer, StrictSerializer
 from config.db.querysets import hidden_fields
 from config.db.text import MAX_CLINICAL_TEXT_LENGTH, MAX_PATIENT_TEXT_LENGTH, MAX_REASON_LENGTH
-from patients.models import Patient
+from patients.serializers import PatientField
 
 read_appointment = row_of(AppointmentRow)
 
@@ -42,7 +41,7 @@ APPOINTMENT_EXAMPLE = {
     "contact_phone": "+49 30 1234567",
     "patient_notes": "",
     "doctor_notes": "",
-    "allowed": ["confirm", "start", "complete", "cancel", "reschedule"],
+    "allowed": ["confirm", "cancel", "reschedule"],
     "booked_by": 7,
     "created_at": "2026-11-24T08:30:00+01:00",
     "updated_at": "2026-11-24T08:30:00+01:00",
@@ -103,7 +102,7 @@ class AppointmentActionSerializer(StrictSerializer):
 class BookingSerializer(AppointmentActionSerializer):
     """Patients book for themselves; doctors and admins name the patient."""
 
-    patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
+    patient = PatientField(required=False)
     time_slot = TimeSlotField()
     consultation_type = serializers.ChoiceField(choices=ConsultationType.choices, required=False)
     priority = serializers.ChoiceField(choices=Priority.choices, required=False)
@@ -160,6 +159,11 @@ class MoveSerializer(AppointmentActionSerializer):
 class RescheduleSerializer(MoveSerializer):
     time_slot = TimeSlotField()
     example = {"time_slot": 42, "reason": "The patient asked for a later time."}
+
+
+class ReopenSerializer(AppointmentActionSerializer):
+    reason = serializers.CharField(max_length=MAX_REASON_LENGTH)
+    example = {"reason": "Completed by mistake: the patient is still waiting."}
 
 
 HISTORY_EXAMPLE = {

@@ -27,6 +27,7 @@ from appointments.serializers import (
     HistorySerializer,
     MoveSerializer,
     PeriodSerializer,
+    ReopenSerializer,
     RescheduleSerializer,
     StatisticsSerializer,
 )
@@ -77,6 +78,7 @@ class AppointmentViewSet(
         "no_show": _("Appointment marked as no-show."),
         "cancel": _("Appointment cancelled."),
         "reschedule": _("Appointment rescheduled."),
+        "reopen": _("Appointment reopened."),
     }
 
     def get_serializer_class(self):
@@ -137,6 +139,11 @@ class AppointmentViewSet(
     @action(detail=True, methods=["post"], serializer_class=RescheduleSerializer)
     @idempotent
     def reschedule(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=ReopenSerializer)
+    @idempotent
+    def reopen(self, request, pk=None):
         return self.move()
 
     def move(self):

@@ -1,4 +1,5 @@
 from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.models import Action, AuditEvent
@@ -9,11 +10,23 @@ from accounts.serializers import (
     PatientProfileSerializer,
     required,
 )
+from config.api.fields import VisibleRelatedField
 from config.api.filters import MAX_SEARCH_LENGTH
 from config.api.serializers import StrictModelSerializer, StrictSerializer
 from patients.models import EmergencyAccess, Patient
 
 DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
+
+
+class PatientField(VisibleRelatedField):
+    """A patient whom a body names."""
+
+    default_error_messages = {
+        "does_not_exist": _("There is no such patient, or the record is closed. Search again.")
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"queryset": Patient.objects.all()} | kwargs)
 
 
 class PatientSerializer(PatientProfileSerializer):
