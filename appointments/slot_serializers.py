@@ -77,7 +77,7 @@ class DoctorField(VisibleRelatedField):
     """The doctor for whom a request acts: admins name one, doctors act for themselves."""
 
     default_error_messages = {
-        "does_not_exist": _("You cannot act for this doctor, or the account is closed.")
+        "does_not_exist": _("There is no such doctor, or you may not act for this one.")
     }
 
     def __init__(self, **kwargs):

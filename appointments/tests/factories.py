@@ -56,3 +56,12 @@ def make_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=N
         with on_the_day(slot) if action in ON_THE_DAY else nullcontext():
             appointment = services.move(appointment, action, by=slot.doctor)
     return appointment
+
+
+def make_appointment_of_today(*, doctor=None, **details):
+    """Books, the day before, the first half hour of the clinic's current day."""
+    start = clock.start_of_day(clock.today())
+    owner = {"doctor": doctor} if doctor else {}
+    slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=30), **owner)
+    with clock.frozen_at(start - timedelta(hours=12)):
+        return make_appointment(time_slot=slot, **details)
