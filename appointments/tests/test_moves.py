@@ -1,6 +1,7 @@
 """Endpoints of the appointment actions: permissions, conditions and effects."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -287,3 +288,48 @@ def test_the_seed_path_runs_the_same_action(api, visit, smith):
     response = api(smith).post(f"/api/appointments/api/appointments/{visit.pk}/confirm/")
 
     assert data(response)["status"] == "confirmed"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "Europe/Berlin"])
+@pytest.mark.parametrize("action", ["start", "complete"])
+def test_a_visit_is_started_from_midnight_of_its_day_on_in_the_clinics_time_zone(
+    *, zone, action, api, settings, visit, smith
+):
+    """9:00 in Berlin is 3:00 of the same day in New York and 17:00 in Tokyo."""
+    settings.TIME_ZONE = zone
+    midnight = datetime(2026, 12, 7, tzinfo=ZoneInfo(zone))
+    client, before = api(smith), all_rows(Appointment, AppointmentHistory)
+
+    with clock.frozen_at(midnight - timedelta(microseconds=1)):
+        offered = data(client.get(f"{URL}{visit.pk}/"))["allowed"]
+        early = client.post(url_of(visit, action))
+    unchanged = all_rows(Appointment, AppointmentHistory)
+    with clock.frozen_at(midnight):
+        offered_then = data(client.get(f"{URL}{visit.pk}/"))["allowed"]
+        done = client.post(url_of(visit, action))
+
+    sentence = (
+        "This visit is on Mon 07 Dec 2026. It cannot be started, completed or marked as a no-show "
+        "before that day."
+    )
+    assert error_details(early) == (409, "too_early", {"status": [sentence]})
+    assert unchanged == before
+    assert (action in offered, action in offered_then) == (False, True)
+    assert data(done)["status"] == TARGETS[action]
+
+
+@pytest.mark.parametrize("action", ["cancel", "reschedule"])
+def test_a_patient_learns_that_the_visit_has_begun(action, api, visit, jane, other_slot):
+    body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
+    before = all_rows(Appointment, AppointmentHistory)
+
+    with clock.frozen_at(START + timedelta(minutes=20)):
+        response = api(jane).post(url_of(visit, action), body)
+        details = api(jane).patch(f"{URL}{visit.pk}/", {"symptoms": "Late, in the train"})
+
+    sentence = "This visit has begun and can only be changed by the clinic. Call the clinic."
+    assert error_details(response) == (409, "invalid_transition", {"status": [sentence]})
+    assert data(details)["symptoms"] == "Late, in the train"
+    assert all_rows(AppointmentHistory)[0][: len(before[1])] == before[1]
+    visit.refresh_from_db()
+    assert (visit.status, visit.starts_at) == ("scheduled", START)

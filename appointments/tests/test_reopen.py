@@ -317,7 +317,7 @@ def test_a_patient_whose_record_is_anonymised_is_not_touched(smith, ada, jane, v
     with pytest.raises(ValidationError) as refused, clock.frozen_at(START + HOUR):
         services.move(visit, "reopen", by=ada, reason="A slip")
 
-    assert [error.code for error in refused.value.error_list] == ["record_anonymised"]
+    assert [error.code for error in refused.value.error_dict["is_active"]] == ["record_anonymised"]
 
 
 # --- With a consultation --------------------------------------------------------------------
