@@ -97,7 +97,7 @@ def stored_rows():
 def test_a_stale_or_unknown_etag_is_412_and_changes_nothing(api, clinic):
     for who, method, address, body in every_change(clinic):
         client, before = api(who), rows_without_last_login()
-        for tags in ('"99"', 'W/"1"', '"01"', '"one"', '""', '"2","99999999999999999999"'):
+        for tags in ('"99"', '"01"', '"one"', '""', '"2","99999999999999999999"'):
             response = getattr(client, method)(address, body, HTTP_IF_MATCH=tags)
 
             assert status_and_code(response) == (412, "stale_version"), (method, address, tags)
@@ -110,7 +110,7 @@ def rows_without_last_login():
     return [[row | {"last_login": None} for row in table] for table in stored_rows()]
 
 
-@pytest.mark.parametrize("tags", ['"1"', '"7", "1"', '"7",W/"8" ,"1"', "*", None])
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"7", "1"', '"7",W/"8" ,"1"', "*", None])
 @pytest.mark.parametrize("number", range(17))
 def test_a_current_etag_a_star_or_no_header_is_accepted(api, clinic, number, tags):
     who, method, address, body = every_change(clinic)[number]
