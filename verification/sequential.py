@@ -37,7 +37,8 @@ class Answer(NamedTuple):
 class Call(NamedTuple):
     """A call of a client and its answer; `responded` is inf if no answer came."""
 
-    action: str  # of MOVES or NOT_BEFORE_ITS_DAY, book, withdraw (a slot) or look (at an appointment or a slot)
+    # Of MOVES or NOT_BEFORE_ITS_DAY, book, withdraw (a slot) or look (at an appointment or a slot).
+    action: str
     invoked: float
     responded: float
     answer: Answer
@@ -128,23 +129,25 @@ def _move(state, call, appointment, times):
         return answers | {Answer(409, "invalid_transition", allowed): state}
     if answers:
         return answers
-    slot = appointment.slot
-    if call.action == "reopen":
-        if slot in state.withdrawn:
-            return {TIME_WITHDRAWN: state}
-        if refusal := _in_the_way(state.live(), appointment.patient, slot, times):
-            return {refusal: state}
-    if call.action == "reschedule":
-        if call.slot == slot:
-            return {NOT_OFFERED: state}
-        others = [one for one in state.live() if one != appointment]
-        if refusal := _in_the_way(others, appointment.patient, call.slot, times):
-            return {refusal: state}
-        slot = call.slot
+    slot = call.slot if call.action == "reschedule" else appointment.slot
+    if refusal := _refused_time(state, call, appointment, slot, times):
+        return {refusal: state}
     status = MOVES[call.action][1] or appointment.before
     before = appointment.status if status == "cancelled" else None
     moved = appointment._replace(status=status, slot=slot, before=before)
     return {Answer(200, seen=(status, slot)): state.having(call.appointment, moved)}
+
+
+def _refused_time(state, call, appointment, slot, times):
+    """Returns the refusal of a slot that the move would take, or None."""
+    if call.action == "reopen" and slot in state.withdrawn:
+        return TIME_WITHDRAWN
+    if call.action == "reschedule" and slot == appointment.slot:
+        return NOT_OFFERED
+    if call.action not in {"reopen", "reschedule"}:
+        return None
+    others = [one for one in state.live() if one != appointment]
+    return _in_the_way(others, appointment.patient, slot, times)
 
 
 def _withdraw(state, call):
