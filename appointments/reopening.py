@@ -55,14 +55,14 @@ def read_last_move(appointment: Appointment) -> None:
         _set_last_move(appointment, None)
 
 
-def take_back(appointment: Appointment) -> None:
-    """Set the status to that before the last move; the caller saves the appointment."""
+def step_back(appointment: Appointment) -> Status:
+    """Return the status before the last move, and set the columns to the move before that."""
     moves = _standing_moves(appointment)
     if not (moves and moves[-1].from_status):
         raise rule_error("status", NOT_IN_HISTORY, "invalid_transition")
     *earlier, last = moves
-    appointment.status = Status(last.from_status)
     _set_last_move(appointment, earlier[-1] if earlier else None)
+    return Status(last.from_status)
 
 
 def check_time(

@@ -129,7 +129,7 @@ def _reopen(
 def take_back(appointment: Appointment, *, by: User, reason: str) -> Appointment:
     """Take back the last move of an appointment that the caller has locked and checked."""
     before = appointment.status, appointment.starts_at
-    reopening.take_back(appointment)
+    appointment.status = reopening.step_back(appointment)
     appointment.save()
     _record_history(appointment, "reopen", by=by, before=before, reason=reason)
     return appointment
