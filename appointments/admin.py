@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from appointments import booking_rules, clock, services, slot_services
+from appointments import clock, move_rules, services, slot_services
 from appointments.admin_actions import (
     BULK_MOVES,
     PEOPLE_SEARCH_FIELDS,
@@ -90,6 +90,7 @@ class AppointmentAdmin(ServiceModelAdmin):
     no_show = detail_action("no_show", "person_off")
     cancel = detail_action("cancel", "event_busy")
     reschedule = detail_action("reschedule", "edit_calendar")
+    reopen = detail_action("reopen", "undo")
 
     def get_queryset(self, request):
         """The search boxes offer only appointments that are not over."""
@@ -121,7 +122,7 @@ class AppointmentAdmin(ServiceModelAdmin):
         return services.update(record, by=by, **form.changes)
 
     def possible_actions(self, request, record):
-        return booking_rules.open_moves(record, role=request.user.role)
+        return move_rules.open_moves(record, role=request.user.role)
 
     @display(description=_("status"), ordering="status")
     def state(self, appointment):

@@ -9,7 +9,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 
 from appointments import clock, services
-from appointments.forms import MoveForm, RescheduleForm
+from appointments.forms import MoveForm, ReopenForm, RescheduleForm
 from appointments.lifecycle import ACTION_TITLES, MOVES, Status
 
 STATUS_COLOURS = {
@@ -46,6 +46,9 @@ BULK_MOVES = {
 PEOPLE_SEARCH_FIELDS = ["patient__search_text", "doctor__search_text"]
 
 
+MOVE_FORMS = {"reschedule": RescheduleForm, "reopen": ReopenForm}  # MoveForm for all others
+
+
 def is_autocomplete(request):
     """Whether the request comes from the search box of a form, not from a list."""
     return request.resolver_match.url_name == "autocomplete"
@@ -53,7 +56,8 @@ def is_autocomplete(request):
 
 def detail_action(name, icon):
     """The button that makes the move `name` with the appointment on the page."""
-    title = ACTION_TITLES[name]
+    title, target = ACTION_TITLES[name], MOVES[name].target
+    done = _("The status of the appointment is now: %(status)s.")
 
     @action(description=title, icon=icon)
     def make_move(model_admin, request, object_id):
@@ -61,10 +65,9 @@ def detail_action(name, icon):
             request,
             object_id,
             title=title,
-            form=RescheduleForm if name == "reschedule" else MoveForm,
+            form=MOVE_FORMS.get(name, MoveForm),
             act=partial(services.move, action=name, by=request.user),
-            done=_("The status of the appointment is now: %(status)s.")
-            % {"status": MOVES[name].target.label},
+            done=done % {"status": target.label} if target else _("The appointment is reopened."),
         )
 
     make_move.__name__ = name

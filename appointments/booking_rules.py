@@ -5,7 +5,7 @@ transaction, after they took its locks.
 """
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Doctor, User
 from accounts.roles import UserType
-from appointments import clock, lifecycle
+from appointments import clock
 from appointments.models import Appointment, TimeSlot
 from appointments.models.slots import TimeSlotQuerySet
 from config.errors import rule_error
@@ -30,6 +30,13 @@ RULES = [
 ]
 
 
+class HasStart(Protocol):
+    """An appointment, or its row in a list."""
+
+    @property
+    def starts_at(self) -> datetime: ...
+
+
 class CutOff(NamedTuple):
     """The deadline of a move: `setting` names the hours before the start."""
 
@@ -42,12 +49,12 @@ CUT_OFFS = {
     "cancel": CutOff(
         "CANCELLATION_NOTICE_HOURS",
         "cancellation_too_late",
-        _("This appointment could be cancelled until %(time)s."),
+        _("This appointment could be cancelled until %(time)s. Call the clinic."),
     ),
     "reschedule": CutOff(
         "RESCHEDULE_NOTICE_HOURS",
         "reschedule_too_late",
-        _("This appointment could be rescheduled until %(time)s."),
+        _("This appointment could be rescheduled until %(time)s. Call the clinic."),
     ),
 }
 
@@ -70,17 +77,6 @@ def check_booking(patient: Patient, slot: TimeSlot, *, by: User) -> None:
         raise rule_error("time_slot", sentence, "too_many_bookings", limit=limit)
 
 
-def check_new_time(appointment: Appointment, slot: TimeSlot, *, by: User) -> None:
-    """Check the rules for rescheduling, as check_booking() does.
-
-    An appointment that has not started is already among those counted.
-    """
-    if appointment.starts_at > clock.now():
-        check_time(slot, by=by)
-    else:
-        check_booking(appointment.patient, slot, by=by)
-
-
 def check_time(slot: TimeSlot, *, by: User) -> None:
     """Check the notice and the horizon, for a booking and for rescheduling.
 
@@ -92,7 +88,7 @@ def check_time(slot: TimeSlot, *, by: User) -> None:
     closes_at = slot.starts_at - timedelta(minutes=settings.BOOKING_NOTICE_MINUTES)
     if clock.now() > closes_at:
         sentence = _("This time could be booked until %(time)s.")
-        time = _format_time(closes_at)
+        time = format_time(closes_at)
         raise rule_error("time_slot", sentence, "booking_too_soon", time=time)
     horizon = settings.BOOKING_HORIZON_DAYS
     if 0 < horizon < (slot.date - clock.today()).days:
@@ -155,27 +151,13 @@ def check_move(appointment: Appointment, action: str, *, by: User) -> None:
 
     Raises ValidationError with the code `cancellation_too_late` or `reschedule_too_late`.
     """
-    if closed_at := _closed_at(appointment, action, by.role, clock.now()):
+    if deadline := closed_at(appointment, action, by.role, clock.now()):
         cut_off = CUT_OFFS[action]
-        time = _format_time(closed_at)
+        time = format_time(deadline)
         raise rule_error("status", cut_off.sentence, cut_off.code, time=time)
 
 
-def open_moves(appointment: Appointment, *, role: str, now: datetime | None = None) -> list[str]:
-    """Return the moves of the table that a role may make now, without those past their deadline.
-
-    Callers pass one `now` for all appointments of a page.
-    """
-    now = now or clock.now()
-    moves = lifecycle.open_moves(
-        status=appointment.status, role=role, starts_at=appointment.starts_at, now=now
-    )
-    if role != UserType.PATIENT:  # staff have no deadline
-        return moves
-    return [action for action in moves if not _closed_at(appointment, action, role, now)]
-
-
-def _closed_at(appointment: Appointment, action: str, role: str, now: datetime) -> datetime | None:
+def closed_at(appointment: HasStart, action: str, role: str, now: datetime) -> datetime | None:
     """Return the deadline of a move if it has passed; None while the move is open."""
     if role != UserType.PATIENT or action not in CUT_OFFS:
         return None
@@ -184,5 +166,5 @@ def _closed_at(appointment: Appointment, action: str, role: str, now: datetime) 
     return closes_at if hours > 0 and now > closes_at else None
 
 
-def _format_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     return date_format(clock.to_clinic_time(moment), f"{DATE_FORMAT}, H:i")

@@ -4,6 +4,8 @@ from config.api.documentation import Operation, Resource
 
 MOVE = "Returns the whole appointment. 409 `invalid_transition` names the moves that are allowed. "
 
+NOT_BEFORE = "409 `too_early` before the clinic's day of the visit."
+
 APPOINTMENTS = Resource(
     "Appointments",
     {
@@ -40,8 +42,8 @@ APPOINTMENTS = Resource(
             "and a `status`, which makes the move that leads there.",
         ),
         "confirm": Operation("confirmAppointment", "Confirm an appointment", MOVE.strip()),
-        "start": Operation("startAppointment", "Start the visit", MOVE.strip()),
-        "complete": Operation("completeAppointment", "Complete an appointment", MOVE.strip()),
+        "start": Operation("startAppointment", "Start the visit", MOVE + NOT_BEFORE),
+        "complete": Operation("completeAppointment", "Complete an appointment", MOVE + NOT_BEFORE),
         "no_show": Operation(
             "markNoShow",
             "Mark an appointment as no-show",
@@ -57,6 +59,13 @@ APPOINTMENTS = Resource(
             "Reschedule an appointment",
             MOVE + "`time_slot` is a free slot of the same doctor in the future. The appointment "
             "is scheduled again.",
+        ),
+        "reopen": Operation(
+            "reopenAppointment",
+            "Take back the last outcome of an appointment",
+            MOVE + "Takes back `complete`, `no_show`, `cancel` or `start`: the appointment has the "
+            "status before it again. Its doctor can do this for some days, administrators always. "
+            "A cancelled appointment comes back if its time is still free.",
         ),
         "history": Operation(
             "listAppointmentHistory",

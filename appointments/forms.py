@@ -33,6 +33,14 @@ class MoveForm(ActionForm):
     )
 
 
+class ReopenForm(ActionForm):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=MAX_REASON_LENGTH,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+
+
 class TimeSlotField(forms.ModelChoiceField):
     widget = UnfoldAdminSelect2Widget
     default_error_messages = {"invalid_choice": _("This time slot is not free any more.")}

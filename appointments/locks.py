@@ -47,10 +47,19 @@ def lock_patient(pk):
 
     Raises ValidationError for a patient whose record is closed.
     """
-    patient = next(iter(PATIENT_QUERY.rows(pk)), None)
+    patient = find_and_lock_patient(pk)
+    check_record_open(patient)
+    return patient
+
+
+def find_and_lock_patient(pk):
+    """Return the patient, locked until the transaction ends, or None."""
+    return next(iter(PATIENT_QUERY.rows(pk)), None)
+
+
+def check_record_open(patient):
     if patient is None or not patient.is_active:
         raise ValidationError({"patient": _("This patient's record is closed.")})
-    return patient
 
 
 def lock_slot(pk):
@@ -60,8 +69,8 @@ def lock_slot(pk):
 
 
 def lock_slots(ids):
-    """Lock the slots in the order of their ids."""
-    list(_slots().filter(pk__in=ids).order_by("pk"))
+    """Return the slots with their doctors, locked in the order of their ids."""
+    return list(_slots().filter(pk__in=ids).order_by("pk"))
 
 
 def conflicting_slots(slot, patient):

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from accounts.models.user import full_name_of
 from accounts.output import avatar_url
-from appointments import booking_rules, clock
+from appointments import clock
 from appointments.models import Appointment
+from appointments.move_rules import Present, open_moves
 from config.db.querysets import hidden_fields
 
 
@@ -31,6 +32,9 @@ class AppointmentRow(NamedTuple):
     starts_at: datetime
     ends_at: datetime
     status: str
+    previous_status: str
+    status_changed_at: datetime | None
+    consultation_stage: str
     consultation_type: str
     priority: str
     reason_for_visit: str
@@ -78,7 +82,7 @@ def row_of(row_class):
 
 def appointment_output(role):
     """Return a function of an AppointmentRow, for what a role sees now."""
-    zone, now = clock.zone(), clock.now()
+    zone, present = clock.zone(), Present.at(clock.now())
     hidden = hidden_fields(Appointment, role)
 
     def output(row):
@@ -108,7 +112,7 @@ def appointment_output(role):
             "contact_phone": row.contact_phone,
             "patient_notes": row.patient_notes,
             "doctor_notes": row.doctor_notes,
-            "allowed": booking_rules.open_moves(row, role=role, now=now),
+            "allowed": open_moves(row, role=role, present=present),
             "booked_by": row.booked_by_id,
             "consultation": row.consultation_pk,
             "created_at": row.created_at.astimezone(zone),

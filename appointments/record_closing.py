@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from accounts.models import User
-from appointments import services
+from appointments import move_rules, services
 from appointments.lifecycle import OPEN, UPCOMING, Status
 from appointments.models import Appointment
 from config.db.transactions import atomic_with_retry
@@ -22,7 +22,7 @@ def end_open(patient: Patient, *, by: User) -> None:
     """End every open appointment of a patient who is being anonymised, also the past ones.
 
     A visit that has begun is completed. Any other one is cancelled: nobody noted that it took
-    place, nor that the patient missed it.
+    place, nor that the patient missed it. One that was started before its day has not begun.
     """
     moves = dict.fromkeys(UPCOMING, "cancel") | {Status.IN_PROGRESS: "complete"}
     open_ones = Appointment.objects.filter(patient=patient, status__in=OPEN)
@@ -33,6 +33,9 @@ def _end_all(
     appointments: QuerySet[Appointment], moves: dict[Status, str], by: User, reason: str
 ) -> None:
     for appointment in appointments.order_by("pk"):
-        status = Status(services.lock(appointment).status)  # it may have changed before the lock
-        if status in moves:
-            services.move(appointment, moves[status], by=by, reason=reason)
+        locked = services.lock(appointment)  # the status may have changed before the lock
+        action = moves.get(Status(locked.status))
+        if action == "complete" and not move_rules.day_has_come(locked):
+            action = "cancel"
+        if action:
+            services.move(locked, action, by=by, reason=reason)

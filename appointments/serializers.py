@@ -13,7 +13,7 @@ from appointments.lifecycle import ACTION_TITLES, MOVE_NAMES, ConsultationType, 
 from appointments.models import Appointment, AppointmentHistory
 from appointments.output import AppointmentRow, appointment_output, row_of
 from appointments.slot_serializers import ClinicDateField, TimeSlotField
-from config.api.fields import RecordIdField, VisibleRelatedField
+from config.api.fields import RecordIdField
 from config.api.serializers import (
     BaseModelSerializer,
     ResponseOfAnotherSerializer,
@@ -22,7 +22,7 @@ from config.api.serializers import (
 )
 from config.db.querysets import hidden_fields
 from config.db.text import MAX_CLINICAL_TEXT_LENGTH, MAX_PATIENT_TEXT_LENGTH, MAX_REASON_LENGTH
-from patients.models import Patient
+from patients.serializers import PatientField
 
 read_appointment = row_of(AppointmentRow)
 
@@ -47,7 +47,7 @@ APPOINTMENT_EXAMPLE = {
     "contact_phone": "+49 30 1234567",
     "patient_notes": "",
     "doctor_notes": "",
-    "allowed": ["confirm", "start", "complete", "cancel", "reschedule"],
+    "allowed": ["confirm", "cancel", "reschedule"],
     "booked_by": 7,
     "consultation": None,
     "created_at": "2026-11-24T08:30:00+01:00",
@@ -114,7 +114,7 @@ class AppointmentActionSerializer(ResponseOfAnotherSerializer, StrictSerializer)
 class BookingSerializer(AppointmentActionSerializer):
     """Patients book for themselves; doctors and admins name the patient."""
 
-    patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
+    patient = PatientField(required=False)
     time_slot = TimeSlotField()
     consultation_type = serializers.ChoiceField(choices=ConsultationType.choices, required=False)
     priority = serializers.ChoiceField(choices=Priority.choices, required=False)
@@ -171,6 +171,11 @@ class MoveSerializer(AppointmentActionSerializer):
 class RescheduleSerializer(MoveSerializer):
     time_slot = TimeSlotField()
     example = {"time_slot": 42, "reason": "The patient asked for a later time."}
+
+
+class ReopenSerializer(AppointmentActionSerializer):
+    reason = serializers.CharField(max_length=MAX_REASON_LENGTH)
+    example = {"reason": "Completed by mistake: the patient is still waiting."}
 
 
 HISTORY_EXAMPLE = {

@@ -13,14 +13,13 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import closing
 from accounts.audit import log as audit
 from accounts.models import Action, User
-from appointments import booking_rules, clock
-from appointments.lifecycle import MOVES, OPEN, UPCOMING, transition_to
+from appointments import booking_rules, clock, move_rules, reopening
+from appointments.lifecycle import MOVES, OPEN, UPCOMING, Stage, Status, transition_to
 from appointments.locks import conflicting_slots, lock_patient, lock_slot, lock_slots
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
 from appointments.signals import appointment_changed
@@ -44,16 +43,6 @@ VISIT_DETAILS = frozenset(
         "patient_notes",
     }
 )
-
-# A whole sentence for each move: translations cannot be composed of a verb and a status.
-INVALID_MOVES = {
-    "confirm": _("This appointment cannot be confirmed now. Its status is %(status)s."),
-    "start": _("This appointment cannot be started now. Its status is %(status)s."),
-    "complete": _("This appointment cannot be completed now. Its status is %(status)s."),
-    "no_show": _("This appointment cannot be marked as a no-show now. Its status is %(status)s."),
-    "cancel": _("This appointment cannot be cancelled now. Its status is %(status)s."),
-    "reschedule": _("This appointment cannot be rescheduled now. Its status is %(status)s."),
-}
 
 
 @atomic_with_retry
@@ -91,37 +80,66 @@ def move(
     time_slot: TimeSlot | None = None,
     if_version: AbstractSet[int] | None = None,
 ) -> Appointment:
-    """Make one move of lifecycle.MOVES; `reschedule` needs the new `time_slot`.
+    """Make one move of lifecycle.MOVES; `reschedule` needs the new `time_slot`, `reopen` a reason.
 
-    Raises ValidationError with the code `invalid_transition` where the table does not allow the
-    move, with the allowed moves in its params; otherwise with a code of booking_rules.
+    Raises ValidationError with a code of move_rules.check_allowed(); otherwise with a code of
+    booking_rules or reopening.
     """
     if (action == "reschedule") != (time_slot is not None):
         raise TypeError("`reschedule` needs a time_slot; no other move takes one.")
+    target = MOVES[action].target
+    if target is None:
+        return _reopen(appointment, by=by, reason=reason, if_version=if_version)
     if time_slot is not None:
         patient = lock_patient(appointment.patient_id)
         lock_slots({appointment.time_slot_id, time_slot.pk})
     appointment = lock(appointment)
     check_version(appointment, if_version)
     before = appointment.status, appointment.starts_at
-    if not MOVES[action].is_allowed_from(
-        status=appointment.status,
-        starts_at=appointment.starts_at,
-        role=by.role,
-        now=clock.now(),
-    ):
-        raise invalid_transition(appointment, by, INVALID_MOVES[action])
-    booking_rules.check_move(appointment, action, by=by)
+    move_rules.check_allowed(appointment, action, by=by)
     if time_slot is not None:
         _check_new_slot(appointment, time_slot)
         slot = _lock_free_slot(time_slot, patient, by)
-        booking_rules.check_new_time(appointment, slot, by=by)
+        booking_rules.check_time(slot, by=by)
         appointment.time_slot = slot
         appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
-    appointment.status = MOVES[action].target
+    appointment.previous_status, appointment.status_changed_at = appointment.status, clock.now()
+    appointment.status = target
     appointment.save()
     _record_history(appointment, action, by=by, before=before, reason=reason)
     return appointment
+
+
+def _reopen(
+    appointment: Appointment, *, by: User, reason: str, if_version: AbstractSet[int] | None
+) -> Appointment:
+    """Make the move `reopen`. A cancelled appointment takes its time again."""
+    reopening.check_reason(reason)
+    held = reopening.lock_time(appointment)
+    appointment = lock(appointment)
+    check_version(appointment, if_version)
+    reopening.read_last_move(appointment)
+    move_rules.check_allowed(appointment, "reopen", by=by)
+    if appointment.status == Status.CANCELLED:
+        alternatives = partial(_alternatives, held.slot, held.patient, by)
+        reopening.check_time(appointment, held, alternatives)
+    return take_back(appointment, by=by, reason=reason)
+
+
+def take_back(appointment: Appointment, *, by: User, reason: str) -> Appointment:
+    """Take back the last move of an appointment that the caller has locked and checked."""
+    before = appointment.status, appointment.starts_at
+    appointment.status = reopening.step_back(appointment)
+    appointment.save()
+    _record_history(appointment, "reopen", by=by, before=before, reason=reason)
+    return appointment
+
+
+def set_consultation_stage(appointment: Appointment, stage: Stage) -> None:
+    """Note the stage of the consultation of a locked appointment. The version does not cover it."""
+    if appointment.consultation_stage != stage:
+        appointment.consultation_stage = stage
+        Appointment.objects.filter(pk=appointment.pk).update(consultation_stage=stage)
 
 
 @atomic_with_retry
@@ -146,7 +164,7 @@ def update(
         sentence = _(
             "The details of this appointment cannot be changed any more. Its status is %(status)s."
         )
-        raise invalid_transition(appointment, by, sentence)
+        raise move_rules.invalid_transition(appointment, by, sentence)
     if changed:
         for name in changed:
             setattr(appointment, name, details[name])
@@ -158,10 +176,10 @@ def update(
     action = transition_to(status)
     if action is None:
         sentence = _(
-            "This appointment can be scheduled again only by moving it to another time. "
-            "Its status is %(status)s."
+            "This appointment can be scheduled again only by moving it to another time or by "
+            "reopening it. Its status is %(status)s."
         )
-        raise invalid_transition(appointment, by, sentence)
+        raise move_rules.invalid_transition(appointment, by, sentence)
     return move(appointment, action, by=by)
 
 
@@ -182,18 +200,6 @@ def check_not_anonymised(patient_id: int) -> None:
     closing.check_not_anonymised(Patient.objects.only("username").get(pk=patient_id))
 
 
-def invalid_transition(
-    appointment: Appointment, by: User, sentence: str | Promise
-) -> ValidationError:
-    """Return the error for a change that the status of the appointment does not allow.
-
-    `sentence` may name the status as `%(status)s`. The params list the moves allowed to `by`.
-    """
-    allowed = booking_rules.open_moves(appointment, role=by.role)
-    status = appointment.get_status_display()
-    return rule_error("status", sentence, "invalid_transition", status=status, allowed=allowed)
-
-
 def _lock_free_slot(time_slot: TimeSlot, patient: Patient, by: User) -> TimeSlot:
     """Return the slot, locked, after checking that it is free for the patient.
 
@@ -202,8 +208,11 @@ def _lock_free_slot(time_slot: TimeSlot, patient: Patient, by: User) -> TimeSlot
     this one waited.
     """
     slot = lock_slot(time_slot.pk)
-    if slot.withdrawn_at or not slot.doctor.is_bookable:
+    if slot.withdrawn_at:
         raise ValidationError({"time_slot": _("This time slot is not offered any more.")})
+    if not slot.doctor.is_bookable:
+        sentence = _("This doctor takes no appointments at present. Choose another doctor.")
+        raise ValidationError({"time_slot": sentence})
     if slot.starts_at <= clock.now():
         raise rule_error("time_slot", _("This time slot is in the past."), "slot_in_past")
     if holders := conflicting_slots(slot, patient):

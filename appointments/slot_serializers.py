@@ -59,6 +59,13 @@ class ClinicDateField(serializers.DateField):
 class TimeSlotField(VisibleRelatedField):
     """A slot that the caller sees, found by a prepared query."""
 
+    default_error_messages = {
+        "does_not_exist": _(
+            "This time slot is not available: it was withdrawn, or its doctor takes no "
+            "appointments at present. Choose another one."
+        )
+    }
+
     def __init__(self, **kwargs):
         super().__init__(**{"queryset": TimeSlot.objects.all()} | kwargs)
 
@@ -68,6 +75,10 @@ class TimeSlotField(VisibleRelatedField):
 
 class DoctorField(VisibleRelatedField):
     """The doctor for whom a request acts: admins name one, doctors act for themselves."""
+
+    default_error_messages = {
+        "does_not_exist": _("There is no such doctor, or you may not act for this one.")
+    }
 
     def __init__(self, **kwargs):
         super().__init__(
@@ -225,6 +236,10 @@ class DoctorSerializer(BaseModelSerializer):
 
 class AvailableDoctorField(VisibleRelatedField):
     """A doctor whom the caller sees, with `next_available`."""
+
+    default_error_messages = {
+        "does_not_exist": _("This doctor takes no appointments at present. Choose another one.")
+    }
 
     def get_queryset(self):
         doctors = super().get_queryset()

@@ -28,6 +28,7 @@ from appointments.serializers import (
     HistorySerializer,
     MoveSerializer,
     PeriodSerializer,
+    ReopenSerializer,
     RescheduleSerializer,
     StatisticsSerializer,
 )
@@ -80,6 +81,7 @@ class AppointmentViewSet(
         "no_show": _("Appointment marked as no-show."),
         "cancel": _("Appointment cancelled."),
         "reschedule": _("Appointment rescheduled."),
+        "reopen": _("Appointment reopened."),
     }
 
     def get_serializer_class(self):
@@ -140,6 +142,11 @@ class AppointmentViewSet(
     @action(detail=True, methods=["post"], serializer_class=RescheduleSerializer)
     @idempotent
     def reschedule(self, request, pk=None):
+        return self.move()
+
+    @action(detail=True, methods=["post"], serializer_class=ReopenSerializer)
+    @idempotent
+    def reopen(self, request, pk=None):
         return self.move()
 
     def move(self):

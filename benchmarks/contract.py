@@ -67,15 +67,20 @@ def check_session(ended_at, expires_at, is_active, user_type, license_verified):
 
 
 def allowed(status, starts_at, role):
-    """Returns the moves that a role may make now."""
+    """Returns the moves that a role may make now.
+
+    The made rows do not know their last move, so none of them can be reopened.
+    """
+    begun, its_day = starts_at <= now(), starts_at.astimezone(UTC).date() <= now().date()
     if status == "in_progress":
-        return ["complete", "cancel"] if role in CLINICIANS else []
+        moves = [*(["complete"] if its_day else []), "cancel"]
+        return moves if role in CLINICIANS else []
     if status not in OPEN:
         return []
-    begun = starts_at <= now()
     if role not in CLINICIANS:
-        return ["reschedule"] if begun else ["cancel", "reschedule"]
-    moves = ["start", "complete", *(["no_show"] if begun else []), "cancel", "reschedule"]
+        return [] if begun else ["cancel", "reschedule"]
+    moves = [*(["start", "complete"] if its_day else []), *(["no_show"] if begun else [])]
+    moves += ["cancel", "reschedule"]
     return ["confirm", *moves] if status == "scheduled" else moves
 
 

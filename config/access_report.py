@@ -164,12 +164,12 @@ def _transition_table():
     rows = []
     for name, move in MOVES.items():
         condition = "" if move.condition is always else _words(move.condition.__name__)
+        target = move.target.label.lower() if move.target else "the status before"
         sources = {}
         for status, roles in move.sources.items():
             sources.setdefault(_role_names(roles), []).append(status.label.lower())
         rows += [
-            [name, ", ".join(labels), move.target.label.lower(), roles, condition]
-            for roles, labels in sources.items()
+            [name, ", ".join(labels), target, roles, condition] for roles, labels in sources.items()
         ]
     return _table("Moves of an appointment", ["move", "from", "to", "roles", "only"], rows)
 

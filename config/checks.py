@@ -43,8 +43,11 @@ def unsafe_production(app_configs=None, **kwargs):
 
 @register()
 def check_reschedule_cutoff(app_configs=None, **kwargs):
-    """Warn if a patient can reschedule an appointment in order to cancel it."""
-    if settings.RESCHEDULE_NOTICE_HOURS >= settings.CANCELLATION_NOTICE_HOURS:
+    """Warn if a patient can reschedule an appointment in order to cancel it.
+
+    Without notice, the default, either is possible until the start of the visit.
+    """
+    if max(settings.RESCHEDULE_NOTICE_HOURS, 0) >= max(settings.CANCELLATION_NOTICE_HOURS, 0):
         return []
     return [
         CheckWarning(

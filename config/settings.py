@@ -85,6 +85,10 @@ CANCELLATION_NOTICE_HOURS = config("CANCELLATION_NOTICE_HOURS", default=0, cast=
 RESCHEDULE_NOTICE_HOURS = config("RESCHEDULE_NOTICE_HOURS", default=0, cast=int)
 MAX_COMING_APPOINTMENTS = config("MAX_COMING_APPOINTMENTS", default=0, cast=int)
 
+# Hours within which a visit's last move, and a completed consultation, can be taken back; admins
+# always can. 0 means no limit.
+REOPEN_HOURS = config("REOPEN_HOURS", default=72, cast=int)
+
 # Limits on what one person can make. 0 means no limit.
 # Time slots of a doctor who is not verified yet that have not started, with the withdrawn ones.
 MAX_SLOTS_UNVERIFIED = config("MAX_SLOTS_UNVERIFIED", default=200, cast=int)

@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import action, display
 
 from appointments.admin_actions import PEOPLE_SEARCH_FIELDS
+from appointments.forms import ReopenForm
 from config.admin.base import ReadOnlyAdmin, ReadOnlyInline, ServiceModelAdmin, coloured_label
 from config.admin.history import HistoryAdminMixin
 from consultations import services
@@ -77,7 +78,7 @@ class NoteInline(ReadOnlyInline):
 
 @admin.register(Consultation)
 class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
-    """A completed consultation is closed: its page is read-only."""
+    """A completed consultation is closed: its page is read-only until it is reopened."""
 
     list_display = ["day", "patient", "doctor", "state", "complaint", "started_at", "ended_at"]
     list_filter = [
@@ -89,7 +90,7 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
     date_hierarchy = "created_at"
     autocomplete_fields = ["appointment", "patient", "doctor"]
     inlines = [VitalSignsInline, PrescriptionInline, NoteInline]
-    actions_detail = ["start", "complete"]
+    actions_detail = ["start", "complete", "reopen"]
     change_form_before_template = "admin/allergies.html"
     readonly_fields = ["state", "duration_minutes", "started_at", "ended_at", "created_at"]
     fieldsets = [
@@ -174,6 +175,8 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
                 return ["start", "complete"]
             case ConsultationStatus.IN_PROGRESS:
                 return ["complete"]
+            case ConsultationStatus.COMPLETED:
+                return ["reopen"]
         return []
 
     @action(description=_("Start"), icon="play_arrow")
@@ -196,9 +199,21 @@ class ConsultationAdmin(HistoryAdminMixin, ServiceModelAdmin):
             act=partial(services.complete, by=request.user),
             explanation=_(
                 "Its appointment, if there is one, is completed too. The consultation is then "
-                "closed: only addenda can be added. Save your text first."
+                "closed: only addenda can be added until it is reopened. Save your text first."
             ),
             done=_("The consultation is completed."),
+        )
+
+    @action(description=_("Reopen"), icon="undo")
+    def reopen(self, request, object_id):
+        return self.action_view(
+            request,
+            object_id,
+            title=_("Reopen"),
+            form=ReopenForm,
+            act=partial(services.reopen, by=request.user),
+            explanation=_("Its appointment, if there is one, is reopened too."),
+            done=_("The consultation is reopened."),
         )
 
     @display(description=_("day"), ordering="took_place_at")

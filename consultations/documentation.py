@@ -39,6 +39,12 @@ CONSULTATIONS = Resource(
             "Start a consultation",
             "Also starts the appointment, unless it has started. Returns the whole consultation.",
         ),
+        "reopen": Operation(
+            "reopenConsultation",
+            "Open a completed consultation again",
+            "The consultation and its appointment are in progress again. Its doctor can do this "
+            "for some days, administrators always. Returns the whole consultation.",
+        ),
         "complete_consultation": Operation(
             "completeConsultation",
             "Complete a consultation",
@@ -86,7 +92,9 @@ PRESCRIPTIONS = Resource(
         "partial_update": Operation(
             "updatePrescription",
             "Stop or resume a prescription",
-            "Only `is_active` can change.",
+            "`is_active: false` stops the medication, also after the consultation. Resuming a "
+            "prescription checks the allergies again: 409 `allergy_conflict` without an "
+            "`override_reason`.",
         ),
     },
 )

@@ -7,6 +7,7 @@ CONSULTATIONS = {
     "update": CLINICIANS,
     "start_consultation": CLINICIANS,
     "complete_consultation": CLINICIANS,
+    "reopen": CLINICIANS,
 }
 
 PARTS = {"list": EVERYONE, "retrieve": EVERYONE, "create": CLINICIANS}

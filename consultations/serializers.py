@@ -10,11 +10,11 @@ from appointments.models import Appointment
 from appointments.slot_serializers import DoctorField, doctor_or_self
 from config.api.fields import VisibleRelatedField
 from config.api.serializers import StrictModelSerializer, StrictSerializer
-from config.db.text import MAX_CLINICAL_TEXT_LENGTH
+from config.db.text import MAX_CLINICAL_TEXT_LENGTH, MAX_REASON_LENGTH
 from consultations.choices import ConsultationStatus
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
 from consultations.output import consultation_output, read_consultation
-from patients.models import Patient
+from patients.serializers import PatientField
 
 TEXT_FIELDS = [
     "chief_complaint",
@@ -122,16 +122,28 @@ class VitalSignsSerializer(StrictModelSerializer):
 
 
 class PrescriptionSerializer(StrictModelSerializer):
-    """A prescription; only `is_active` can change after creation."""
+    """A prescription; only `is_active` can change after creation.
+
+    A prescription that is resumed takes an `override_reason`, as a new one does.
+    """
 
     prescribed_by_name = serializers.CharField(source="prescribed_by.full_name", read_only=True)
-    immutable_fields = PRESCRIPTION_EXAMPLE.keys() - {"is_active"}
+    immutable_fields = PRESCRIPTION_EXAMPLE.keys() - {"is_active", "override_reason"}
     example = PRESCRIPTION_EXAMPLE
 
     class Meta:
         model = Prescription
         fields = list(PRESCRIPTION_EXAMPLE)
         read_only_fields = ["prescribed_by", "created_at"]
+
+    def validate(self, attrs):
+        reason = attrs.get("override_reason")
+        if self.instance is None or reason in (None, self.instance.override_reason):
+            return attrs
+        if not attrs.get("is_active") or self.instance.is_active:
+            sentence = _("Send this only when you resume a prescription, with is_active: true.")
+            raise serializers.ValidationError({"override_reason": [sentence]})
+        return attrs
 
 
 class ConsultationNoteSerializer(StrictModelSerializer):
@@ -214,7 +226,7 @@ class ConsultationCreateSerializer(StrictSerializer):
     appointment = VisibleRelatedField(
         queryset=Appointment.objects.with_people(), scope="writable_by", required=False
     )
-    patient = VisibleRelatedField(queryset=Patient.objects.all(), required=False)
+    patient = PatientField(required=False)
     doctor = DoctorField()
     chief_complaint = serializers.CharField(required=False, max_length=MAX_CLINICAL_TEXT_LENGTH)
     example = {"appointment": 12, "chief_complaint": "Chest pain when climbing stairs"}
@@ -246,6 +258,12 @@ class StartSerializer(StrictSerializer):
     """The empty body of start_consultation."""
 
     example = {}
+
+
+@extend_schema_serializer(component_name="Reopening")
+class ConsultationReopenSerializer(StrictSerializer):
+    reason = serializers.CharField(max_length=MAX_REASON_LENGTH)
+    example = {"reason": "The dose of the warfarin is wrong."}
 
 
 @extend_schema_serializer(component_name="Closing")  # the published name

@@ -4,39 +4,38 @@ A change that also moves the appointment is one transaction. All functions take 
 of appointments.services, and lock the consultation last.
 """
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from accounts.audit import log as audit
-from accounts.models import Action, Doctor, User
+from accounts.models import Doctor, User
 from accounts.validators import visible_length
-from appointments import clock, slot_services
+from appointments import clock, move_rules, reopening, slot_services
 from appointments import services as appointments
-from appointments.lifecycle import MOVES, OPEN
+from appointments.lifecycle import MOVES, OPEN, Stage, Status
 from appointments.locks import lock_patient
 from appointments.models import Appointment
 from config.db.transactions import atomic_with_retry
-from config.db.versioning import check_version
 from config.errors import rule_error
 from consultations import allergy_check
+from consultations.changes import (
+    check_not_cancelled,
+    check_not_completed,
+    lock,
+    save,
+    save_part,
+)
 from consultations.choices import NoteType
 from consultations.models import (
     DID_NOT_TAKE_PLACE,
     Consultation,
     ConsultationNote,
-    ConsultationPart,
     Prescription,
     VitalSigns,
 )
 from patients.models import Patient
-
-RecordT = TypeVar("RecordT", bound=Consultation | ConsultationPart)
-PartT = TypeVar("PartT", bound=ConsultationPart)
 
 
 @atomic_with_retry
@@ -54,14 +53,14 @@ def open_for(appointment: Appointment, *, by: User, chief_complaint: str = "") -
         sentence = _(
             "A consultation cannot be opened for this appointment. Its status is %(status)s."
         )
-        raise appointments.invalid_transition(appointment, by, sentence)
+        raise move_rules.invalid_transition(appointment, by, sentence)
     consultation = Consultation(
         appointment=appointment,
         patient=appointment.patient,
         doctor=appointment.doctor,
         chief_complaint=chief_complaint or appointment.reason_for_visit,
     )
-    return _save(consultation, by, "open")
+    return save(consultation, by, "open")
 
 
 def already_exists(consultation_pk: int | None = None) -> ValidationError:
@@ -87,7 +86,7 @@ def open_walk_in(
         slot_services.lock_active_doctor(doctor),
     )
     consultation = Consultation(patient=patient, doctor=doctor, chief_complaint=chief_complaint)
-    return _save(consultation, by, "open")
+    return save(consultation, by, "open")
 
 
 @atomic_with_retry
@@ -98,15 +97,15 @@ def start(
 
     Raises ValidationError with the code `invalid_transition` or `consultation_closed`.
     """
-    consultation = _lock(consultation, if_version)
-    _check_not_completed(consultation)
-    _check_not_cancelled(consultation, by)
+    consultation = lock(consultation, if_version)
+    check_not_completed(consultation)
+    check_not_cancelled(consultation, by)
     if consultation.started_at:
         sentence = _("This consultation has already started.")
         raise rule_error("status", sentence, "invalid_transition")
-    _advance_appointment(consultation, "start", by)
+    _advance_appointment(consultation, "start", by, Stage.STARTED)
     consultation.started_at = clock.now()
-    return _save(consultation, by, "start", changed=["started_at"])
+    return save(consultation, by, "start", changed=["started_at"])
 
 
 @atomic_with_retry
@@ -122,26 +121,56 @@ def complete(
     Afterwards the consultation is closed: every change but an addendum raises ValidationError with
     the code `consultation_closed`.
     """
-    consultation = _lock(consultation, if_version)
-    _check_not_completed(consultation)
-    _check_not_cancelled(consultation, by)
-    _advance_appointment(consultation, "complete", by)
+    consultation = lock(consultation, if_version)
+    check_not_completed(consultation)
+    check_not_cancelled(consultation, by)
+    _advance_appointment(consultation, "complete", by, Stage.COMPLETED)
     for field, value in closing.items():
         setattr(consultation, field, value)
     consultation.ended_at = max(clock.now(), consultation.started_at or clock.now())
-    return _save(consultation, by, "complete", changed=["ended_at", *closing])
+    return save(consultation, by, "complete", changed=["ended_at", *closing])
+
+
+@atomic_with_retry
+def reopen(
+    consultation: Consultation,
+    *,
+    by: User,
+    reason: str,
+    if_version: AbstractSet[int] | None = None,
+) -> Consultation:
+    """Open a completed consultation again, and take the completion of its appointment back.
+
+    Raises ValidationError with the code `invalid_transition`, also where the time limit has passed.
+    """
+    reopening.check_reason(reason)
+    consultation = lock(consultation, if_version)
+    if consultation.ended_at is None:
+        sentence = _("This consultation is not completed, so there is nothing to reopen.")
+        raise rule_error("status", sentence, "invalid_transition")
+    move_rules.check_recent(consultation.ended_at, by=by)
+    appointment = consultation.appointment
+    if appointment is not None:
+        stage = Stage.STARTED if consultation.started_at else Stage.NONE
+        appointments.set_consultation_stage(appointment, stage)
+        if appointment.status == Status.COMPLETED:
+            appointments.take_back(appointment, by=by, reason=reason)
+    consultation.ended_at, consultation.reopen_reason = None, reason
+    return save(consultation, by, "reopen", changed=["ended_at", "reopen_reason"])
 
 
 @atomic_with_retry
 def complete_open(patient: Patient, *, by: User) -> None:
     """Complete the open consultations of a patient who is being anonymised.
 
-    Those of visits that did not take place stay as they are.
+    Those of visits that did not take place, or whose day has not come, stay as they are.
     """
     not_ended = Consultation.objects.filter(patient=patient, ended_at=None)
     held = not_ended.exclude(appointment__status__in=DID_NOT_TAKE_PLACE)
     for consultation in held.with_people().order_by("pk"):
-        complete(consultation, by=by)
+        appointment = consultation.appointment
+        if appointment is None or move_rules.day_has_come(appointment):
+            complete(consultation, by=by)
 
 
 @atomic_with_retry
@@ -156,25 +185,25 @@ def update_text(
 
     Without a difference nothing is written.
     """
-    consultation = _lock(consultation, if_version)
-    _check_not_completed(consultation)
-    _check_not_cancelled(consultation, by)
+    consultation = lock(consultation, if_version)
+    check_not_completed(consultation)
+    check_not_cancelled(consultation, by)
     changed = [name for name, value in changes.items() if getattr(consultation, name) != value]
     if not changed:
         return consultation
     for field, value in changes.items():
         setattr(consultation, field, value)
-    return _save(consultation, by, "write", changed=changed)
+    return save(consultation, by, "write", changed=changed)
 
 
 @atomic_with_retry
 def record_vital_signs(consultation: Consultation, *, by: User, **measured: Any) -> VitalSigns:
-    consultation = _lock(consultation)
-    _check_not_completed(consultation)
-    _check_not_cancelled(consultation, by)
+    consultation = lock(consultation)
+    check_not_completed(consultation)
+    check_not_cancelled(consultation, by)
     vital_signs = VitalSigns(consultation=consultation, recorded_by=by, **measured)
     vital_signs.full_clean()
-    return _save_part(vital_signs, by, "record")
+    return save_part(vital_signs, by, "record")
 
 
 @atomic_with_retry
@@ -184,42 +213,43 @@ def prescribe(consultation: Consultation, *, by: User, **prescription: Any) -> P
     Raises ValidationError with the code `allergy_conflict` and the matching entries as `matches`,
     unless the prescription has an `override_reason`. See allergy_check for the rule.
     """
-    consultation = _lock(consultation)
-    _check_not_completed(consultation)
-    _check_not_cancelled(consultation, by)
-    # Read after the lock, so that allergies count that were added while this call waited.
-    allergies = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
-    matches = allergy_check.matches(prescription["medication_name"], allergies)
-    if matches and not visible_length(prescription.get("override_reason", "")):
-        raise rule_error(
-            "medication_name",
-            _(
-                "The patient's allergies list this medication. "
-                "Give an override_reason to prescribe it all the same."
-            ),
-            "allergy_conflict",
-            matches=matches,
-        )
+    consultation = lock(consultation)
+    check_not_completed(consultation)
+    check_not_cancelled(consultation, by)
+    name, override_reason = (
+        prescription["medication_name"],
+        prescription.get("override_reason", ""),
+    )
+    _check_allergies(consultation, name, override_reason)
     row = Prescription(consultation=consultation, prescribed_by=by, **prescription)
-    return _save_part(row, by, "prescribe")
+    return save_part(row, by, "prescribe")
 
 
 @atomic_with_retry
-def set_active(prescription: Prescription, *, by: User, is_active: bool) -> Prescription:
-    """Stop or resume a prescription, while its consultation is not completed.
+def set_active(
+    prescription: Prescription, *, by: User, is_active: bool, override_reason: str = ""
+) -> Prescription:
+    """Stop a prescription at any time, or resume it while its consultation is not completed.
 
-    A prescription of a visit that did not take place can be stopped but not resumed.
+    Resuming checks the allergies as prescribe() does, and keeps the `override_reason` if one is
+    given. A prescription of a visit that did not take place cannot be resumed.
     """
-    consultation = _lock(prescription.consultation)
-    _check_not_completed(consultation)
+    consultation = lock(prescription.consultation)
     if is_active:
-        _check_not_cancelled(consultation, by)
+        check_not_completed(consultation)
+        check_not_cancelled(consultation, by)
     prescription = Prescription.objects.select_for_update(no_key=True).get(pk=prescription.pk)
     prescription.consultation = consultation
     if prescription.is_active == is_active:
         return prescription
+    changed = ["is_active"]
+    if is_active:
+        _check_allergies(consultation, prescription.medication_name, override_reason)
+        if override_reason:
+            prescription.override_reason = override_reason
+            changed.append("override_reason")
     prescription.is_active = is_active
-    return _save_part(prescription, by, "set_active", changed=["is_active"])
+    return save_part(prescription, by, "set_active", changed=changed)
 
 
 @atomic_with_retry
@@ -229,65 +259,39 @@ def add_note(consultation: Consultation, *, by: User, **note: Any) -> Consultati
     A private note does not change the version of the consultation. Patients read the version, and
     must not learn from it that a private note exists.
     """
-    consultation = _lock(consultation)
+    consultation = lock(consultation)
     if note["note_type"] != NoteType.ADDENDUM:
-        _check_not_completed(consultation)
+        check_not_completed(consultation)
     new_note = ConsultationNote(consultation=consultation, created_by=by, **note)
-    save = _save if new_note.is_private else _save_part
-    return save(new_note, by, "add")
+    write = save if new_note.is_private else save_part
+    return write(new_note, by, "add")
 
 
-def _lock(consultation: Consultation, if_version: AbstractSet[int] | None = None) -> Consultation:
-    """Return the current row of the consultation, locked after its appointment.
+def _check_allergies(consultation: Consultation, medication: str, override_reason: str) -> None:
+    """Check a medication that becomes active; the caller has locked the consultation.
 
-    Raises `record_anonymised` where the patient is anonymised, which closes all consultations.
+    The allergies are read after the lock, so that those count that were added while the caller
+    waited.
     """
-    if consultation.appointment is not None:
-        appointments.lock(consultation.appointment)
-    rows = Consultation.objects.select_for_update(of=("self",), no_key=True).with_people()
-    consultation = rows.get(pk=consultation.pk)
-    if consultation.is_closed and consultation.appointment is None:
-        appointments.check_not_anonymised(consultation.patient_id)
-    check_version(consultation, if_version)
-    return consultation
+    allergies = Patient.objects.values_list("allergies", flat=True).get(pk=consultation.patient_id)
+    matches = allergy_check.matches(medication, allergies)
+    if matches and not visible_length(override_reason):
+        raise rule_error(
+            "medication_name",
+            _(
+                "The patient's allergies list this medication. "
+                "Give an override_reason to prescribe it all the same."
+            ),
+            "allergy_conflict",
+            matches=matches,
+        )
 
 
-def _advance_appointment(consultation: Consultation, action: str, by: User) -> None:
+def _advance_appointment(consultation: Consultation, action: str, by: User, stage: Stage) -> None:
     """Make the move with the appointment, unless its status is already that far."""
     appointment = consultation.appointment
-    if appointment and appointment.status in MOVES[action].sources:
+    if appointment is None:
+        return
+    appointments.set_consultation_stage(appointment, stage)
+    if appointment.status in MOVES[action].sources:
         consultation.appointment = appointments.move(appointment, action, by=by)
-
-
-def _check_not_completed(consultation: Consultation) -> None:
-    if consultation.is_closed:
-        sentence = _("This consultation is completed. Add a note of type addendum instead.")
-        raise rule_error("status", sentence, "consultation_closed")
-
-
-def _check_not_cancelled(consultation: Consultation, by: User) -> None:
-    appointment = consultation.appointment
-    if appointment and appointment.status in DID_NOT_TAKE_PLACE:
-        sentence = _(
-            "This consultation cannot take place. The status of its appointment is %(status)s."
-        )
-        raise appointments.invalid_transition(appointment, by, sentence)
-
-
-def _save(record: RecordT, by: User, operation: str, changed: Sequence[str] = ()) -> RecordT:
-    """Save the record and write the audit entry.
-
-    Version and audit entry name `by` as the author, also outside a request.
-    """
-    record._history_user, record._history_date = by, clock.now()
-    action = Action.CREATE if record._state.adding else Action.UPDATE
-    record.save()
-    event = f"{record._meta.model_name}.{operation}"
-    audit.record_change(event, record, by=by, fields=changed, action=action)
-    return record
-
-
-def _save_part(part: PartT, by: User, operation: str, changed: Sequence[str] = ()) -> PartT:
-    """Save a part, and increment the version of its consultation, which the caller has locked."""
-    Consultation.objects.filter(pk=part.consultation_id).update(version=F("version") + 1)
-    return _save(part, by, operation, changed)

@@ -27,6 +27,7 @@ from consultations.serializers import (
     ConsultationCreateSerializer,
     ConsultationDetailSerializer,
     ConsultationNoteSerializer,
+    ConsultationReopenSerializer,
     ConsultationSerializer,
     PrescriptionSerializer,
     StartSerializer,
@@ -66,7 +67,7 @@ class ConsultationViewSet(
     access = permissions.CONSULTATIONS
     documentation = documentation.CONSULTATIONS
     if_match = frozenset(
-        {"update", "partial_update", "start_consultation", "complete_consultation"}
+        {"update", "partial_update", "start_consultation", "complete_consultation", "reopen"}
     )
     messages = {
         "create": _("Consultation opened."),
@@ -74,6 +75,7 @@ class ConsultationViewSet(
         "partial_update": _("Consultation updated."),
         "start_consultation": _("Consultation started."),
         "complete_consultation": _("Consultation completed."),
+        "reopen": _("Consultation reopened."),
     }
 
     def get_serializer_class(self):
@@ -124,6 +126,15 @@ class ConsultationViewSet(
         consultation = self.get_object()
         closing = self.valid_serializer().validated_data
         services.complete(consultation, by=request.user, if_version=self.if_version, **closing)
+        return Response(self.serialized(consultation))
+
+    @extend_schema(responses=ConsultationDetailSerializer)
+    @action(detail=True, methods=["post"], serializer_class=ConsultationReopenSerializer)
+    @idempotent
+    def reopen(self, request, pk=None):
+        consultation = self.get_object()
+        reason = self.valid_serializer().validated_data["reason"]
+        services.reopen(consultation, by=request.user, reason=reason, if_version=self.if_version)
         return Response(self.serialized(consultation))
 
     def with_parts(self, queryset):
@@ -199,9 +210,9 @@ class PrescriptionViewSet(PartViewSet):
     add = staticmethod(services.prescribe)
 
     def partial_update(self, request, *args, **kwargs):
-        """Change `is_active`: stop the medication, or resume it.
+        """Change `is_active`: stop the medication at any time, or resume it during the visit.
 
-        A prescription of a visit that did not take place can be stopped but not resumed.
+        A medication that the allergies list is resumed only with an `override_reason`.
         """
         prescription = self.get_object()
         serializer = self.get_serializer(prescription, data=request.data, partial=True)

@@ -10,6 +10,7 @@ from accounts.serializers import (
     PasswordField,
     PatientProfileSerializer,
 )
+from config.api.fields import VisibleRelatedField
 from config.api.filters import MAX_SEARCH_LENGTH
 from config.api.serializers import (
     ResponseOfAnotherSerializer,
@@ -20,6 +21,17 @@ from config.clinical_records import clinical_records
 from patients.models import EmergencyAccess, Patient
 
 DETAIL_ONLY_FIELDS = ("address", "medical_history", "allergies", "avatar", "pending_email")
+
+
+class PatientField(VisibleRelatedField):
+    """A patient whom a body names."""
+
+    default_error_messages = {
+        "does_not_exist": _("There is no such patient, or the record is closed. Search again.")
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"queryset": Patient.objects.all()} | kwargs)
 
 
 class OneNameMixin:

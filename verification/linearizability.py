@@ -27,9 +27,10 @@ DOCTORS, PATIENTS, HOURS = 2, 3, 4  # in each ward
 
 # {action of a client: how often, in percent}
 HABITS = {
-    "book": 30,
+    "book": 24,
     "cancel": 22,
-    "reschedule": 20,
+    "reopen": 10,
+    "reschedule": 16,
     "confirm": 9,
     "look": 12,
     "start": 3,
@@ -102,7 +103,7 @@ class Ward:
         about = {"appointment": booked.number, "role": "staff" if by in people[:2] else "patient"}
         if action == "look":
             return made(action, by, path, method="GET", **about)
-        body = {}
+        body = {"reason": "A slip"} if action == "reopen" else {}
         if action == "reschedule":
             about["slot"] = body["time_slot"] = dice.choice(
                 [slot for slot, doctor in self.slots if doctor is booked.doctor]

@@ -9,14 +9,15 @@ nothing from the product: it states the rules of the API contract a second time.
 from math import inf
 from typing import NamedTuple
 
-# action: (source statuses, target status)
+# action: (source statuses, target status), for visits of later days. `reopen` leads to the status
+# before the cancellation.
 MOVES = {
     "confirm": ({"scheduled"}, "confirmed"),
-    "start": ({"scheduled", "confirmed"}, "in_progress"),
-    "complete": ({"scheduled", "confirmed", "in_progress"}, "completed"),
-    "cancel": ({"scheduled", "confirmed", "in_progress"}, "cancelled"),
+    "cancel": ({"scheduled", "confirmed"}, "cancelled"),
     "reschedule": ({"scheduled", "confirmed"}, "scheduled"),
+    "reopen": ({"cancelled"}, None),
 }
+NOT_BEFORE_ITS_DAY = {"start", "complete"}
 PATIENTS_MOVES = {"cancel", "reschedule"}
 PATIENTS_STATUSES = {"scheduled", "confirmed"}
 
@@ -36,7 +37,8 @@ class Answer(NamedTuple):
 class Call(NamedTuple):
     """A call of a client and its answer; `responded` is inf if no answer came."""
 
-    action: str  # a key of MOVES, book, withdraw (a slot) or look (at an appointment or a slot)
+    # Of MOVES or NOT_BEFORE_ITS_DAY, book, withdraw (a slot) or look (at an appointment or a slot).
+    action: str
     invoked: float
     responded: float
     answer: Answer
@@ -56,6 +58,7 @@ class Appointment(NamedTuple):
     patient: int
     slot: int
     status: str = "scheduled"
+    before: str | None = None  # the status before a cancellation
 
     @property
     def is_live(self):
@@ -79,6 +82,8 @@ class State(NamedTuple):
 
 NOT_OFFERED = Answer(400, "validation_error")
 GONE = Answer(404, "not_found")
+TOO_EARLY = Answer(409, "too_early")
+TIME_WITHDRAWN = Answer(409, "invalid_transition", ())
 
 
 # --- The model ------------------------------------------------------------------------------
@@ -118,21 +123,31 @@ def _move(state, call, appointment, times):
     if call.action == "reschedule" and call.slot in state.withdrawn:
         answers[NOT_OFFERED] = state
     allowed = _open_moves(appointment.status, call.role)
+    if call.action in NOT_BEFORE_ITS_DAY and appointment.is_live:
+        return {TOO_EARLY: state}
     if call.action not in allowed:
         return answers | {Answer(409, "invalid_transition", allowed): state}
     if answers:
         return answers
-    slot = appointment.slot
-    if call.action == "reschedule":
-        if call.slot == slot:
-            return {NOT_OFFERED: state}
-        others = [one for one in state.live() if one != appointment]
-        if refusal := _in_the_way(others, appointment.patient, call.slot, times):
-            return {refusal: state}
-        slot = call.slot
-    status = MOVES[call.action][1]
-    moved = appointment._replace(status=status, slot=slot)
+    slot = call.slot if call.action == "reschedule" else appointment.slot
+    if refusal := _refused_time(state, call, appointment, slot, times):
+        return {refusal: state}
+    status = MOVES[call.action][1] or appointment.before
+    before = appointment.status if status == "cancelled" else None
+    moved = appointment._replace(status=status, slot=slot, before=before)
     return {Answer(200, seen=(status, slot)): state.having(call.appointment, moved)}
+
+
+def _refused_time(state, call, appointment, slot, times):
+    """Returns the refusal of a slot that the move would take, or None."""
+    if call.action == "reopen" and slot in state.withdrawn:
+        return TIME_WITHDRAWN
+    if call.action == "reschedule" and slot == appointment.slot:
+        return NOT_OFFERED
+    if call.action not in {"reopen", "reschedule"}:
+        return None
+    others = [one for one in state.live() if one != appointment]
+    return _in_the_way(others, appointment.patient, slot, times)
 
 
 def _withdraw(state, call):

@@ -12,7 +12,7 @@ from accounts.tests.factories import PASSWORD
 from accounts.tests.helpers import data
 from appointments import services as appointments
 from appointments import slot_services
-from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment, on_the_day
 from config.clinical_records import record_of
 from config.db.transactions import atomic_with_retry
 from consultations import services as consultations
@@ -182,7 +182,8 @@ def test_nested_service_calls_are_one_event_named_by_the_outermost(jane, house, 
     consultation = make_consultation(patient=jane, doctor=house, by=ada)
     new_events()
 
-    consultations.start(consultation, by=house)
+    with on_the_day(consultation.appointment):
+        consultations.start(consultation, by=house)
 
     event = single(new_events())
     assert event.event == "consultation.start"

@@ -9,7 +9,7 @@ from accounts import validators
 from accounts.models import NAME_FIELDS, Doctor, User
 from accounts.roles import UserType
 from appointments import clock
-from appointments.lifecycle import UPCOMING, ConsultationType, Priority, Status
+from appointments.lifecycle import UPCOMING, ConsultationType, Priority, Stage, Status
 from appointments.models.base import NOT_CANCELLED, LocalTimesMixin, TimeStampedModel, overlaps
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
 from config.db.text import (
@@ -90,6 +90,16 @@ class Appointment(LocalTimesMixin, TimeStampedModel, VersionedModel):
     starts_at = models.DateTimeField(editable=False)
     ends_at = models.DateTimeField(editable=False)
     status = models.CharField(max_length=20, choices=Status, default=Status.SCHEDULED)
+    # The status before the last move, and the time of that move: what `reopen` takes back. Blank
+    # before the first move. services.move() copies them from the history for the lists.
+    previous_status = models.CharField(
+        max_length=20, choices=Status, blank=True, default="", db_default="", editable=False
+    )
+    status_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # consultations.services keeps it up to date.
+    consultation_stage = models.CharField(
+        max_length=20, choices=Stage, blank=True, default="", db_default="", editable=False
+    )
     consultation_type = models.CharField(
         max_length=20, choices=ConsultationType, default=ConsultationType.GENERAL
     )

@@ -9,7 +9,12 @@ from rest_framework.test import APIClient
 from accounts.auth.sessions import open_session
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments.models import Appointment, AppointmentHistory, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
+from appointments.tests.factories import (
+    TimeSlotFactory,
+    make_appointment,
+    make_appointment_of_today,
+    noon,
+)
 from consultations.models import Consultation
 from patients.tests.factories import PatientFactory
 
@@ -70,31 +75,56 @@ def reschedules_to_one_slot():
 def completions_and_cancellations():
     doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment_of_today(doctor=doctor, patient=patient)
     path = f"{BOOKINGS}{appointment.pk}/"
     return [(_token(doctor), f"{path}complete/", {}), (_token(admin), f"{path}cancel/", {})] * 4
 
 
 def conflicting_transitions():
-    """Reschedules by four callers, each to its own slot, and two completions and cancellations
-    each.
+    """Four reschedules, each to its own slot, and two completions and two cancellations.
+
+    The visit has begun, so its doctor and an admin make them. Once the visit is rescheduled, it
+    cannot be completed: its day has not come.
     """
     doctor, admin = _doctor(), AdminFactory(**NO_PASSWORD)
     [patient] = _patients(1)
-    appointment = make_appointment(patient=patient, time_slot=_slot(doctor, noon()))
+    appointment = make_appointment_of_today(doctor=doctor, patient=patient)
     path = f"{BOOKINGS}{appointment.pk}/"
     slots = [_slot(doctor, noon(2 + n)) for n in range(4)]
     moves = [
         (_token(by), f"{path}reschedule/", {"time_slot": slot.pk})
-        for by, slot in zip([patient, doctor, admin, patient], slots, strict=True)
+        for by, slot in zip([doctor, admin] * 2, slots, strict=True)
     ]
     ends = [
         (_token(doctor), f"{path}complete/", {}),
-        (_token(patient), f"{path}cancel/", {}),
+        (_token(doctor), f"{path}cancel/", {}),
         (_token(admin), f"{path}complete/", {}),
         (_token(admin), f"{path}cancel/", {}),
     ]
     return moves + ends
+
+
+def reopening_and_bookings_of_the_freed_slot():
+    """One reopening of a cancelled appointment, and seven bookings of its slot by others."""
+    doctor = _doctor()
+    cancelled, *others = _patients(8)
+    appointment = make_appointment("cancelled", patient=cancelled, time_slot=_slot(doctor, noon()))
+    slot = appointment.time_slot
+    reopening = (_token(doctor), f"{BOOKINGS}{appointment.pk}/reopen/", {"reason": "A slip"})
+    return [reopening, *((_token(one), BOOKINGS, _booking(slot)) for one in others)]
+
+
+def reopening_and_booking():
+    """A reopening, and one booking of the freed slot or of its time by the same patient."""
+    doctor = _doctor()
+    [patient, other] = _patients(2)
+    slot = _slot(doctor, noon())
+    appointment = make_appointment("cancelled", patient=patient, time_slot=slot)
+    reopening = (_token(doctor), f"{BOOKINGS}{appointment.pk}/reopen/", {"reason": "A slip"})
+    if appointment.pk % 2:
+        return [reopening, (_token(other), BOOKINGS, _booking(slot))]
+    overlapping = _slot(_doctor(), slot.starts_at + timedelta(minutes=15))
+    return [reopening, (_token(patient), BOOKINGS, _booking(overlapping))]
 
 
 def consultations_of_one_appointment():

@@ -1,5 +1,6 @@
 """Factories of slots and appointments; appointments reach their status through the services."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import factory
@@ -19,6 +20,7 @@ ACTIONS_TO_REACH = {
     Status.CANCELLED: ["cancel"],
     Status.NO_SHOW: ["no_show"],
 }
+ON_THE_DAY = {"start", "complete", "no_show"}  # not before the clinic day of the visit
 
 
 def noon(days_ahead=1):
@@ -37,6 +39,11 @@ class TimeSlotFactory(factory.django.DjangoModelFactory):
     ends_at = factory.LazyAttribute(lambda slot: slot.starts_at + timedelta(minutes=30))
 
 
+def on_the_day(visit):
+    """Freezes the clock at the start of a visit (or slot), unless it has begun already."""
+    return clock.frozen_at(max(visit.starts_at, clock.now()))
+
+
 def make_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=None, **details):
     """Books an appointment as its patient (or `by`) and moves it to the status."""
     slot = details.pop("time_slot", None) or TimeSlotFactory(
@@ -46,7 +53,15 @@ def make_appointment(status=Status.SCHEDULED, *, doctor=None, patient=None, by=N
     details = {"reason_for_visit": "A cough that does not go away"} | details
     appointment = services.book(patient=patient, time_slot=slot, by=by or patient, **details)
     for action in ACTIONS_TO_REACH[Status(status)]:
-        moment = slot.starts_at if action == "no_show" else clock.now()
-        with clock.frozen_at(moment):
+        with on_the_day(slot) if action in ON_THE_DAY else nullcontext():
             appointment = services.move(appointment, action, by=slot.doctor)
     return appointment
+
+
+def make_appointment_of_today(*, doctor=None, **details):
+    """Books, the day before, the first half hour of the clinic's current day."""
+    start = clock.start_of_day(clock.today())
+    owner = {"doctor": doctor} if doctor else {}
+    slot = TimeSlotFactory(starts_at=start, ends_at=start + timedelta(minutes=30), **owner)
+    with clock.frozen_at(start - timedelta(hours=12)):
+        return make_appointment(time_slot=slot, **details)

@@ -14,6 +14,13 @@ from appointments.tests.factories import TimeSlotFactory
 BERLIN = ZoneInfo("Europe/Berlin")
 DATA_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 
+# The sentences for an id in a body that does not exist, or that the caller does not see.
+GONE_PATIENT = "There is no such patient, or the record is closed. Search again."
+GONE_SLOT = (
+    "This time slot is not available: it was withdrawn, or its doctor takes no appointments at "
+    "present. Choose another one."
+)
+
 
 def clinic_time(local):
     """Converts local time of the clinic, such as "2026-12-07 09:00", to a UTC datetime."""

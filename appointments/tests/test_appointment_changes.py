@@ -1,11 +1,13 @@
 """Endpoints that change an appointment: PUT, PATCH and a status in the body."""
 
+from datetime import timedelta
+
 import pytest
 
 from appointments import clock, services
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, make_appointment_of_today
 from appointments.tests.helpers import (
     all_rows,
     clinic_time,
@@ -211,7 +213,7 @@ def test_staff_can_always_write_doctor_notes(who, status, api, request, smith):
     ],
 )
 def test_a_status_runs_its_transition(status, action, method, api, smith):
-    appointment = make_appointment(doctor=smith)
+    appointment = make_appointment_of_today(doctor=smith)
     body = {"reason_for_visit": appointment.reason_for_visit, "status": status}
 
     response = getattr(api(smith), method)(url_of(appointment), body)
@@ -229,10 +231,13 @@ def test_no_show_by_status_is_refused_before_the_start(api, smith):
     appointment = make_appointment(doctor=smith)
     client, body = api(smith), {"status": "no_show"}
 
-    early = client.patch(url_of(appointment), body)
+    too_early = client.patch(url_of(appointment), body)
+    with clock.frozen_at(appointment.starts_at - timedelta(minutes=1)):
+        early = client.patch(url_of(appointment), body)
     with clock.frozen_at(appointment.starts_at):
         late = client.patch(url_of(appointment), body)
 
+    assert status_and_code(too_early) == (409, "too_early")
     assert status_and_code(early) == (409, "invalid_transition")
     assert data(late)["status"] == "no_show"
     assert appointment.history.count() == 2
@@ -251,10 +256,10 @@ def test_an_unchanged_status_is_no_transition(api, smith):
 @pytest.mark.parametrize(
     ("now", "asked", "allowed"),
     [
-        ("confirmed", "scheduled", ["start", "complete", "cancel", "reschedule"]),
-        ("in_progress", "confirmed", ["complete", "cancel"]),
-        ("completed", "cancelled", []),
-        ("cancelled", "scheduled", []),
+        ("confirmed", "scheduled", ["cancel", "reschedule"]),
+        ("in_progress", "confirmed", ["cancel", "reopen"]),
+        ("completed", "cancelled", ["reopen"]),
+        ("cancelled", "scheduled", ["reopen"]),
     ],
 )
 def test_a_status_without_a_transition_is_a_conflict(now, asked, allowed, api, smith):
@@ -279,7 +284,7 @@ def test_an_unknown_status_is_refused(api, smith):
 
 
 def test_details_and_status_write_two_history_entries(api, smith):
-    appointment = make_appointment(doctor=smith)
+    appointment = make_appointment_of_today(doctor=smith)
 
     response = api(smith).patch(
         url_of(appointment), {"status": "in_progress", "symptoms": "Fever", "doctor_notes": "Hot"}
@@ -306,9 +311,14 @@ def test_allowed_actions_depend_on_reader_and_time(api, smith, jane, ada):
         return data(api(person).get(url_of(appointment)))["allowed"]
 
     assert allowed(jane) == ["cancel", "reschedule"]
-    assert allowed(smith) == allowed(ada) == ["start", "complete", "cancel", "reschedule"]
+    assert allowed(smith) == allowed(ada) == ["cancel", "reschedule"]
+    with clock.frozen_at(clinic_time("2026-12-07 00:00")):
+        assert allowed(jane) == ["cancel", "reschedule"]
+        assert allowed(smith) == ["start", "complete", "cancel", "reschedule"]
     with clock.frozen_at(clinic_time("2026-12-07 09:01")):
-        assert allowed(jane) == ["reschedule"]
+        assert allowed(jane) == []
         assert allowed(smith) == ["start", "complete", "no_show", "cancel", "reschedule"]
-    services.move(appointment, "complete", by=smith)
-    assert allowed(jane) == allowed(smith) == allowed(ada) == []
+        services.move(appointment, "complete", by=smith)
+    assert (allowed(jane), allowed(smith), allowed(ada)) == ([], ["reopen"], ["reopen"])
+    with clock.frozen_at(clinic_time("2026-12-10 09:02")):
+        assert (allowed(jane), allowed(smith), allowed(ada)) == ([], [], ["reopen"])

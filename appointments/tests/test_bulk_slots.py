@@ -347,7 +347,7 @@ def test_a_doctor_cannot_open_slots_for_another(api, smith, meyer):
 
     assert error_details(response)[::2] == (
         400,
-        {"doctor": [f'Invalid pk "{meyer.pk}" - object does not exist.']},
+        {"doctor": ["There is no such doctor, or you may not act for this one."]},
     )
     assert TimeSlot.objects.count() == 0
 

@@ -163,7 +163,7 @@ def test_an_unbookable_doctor_and_a_missing_one_are_both_refused(api, nils, jane
 
     assert error_details(response)[::2] == (
         400,
-        {"doctor": [f'Invalid pk "{nils.pk}" - object does not exist.']},
+        {"doctor": ["This doctor takes no appointments at present. Choose another one."]},
     )
 
 

@@ -12,7 +12,7 @@ from accounts import services as accounts
 from accounts.tests.factories import AdminFactory, DoctorFactory
 from appointments import record_closing, services, slot_services
 from appointments.models import Appointment, TimeSlot
-from appointments.tests.factories import TimeSlotFactory, make_appointment, noon
+from appointments.tests.factories import TimeSlotFactory, make_appointment, noon, on_the_day
 from config.tests.lock_waiting import requires_row_locks, run_behind_lock
 from consultations import services as consultations
 from patients import services as patients
@@ -41,6 +41,15 @@ def reschedule(appointment, slot):
     services.move(appointment, "reschedule", by=appointment.patient, time_slot=slot)
 
 
+def start(visit):
+    with on_the_day(visit):
+        services.move(visit, "start", by=visit.doctor)
+
+
+def reopen(visit):
+    services.move(visit, "reopen", by=visit.doctor, reason="A slip")
+
+
 # --- Locks on slots -------------------------------------------------------------------------
 
 
@@ -51,6 +60,45 @@ def test_a_concurrent_booking_of_a_slot_is_refused_as_taken():
 
     assert outcome == (True, "slot_taken")
     assert [one.patient_id for one in slot.appointments.all()] == [jane.pk]
+
+
+def test_a_slot_that_is_concurrently_booked_is_not_taken_by_a_reopened_appointment():
+    visit, paul = make_appointment("cancelled"), PatientFactory()
+
+    outcome = run_behind_lock(lambda: book(paul, visit.time_slot), lambda: reopen(visit))
+
+    assert outcome == (True, "slot_taken")
+    assert Appointment.objects.get(pk=visit.pk).status == "cancelled"
+
+
+def test_a_slot_that_a_reopened_appointment_takes_is_not_booked():
+    visit, paul = make_appointment("cancelled"), PatientFactory()
+
+    outcome = run_behind_lock(lambda: reopen(visit), lambda: book(paul, visit.time_slot))
+
+    assert outcome == (True, "slot_taken")
+    assert not paul.appointments.exists()
+
+
+def test_a_concurrently_withdrawn_slot_is_not_taken_by_a_reopened_appointment():
+    visit = make_appointment("cancelled")
+
+    outcome = run_behind_lock(
+        lambda: slot_services.withdraw(visit.time_slot), lambda: reopen(visit)
+    )
+
+    assert outcome == (True, "invalid_transition")
+    assert Appointment.objects.get(pk=visit.pk).status == "cancelled"
+
+
+def test_a_patients_time_that_is_concurrently_booked_is_not_taken_by_a_reopened_appointment():
+    visit = make_appointment("cancelled")
+    other = slot_at(visit.starts_at + timedelta(minutes=15))
+
+    outcome = run_behind_lock(lambda: book(visit.patient, other), lambda: reopen(visit))
+
+    assert outcome == (True, "patient_overlap")
+    assert Appointment.objects.get(pk=visit.pk).status == "cancelled"
 
 
 def test_a_concurrently_withdrawn_slot_is_not_booked():
@@ -221,7 +269,7 @@ def test_details_are_not_changed_after_a_concurrent_start():
     visit = make_appointment()
 
     outcome = run_behind_lock(
-        lambda: services.move(visit, "start", by=visit.doctor),
+        lambda: start(visit),
         lambda: services.update(visit, by=visit.patient, symptoms="Fever"),
     )
 
@@ -245,7 +293,7 @@ def test_a_concurrently_started_appointment_is_not_cancelled_with_its_patient():
     visit = make_appointment()
 
     outcome = run_behind_lock(
-        lambda: services.move(visit, "start", by=visit.doctor),
+        lambda: start(visit),
         lambda: record_closing.cancel_upcoming(visit.patient, by=AdminFactory()),
     )
 

@@ -1,12 +1,13 @@
 """Endpoints of the appointment actions: permissions, conditions and effects."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from appointments import clock, services
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, on_the_day
 from appointments.tests.helpers import (
     all_rows,
     clinic_time,
@@ -45,6 +46,7 @@ PERMISSIONS = {
     "cancel": STAFF_AND_PATIENT,
     "reschedule": STAFF_AND_PATIENT,
 }
+ON_THE_DAY = {"start", "complete", "no_show"}
 TARGETS = {
     "confirm": "confirmed",
     "start": "in_progress",
@@ -96,7 +98,7 @@ def test_each_action_is_allowed_to_its_roles_only(
     body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
     before = all_rows(Appointment, AppointmentHistory)
 
-    with clock.frozen_at(START if action == "no_show" else clock.now()):
+    with clock.frozen_at(START if action in ON_THE_DAY else clock.now()):
         response = client.post(url_of(visit, action), body)
 
     assert outcome(response) == expected
@@ -164,19 +166,13 @@ def test_an_action_returns_the_appointment_and_writes_one_history_entry(action, 
 @pytest.mark.parametrize(
     ("who", "status", "action", "allowed"),
     [
-        ("smith", "confirmed", "confirm", ["start", "complete", "cancel", "reschedule"]),
-        (
-            "smith",
-            "scheduled",
-            "no_show",
-            ["confirm", "start", "complete", "cancel", "reschedule"],
-        ),
-        ("ada", "in_progress", "start", ["complete", "cancel"]),
-        ("ada", "in_progress", "no_show", ["complete", "cancel"]),
-        ("smith", "completed", "complete", []),
-        ("smith", "completed", "cancel", []),
-        ("ada", "cancelled", "confirm", []),
-        ("ada", "no_show", "complete", []),
+        ("smith", "confirmed", "confirm", ["cancel", "reschedule"]),
+        ("ada", "in_progress", "start", ["cancel", "reopen"]),
+        ("ada", "in_progress", "no_show", ["cancel", "reopen"]),
+        ("smith", "completed", "complete", ["reopen"]),
+        ("smith", "completed", "cancel", ["reopen"]),
+        ("ada", "cancelled", "confirm", ["reopen"]),
+        ("ada", "no_show", "complete", ["reopen"]),
         ("jane", "in_progress", "cancel", []),
         ("jane", "cancelled", "cancel", []),
     ],
@@ -196,7 +192,8 @@ def test_a_forbidden_transition_is_a_conflict_that_lists_the_allowed_ones(
 
 
 def test_a_conflict_has_a_readable_message(api, visit, smith):
-    services.move(visit, "complete", by=smith)
+    with on_the_day(visit):
+        services.move(visit, "complete", by=smith)
 
     response = api(smith).post(url_of(visit, "cancel"))
 
@@ -291,3 +288,48 @@ def test_the_seed_path_runs_the_same_action(api, visit, smith):
     response = api(smith).post(f"/api/appointments/api/appointments/{visit.pk}/confirm/")
 
     assert data(response)["status"] == "confirmed"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "Europe/Berlin"])
+@pytest.mark.parametrize("action", ["start", "complete"])
+def test_a_visit_is_started_from_midnight_of_its_day_on_in_the_clinics_time_zone(
+    *, zone, action, api, settings, visit, smith
+):
+    """9:00 in Berlin is 3:00 of the same day in New York and 17:00 in Tokyo."""
+    settings.TIME_ZONE = zone
+    midnight = datetime(2026, 12, 7, tzinfo=ZoneInfo(zone))
+    client, before = api(smith), all_rows(Appointment, AppointmentHistory)
+
+    with clock.frozen_at(midnight - timedelta(microseconds=1)):
+        offered = data(client.get(f"{URL}{visit.pk}/"))["allowed"]
+        early = client.post(url_of(visit, action))
+    unchanged = all_rows(Appointment, AppointmentHistory)
+    with clock.frozen_at(midnight):
+        offered_then = data(client.get(f"{URL}{visit.pk}/"))["allowed"]
+        done = client.post(url_of(visit, action))
+
+    sentence = (
+        "This visit is on Mon 07 Dec 2026. It cannot be started, completed or marked as a no-show "
+        "before that day."
+    )
+    assert error_details(early) == (409, "too_early", {"status": [sentence]})
+    assert unchanged == before
+    assert (action in offered, action in offered_then) == (False, True)
+    assert data(done)["status"] == TARGETS[action]
+
+
+@pytest.mark.parametrize("action", ["cancel", "reschedule"])
+def test_a_patient_learns_that_the_visit_has_begun(action, api, visit, jane, other_slot):
+    body = {"time_slot": other_slot.pk} if action == "reschedule" else {}
+    before = all_rows(Appointment, AppointmentHistory)
+
+    with clock.frozen_at(START + timedelta(minutes=20)):
+        response = api(jane).post(url_of(visit, action), body)
+        details = api(jane).patch(f"{URL}{visit.pk}/", {"symptoms": "Late, in the train"})
+
+    sentence = "This visit has begun and can only be changed by the clinic. Call the clinic."
+    assert error_details(response) == (409, "invalid_transition", {"status": [sentence]})
+    assert data(details)["symptoms"] == "Late, in the train"
+    assert all_rows(AppointmentHistory)[0][: len(before[1])] == before[1]
+    visit.refresh_from_db()
+    assert (visit.status, visit.starts_at) == ("scheduled", START)

@@ -11,8 +11,9 @@ from rest_framework.status import HTTP_304_NOT_MODIFIED
 from config.db.versioning import VersionedModel, check_version
 from config.errors import rule_error
 
-ENTITY_TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
-ENTITY_TAGS = re.compile(rf"{ENTITY_TAG}(?:[ \t]*,[ \t]*{ENTITY_TAG})*")
+# A proxy that compresses makes a tag weak; a weak tag counts as its strong twin.
+ENTITY_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+ENTITY_TAGS = re.compile(rf"{ENTITY_TAG.pattern}(?:[ \t]*,[ \t]*{ENTITY_TAG.pattern})*")
 VERSION = re.compile("[1-9][0-9]{0,9}")
 
 
@@ -38,8 +39,8 @@ class IfMatchMixin:
             return None
         if not ENTITY_TAGS.fullmatch(header):
             raise ValidationError({"If-Match": _('Send * or entity tags such as "7".')})
-        tags = re.findall(ENTITY_TAG, header)
-        return _versions(tag for weak, tag in tags if not weak)
+        tags = ENTITY_TAG.findall(header)
+        return _versions(tags)
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -97,8 +98,7 @@ class VersionedMixin(IfMatchMixin):
         # The replay of a POST has Django's original method.
         if not (allows_304 and self.request._request.method in SAFE_METHODS):
             return set()
-        tags = re.findall(ENTITY_TAG, self.request.headers.get("If-None-Match", ""))
-        return _versions(tag for weak, tag in tags)
+        return _versions(ENTITY_TAG.findall(self.request.headers.get("If-None-Match", "")))
 
     def records_read(self, response):
         return [self.unchanged] if self.unchanged else super().records_read(response)

@@ -73,6 +73,7 @@ ERROR_CODES = {
     "slot_in_use": ErrorCode(409, _("An appointment uses the time slot.")),
     "patient_overlap": ErrorCode(409, _("The patient has another appointment at that time.")),
     "invalid_transition": ErrorCode(409, _("The record's state does not allow this."), "allowed"),
+    "too_early": ErrorCode(409, _("The day of the visit has not come yet.")),
     "too_many_bookings": ErrorCode(
         409, _("The patient has reached the limit of upcoming appointments.")
     ),

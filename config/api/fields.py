@@ -6,6 +6,7 @@ from datetime import date
 from django.forms import CharField as FormCharField
 from django.forms import ValidationError as FormValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -102,10 +103,17 @@ class IdFormField(FormCharField):
 
 
 class VisibleRelatedField(StrictPrimaryKeyField):
-    """A reference in a body to a record that the caller may see; any other "does not exist".
+    """A reference in a body to a record that the caller may see.
 
-    With `scope="writable_by"`, the caller must be allowed to write the record.
+    Any other is refused with the same sentence, whether it exists or not. With
+    `scope="writable_by"`, the caller must be allowed to write the record.
     """
+
+    default_error_messages = {
+        "does_not_exist": gettext_lazy(
+            "There is no such record, or you may not use it. Choose another one."
+        )
+    }
 
     def __init__(self, scope="visible_to", **kwargs):
         self.scope = scope

@@ -3,6 +3,7 @@
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
@@ -31,8 +32,12 @@ def check_version(record: VersionedModel, if_version: AbstractSet[int] | None) -
     change could still be committed.
     """
     if if_version is not None and record.version not in if_version:
-        sentence = _(
-            "Somebody else has changed this record in the meantime. Open it again to see the "
-            "changes, then make yours."
-        )
-        raise rule_error("version", sentence, "stale_version")
+        raise stale_version()
+
+
+def stale_version() -> ValidationError:
+    sentence = _(
+        "Somebody else has changed this record in the meantime. Open it again to see the "
+        "changes, then make yours."
+    )
+    return rule_error("version", sentence, "stale_version")

@@ -14,7 +14,7 @@ from accounts.licences import verify_licence
 from accounts.models import Doctor
 from accounts.tests.factories import AdminFactory
 from accounts.tests.helpers import data
-from appointments.tests.factories import TimeSlotFactory
+from appointments.tests.factories import TimeSlotFactory, on_the_day
 from config.access_report import iter_endpoints
 from config.tests.personas import NESTED, address_of
 from patients.models import Patient
@@ -154,7 +154,10 @@ def without_marker(word):
     )
 
 
-MOVES = {f"/api/appointments/{{pk}}/{move}/" for move in ("cancel", "confirm", "reschedule")}
+MOVES = {
+    *(f"/api/appointments/{{pk}}/{move}/" for move in ("cancel", "confirm", "reschedule")),
+    *(f"/api/consultations/{{pk}}/{step}/" for step in ("complete_consultation", "reopen")),
+}
 
 
 def plant(api, bodies):
@@ -195,6 +198,9 @@ def plant(api, bodies):
     ask(doctor, "POST", "/api/appointments/{pk}/confirm/", ids)
     room = ask(doctor, "POST", "/api/consultations/", appointment=seen, patient=None)["id"]
     ask(doctor, "PATCH", "/api/consultations/{pk}/", {"pk": room})
+    with on_the_day(slots[2]):
+        ask(doctor, "POST", "/api/consultations/{pk}/complete_consultation/", {"pk": room})
+        ask(doctor, "POST", "/api/consultations/{pk}/reopen/", {"pk": room})
     emergency = "/api/patients/{patient}/emergency-access/"
     ask(doctor, "POST", emergency, {"patient": jane.pk})
     for address, record in NESTED.items():

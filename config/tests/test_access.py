@@ -69,6 +69,7 @@ POST   /api/appointments/{pk}/complete/                             DA
 POST   /api/appointments/{pk}/no_show/                              DA
 POST   /api/appointments/{pk}/cancel/                               PDA
 POST   /api/appointments/{pk}/reschedule/                           PDA
+POST   /api/appointments/{pk}/reopen/                               DA
 GET    /api/appointments/{pk}/history/                              PDA
 GET    /api/consultations/                                          PDA
 POST   /api/consultations/                                          DA
@@ -77,6 +78,7 @@ PUT    /api/consultations/{pk}/                                     DA
 PATCH  /api/consultations/{pk}/                                     DA
 POST   /api/consultations/{pk}/start_consultation/                  DA
 POST   /api/consultations/{pk}/complete_consultation/               DA
+POST   /api/consultations/{pk}/reopen/                              DA
 GET    /api/consultations/{consultation}/vital-signs/               PDA
 POST   /api/consultations/{consultation}/vital-signs/               DA
 GET    /api/consultations/{consultation}/vital-signs/{pk}/          PDA

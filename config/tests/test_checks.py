@@ -216,7 +216,14 @@ def test_a_shared_cache_passes_with_several_workers(production, url):
 
 @pytest.mark.parametrize(
     ("cancellation", "reschedule", "findings"),
-    [(0, 0, []), (24, 0, ["config.W003"]), (24, 12, ["config.W003"]), (24, 24, []), (0, 24, [])],
+    [
+        (0, 0, []),
+        (24, 0, ["config.W003"]),
+        (24, 12, ["config.W003"]),
+        (24, 24, []),
+        (0, 24, []),
+        (-1, -7, []),
+    ],
 )
 def test_a_cancellation_cut_off_that_rescheduling_avoids_is_a_warning(
     settings, cancellation, reschedule, findings

@@ -44,6 +44,7 @@ PUBLISHED = {
     "slot_in_use": 409,
     "patient_overlap": 409,
     "invalid_transition": 409,
+    "too_early": 409,
     "too_many_bookings": 409,
     "cancellation_too_late": 409,
     "reschedule_too_late": 409,

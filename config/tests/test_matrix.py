@@ -68,6 +68,7 @@ NAMES_ITS_RECORD = {
     "GET /api/doctor-availability/": EVERYBODY,
     "GET /api/patients/{patient}/emergency-access/{pk}/": THE_INVOLVED,
 }
+ON_THE_DAY = {"start", "complete", "no_show", "start_consultation", "complete_consultation"}
 NOT_CLINICAL = ("doctors", "time-slots", "doctor-availability")
 HOURS = {"date": "2027-05-05", "start_time": "09:00:00", "end_time": "09:30:00"}
 
@@ -95,6 +96,8 @@ def bodies(asked):
         "PUT /api/appointments/{pk}/": {"reason_for_visit": "A fever"},
         "PATCH /api/appointments/{pk}/": {"symptoms": "Shivers"},
         "POST /api/appointments/{pk}/reschedule/": {"time_slot": asked.ids["other slot"]},
+        "POST /api/appointments/{pk}/reopen/": {"reason": "A slip"},
+        "POST /api/consultations/{pk}/reopen/": {"reason": "A slip"},
         "POST /api/consultations/": {"appointment": asked.ids["appointments"]},
         "PUT /api/consultations/{pk}/": {"diagnosis": "Flu"},
         "PATCH /api/consultations/{pk}/": {"diagnosis": "Flu"},
@@ -145,6 +148,12 @@ def records_of(patient, doctor, admin):
         "other slot": TimeSlotFactory(doctor=doctor, starts_at=noon(311)).pk,
         "appointments": make_appointment(patient=patient, doctor=doctor, by=admin).pk,
         "consultations": room.pk,
+        "ended appointments": make_appointment(
+            "cancelled", patient=patient, doctor=doctor, by=admin
+        ).pk,
+        "ended consultations": make_consultation(
+            patient=patient, doctor=doctor, by=admin, completed=True
+        ).pk,
         **{route: rows.first().pk for route, rows in visible.items()},
     }
 
@@ -229,8 +238,9 @@ class Asked:
     def path_ids(self, address):
         words = address.strip("/").split("/")
         is_part = address.count("{") > 1 and words[-1] == "{pk}"
+        whole = f"ended {words[1]}" if words[-1] == "reopen" else words[1]
         return {
-            "pk": self.part_ids[words[-2]] if is_part else self.ids.get(words[1]),
+            "pk": self.part_ids[words[-2]] if is_part else self.ids.get(whole),
             "patient": self.ids["patients"],
             "consultation": self.ids["consultations"],
             "session": self.ids["sessions"],
@@ -240,7 +250,8 @@ class Asked:
 def ask(client, method, asked, address):
     """The response, with the audit events of the request as `events`."""
     body = bodies(asked).get(f"{method} {address}", {})
-    late = clock.frozen_at(noon(400)) if "no_show" in address else nullcontext()
+    step = address.rstrip("/").rsplit("/", 1)[-1]
+    late = clock.frozen_at(noon(400)) if step in ON_THE_DAY else nullcontext()
     with transaction.atomic(), late:
         answer = client.generic(
             method, asked.url(address), json.dumps(body), content_type="application/json"

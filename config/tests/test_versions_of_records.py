@@ -9,7 +9,7 @@ from accounts.tests.factories import AdminFactory
 from appointments import record_closing
 from appointments import services as appointments
 from appointments.models import Appointment
-from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment, on_the_day
 from appointments.tests.helpers import (
     all_rows,
     assert_data_queries,
@@ -45,7 +45,16 @@ def version(record):
 
 
 def transition(name):
-    return lambda appointment, by: appointments.move(appointment, name, by=by)
+    def act(appointment, by):
+        with on_the_day(appointment):
+            appointments.move(appointment, name, by=by)
+
+    return act
+
+
+def start_consultation(appointment, by):
+    with on_the_day(appointment):
+        consultations.start(make_consultation(appointment=appointment), by=by)
 
 
 def reschedule(appointment, by):
@@ -67,10 +76,7 @@ CHANGES_OF_AN_APPOINTMENT = {
     ),
     "amend nothing": (lambda it, by: appointments.update(it, by=by, symptoms=it.symptoms), 0),
     "cancel_upcoming": (lambda it, by: record_closing.cancel_upcoming(it.patient, by=by), 1),
-    "the start of its consultation": (
-        lambda it, by: consultations.start(make_consultation(appointment=it), by=by),
-        1,
-    ),
+    "the start of its consultation": (start_consultation, 1),
     "the opening of its consultation": (lambda it, by: consultations.open_for(it, by=by), 0),
 }
 
@@ -125,7 +131,8 @@ def test_each_change_of_a_consultation_or_part_is_one_version(change):
     consultation = make_consultation()
     act, steps = CHANGES_OF_A_CONSULTATION[change]
 
-    act(consultation, consultation.doctor)
+    with on_the_day(consultation.appointment):
+        act(consultation, consultation.doctor)
 
     assert version(consultation) == 1 + steps
 
@@ -226,7 +233,8 @@ def test_a_write_response_has_the_etag_of_the_following_get(api):
     ]:
         before = client.get(read or written)["ETag"]
 
-        answer = getattr(client, method)(written, body)
+        with on_the_day(consultation.appointment):
+            answer = getattr(client, method)(written, body)
 
         assert answer.status_code == 200, answer.content
         assert answer["ETag"] != before

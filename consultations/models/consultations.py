@@ -18,7 +18,12 @@ from appointments.lifecycle import Status
 from appointments.models import Appointment, TimeStampedModel
 from config.db.expressions import RowByRowExists
 from config.db.querysets import ALL_ROWS, ScopedQuerySet
-from config.db.text import MAX_CLINICAL_TEXT_LENGTH, BoundedTextField, length_checks
+from config.db.text import (
+    MAX_CLINICAL_TEXT_LENGTH,
+    MAX_REASON_LENGTH,
+    BoundedTextField,
+    length_checks,
+)
 from config.db.versioning import VersionedModel
 from consultations.choices import ConsultationStatus
 from patients.models import EmergencyAccess, Patient
@@ -129,6 +134,14 @@ class Consultation(TimeStampedModel, VersionedModel):
         blank=True,
         help_text=gettext_lazy("Never shown to the patient."),
     )
+    reopen_reason = BoundedTextField(
+        max_length=MAX_REASON_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=gettext_lazy("Why it was last reopened after it was completed."),
+    )
 
     hidden_from = {UserType.PATIENT: frozenset({"doctor_notes"})}
 
@@ -152,6 +165,7 @@ class Consultation(TimeStampedModel, VersionedModel):
                 treatment_plan=MAX_CLINICAL_TEXT_LENGTH,
                 follow_up_instructions=MAX_CLINICAL_TEXT_LENGTH,
                 doctor_notes=MAX_CLINICAL_TEXT_LENGTH,
+                reopen_reason=MAX_REASON_LENGTH,
             ),
         ]
         indexes = [

@@ -2,14 +2,14 @@
 
 import pytest
 
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment_of_today
 from consultations.tests.factories import make_consultation
 
 
 @pytest.fixture
 def appointment(smith, jane):
-    """Jane's appointment with Dr. Smith, booked by Jane."""
-    return make_appointment(patient=jane, doctor=smith)
+    """Jane's appointment with Dr. Smith, booked by Jane. Its day has come."""
+    return make_appointment_of_today(patient=jane, doctor=smith)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from django.utils.module_loading import import_string
 
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, on_the_day
 from config.api.serializers import example_body
 from config.clinical_records import record_of
 from consultations import services
@@ -29,14 +29,15 @@ CONSULTATION_TEXTS = {
 
 
 def make_consultation(*, appointment=None, started=False, completed=False, **appointment_details):
-    """Opens the consultation of an appointment; starts and completes it if requested."""
+    """Opens the consultation of an appointment; starts and completes it on its day."""
     appointment = appointment or make_appointment(**appointment_details)
     doctor = appointment.doctor
     consultation = services.open_for(appointment, by=doctor)
-    if started:
-        consultation = services.start(consultation, by=doctor)
-    if completed:
-        consultation = services.complete(consultation, by=doctor)
+    with on_the_day(appointment):
+        if started:
+            consultation = services.start(consultation, by=doctor)
+        if completed:
+            consultation = services.complete(consultation, by=doctor)
     return consultation
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.factories import DoctorFactory
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, make_appointment_of_today
 from config.tests.admin_forms import submit
 from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
@@ -111,7 +111,7 @@ def test_a_get_of_an_action_changes_nothing(admin_client, step):
 
 
 def test_start_and_complete_also_change_the_appointment(admin_client):
-    consultation = make_consultation()
+    consultation = make_consultation(appointment=make_appointment_of_today())
 
     admin_client.post(page_of(consultation, "start"))
     consultation.appointment.refresh_from_db()

@@ -11,7 +11,11 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import MOVES, Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import TimeSlotFactory, make_appointment
+from appointments.tests.factories import (
+    TimeSlotFactory,
+    make_appointment,
+    make_appointment_of_today,
+)
 from appointments.tests.helpers import all_rows, status_and_code
 from config.clinical_records import clinical_records
 from config.tests.lock_waiting import requires_row_locks, run_behind_lock
@@ -76,7 +80,8 @@ def test_an_appointment_that_is_over_stays_as_it_is(jane, ada, status):
 
 
 def test_open_consultations_are_completed_and_cancelled_with_their_visit(jane, smith, ada):
-    started = make_consultation(patient=jane, doctor=smith, started=True)
+    visit = make_appointment_of_today(patient=jane, doctor=smith)
+    started = make_consultation(appointment=visit, started=True)
     prepared = make_consultation(appointment=past(make_appointment(patient=jane, doctor=smith)))
     walk_in = services.open_walk_in(patient=jane, doctor=smith, chief_complaint="A cut", by=smith)
 

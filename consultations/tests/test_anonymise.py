@@ -24,7 +24,7 @@ from accounts.tests.helpers import image_bytes
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, on_the_day
 from appointments.tests.helpers import all_rows, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription
@@ -110,7 +110,8 @@ def visit(jane, smith, ada):
     services.update_text(room, by=smith, diagnosis=f"{CLINICAL} after all")
     services.prescribe(room, by=smith, **MEDICATION | texts(Prescription, "medication_type"))
     services.add_note(room, by=smith, note_type="plan", **texts(ConsultationNote))
-    services.complete(room, by=smith)
+    with on_the_day(visit):
+        services.complete(room, by=smith)
     where = RequestFactory(headers={"User-Agent": IDENTITY}, REMOTE_ADDR=ADDRESS).get("/")
     open_session(jane, request=where)
     IdempotencyKey.objects.create(user=jane, key=IDENTITY)

@@ -6,7 +6,7 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment
-from appointments.tests.factories import TimeSlotFactory
+from appointments.tests.factories import TimeSlotFactory, make_appointment_of_today, on_the_day
 from appointments.tests.helpers import (
     assert_data_queries,
     clinic_time,
@@ -40,7 +40,8 @@ def one_of_each(doctor):
     with clock.frozen_at(missed.appointment.starts_at):
         appointments.move(missed.appointment, "no_show", by=doctor)
     done_elsewhere = make_consultation(doctor=doctor)
-    appointments.move(done_elsewhere.appointment, "complete", by=doctor)
+    with on_the_day(done_elsewhere.appointment):
+        appointments.move(done_elsewhere.appointment, "complete", by=doctor)
 
     def make_walk_in():
         return services.open_walk_in(
@@ -112,7 +113,7 @@ def test_the_date_filter_uses_start_or_appointment_or_creation(api, smith, jane)
     )
     planned = make_consultation(time_slot=slot, patient=jane)
     written = services.open_walk_in(patient=jane, doctor=smith, chief_complaint="A cut", by=smith)
-    late = make_consultation(doctor=smith, patient=jane)
+    late = make_consultation(appointment=make_appointment_of_today(doctor=smith, patient=jane))
     with clock.frozen_at(clinic_time("2026-12-09 23:59")):
         services.start(late, by=smith)
     client = api(smith)

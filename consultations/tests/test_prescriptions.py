@@ -180,8 +180,8 @@ def test_an_override_reason_cannot_be_removed(api, smith, visit):
 
     answer = error_details(api(smith).patch(f"{url(visit)}{shown['id']}/", {"override_reason": ""}))
 
-    read_only = {"override_reason": ["This field is read-only."]}
-    assert answer == (400, "validation_error", read_only)
+    sentence = "Send this only when you resume a prescription, with is_active: true."
+    assert answer == (400, "validation_error", {"override_reason": [sentence]})
     assert Prescription.objects.get().override_reason == "No alternative"
 
 

@@ -12,7 +12,7 @@ from appointments import clock
 from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, make_appointment_of_today
 from appointments.tests.helpers import all_rows, data, error_details, status_and_code
 from consultations import services
 from consultations.models import Consultation, ConsultationNote, Prescription, VitalSigns
@@ -155,7 +155,8 @@ def test_completing_sets_the_time_and_completes_the_appointment(
 @pytest.mark.usefixtures("wednesday")
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.CONFIRMED, Status.IN_PROGRESS])
 def test_a_consultation_can_be_completed_without_a_start(api, smith, jane, status):
-    visit = make_consultation(status=status, doctor=smith, patient=jane)
+    appointment = make_appointment_of_today(status=status, doctor=smith, patient=jane)
+    visit = make_consultation(appointment=appointment)
 
     shown = data(complete(api(smith), visit))
 
@@ -224,7 +225,7 @@ def test_a_cancelled_or_missed_visit_cannot_be_started_or_completed(
     response = step(api(smith), visit)
 
     assert status_and_code(response) == (409, "invalid_transition")
-    assert response.json()["details"] == {"allowed": []}
+    assert response.json()["details"] == {"allowed": ["reopen"]}
     assert stored_rows() == before
     assert data(api(smith).get(f"{LIST}{visit.pk}/"))["status"] == "cancelled"
 
@@ -276,14 +277,15 @@ def test_other_users_cannot_start_or_complete_or_learn_if_it_exists(
         ("post", "complete_consultation/", {"diagnosis": "Gout"}),
         ("post", "vital-signs/", {"heart_rate": 70}),
         ("post", "prescriptions/", MEDICATION),
-        ("patch", "prescriptions/{prescription}/", {"is_active": False}),
+        ("patch", "prescriptions/{prescription}/", {"is_active": True}),
         ("post", "notes/", {"note_type": "general", "content": "One more thing"}),
     ],
-    ids=["put", "patch", "start", "complete", "vital signs", "prescribe", "stop", "note"],
+    ids=["put", "patch", "start", "complete", "vital signs", "prescribe", "resume", "note"],
 )
 def test_a_completed_consultation_is_read_only(api, visit, writer, call, request):
     method, path, body = call
     prescription = services.prescribe(visit, by=visit.doctor, **MEDICATION)
+    services.set_active(prescription, by=visit.doctor, is_active=False)
     services.complete(visit, by=visit.doctor, diagnosis="Nothing")
     records = (Consultation, Appointment, VitalSigns, Prescription, ConsultationNote)
     before = all_rows(*records)
@@ -295,7 +297,11 @@ def test_a_completed_consultation_is_read_only(api, visit, writer, call, request
     assert error_details(response) == (
         409,
         "consultation_closed",
-        {"status": ["This consultation is completed. Add a note of type addendum instead."]},
+        {
+            "status": [
+                "This consultation is completed. Reopen it, or add a note of type addendum instead."
+            ]
+        },
     )
     assert all_rows(*records) == before
 

@@ -11,7 +11,14 @@ from appointments import services as appointments
 from appointments.lifecycle import Status
 from appointments.models import Appointment, AppointmentHistory
 from appointments.tests.factories import TimeSlotFactory, make_appointment
-from appointments.tests.helpers import all_rows, data, error_details, ids, status_and_code
+from appointments.tests.helpers import (
+    GONE_PATIENT,
+    all_rows,
+    data,
+    error_details,
+    ids,
+    status_and_code,
+)
 from config.clinical_records import record_of
 from consultations.models import Consultation
 from consultations.tests.factories import add_parts, make_consultation
@@ -178,7 +185,7 @@ def test_a_deactivated_patient_is_refused_in_a_body(api, smith, ada, jane):
         client.post("/api/consultations/", {"patient": jane.pk, "chief_complaint": "A cough"})
     )
 
-    gone = {"patient": [f'Invalid pk "{jane.pk}" - object does not exist.']}
+    gone = {"patient": [GONE_PATIENT]}
     assert booked == walk_in == (400, "validation_error", gone)
     assert Appointment.objects.count() == Consultation.objects.count() == 0
 

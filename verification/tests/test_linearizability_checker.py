@@ -9,6 +9,7 @@ import pytest
 from verification.sequential import (
     GONE,
     NOT_OFFERED,
+    TOO_EARLY,
     Answer,
     Call,
     State,
@@ -22,7 +23,7 @@ from verification.sequential import (
 TIMES = {1: (0, 30), 2: (60, 90), 3: (15, 45)}
 JANE, PAUL = 101, 102
 TAKEN, OVERLAP = Answer(409, "slot_taken"), Answer(409, "patient_overlap")
-STAFF_MAY = ("confirm", "start", "complete", "cancel", "reschedule")
+STAFF_MAY = ("confirm", "cancel", "reschedule")
 
 
 def book(at, patient, slot, number=None, answer=None):
@@ -69,13 +70,14 @@ LEGAL = {
         move((3, 8), "cancel", 7, done("cancelled", 1)),
         book((4, 7), PAUL, 1, number=8),
         book((5, 6), PAUL, 3, answer=OVERLAP),
-        move((10, 11), "complete", 7, refused()),
+        move((10, 11), "complete", 7, refused("reopen")),
+        move((12, 13), "reopen", 7, TAKEN),
     ],
-    "a read during a completion sees the status before or after": [
+    "a read during a confirmation sees the status before or after": [
         BOOKED,
-        move((2, 9), "complete", 7, done("completed", 1)),
+        move((2, 9), "confirm", 7, done("confirmed", 1)),
         look((3, 4), 7, "scheduled", 1),
-        look((5, 6), 7, "completed", 1),
+        look((5, 6), 7, "confirmed", 1),
     ],
     "two appointments change places over a third slot": [
         BOOKED,
@@ -96,6 +98,14 @@ LEGAL = {
     "a call without an answer may have taken effect": [
         Call("book", 0, inf, Answer(201, seen=("scheduled", 1)), patient=JANE, slot=1),
         book((1, 2), PAUL, 1, answer=TAKEN),
+    ],
+    "a cancelled appointment is reopened to its status, before its time is booked": [
+        BOOKED,
+        move((2, 3), "confirm", 7, done("confirmed", 1)),
+        move((4, 5), "cancel", 7, done("cancelled", 1)),
+        book((6, 9), PAUL, 1, answer=TAKEN),
+        move((7, 8), "reopen", 7, done("confirmed", 1)),
+        move((10, 11), "start", 7, TOO_EARLY),
     ],
     "a call without an answer may have been lost": [
         Call("book", 0, inf, Answer(201, seen=("scheduled", 1)), patient=JANE, slot=1),
@@ -125,20 +135,27 @@ BROKEN = {
     "a lost booking": [BOOKED, look_at_slot((2, 3), 1, Answer(200, seen=True))],
     "a stale read": [
         BOOKED,
-        move((2, 3), "complete", 7, done("completed", 1)),
+        move((2, 3), "confirm", 7, done("confirmed", 1)),
         look((4, 5), 7, "scheduled", 1),
     ],
     "two reads that run backwards": [
         BOOKED,
-        move((2, 9), "complete", 7, done("completed", 1)),
-        look((3, 4), 7, "completed", 1),
+        move((2, 9), "confirm", 7, done("confirmed", 1)),
+        look((3, 4), 7, "confirmed", 1),
         look((5, 6), 7, "scheduled", 1),
     ],
-    "cancelled and completed": [
+    "confirmed after the cancellation": [
         BOOKED,
-        move((2, 4), "cancel", 7, done("cancelled", 1)),
-        move((2, 4), "complete", 7, done("completed", 1)),
+        move((2, 3), "cancel", 7, done("cancelled", 1)),
+        move((4, 5), "confirm", 7, done("confirmed", 1)),
     ],
+    "reopened and booked again": [
+        BOOKED,
+        move((2, 3), "cancel", 7, done("cancelled", 1)),
+        move((4, 6), "reopen", 7, done("scheduled", 1)),
+        book((4, 6), PAUL, 1, number=8),
+    ],
+    "completed before its day": [BOOKED, move((2, 3), "complete", 7, done("completed", 1))],
     "a refusal that names the moves of another state": [
         BOOKED,
         move((2, 3), "cancel", 7, done("cancelled", 1)),
@@ -231,7 +248,7 @@ def _a_call(dice, state, at):
     known = [number for number, _ in state.appointments]
     if not known or dice.random() < 0.5:
         return book(at, dice.choice([JANE, PAUL]), dice.choice([1, 2, 3]))
-    action = dice.choice(["cancel", "confirm", "reschedule", "complete", "look"])
+    action = dice.choice(["cancel", "confirm", "reschedule", "reopen", "complete", "look"])
     slot = dice.choice([1, 2]) if action == "reschedule" else None
     return move(at, action, dice.choice(known), None, slot=slot)
 
