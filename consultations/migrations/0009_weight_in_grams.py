@@ -10,7 +10,7 @@ from config.db.operations import WidenDecimal
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consultations', '0006_validate_text_lengths'),
+        ('consultations', '0008_fill_consultation_stage'),
     ]
 
     operations = [
