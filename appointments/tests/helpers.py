@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments import clock
 from appointments.tests.factories import TimeSlotFactory
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -24,7 +23,7 @@ GONE_SLOT = (
 
 def clinic_time(local):
     """Converts local time of the clinic, such as "2026-12-07 09:00", to a UTC datetime."""
-    return datetime.fromisoformat(local).replace(tzinfo=clock.zone()).astimezone(UTC)
+    return datetime.fromisoformat(local).replace(tzinfo=BERLIN).astimezone(UTC)
 
 
 def make_slot(local="2026-12-07 09:00", minutes=30, **details):

@@ -1,13 +1,13 @@
 """Upcoming appointments, and the appointments of the clinic's day."""
 
-from datetime import timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from django.urls import reverse
 
 from appointments import clock
 from appointments.lifecycle import Status
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import TimeSlotFactory, make_appointment
 from appointments.tests.helpers import (
     assert_data_queries,
     clinic_time,
@@ -17,7 +17,6 @@ from appointments.tests.helpers import (
     make_slot,
     status_and_code,
 )
-from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("wednesday")
 
@@ -177,26 +176,33 @@ def test_overviews_are_narrowed_by_doctor_patient_and_status(url, api, appointme
 
 
 @pytest.mark.parametrize(
-    ("zone", "now"),
+    ("zone", "today"),
     [
-        ("Europe/Berlin", "2026-10-25 12:00"),  # 25 hours
-        ("America/New_York", "2026-03-08 12:00"),  # 23 hours
-        ("Pacific/Auckland", "2026-12-02 12:00"),
+        ("Europe/Berlin", "2026-10-25"),  # 25 hours
+        ("America/New_York", "2026-03-08"),  # 23 hours
+        ("Pacific/Auckland", "2026-12-02"),
     ],
 )
-def test_every_page_has_the_same_day(zone, now, api, ada, client, smith, settings):
+def test_every_page_has_the_same_day(zone, today, api, ada, client, smith, settings):
     settings.TIME_ZONE = zone
-    day = now.split()[0]
-    with clock.frozen_at(clinic_time(now)):
-        first = visit(f"{day} 00:00", smith, PatientFactory())
-        last = visit(f"{day} 23:30", smith, PatientFactory(), minutes=29)
-        visit(str(clinic_time(now).date() - timedelta(days=1)) + " 23:30", smith, PatientFactory())
-        visit(str(clinic_time(now).date() + timedelta(days=1)) + " 00:00", smith, PatientFactory())
+    day = date.fromisoformat(today)
+
+    def visit_at(days, hour, minute):
+        starts_at = clock.clinic_datetime(day + timedelta(days=days), time(hour, minute))
+        ends_at = starts_at + timedelta(minutes=29)
+        return make_appointment(
+            time_slot=TimeSlotFactory(doctor=smith, starts_at=starts_at, ends_at=ends_at)
+        )
+
+    with clock.frozen_at(clock.clinic_datetime(day, time(12))):
+        visit_at(-1, 23, 30)
+        first, last = visit_at(0, 0, 0), visit_at(0, 23, 30)
+        visit_at(1, 0, 0)
         both = [first.pk, last.pk]
         caller = api(ada)
         client.force_login(ada)
 
-        filtered = caller.get("/api/appointments/", {"date": day, "ordering": "starts_at"})
+        filtered = caller.get("/api/appointments/", {"date": today, "ordering": "starts_at"})
         day_sheet = client.get(reverse("admin:index")).context["day_sheet"]["rows"]
 
         assert ids(caller.get(TODAY)) == both
