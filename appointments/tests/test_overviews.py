@@ -194,10 +194,11 @@ def test_every_page_has_the_same_day(zone, today, api, ada, client, smith, setti
             time_slot=TimeSlotFactory(doctor=smith, starts_at=starts_at, ends_at=ends_at)
         )
 
-    with clock.frozen_at(clock.clinic_datetime(day, time(12))):
+    with clock.frozen_at(clock.clinic_datetime(day - timedelta(days=2), time(12))):
         visit_at(-1, 23, 30)
         first, last = visit_at(0, 0, 0), visit_at(0, 23, 30)
         visit_at(1, 0, 0)
+    with clock.frozen_at(clock.clinic_datetime(day, time(12))):
         both = [first.pk, last.pk]
         caller = api(ada)
         client.force_login(ada)
