@@ -1,5 +1,6 @@
 """Settings of gunicorn: run `gunicorn` in this folder."""
 
+import ctypes
 import gc
 from importlib import import_module
 from pathlib import Path
@@ -40,6 +41,19 @@ logconfig_dict = {
         "gunicorn.error": {"level": "INFO", "handlers": ["lines"], "propagate": False},
     },
 }
+
+
+# Options of mallopt(3): large texts and pictures are memory of their own, which goes back to the
+# system when it is free, and the threads share two heaps. Else a worker keeps its largest size.
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+LARGE_BLOCK = 256 * 1024  # bytes
+
+
+def post_fork(server, worker):
+    """Limit the memory that a worker keeps, where the C library is glibc."""
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        libc.mallopt(M_ARENA_MAX, 2)
 
 
 def post_worker_init(worker):

@@ -3,6 +3,9 @@
 A page is refused if its rows are larger than a response may be: nothing is left out silently.
 """
 
+from contextlib import nullcontext
+from itertools import chain
+from threading import Lock
 from urllib.parse import parse_qsl, urlencode
 
 from django.core.paginator import Page, Paginator
@@ -22,6 +25,16 @@ LARGEST_PAGE = 999_999_999
 MAX_ROWS_BYTES = 4_900_000  # of the JSON; with the envelope a response has at most 5 MB
 MAX_BYTES_PER_CHARACTER = 6  # as \u0001
 DEFERRED_JOIN_OFFSET = 200  # from this offset on, finding the ids first is cheaper
+
+
+# A worker fetches one page of more than the default size at a time: its rows may turn out to be too
+# large for a response.
+one_large_page = Lock()
+
+
+def page_too_large(allowed):
+    sentence = _("These rows are too large for one response. Ask for at most %(page_size)d rows.")
+    return rule_error("page_size", sentence, "page_too_large", page_size=allowed)
 
 
 class DeferredJoinPaginator(Paginator):
@@ -76,9 +89,34 @@ class PagePagination(PageNumberPagination):
             is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_PAGE))
             if not (is_number and int(given)):
                 raise ValidationError({name: [_("Enter a positive whole number.")]})
+        if not self.long_texts:
+            return self._fetch(queryset, request, view)
+        is_large = (self.get_page_size(request) or 0) > self.page_size
+        with one_large_page if is_large else nullcontext():
+            rows = self._fetch(queryset, request, view)
+            allowed = self._allowed_rows(rows)
+            if allowed is not None:
+                # The error refers to this frame: without the rows, their memory is free at once.
+                self.page = self.cursor_page = rows = None
+        if allowed is not None:
+            raise page_too_large(allowed)
+        return rows
+
+    def _fetch(self, queryset, request, view):
         if self.cursor_query_param in request.query_params:
             return self._paginate_by_cursor(queryset, request)
         return super().paginate_queryset(queryset, request, view)
+
+    def _allowed_rows(self, rows):
+        """Return how many such rows a response can have; None if their texts fit."""
+        names = [
+            name for name in self.long_texts if not self.only_fields or name in self.only_fields
+        ]
+        texts = [[getattr(row, name, "") for name in names] for row in rows]
+        if sum(map(len, chain(*texts))) * MAX_BYTES_PER_CHARACTER <= MAX_ROWS_BYTES:
+            return None
+        sizes = [sum(len(text.encode()) for text in row) for row in texts]
+        return MAX_ROWS_BYTES // max(sizes) if sum(sizes) > MAX_ROWS_BYTES else None
 
     def _paginate_by_cursor(self, queryset, request):
         self.request = request
@@ -109,11 +147,7 @@ class PagePagination(PageNumberPagination):
             return  # the other fields of a page are far smaller than the other half
         sizes = [len(FastJSONRenderer().render(row)) + 1 for row in rows]
         if sum(sizes) > MAX_ROWS_BYTES:
-            sentence = _(
-                "These rows are too large for one response. Ask for at most %(page_size)d rows."
-            )
-            allowed = MAX_ROWS_BYTES // max(sizes)
-            raise rule_error("page_size", sentence, "page_too_large", page_size=allowed)
+            raise page_too_large(MAX_ROWS_BYTES // max(sizes))
 
     def _link(self, cursor):
         if cursor is None:
