@@ -1,9 +1,11 @@
 """Who has an e-mail address: addresses are proven by a link, and an unproven one blocks nobody."""
 
+import logging
 import secrets
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,6 +17,8 @@ from accounts.models import User
 from accounts.roles import UserType
 from config.db.transactions import atomic_with_retry
 from config.errors import rule_error
+
+logger = logging.getLogger(__name__)
 
 UNPROVEN_FOR = timedelta(days=7)  # after that, `release_unproven` frees an address
 
@@ -115,22 +119,33 @@ def _replace_address(user: User) -> None:
     user.email_set_at = timezone.now()
 
 
-@atomic_with_retry
 def release_unproven() -> int:
     """Free the addresses that nobody has proven for UNPROVEN_FOR; return their number.
 
     An account keeps the address that it signs in with: without the address, its owner could not
-    come back.
+    come back. Each account has a transaction of its own; one that cannot be saved is logged.
     """
-    unproven = User.objects.filter(
-        email_verified=False, email_set_at__lt=timezone.now() - UNPROVEN_FOR
-    ).exclude(email="")
     released = 0
-    for user in unproven.select_for_update(no_key=True):
-        if not ("@" in user.username and user.last_login):
-            _release(user)
-            released += 1
+    for pk in _unproven().values_list("pk", flat=True):
+        try:
+            released += _release_unproven_address(pk)
+        except IntegrityError as error:  # such as a text from before the limits
+            logger.error("The address of account %d cannot be freed: %s", pk, type(error).__name__)  # noqa: TRY400
     return released
+
+
+def _unproven() -> QuerySet[User]:
+    since = timezone.now() - UNPROVEN_FOR
+    return User.objects.filter(email_verified=False, email_set_at__lt=since).exclude(email="")
+
+
+@atomic_with_retry
+def _release_unproven_address(pk: int) -> bool:
+    user = _unproven().select_for_update(no_key=True).filter(pk=pk).first()
+    if user is None or ("@" in user.username and user.last_login):
+        return False
+    _release(user)
+    return True
 
 
 def _others(user: User, email: str, *, proven: bool) -> QuerySet[User]:

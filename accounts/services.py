@@ -22,6 +22,7 @@ from accounts.audit import log as audit
 from accounts.auth import lockout, sessions
 from accounts.messages import outbox
 from accounts.models import LoginCounter, User
+from accounts.roles import UserType
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 
@@ -180,8 +181,11 @@ def _clean(user: User) -> None:
 
 
 def _check_has_name(user: User) -> None:
-    """Raise ValidationError for a person without any name. Some people have one name only."""
-    if not (user.first_name or user.last_name):
+    """Raise ValidationError for a person without any name; only an admin may have none.
+
+    Some people have one name only.
+    """
+    if not (user.first_name or user.last_name or user.user_type == UserType.ADMIN):
         sentence = _("Enter a first name or a last name.")
         raise ValidationError({"first_name": sentence, "last_name": sentence})
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
-from accounts.models.user import full_name_of
+from accounts.models.names import full_name_of
 from accounts.output import avatar_url
 from appointments import clock
 from appointments.models import Appointment

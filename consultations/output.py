@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from accounts.models import NAME_FIELDS
-from accounts.models.user import full_name_of
+from accounts.models.names import full_name_of
 from appointments import clock
 from config.db.querysets import hidden_fields
 from consultations.models import Consultation, duration_of, status_of

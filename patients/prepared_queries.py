@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from accounts.models.user import full_name_of, patient_display
+from accounts.models.names import full_name_of, patient_display
 from config.api.filters import narrow, order_by
 from config.db.prepared import PreparedQuery
 from config.db.querysets import Viewer

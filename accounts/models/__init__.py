@@ -2,7 +2,9 @@
 
 from accounts.models.audit import Action, AuditEvent, AuditSeal, Outcome
 from accounts.models.doctor import Doctor, DoctorManager
+from accounts.models.managers import UserManager
 from accounts.models.message import Channel, MessageStatus, OutgoingMessage
+from accounts.models.names import NAME_FIELDS
 from accounts.models.session import (
     MAX_IDEMPOTENCY_KEY_LENGTH,
     MAX_USER_AGENT_LENGTH,
@@ -12,9 +14,7 @@ from accounts.models.session import (
 )
 from accounts.models.user import (
     BOOKABLE_FIELDS,
-    NAME_FIELDS,
     User,
-    UserManager,
     avatar_path,
 )
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db.models import Q
 
-from accounts.models.user import User, UserManager
+from accounts.models.managers import UserManager
+from accounts.models.user import User
 from accounts.roles import EVERYONE, UNVERIFIED, UserType
 from config.db.querysets import ScopedQuerySet
 

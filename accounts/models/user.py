@@ -4,9 +4,6 @@ import secrets
 from typing import ClassVar
 
 from django.conf import settings
-from django.contrib.auth import hashers
-from django.contrib.auth.models import AbstractUser
-from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -14,16 +11,15 @@ from django.db.models import PROTECT, Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.models import HistoricalRecords
 
 from accounts import validators
+from accounts.models.managers import ProxyAwareHistory, UserManager
+from accounts.models.names import full_name_of, patient_display
 from accounts.models.searchable import SEARCH_COLUMNS, SearchablePerson
+from accounts.models.sign_in import SignInMixin
 from accounts.roles import ADMINS, UNVERIFIED, Gender, UserType
 from config.db.constraint_errors import fields_of
-from config.db.querysets import ScopedQuerySet
 from config.db.text import (
     MAX_LINE_LENGTH,
     MAX_NAME_LENGTH,
@@ -42,12 +38,7 @@ def avatar_path(instance, filename):
     return f"avatars/{secrets.token_urlsafe(24)}.webp"
 
 
-NAME_FIELDS = ["first_name", "last_name", "username"]  # the fields that `full_name` uses
-BOOKABLE_FIELDS = [
-    "user_type",
-    "is_active",
-    "license_verified",
-]  # the fields that `is_bookable` uses
+BOOKABLE_FIELDS = ["user_type", "is_active", "license_verified"]  # that `is_bookable` uses
 
 EMAIL_LOST = _(
     "Signed in. Your e-mail address was not confirmed, and your account does not have it any more. "
@@ -55,50 +46,7 @@ EMAIL_LOST = _(
 )
 
 
-def full_name_of(first_name, last_name, username):
-    return f"{first_name} {last_name}".strip() or username
-
-
-def patient_display(full_name, date_of_birth, pk):
-    """Return "Blair Conroy, born Oct. 26, 1975, no. 12", in the language of the request."""
-    if date_of_birth is None:
-        return gettext("%(name)s, no. %(number)d") % {"name": full_name, "number": pk}
-    return gettext("%(name)s, born %(date)s, no. %(number)d") % {
-        "name": full_name,
-        "date": date_format(date_of_birth),
-        "number": pk,
-    }
-
-
-class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]  # made at run time
-    def get_by_natural_key(self, username):
-        """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
-        return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
-
-    def create_superuser(self, username, email=None, password=None, **fields):
-        user = self.model(
-            username=username,
-            email=email or "",
-            email_verified=bool(email),
-            **fields | {"user_type": UserType.ADMIN},
-        )
-        user.set_password(password)
-        user.full_clean(exclude=["password"])
-        user.save(using=self._db)
-        return user
-
-
-class ProxyAwareHistory(HistoricalRecords):
-    """The history of users; also records those saved as a proxy, which sends its own signals."""
-
-    def finalize(self, sender, **kwargs):
-        super().finalize(sender, **kwargs)
-        if sender._meta.proxy and issubclass(sender, self.cls):
-            models.signals.post_save.connect(self.post_save, sender=sender, weak=False)
-            sender._meta.simple_history_manager_attribute = self.manager_name
-
-
-class User(SearchablePerson, VersionedModel, AbstractUser):
+class User(SearchablePerson, VersionedModel, SignInMixin):
     """A user. Admins, and nobody else, are staff with full access."""
 
     date_joined = None  # type: ignore[assignment]  # Django's way to remove a field
@@ -163,7 +111,6 @@ class User(SearchablePerson, VersionedModel, AbstractUser):
     sessions_ended_at = models.DateTimeField(null=True, editable=False)
 
     _history_user: "User"
-    has_new_password = False  # whether `set_password` was called since the last `save`
 
     objects: ClassVar[UserManager] = UserManager()
     history = ProxyAwareHistory(
@@ -340,44 +287,6 @@ class User(SearchablePerson, VersionedModel, AbstractUser):
             for relation in self._meta.related_objects
             if relation.on_delete is PROTECT
         )
-
-    def check_password(self, raw_password):
-        """Check the password; an upgraded hash replaces only the hash that was checked.
-
-        Django would overwrite a password that was changed meanwhile with the old one.
-        """
-        return hashers.check_password(raw_password, self.password, setter=self._renew_hash)
-
-    def _renew_hash(self, raw_password):
-        renewed = hashers.make_password(raw_password)
-        row = User.objects.filter(pk=self.pk)
-        if row.filter(password=self.password).update(password=renewed):
-            self.password = renewed
-            return
-        current_hash = row.values_list("password", flat=True).get()
-        if hashers.check_password(raw_password, current_hash):  # renewed by another sign-in
-            self.password = current_hash
-
-    def get_session_auth_hash(self):
-        """Include `sessions_ended_at`, so that browser sessions end with the other sessions."""
-        return self._until_sessions_end(super().get_session_auth_hash())
-
-    def get_session_auth_fallback_hash(self):
-        return map(self._until_sessions_end, super().get_session_auth_fallback_hash())
-
-    def _until_sessions_end(self, auth_hash):
-        ended = self.sessions_ended_at
-        return f"{auth_hash}:{ended.timestamp()}" if ended else auth_hash
-
-    def set_password(self, raw_password):
-        """Set the password, and drop a new address that somebody with the old one entered.
-
-        An account without another address goes on waiting for the proof of its first.
-        """
-        super().set_password(raw_password)
-        self.has_new_password = True
-        if self.email:
-            self.pending_email = ""
 
     def save(self, *args, **kwargs):
         """Save; a new password also ends all sessions and the lockout."""

@@ -221,7 +221,7 @@ def test_a_malformed_content_type_is_415_and_ignored_for_a_get(server):
 
     for content_type in BROKEN_TYPES:
         status, body = server("PATCH", PROFILE, b'{"phone": "030"}', content_type)
-        asked, page = server("GET", "/api/patients/?search=%5Cx", b"", content_type)
+        asked, page = server("GET", "/api/patients/?search=%5Czzz", b"", content_type)
         assert (status, body["code"]) == (415, "unsupported_media_type"), content_type[:50]
         assert (asked, page["data"]["count"]) == (200, 0), content_type[:50]
 
