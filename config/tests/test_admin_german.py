@@ -28,7 +28,7 @@ from accounts.auth import lockout
 from accounts.auth.sessions import open_session
 from accounts.models import AuditEvent, User
 from appointments import services as appointments
-from appointments.tests.factories import make_appointment
+from appointments.tests.factories import make_appointment, on_the_day
 from consultations import services as consultations
 
 MARKED = re.compile(r"⟦[^⟦⟧]*⟧")
@@ -102,7 +102,8 @@ def busy_clinic(clinic):
     accounts.update_profile(clinic.jane, by=clinic.ada, gender="other")
     prescription = clinic.consultation.prescriptions.first()
     consultations.set_active(prescription, by=clinic.house, is_active=False)
-    consultations.complete(clinic.consultation, by=clinic.house)
+    with on_the_day(clinic.appointment):
+        consultations.complete(clinic.consultation, by=clinic.house)
     appointment = make_appointment(doctor=clinic.grey, patient=clinic.paul)
     appointments.update(appointment, by=clinic.paul, symptoms="Fever")
     open_session(clinic.jane)
