@@ -91,6 +91,7 @@ def _make_people():
     for person in CLINIC["patients"]:
         if person["username"] not in known:
             patients.create_patient(
+                by=User.objects.get(username="admin"),
                 password=CLINIC["password"],
                 email_verified=True,
                 must_change_password=False,

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import (
     DropdownFilter,
 )
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminRadioSelectWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldBooleanWidget
 
 from accounts.admin.users import (
     CONTACT,
@@ -32,6 +32,15 @@ from patients.models import EmergencyAccess, Patient, ReviewOutcome
 
 
 class NewPatientForm(UserCreateForm):
+    confirm_new = forms.BooleanField(
+        label=_("This is another person"),
+        required=False,
+        help_text=_(
+            "Tick this if a patient with the same name and date of birth is registered already."
+        ),
+        widget=UnfoldBooleanWidget,
+    )
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["username"].required = False
@@ -56,13 +65,13 @@ class PatientAdmin(UserAdminBase):
         (_("Account"), {"fields": ["is_active", PROOF, STAMPS]}),
     ]
     add_fieldsets = [
-        (None, {"fields": [*PERSON, *CONTACT]}),
+        (None, {"fields": [*PERSON, "confirm_new", *CONTACT]}),
         (_("Medical"), {"fields": MEDICAL}),
         (_("Password"), {"fields": NEW_PASSWORD}),
     ]
 
     def create(self, form, by):
-        return services.create_patient(**form.values)
+        return services.create_patient(by=by, **form.values)
 
     def possible_actions(self, request, record):
         return [*UserAdminBase.actions_detail, "deactivate" if record.is_active else "reactivate"]

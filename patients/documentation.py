@@ -21,7 +21,9 @@ PATIENTS = Resource(
             "createPatient",
             "Register a patient",
             "Creates a patient's record for the clinic. With an e-mail address and without a "
-            "password, an e-mail invites the patient to choose a password.",
+            "password, an e-mail invites the patient to choose a password. "
+            "409 `possible_duplicate` names the patients of the same name and date of birth in "
+            "`details.matches`; send `confirm_new` if this is another person.",
         ),
         "retrieve": Operation(
             "getPatient",

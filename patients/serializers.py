@@ -96,6 +96,11 @@ class PatientRegistrationSerializer(
 
     response_class = PatientSerializer
     password = PasswordField(required=False)
+    confirm_new = serializers.BooleanField(
+        required=False,
+        write_only=True,
+        help_text=_("Registers the patient although the name and date of birth exist already."),
+    )
     example = {
         "first_name": "Jane",
         "last_name": "Doe",
@@ -112,7 +117,7 @@ class PatientRegistrationSerializer(
                   "phone",
                   "date_of_birth", "gender", "address", "medical_history", "allergies",
                   "emergency_contact", "emergency_contact_phone",
-                  "emergency_contact_relation"]  # fmt: skip
+                  "emergency_contact_relation", "confirm_new"]  # fmt: skip
         extra_kwargs = {"username": {"required": False, "validators": [ASCIIUsernameValidator()]}}
 
 

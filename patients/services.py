@@ -3,6 +3,8 @@
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts import closing, email_addresses
 from accounts import services as accounts
 from accounts.audit import log as audit
@@ -12,20 +14,34 @@ from accounts.roles import UserType
 from config.clinical_records import ClinicalRecord, clinical_records
 from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
+from config.errors import rule_error
+from patients.duplicates import description, possible_duplicates
 from patients.models import Patient
 from patients.signals import patient_anonymised, patient_anonymising, patient_deactivated
 
 
 @atomic_with_retry
 def create_patient(
-    *, username: str = "", email: str = "", password: str | None = None, **fields: Any
+    *,
+    by: User,
+    username: str = "",
+    email: str = "",
+    password: str | None = None,
+    confirm_new: bool = False,
+    **fields: Any,
 ) -> Patient:
     """Register a patient for the clinic.
+
+    Raises ValidationError with the code `possible_duplicate` and the `matches`, if `by` sees
+    patients of the same name and date of birth, unless `confirm_new`. Two callers at the same
+    moment do not see each other's patient.
 
     `username` defaults to the e-mail address, or to a random name where the address is empty or
     not a valid username. With an e-mail address and without a password, an e-mail invites the
     patient to choose a password.
     """
+    if not confirm_new:
+        _check_is_new(by, fields)
     user = accounts.register(
         username=username or email_addresses.username_from(email, UserType.PATIENT),
         email=email,
@@ -38,6 +54,23 @@ def create_patient(
         accounts.invite(user)
     audit.record_create("patient.create", user)
     return Patient.objects.get(pk=user.pk)
+
+
+def _check_is_new(by: User, fields: dict[str, Any]) -> None:
+    names = {name: fields.get(name, "") for name in ("first_name", "last_name")}
+    matches = possible_duplicates(by=by, date_of_birth=fields.get("date_of_birth"), **names)
+    if matches:
+        sentence = _(
+            "A patient with this name and date of birth is registered already: %(patients)s. "
+            "Confirm that this is another person."
+        )
+        raise rule_error(
+            "confirm_new",
+            sentence,
+            "possible_duplicate",
+            patients="; ".join(match.display for match in matches),
+            matches=[description(match) for match in matches],
+        )
 
 
 @atomic_with_retry

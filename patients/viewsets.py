@@ -1,5 +1,6 @@
 """Endpoints for patient records, their access log and emergency access."""
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
@@ -17,6 +18,7 @@ from config.api.pagination import PagePagination
 from config.api.parsers import BoundedMultiPartParser, StrictJSONParser
 from config.api.prepared_lists import PreparedListMixin
 from patients import documentation, emergency_access, permissions, services
+from patients.duplicates import possible_duplicates
 from patients.filters import PatientFilter
 from patients.models import EmergencyAccess, Patient
 from patients.prepared_queries import (
@@ -93,7 +95,18 @@ class PatientViewSet(
         return self.answer(self.get_object(), self.get_serializer)
 
     def perform_create(self, serializer):
-        serializer.instance = services.create_patient(**serializer.validated_data)
+        fields = serializer.validated_data
+        try:
+            serializer.instance = services.create_patient(by=self.request.user, **fields)
+        except ValidationError:
+            self.found = tuple(self._possible_duplicates(fields))  # the error tells of them
+            raise
+
+    def _possible_duplicates(self, fields):
+        names = {name: fields.get(name, "") for name in ("first_name", "last_name")}
+        return possible_duplicates(
+            by=self.request.user, date_of_birth=fields.get("date_of_birth"), **names
+        )
 
     def update(self, request, *args, **kwargs):
         self.throttle_as_login(request)

@@ -20,13 +20,14 @@ def keep_writing():
 
     All slots are of one doctor and for one new patient, so that no booking is refused.
     """
+    doctor = Doctor.objects.order_by("pk").first()
     slots = TimeSlot.objects.filter(
         starts_at__gt=clock.now(),
         withdrawn_at=None,
         appointments=None,
-        doctor=Doctor.objects.order_by("pk").first(),
+        doctor=doctor,
     ).order_by("pk")
-    patient = create_patient(first_name="Drew", last_name="Ill")
+    patient = create_patient(by=doctor, first_name="Drew", last_name="Ill")
     before = None
     for slot in cycle(slots[:50]):
         booked = services.book(

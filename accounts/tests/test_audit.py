@@ -313,7 +313,7 @@ def test_repeated_denials_are_one_event_for_each_caller_and_endpoint(api, jane, 
 
 
 def test_services_without_an_endpoint_write_events(ada, house, nils, new_events):
-    patient = create_patient(first_name="Ann", last_name="Lee")
+    patient = create_patient(by=ada, first_name="Ann", last_name="Lee")
     licences.verify_licence(nils)
     slot = slot_services.open_slot(doctor=house, **HOURS)
     slot_services.change_slot(slot, end_time=HOURS["end_time"].replace(minute=45))

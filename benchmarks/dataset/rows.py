@@ -1,7 +1,9 @@
 """The rows of the made clinic, as {column: value}; other columns get the model's default."""
 
 from datetime import date
+from types import SimpleNamespace
 
+from accounts.models.searchable import search_columns
 from benchmarks.dataset.plan import SLOT
 
 FIRST_NAMES = ["Ana", "Ben", "Chloe", "David", "Elif", "Felix", "Greta", "Hugo", "Ines", "Jonas"]
@@ -23,7 +25,7 @@ def people(plan):
     for pk in [*plan.doctors, *plan.patients]:
         is_doctor = pk in plan.doctors
         kind = "doctor" if is_doctor else "patient"
-        yield {
+        row = {
             "id": pk,
             "password": f"!{pk}",  # no password matches this hash
             "username": f"{kind}{pk}",
@@ -42,6 +44,7 @@ def people(plan):
             "created_at": plan.starts_at(1),
             "updated_at": plan.starts_at(1),
         }
+        yield row | search_columns(SimpleNamespace(contact_email="", **row))
 
 
 def slots(plan):

@@ -54,6 +54,17 @@ def an_object(properties, *, required=None):
 
 ALTERNATIVE = an_object({"time_slot": RECORD_ID, "starts_at": INSTANT, "ends_at": INSTANT})
 
+PERSON = an_object(
+    {
+        "id": RECORD_ID,
+        "display": STRING,
+        "full_name": STRING,
+        "date_of_birth": {"type": "string", "format": "date"},
+        "phone": STRING,
+        "email": STRING,
+    }
+)
+
 # The schemas of `details`, by code. A test compares the codes with ERROR_CODES.
 DETAILS = {
     "page_too_large": {"page_size": {"type": "integer", "minimum": 1}},
@@ -61,6 +72,7 @@ DETAILS = {
     "invalid_transition": {"allowed": {"type": "array", "items": {"$ref": f"{SCHEMAS}MoveEnum"}}},
     "consultation_exists": {"consultation": {"type": ["integer", "null"], "format": "int64"}},
     "allergy_conflict": {"matches": SENTENCES},
+    "possible_duplicate": {"matches": {"type": "array", "items": PERSON}},
 }
 
 ERRORS = {

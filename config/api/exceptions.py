@@ -92,6 +92,9 @@ ERROR_CODES = {
     ),
     "consultation_closed": ErrorCode(409, _("A completed consultation accepts only addenda.")),
     "allergy_conflict": ErrorCode(409, _("The patient is allergic to the medication."), "matches"),
+    "possible_duplicate": ErrorCode(
+        409, _("A patient with this name and date of birth is registered already."), "matches"
+    ),
     "request_in_progress": ErrorCode(409, _("The first request with this key has not finished.")),
     "refresh_superseded": ErrorCode(
         409, _("Another request has just replaced this refresh token.")

@@ -34,6 +34,7 @@ LAYERS = [
         "output",
         "locks",
         "reopening",
+        "duplicates",
         "emergency_access",
         "changes",
         "services",

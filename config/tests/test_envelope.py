@@ -55,6 +55,7 @@ PUBLISHED = {
     "consultation_exists": 409,
     "consultation_closed": 409,
     "allergy_conflict": 409,
+    "possible_duplicate": 409,
     "request_in_progress": 409,
     "refresh_superseded": 409,
     "stale_version": 412,

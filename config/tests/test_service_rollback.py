@@ -77,7 +77,7 @@ SERVICES = {
         visit, by=doctor, note_type="general", content="A note"
     ),
     "patients.create_patient": lambda visit, doctor, patient: patients.create_patient(
-        email="new@example.com", first_name="New", last_name="Patient"
+        by=doctor, email="new@example.com", first_name="New", last_name="Patient"
     ),
     "patients.deactivate": lambda visit, doctor, patient: patients.deactivate(patient, by=doctor),
     "emergency_access.grant_emergency_access": lambda visit, doctor, patient: (

@@ -20,7 +20,7 @@ def test_doctors_and_admins_register_a_patient_and_get_the_record(api, smith, ad
             "username": f"ruth{number}",
             "email": f"ruth{number}@example.com",
             "phone": "+49 30 99",
-            "date_of_birth": "1950-12-31",
+            "date_of_birth": f"195{number}-12-31",
             "gender": "other",
             "address": "2 Side Street",
             "medical_history": "Diabetes",
