@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
+from accounts.models.searchable import search_columns
 from accounts.roles import UserType
 from config.db.querysets import ScopedQuerySet
 
@@ -13,6 +14,16 @@ class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ign
     def get_by_natural_key(self, username):
         """Find a user by username or e-mail address in any case; Django's sign-in uses this."""
         return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
+
+    def fill_search_text(self):
+        """Fill the search columns of rows without them; return the number of rows.
+
+        A release from before the columns inserts such rows while an upgrade runs.
+        """
+        people = list(self.filter(sort_last_name=""))
+        for person in people:
+            self.filter(pk=person.pk).update(**search_columns(person))
+        return len(people)
 
     def create_superuser(self, username, email=None, password=None, **fields):
         user = self.model(

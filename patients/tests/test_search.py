@@ -2,8 +2,10 @@
 
 import unicodedata
 from datetime import date
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
@@ -158,6 +160,18 @@ def test_saving_one_field_keeps_the_search_text_current(people):
     person.save(update_fields=["phone"])
 
     assert "999" in User.objects.get(pk=person.pk).search_text.split()
+
+
+def test_prune_fills_the_search_text_of_rows_of_a_previous_release(api, smith, people):
+    row = User.objects.filter(pk=people["zoya"].pk)
+    row.update(search_text="", sort_last_name="", sort_first_name="")
+    version = row.get().version
+    assert ids(api(smith).get(PATIENTS, {"search": "зоя"})) == []
+
+    call_command("prune", stdout=StringIO())
+
+    assert ids(api(smith).get(PATIENTS, {"search": "зоя"})) == [people["zoya"].pk]
+    assert row.get().version == version
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs trigrams")

@@ -4,6 +4,7 @@ from django.core.management import BaseCommand, call_command
 from accounts import email_addresses, idempotency
 from accounts.auth import lockout, sessions
 from accounts.messages import outbox
+from accounts.models import User
 from config.cache import FailOpenFileCache
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, **options):
         keys, counters, ended = idempotency.prune(), lockout.prune(), sessions.prune()
         letters, addresses = outbox.prune(), email_addresses.release_unproven()
+        User.objects.fill_search_text()
         call_command("clearsessions")
         if isinstance(caches["default"], FailOpenFileCache):  # each write lists the whole folder
             caches["default"].clear()
