@@ -210,6 +210,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             [
                 *(f"-c {name}={milliseconds}" for name, milliseconds in _limits.items()),
                 "-c jit=off",  # compiling takes longer than the statements
+                "-c pg_trgm.word_similarity_threshold=0.5",  # for short names
                 _url_options.get("options", ""),
             ]
         ).strip(),

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.contrib.postgres.search import TrigramWordSimilarity
+from django.contrib.postgres.search import TrigramSimilarity
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from config.db.search_text import search_terms, split_query
 
 # The columns of config.db.search_text's spelling; see accounts.models.searchable.
 NORMALISED = ("search_text", "sort_last_name", "sort_first_name")
-
-SIMILARITY = "similarity"  # the annotation of similar rows
 
 
 class Found(NamedTuple):
@@ -38,8 +37,9 @@ def search(rows: QuerySet, fields: Sequence[str], query: str) -> Found:
     if found.exists():
         return Found(found, ())
     similar = rows.filter(**{f"{own}__trigram_word_similar": terms})
-    similarity = {SIMILARITY: TrigramWordSimilarity(terms, own)}
-    return Found(similar.annotate(**similarity), (f"-{SIMILARITY}",))
+    person = own.removesuffix("search_text")
+    names = Concat(f"{person}sort_first_name", Value(" "), f"{person}sort_last_name")
+    return Found(similar.annotate(similarity=TrigramSimilarity(names, terms)), ("-similarity",))
 
 
 def _condition(fields: Sequence[str], word: str) -> Q:
