@@ -8,7 +8,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.audit import log as audit
 from accounts.auth import lockout
-from accounts.services import MAX_PASSWORD_LENGTH, check_is_own
+from accounts.passwords import MAX_PASSWORD_LENGTH, check_is_own
 from config.admin.forms import ActionForm, ServiceForm
 from config.db.transactions import atomic_with_retry
 

@@ -5,19 +5,15 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.hashers import check_password as matches
-from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
-from django.utils.http import urlsafe_base64_decode
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from accounts import closing, email_addresses, idempotency, licences, permissions
+from accounts import closing, email_addresses, idempotency, licences, passwords, permissions
 from accounts.audit import log as audit
 from accounts.auth import lockout, sessions
 from accounts.messages import outbox
@@ -27,8 +23,6 @@ from config.db.transactions import atomic_with_retry
 from config.db.versioning import check_version
 
 UserT = TypeVar("UserT", bound=User)
-
-MAX_PASSWORD_LENGTH = 128  # limits the cost of hashing
 
 # The fields that identify a person, besides the username, with their anonymous values.
 PERSONAL_FIELDS = {
@@ -63,7 +57,7 @@ def register(*, password: str | None = None, by_clinic: bool = False, **fields: 
         email_addresses.take_over(user, user.email)
     else:
         email_addresses.wait_for_proof(user)
-    _set_password(user, password)
+    passwords.set_password(user, password)
     _clean(user)
     _check_has_name(user)
     user.save(force_insert=True)
@@ -195,85 +189,15 @@ def _authorise_email_change(user: User, by: User, current_password: str | None) 
         if not current_password:
             sentence = _("Enter your current password to change the e-mail address.")
             raise ValidationError({"current_password": sentence})
-        _verify_password(user, current_password, field="current_password")
+        passwords.verify_password(user, current_password, field="current_password")
     elif by.role not in permissions.CHANGE_EMAIL_OF_OTHERS:
         sentence = _("Only the user or an administrator can change the e-mail address.")
         raise ValidationError({"email": sentence})
 
 
-@atomic_with_retry
-def change_password(user: User, *, old_password: str, new_password: str) -> User:
-    """Set a new password, which ends all sessions of the account."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    _verify_password(user, old_password, field="old_password")
-    try:
-        check_is_own(user, new_password)
-    except ValidationError as error:
-        raise ValidationError({"new_password": error.error_list}) from error
-    _set_password(user, new_password, field="new_password")
-    user.must_change_password = False
-    user.save()
-    audit.record_change("account.change_password", user, by=user, fields=["password"])
-    return user
-
-
-def check_is_own(user: User, password: str) -> None:
-    """Raise ValidationError if it is the password that staff have set, and so know."""
-    if user.must_change_password and matches(password, user.password):
-        raise ValidationError(_("The clinic has set this password. Choose another one."))
-
-
-def _verify_password(user: User, password: str, field: str) -> None:
-    if not matches(password, user.password):
-        raise ValidationError({field: _("This is not the current password.")})
-
-
-def _set_password(user: User, password: str | None, field: str = "password") -> None:
-    if password is None:
-        user.set_unusable_password()
-        return
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise ValidationError({field: error.error_list}) from error
-    user.set_password(password)
-
-
 def invite(user: User) -> None:
     """Send an e-mail with a link to choose a password."""
     outbox.send("invitation", to=user.email, user=user)
-
-
-@atomic_with_retry
-def request_password_reset(email: str) -> None:
-    """Send a link to choose a new password, if the e-mail address has an active account.
-
-    The account is looked up when the letter is delivered: a request for an unknown address does
-    and takes the same. Beyond LETTERS_PER_RECIPIENT no further letter is sent.
-    """
-    if outbox.may_send("password_reset", email):
-        outbox.send("password_reset", to=email)
-
-
-@atomic_with_retry
-def reset_password(*, uid: str, token: str, new_password: str) -> User:
-    """Set a new password with the link from an e-mail, which proves the e-mail address.
-
-    The link works once, for three days.
-    """
-    try:
-        pk = int(urlsafe_base64_decode(uid).decode("ascii"))
-    except (ValueError, OverflowError):
-        pk = None
-    user = User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
-    if user is None or not default_token_generator.check_token(user, token):
-        raise ValidationError({"token": _("This link is invalid or has expired.")})
-    _set_password(user, new_password, field="new_password")
-    email_addresses.prove(user)
-    user.must_change_password = False
-    user.save()
-    audit.record_change("account.reset_password", user, by=user, fields=["password"])
-    return user
 
 
 @atomic_with_retry

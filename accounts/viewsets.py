@@ -11,26 +11,23 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from accounts import documentation, email_addresses, permissions, services
+from accounts import documentation, email_addresses, passwords, permissions, services
 from accounts.audit.mixins import AuditedMixin
 from accounts.auth import sessions
 from accounts.auth.lockout import counting_password_attempt
 from accounts.auth.tokens import read_session_id
 from accounts.models import Session, User
 from accounts.models.user import EMAIL_LOST
-from accounts.serializers import (
-    PROFILES,
+from accounts.serializers import PROFILES, OwnProfile, ProfileSerializer, RegistrationSerializer
+from accounts.sign_in_serializers import (
     EmailVerificationSerializer,
     EmptySerializer,
     LoginResponseSerializer,
     LoginSerializer,
-    OwnProfile,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
-    ProfileSerializer,
     RefreshSerializer,
-    RegistrationSerializer,
     SessionsEndedSerializer,
     SessionSerializer,
     TokensSerializer,
@@ -148,9 +145,9 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def change_password(self, request):
-        passwords = self.valid_serializer().validated_data
+        old_and_new = self.valid_serializer().validated_data
         with counting_password_attempt(request, "old_password"):
-            user = services.change_password(request.user, **passwords)
+            user = passwords.change_password(request.user, **old_and_new)
         return Response(self.accepted(sessions.open_session(user, request=request)))
 
     @extend_schema(responses=None)
@@ -161,7 +158,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def reset_password(self, request):
-        services.request_password_reset(self.valid_serializer().validated_data["email"])
+        passwords.request_password_reset(self.valid_serializer().validated_data["email"])
         return Response(None)
 
     @extend_schema(responses=None)
@@ -172,7 +169,7 @@ class AuthViewSet(VersionedMixin, AuditedMixin, ApiViewSet):
         throttle_scope="login",
     )
     def confirm_password_reset(self, request):
-        services.reset_password(**self.valid_serializer().validated_data)
+        passwords.reset_password(**self.valid_serializer().validated_data)
         return Response(None)
 
     @extend_schema(responses=None)

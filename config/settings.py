@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.cache_url import parse_cache_url
 from config.environment import BASE_DIR, config
+from config.openapi import SPECTACULAR_SETTINGS  # noqa: F401
 from config.secret_key import load_or_create_key
 
 # --- What kind of installation this is ------------------------------------------------------
@@ -399,40 +400,6 @@ REST_FRAMEWORK = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 MAX_UPLOAD_BYTES = config("MAX_UPLOAD_MB", default=6, cast=int) * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Medical Platform API",
-    "DESCRIPTION": (
-        "Runs a clinic: accounts, patients, appointments and consultations. Sign in at "
-        "`POST /api/auth/login/` and send `Authorization: Bearer <access>`. Every response has "
-        "the envelope `{status, data, message}`; errors have a stable `code`."
-    ),
-    "VERSION": "0.1.0",
-    "OAS_VERSION": "3.1.0",
-    "SERVERS": [{"url": "/", "description": "This clinic."}],
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SCHEMA_PATH_PREFIX": "/api/",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "PREPROCESSING_HOOKS": ["config.api.schema.canonical_mount_only"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.api.schema_hooks.document_path_ids",
-        "config.api.error_schemas.document_errors",
-        "config.api.schema_hooks.fix_polymorphic_schemas",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "UserTypeEnum": "accounts.roles.UserType",
-        "GenderEnum": "accounts.roles.Gender",
-        "AppointmentStatusEnum": "appointments.lifecycle.Status",
-        "ConsultationStatusEnum": "consultations.choices.ConsultationStatus",
-        "SkipReasonEnum": "appointments.slot_services.SKIP_REASONS",
-        "MoveEnum": "appointments.lifecycle.MOVE_NAMES",
-    },
-}
 
 # --- Files ----------------------------------------------------------------------------------
 

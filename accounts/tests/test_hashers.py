@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import hashers
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-from accounts import services
+from accounts import passwords
 from accounts.auth.hashers import ClinicArgon2Hasher
 from accounts.auth.sessions import open_session
 from accounts.models import User
@@ -82,7 +82,7 @@ def test_a_concurrent_password_change_wins_over_the_upgrade(api, pbkdf2_user, mo
 
     def meanwhile(self, password, salt):
         monkeypatch.undo()
-        services.change_password(pbkdf2_user, old_password=PASSWORD, new_password=NEW)
+        passwords.change_password(pbkdf2_user, old_password=PASSWORD, new_password=NEW)
         return encode(self, password, salt)
 
     monkeypatch.setattr(ClinicArgon2Hasher, "encode", meanwhile)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts import idempotency, services
+from accounts import idempotency, passwords, services
 from accounts.auth import sessions
 from accounts.models import IdempotencyKey, User
 from accounts.tests.factories import (
@@ -30,7 +30,7 @@ def now(person):
 
 
 def set_password(person, password):
-    services.change_password(person, old_password=PASSWORD, new_password=password)
+    passwords.change_password(person, old_password=PASSWORD, new_password=password)
 
 
 def test_concurrent_profile_changes_are_both_kept():
@@ -74,8 +74,8 @@ def test_a_reset_link_cannot_be_used_twice_concurrently():
     }
 
     outcome = run_behind_lock(
-        lambda: services.reset_password(**link, new_password=NEW),
-        lambda: services.reset_password(**link, new_password=NEWER),
+        lambda: passwords.reset_password(**link, new_password=NEW),
+        lambda: passwords.reset_password(**link, new_password=NEWER),
     )
 
     assert outcome == (True, "This link is invalid or has expired.")

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db.models import F
 
-from accounts import services
+from accounts import passwords, services
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
 from accounts.tests.factories import (
@@ -210,7 +210,7 @@ def test_a_user_changed_during_the_password_check_is_not_signed_in(api, settings
 
 def test_a_user_loaded_before_a_password_change_opens_no_session():
     stale = UserFactory()
-    services.change_password(stale, old_password=PASSWORD, new_password=NEW)
+    passwords.change_password(stale, old_password=PASSWORD, new_password=NEW)
 
     tokens = open_session(stale)
 

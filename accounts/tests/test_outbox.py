@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import services
+from accounts import passwords, services
 from accounts.messages import outbox
 from accounts.models import MessageStatus, OutgoingMessage, User
 from accounts.tests.factories import UserFactory
@@ -295,8 +295,8 @@ def test_prune_deletes_letters_that_ended_long_ago(jane):
 
 def test_anonymisation_deletes_the_letters_of_a_person(jane, ada):
     services.invite(jane)
-    services.request_password_reset("Jane@example.com")
-    services.request_password_reset("paul@example.com")
+    passwords.request_password_reset("Jane@example.com")
+    passwords.request_password_reset("paul@example.com")
 
     User.objects.filter(pk=jane.pk).update(is_active=False)
     services.anonymise(jane, by=ada)

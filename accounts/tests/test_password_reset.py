@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.tokens import default_token_generator
 from django.utils.http import urlsafe_base64_encode
 
-from accounts import services
+from accounts import passwords, services
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
 from accounts.tests.factories import PASSWORD, AdminFactory, UserFactory
@@ -188,7 +188,7 @@ def test_a_reset_ends_every_session_and_opens_none(api):
 
 
 def use_link(person):
-    services.reset_password(**reset_link(person), new_password="the-first-battery")
+    passwords.reset_password(**reset_link(person), new_password="the-first-battery")
 
 
 def sign_in_again(person):
@@ -200,7 +200,7 @@ def change_email(person):
 
 
 def change_password(person):
-    services.change_password(person, old_password=PASSWORD, new_password="the-first-battery")
+    passwords.change_password(person, old_password=PASSWORD, new_password="the-first-battery")
 
 
 def deactivate(person):

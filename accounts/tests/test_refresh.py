@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts import passwords
 from accounts.auth.sessions import open_session
 from accounts.models import Session, User
 from accounts.tests.factories import PASSWORD, UserFactory
@@ -153,7 +153,7 @@ def delete(session, jane):
 
 
 def change_password(session, jane):
-    services.change_password(jane, old_password=PASSWORD, new_password="an-even-better-battery")
+    passwords.change_password(jane, old_password=PASSWORD, new_password="an-even-better-battery")
 
 
 @pytest.mark.parametrize("event", [end, expire, deactivate, delete, change_password])

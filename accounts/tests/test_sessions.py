@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts import services
+from accounts import passwords
 from accounts.auth import sessions
 from accounts.auth.sessions import open_session
 from accounts.auth.tokens import SessionAccessToken
@@ -376,7 +376,7 @@ def test_a_change_by_an_admin_applies_to_the_next_request(api):
 
 
 def set_by_endpoint(jane, monkeypatch):
-    services.change_password(jane, old_password=PASSWORD, new_password=NEW)
+    passwords.change_password(jane, old_password=PASSWORD, new_password=NEW)
 
 
 def set_and_save(jane, monkeypatch):
@@ -414,7 +414,7 @@ def test_a_password_change_ends_browsable_api_logins(api):
     client.force_login(jane)
     before = client.get(PROFILE)
 
-    services.change_password(jane, old_password=PASSWORD, new_password=NEW)
+    passwords.change_password(jane, old_password=PASSWORD, new_password=NEW)
 
     assert before.status_code == 200
     assert status_and_code(client.get(PROFILE)) == (401, "not_authenticated")

@@ -5,8 +5,7 @@ from datetime import date, time
 import pytest
 from django.apps import apps
 
-from accounts import licences
-from accounts import services as accounts
+from accounts import licences, passwords
 from accounts.audit import log
 from accounts.models import Doctor
 from accounts.tests.factories import PASSWORD, DoctorFactory
@@ -83,7 +82,7 @@ SERVICES = {
     "emergency_access.grant_emergency_access": lambda visit, doctor, patient: (
         emergency_access.grant_emergency_access(patient, by=doctor, reason="Found unconscious")
     ),
-    "accounts.change_password": lambda visit, doctor, patient: accounts.change_password(
+    "passwords.change_password": lambda visit, doctor, patient: passwords.change_password(
         doctor, old_password=PASSWORD, new_password="a longer passphrase"
     ),
     "licences.verify_licence": lambda visit, doctor, patient: licences.verify_licence(
