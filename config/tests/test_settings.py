@@ -81,7 +81,8 @@ def with_environment(expression, **variables):
             "s.DATABASES['default']['OPTIONS']['options']",
             (
                 "-c statement_timeout=15000 -c lock_timeout=7"
-                " -c idle_in_transaction_session_timeout=30000 -c jit=off -c search_path=x"
+                " -c idle_in_transaction_session_timeout=30000 -c jit=off"
+                " -c pg_trgm.word_similarity_threshold=0.5 -c search_path=x"
             ),
         ),
         (
@@ -94,6 +95,7 @@ def with_environment(expression, **variables):
             (
                 "-c statement_timeout=0 -c lock_timeout=5000"
                 " -c idle_in_transaction_session_timeout=9 -c jit=off"
+                " -c pg_trgm.word_similarity_threshold=0.5"
             ),
         ),
         ({}, "s.ALLOWED_HOSTS", "['localhost', '127.0.0.1', '[::1]']"),
