@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.contrib.postgres.search import TrigramSimilarity
+from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
 from django.db import connection
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
@@ -12,6 +12,9 @@ from config.db.search_text import search_terms, split_query
 
 # The columns of config.db.search_text's spelling; see accounts.models.searchable.
 NORMALISED = ("search_text", "sort_last_name", "sort_first_name")
+
+
+MIN_WORD_SIMILARITY = 0.2  # of each word; settings.DATABASES has that of the whole query
 
 
 class Found(NamedTuple):
@@ -37,6 +40,9 @@ def search(rows: QuerySet, fields: Sequence[str], query: str) -> Found:
     if found.exists():
         return Found(found, ())
     similar = rows.filter(**{f"{own}__trigram_word_similar": terms})
+    for number, term in enumerate(terms.split()):  # a word that nothing resembles finds nobody
+        similar = similar.alias(**{f"word_{number}": TrigramWordSimilarity(term, own)})
+        similar = similar.filter(**{f"word_{number}__gte": MIN_WORD_SIMILARITY})
     person = own.removesuffix("search_text")
     names = Concat(f"{person}sort_first_name", Value(" "), f"{person}sort_last_name")
     return Found(similar.annotate(similarity=TrigramSimilarity(names, terms)), ("-similarity",))
