@@ -1,11 +1,15 @@
 """Fills the columns of the search in batches, and creates their indexes."""
 
-from django.db import migrations, models, transaction
+import logging
+
+from django.db import IntegrityError, migrations, models, transaction
 
 from accounts.models.searchable import SEARCH_COLUMNS, SEARCHED_FIELDS, search_columns
 from config.db.operations import AddIndexConcurrently
 
 BATCH = 1_000
+
+logger = logging.getLogger(__name__)
 
 
 def fill(apps, schema_editor):
@@ -15,9 +19,23 @@ def fill(apps, schema_editor):
         for row in rows:
             for name, text in search_columns(row).items():
                 setattr(row, name, text)
-        with transaction.atomic(using=schema_editor.connection.alias):
-            people.bulk_update(rows, SEARCH_COLUMNS)
+        try:
+            with transaction.atomic(using=schema_editor.connection.alias):
+                people.bulk_update(rows, SEARCH_COLUMNS)
+        except IntegrityError:  # a row with a text from before the limits cannot be changed
+            fill_one_by_one(people, rows)
         last = rows[-1].pk
+
+
+def fill_one_by_one(people, rows):
+    for row in rows:
+        try:
+            with transaction.atomic(using=people.db):
+                people.bulk_update([row], SEARCH_COLUMNS)
+        except IntegrityError:
+            logger.warning(
+                "Account %d is not found by name before its texts are shortened.", row.pk
+            )
 
 
 def create_trigram_index(apps, schema_editor):

@@ -1,13 +1,17 @@
 """The managers of users: of the rows, and of their versions."""
 
+import logging
+
 from django.contrib.auth.models import UserManager as DjangoUserManager
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from accounts.models.searchable import search_columns
 from accounts.roles import UserType
 from config.db.querysets import ScopedQuerySet
+
+logger = logging.getLogger(__name__)
 
 
 class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]  # made at run time
@@ -16,14 +20,17 @@ class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ign
         return self.get(Q(username__lower=username.lower()) | Q(email__lower=username.lower()))
 
     def fill_search_text(self):
-        """Fill the search columns of rows without them; return the number of rows.
+        """Fill the search columns of rows without them.
 
-        A release from before the columns inserts such rows while an upgrade runs.
+        A release from before the columns inserts such rows while an upgrade runs. A row with a text
+        from before the limits cannot be changed: it is logged.
         """
-        people = list(self.filter(sort_last_name=""))
-        for person in people:
-            self.filter(pk=person.pk).update(**search_columns(person))
-        return len(people)
+        for person in self.filter(sort_last_name=""):
+            try:
+                with transaction.atomic():
+                    self.filter(pk=person.pk).update(**search_columns(person))
+            except IntegrityError:
+                logger.warning("The search text of account %d cannot be filled.", person.pk)
 
     def create_superuser(self, username, email=None, password=None, **fields):
         user = self.model(

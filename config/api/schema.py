@@ -219,6 +219,7 @@ def _describe_response(shape, optional):
     shape["required"] = [name for name in shape["properties"] if name not in optional]
     for name, field in shape["properties"].items():
         field.pop("readOnly", None)
+        field.pop("maxLength", None)  # a text from before the limits may be longer
         if list(field) == ["allOf"] and len(field["allOf"]) == 1:
             shape["properties"][name] = field["allOf"][0]
         if field.get("format") == "email":  # an account can lose its address

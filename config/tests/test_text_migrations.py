@@ -44,7 +44,10 @@ def test_postgresql_keeps_the_rows_and_names_them(old_patient, caplog, api):
     call_command("migrate", verbosity=0)
 
     sentence = "These rows cannot be changed until the texts are shorter."
-    assert caplog.messages == [f"{SENTENCE.format(pk=old_patient)} {sentence}"]
+    assert caplog.messages == [
+        f"{SENTENCE.format(pk=old_patient)} {sentence}",
+        f"Account {old_patient} is not found by name before its texts are shortened.",
+    ]
     patient = User.objects.get(pk=old_patient)
     url = "/api/auth/profile/"
     assert data(api(patient).get(url))["medical_history"] == "x" * 10_001
@@ -52,3 +55,4 @@ def test_postgresql_keeps_the_rows_and_names_them(old_patient, caplog, api):
     assert (refused.status_code, list(refused.json()["errors"])) == (400, ["medical_history"])
     shorter = {"medical_history": "x", "phone": "+49 30 1"}
     assert data(api(patient).patch(url, shorter))["phone"] == "+49 30 1"
+    assert "49301" in User.objects.get(pk=old_patient).search_text.split()

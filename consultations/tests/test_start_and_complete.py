@@ -355,7 +355,7 @@ def test_one_of_two_concurrent_openings_succeeds(api, smith, ada, attempt):
     ("step", "refused"), [(start, "invalid_transition"), (complete, "consultation_closed")]
 )
 def test_one_of_two_concurrent_starts_or_completions_succeeds(api, smith, ada, step, refused):
-    visit = make_consultation(doctor=smith)
+    visit = make_consultation(appointment=make_appointment_of_today(doctor=smith))
     doctor, admin = api(smith), api(ada)
 
     answers = run_concurrently(lambda: step(doctor, visit), lambda: step(admin, visit))
@@ -367,7 +367,7 @@ def test_one_of_two_concurrent_starts_or_completions_succeeds(api, smith, ada, s
 @races
 @pytest.mark.django_db(transaction=True)
 def test_a_part_written_during_completion_is_either_kept_or_refused(api, smith):
-    visit = make_consultation(doctor=smith)
+    visit = make_consultation(appointment=make_appointment_of_today(doctor=smith))
     doctor, other = api(smith), api(smith)
     notes = f"{LIST}{visit.pk}/notes/"
     note = {"note_type": "general", "content": "One more thing"}
