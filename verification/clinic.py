@@ -101,7 +101,8 @@ class Clinic:
         from accounts.auth.sessions import open_session
         from patients.models import Patient
 
-        fields = {"username": f"{user_type}{n}", "user_type": user_type}
+        name = f"{user_type}{n}"
+        fields = {"username": name, "last_name": name, "user_type": user_type}
         if user_type == "doctor":
             fields |= {"medical_license_number": f"MD-{n}", "specialization": "General Practice"}
         account = services.register(**fields)

@@ -37,7 +37,11 @@ def new_patient():
     from accounts.services import register
 
     return register(
-        username="jane", email="jane@example.com", password=PASSWORD, user_type="patient"
+        username="jane",
+        first_name="Jane",
+        email="jane@example.com",
+        password=PASSWORD,
+        user_type="patient",
     )
 
 

@@ -2,8 +2,12 @@
 
 from django.db import migrations
 
+from config.db.operations import RemoveIndexConcurrently
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [("accounts", "0017_fill_search_text")]
 
-    operations = [migrations.RemoveIndex(model_name="user", name="people_by_name")]
+    operations = [RemoveIndexConcurrently(model_name="user", name="people_by_name")]
