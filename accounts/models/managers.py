@@ -3,13 +3,14 @@
 import logging
 
 from django.contrib.auth.models import UserManager as DjangoUserManager
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from accounts.models.searchable import search_columns
 from accounts.roles import UserType
 from config.db.querysets import ScopedQuerySet
+from config.db.transactions import atomic_with_retry
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +27,9 @@ class UserManager(DjangoUserManager.from_queryset(ScopedQuerySet)):  # type: ign
         from before the limits cannot be changed: it is logged.
         """
         for person in self.filter(sort_last_name=""):
+            row = self.filter(pk=person.pk)
             try:
-                with transaction.atomic():
-                    self.filter(pk=person.pk).update(**search_columns(person))
+                atomic_with_retry(row.update)(**search_columns(person))
             except IntegrityError:
                 logger.warning("The search text of account %d cannot be filled.", person.pk)
 
